@@ -1,0 +1,197 @@
+# SPDX-License-Identifier: MIT
+#
+# One make, no recursion: every layer is a folder of src/ and its files are found by name.
+#
+#   src/<layer>/*.c        the layer           all of them make liboxq.a
+#   src/<layer>/*_test.c   its unit tests      one Criterion binary for each layer
+#   src/cli/main.c         main()              the only object outside the archive
+#   tests/fuzz/*_fuzz.c    fuzz targets        one binary each
+#
+# A variant is a tree below build/ with its own compiler flags: release, debug (unit tests), asan, tsan, fuzz.
+# The template VARIANT below is expanded once for each. Nothing here installs packages: scripts/setup does, and
+# the targets that start with `setup` in scripts/ call it. V=1 prints whole commands.
+
+.DELETE_ON_ERROR:
+.SUFFIXES:
+MAKEFLAGS += --no-builtin-rules
+.DEFAULT_GOAL := all
+
+PREFIX  ?= /usr/local
+DESTDIR ?=
+# How long each fuzz target runs in `make fuzz`.
+FUZZ_SECONDS ?= 20
+# What `make unit` and friends select: a layer (T=keyspace) or part of a test file's name (T=map).
+T ?=
+# The command that prints docs/COMMANDS.md from the command table.
+COMMANDS_DOC ?=
+
+Q := $(if $(filter 1,$(V)),,@)
+
+# ---------------------------------------------------------------- sources
+
+layers   := $(sort $(patsubst src/%/,%,$(wildcard src/*/)))
+main_c   := $(wildcard src/cli/main.c)
+test_c   := $(wildcard src/*/*_test.c)
+lib_c    := $(filter-out $(test_c) $(main_c),$(wildcard src/*/*.c))
+fuzz_c   := $(wildcard tests/fuzz/*_fuzz.c)
+headers  := $(wildcard src/*/*.h include/oxq/*.h)
+public_h := $(wildcard include/oxq/*.h)
+tested   := $(sort $(foreach f,$(test_c),$(word 2,$(subst /, ,$f))))
+
+# ---------------------------------------------------------------- flags
+
+# Asked once, when the first command needs it: a machine without pkg-config can still `make run`, which installs it.
+packages   := libevent libevent_pthreads libevent_openssl openssl luajit msgpack jansson yaml-0.1 jemalloc
+pkg_cflags  = $(eval pkg_cflags := $$(shell pkg-config --cflags $(packages)))$(pkg_cflags)
+pkg_libs    = $(eval pkg_libs := $$(shell pkg-config --libs $(packages)))$(pkg_libs)
+
+# cjson's own .pc file asks for PUC Lua; its archive holds no reference to a Lua and links with LuaJIT as it is.
+libs = -l:liblua5.1-cjson.a $(pkg_libs) -lm
+
+warnings := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wold-style-definition -Wvla \
+            -Wimplicit-fallthrough -Wundef -Wpointer-arith -Wwrite-strings -Wformat=2
+harden   := -fstack-protector-strong -fstack-clash-protection -fPIE
+language  = -std=c17 -D_GNU_SOURCE -Isrc -Iinclude $(pkg_cflags)
+cflags    = $(language) $(warnings) $(harden) -g -pthread $(CFLAGS)
+ldflags  := -pie -pthread -Wl,-z,relro,-z,now -Wl,--as-needed
+
+variants := release debug asan tsan fuzz
+
+cc.release     := gcc
+cflags.release := -O2 -D_FORTIFY_SOURCE=2
+cc.debug       := gcc
+cflags.debug   := -O1 -DOXQ_SLOW_CHECKS -fno-omit-frame-pointer
+cc.asan        := clang
+cflags.asan    := $(cflags.debug) -fsanitize=address,undefined -fno-sanitize-recover=all
+ldflags.asan   := -fsanitize=address,undefined
+cc.tsan        := clang
+cflags.tsan    := $(cflags.debug) -fsanitize=thread
+ldflags.tsan   := -fsanitize=thread
+cc.fuzz        := clang
+cflags.fuzz    := $(cflags.debug) -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
+ldflags.fuzz   := -fsanitize=fuzzer,address,undefined
+
+# ---------------------------------------------------------------- one variant
+
+# $1 the variant. The list of objects is a file, so that a deleted source leaves the archive too.
+define VARIANT
+objs.$1 := $$(lib_c:%.c=build/$1/obj/%.o)
+tests.$1 := $$(tested:%=build/$1/test/%)
+
+build/$1/obj/%.o: %.c Makefile
+	@mkdir -p $$(@D)
+	@echo "  CC   $$@"
+	$$(Q)$$(cc.$1) $$(cflags) $$(cflags.$1) -MMD -MP -c $$< -o $$@
+
+build/$1/objects: FORCE
+	@mkdir -p $$(@D)
+	@echo $$(objs.$1) | cmp -s - $$@ || echo $$(objs.$1) >$$@
+
+build/$1/liboxq.a: $$(objs.$1) build/$1/objects
+	@echo "  AR   $$@"
+	$$(Q)rm -f $$@ && ar rcsD $$@ $$(objs.$1)
+
+build/$1/oxq: build/$1/obj/src/cli/main.o build/$1/liboxq.a
+	@echo "  LD   $$@"
+	$$(Q)$$(cc.$1) $$(ldflags) $$(filter-out -fsanitize=fuzzer%,$$(ldflags.$1)) $$^ $$(libs) -o $$@
+
+$$(foreach layer,$$(tested),$$(eval $$(call TEST,$1,$$(layer))))
+-include $$(wildcard build/$1/obj/src/*/*.d build/$1/obj/tests/*/*.d)
+endef
+
+# $1 the variant, $2 the layer: all its tests in one binary.
+define TEST
+build/$1/test/$2: $$(patsubst %.c,build/$1/obj/%.o,$$(filter src/$2/%,$$(test_c))) build/$1/liboxq.a
+	@mkdir -p $$(@D)
+	@echo "  LD   $$@"
+	$$(Q)$$(cc.$1) $$(ldflags) $$(ldflags.$1) $$^ -lcriterion $$(libs) -o $$@
+endef
+
+$(foreach v,$(variants),$(eval $(call VARIANT,$v)))
+
+fuzzers := $(fuzz_c:tests/fuzz/%.c=build/fuzz/%)
+$(fuzzers): build/fuzz/%: build/fuzz/obj/tests/fuzz/%.o build/fuzz/liboxq.a
+	@echo "  LD   $@"
+	$(Q)$(cc.fuzz) $(ldflags) $(ldflags.fuzz) $^ $(libs) -o $@
+
+.SECONDARY:
+.PHONY: FORCE
+FORCE:
+
+# ---------------------------------------------------------------- targets
+
+.PHONY: all build-check unit unit-debug unit-asan unit-tsan run stop test lint asan tsan fuzz fuzz-build bench docs \
+        check-public-headers install uninstall clean help lint-tidy
+
+all: build/release/oxq ## build the program with optimisation: build/release/oxq
+
+build-check: build/debug/oxq $(tests.debug) ## compile everything, tests too, and run nothing
+
+unit: unit-debug ## build and run the unit tests; T=keyspace or T=map selects
+$(foreach v,debug asan tsan,$(eval unit-$v: $(tests.$v); @scripts/unit '$$(T)' $(tests.$v)))
+
+run: ## install what is missing, build, start `oxq serve` in the background, say how to use it
+	@scripts/run
+
+stop: ## end the server that `make run` started
+	@scripts/run stop
+
+test: ## everything: unit, protocol, differential and end-to-end tests; ends with `N passed, N failed`
+	@scripts/test
+
+lint: ## formatting, clang-tidy, layers, sizes, licences, scripts
+	@scripts/lint
+
+asan: ## unit and protocol tests with the address and undefined-behaviour sanitizers
+	@scripts/test asan
+
+tsan: ## unit and protocol tests with the thread sanitizer
+	@scripts/test tsan
+
+fuzz: ## run each fuzz target for FUZZ_SECONDS (20)
+	@scripts/setup test
+	@$(MAKE) --no-print-directory fuzz-build
+	@scripts/fuzz $(FUZZ_SECONDS)
+fuzz-build: $(fuzzers)
+
+bench: ## compare with Redis side by side
+	@scripts/setup test
+	@$(MAKE) --no-print-directory all
+	@bench/run
+
+docs: build/release/oxq ## write docs/COMMANDS.md from the command table
+	$(if $(COMMANDS_DOC),,$(error COMMANDS_DOC is not set))
+	$(Q)$(COMMANDS_DOC) >docs/COMMANDS.md.new && mv docs/COMMANDS.md.new docs/COMMANDS.md
+
+# A public header stands alone, in C99 and in C++.
+check-public-headers: $(public_h:%=build/lint/%.ok) ## compile each public header alone as C99 and as C++
+build/lint/include/%.h.ok: include/%.h Makefile $(public_h)
+	@mkdir -p $(@D)
+	$(Q)clang -x c -std=c99 -Wall -Wextra -Wpedantic -Werror -Wno-pragma-once-outside-header -Iinclude -fsyntax-only $<
+	$(Q)clang -x c++ -std=c++11 -Wall -Wextra -Wpedantic -Werror -Wno-pragma-once-outside-header -Iinclude -fsyntax-only $<
+	@touch $@
+
+# clang-tidy follows the debug object: when that was rebuilt, the file or a header of its own has changed.
+lint-tidy: $(lib_c:%.c=build/lint/%.tidy) $(main_c:%.c=build/lint/%.tidy)
+build/lint/%.tidy: build/debug/obj/%.o .clang-tidy
+	@mkdir -p $(@D)
+	@echo "  TIDY $*.c"
+	$(Q)clang-tidy --quiet $*.c -- $(language) $(cflags.debug) 2>$@.log || { cat $@.log; exit 1; }
+	@touch $@
+
+install: build/release/oxq ## install below DESTDIR/PREFIX (/usr/local)
+	install -D -m 755 build/release/oxq $(DESTDIR)$(PREFIX)/bin/oxq
+	install -D -m 644 LICENSE $(DESTDIR)$(PREFIX)/share/doc/oxq/LICENSE
+	$(if $(wildcard README.md),install -m 644 README.md $(DESTDIR)$(PREFIX)/share/doc/oxq/README.md)
+	$(foreach p,$(wildcard docs/man/*.1),install -D -m 644 $p $(DESTDIR)$(PREFIX)/share/man/man1/$(notdir $p);)
+
+uninstall: ## remove what `make install` put there
+	rm -f $(DESTDIR)$(PREFIX)/bin/oxq
+	rm -rf $(DESTDIR)$(PREFIX)/share/doc/oxq
+	$(foreach p,$(wildcard docs/man/*.1),rm -f $(DESTDIR)$(PREFIX)/share/man/man1/$(notdir $p);)
+
+clean: ## remove build/
+	rm -rf build
+
+help: ## print this list
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 30
