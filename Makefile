@@ -8,8 +8,8 @@
 #   tests/fuzz/*_fuzz.c    fuzz targets        one binary each
 #
 # A variant is a tree below build/ with its own compiler flags: release, debug (unit tests), asan, tsan, fuzz.
-# The template VARIANT below is expanded once for each. Nothing here installs packages: scripts/setup does, and
-# the targets that start with `setup` in scripts/ call it. V=1 prints whole commands.
+# The template VARIANT below is expanded once for each. Only scripts/setup installs packages; targets that need more
+# than a compiler call it first. V=1 prints whole commands.
 
 .DELETE_ON_ERROR:
 .SUFFIXES:
