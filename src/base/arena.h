@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: MIT */
+/* An arena for what dies together (a command, a request): allocation is a bump, freeing is one reset. */
+#ifndef BASE_ARENA_H
+#define BASE_ARENA_H
+
+#include "base/slice.h"
+
+struct arena_chunk;
+
+/* All zero is an empty arena. */
+struct arena {
+    struct arena_chunk *chunk; /* owned: newest first */
+};
+
+/* 16-byte aligned; never NULL. Valid until arena_reset or arena_deinit. */
+void *arena_alloc(struct arena *a, size_t bytes) __attribute__((returns_nonnull));
+/* A copy of the bytes inside the arena (not NUL-terminated). */
+struct slice arena_copy(struct arena *a, struct slice bytes);
+/* Forgets everything; keeps one small chunk for the next use, so that a steady state allocates nothing. */
+void arena_reset(struct arena *a);
+void arena_deinit(struct arena *a);
+
+#define ARENA_ARRAY(arena, type, count) ((type *)arena_alloc((arena), sizeof(type) * (count)))
+
+#endif

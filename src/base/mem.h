@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The one place that calls malloc.
+ *
+ * Two kinds of request. mem_alloc and its like serve sizes that we chose: when memory is really exhausted there is no
+ * half-done state worth defending, so the process ends with one line (docs/decisions/0002-out-of-memory.md); what was
+ * acknowledged is in the journal. mem_try_alloc serves sizes that outside data asks for and returns NULL instead.
+ */
+#ifndef BASE_MEM_H
+#define BASE_MEM_H
+
+#include <stddef.h>
+
+/* Never NULL (bytes 0 gives a unique pointer). Owns: caller, mem_free. */
+void *mem_alloc(size_t bytes) __attribute__((malloc, returns_nonnull));
+void *mem_alloc_zero(size_t bytes) __attribute__((malloc, returns_nonnull));
+/* p may be NULL. */
+void *mem_resize(void *p, size_t bytes) __attribute__((returns_nonnull));
+/* NULL when memory is exhausted; p stays valid then. */
+void *mem_try_resize(void *p, size_t bytes);
+/* p may be NULL. */
+void mem_free(void *p);
+/* The bytes that the allocator really set aside for p; 0 for NULL. */
+size_t mem_size(const void *p);
+/* For an allocation of `bytes`, the bytes that it will really take: growing to that size is free. */
+size_t mem_good_size(size_t bytes);
+
+/* Net bytes allocated by the calling thread since it started. Cheap enough to ask before every command. */
+size_t mem_used(void);
+/* Resident set size of the process in bytes, read from the system (a few microseconds). */
+size_t mem_resident(void);
+/* The allocator's name and version, for INFO: "jemalloc-5.3.0" or "libc". Static storage. */
+const char *mem_allocator(void);
+
+/* Tests: the n-th mem_try_resize from now on fails (and all after it); negative: never. */
+void mem_fail_after(long n);
+
+#endif

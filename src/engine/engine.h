@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The engine: the single writer. It runs commands of clients, one after the other, on the keyspace; blocks and wakes
+ * clients; does MULTI, WATCH, pub/sub, scripts, expiry; and holds the gate that replies leave by.
+ *
+ * A turn of the owner's loop:
+ *
+ *   requests ready --> engine_execute() for each   (replies gather in client->out)
+ *   timers due     --> engine_run_timers()
+ *   then           --> engine_commit()             (the gate: what the group's durability allows is released)
+ *                        '-> host->release(client): client->out[0 .. client->released_bytes) may be sent
+ *
+ * Threads: one thread calls everything here. The host (server/, or a program that embeds the engine) owns sockets;
+ * the engine never does input or output of its own.
+ */
+#ifndef ENGINE_ENGINE_H
+#define ENGINE_ENGINE_H
+
+#include "base/clock.h"
+#include "base/list.h"
+#include "cmd/cmd.h"
+#include "engine/config.h"
+#include "resp/writer.h"
+
+struct engine;
+struct engine_client;
+
+/* What the engine asks of its host. All are called on the engine's thread, inside engine_* calls. */
+struct engine_host {
+    /* client->released_bytes grew: send. Called from engine_commit only. */
+    void (*release)(struct engine_host *host, struct engine_client *client);
+    /* The client may run commands again (unblocked, unpaused): parse what is buffered in the next turn. */
+    void (*resume)(struct engine_host *host, struct engine_client *client);
+    /* Close the connection after what is released now was sent (is_at_once: drop it). The host calls engine_client_close
+     * later, never inside this call. */
+    void (*close)(struct engine_host *host, struct engine_client *client, bool is_at_once);
+    /* A script is past its time: take requests of other clients for a moment, without blocking, and execute them
+     * (they get BUSY, but SCRIPT KILL and SHUTDOWN work). */
+    void (*poll)(struct engine_host *host);
+    /* SHUTDOWN was accepted: leave the loop after this turn. */
+    void (*shut_down)(struct engine_host *host);
+    /* A parameter that the host cares for was changed by CONFIG SET ("maxclients", "timeout", "loglevel", ...). May be NULL. */
+    void (*config_changed)(struct engine_host *host, const char *name);
+};
+
+enum engine_client_kind { ENGINE_CLIENT_TCP, ENGINE_CLIENT_UNIX, ENGINE_CLIENT_TLS, ENGINE_CLIENT_EMBEDDED };
+
+/* Why a client does not run commands now. */
+enum engine_client_state {
+    ENGINE_CLIENT_READY,
+    ENGINE_CLIENT_BLOCKED, /* in a blocking command */
+    ENGINE_CLIENT_PAUSED,  /* CLIENT PAUSE caught its command, which is kept and run at the end */
+    ENGINE_CLIENT_CLOSING  /* nothing more is executed */
+};
+
+struct engine_multi;  /* queued commands and watches; engine/multi.h */
+struct engine_waiter; /* a blocked command; engine/block.h */
+
+/*
+ * A client as the engine sees it; the host embeds it first in its connection. Fields above the line are the host's to
+ * read; only engine_* functions change them.
+ */
+struct engine_client {
+    struct buf out;          /* replies in order; the host sends from the start and calls buf_consume */
+    size_t released_bytes;   /* of out, from its start, that may be sent; the host subtracts what it consumed */
+    enum engine_client_state state;
+    uint64_t id;
+    /* ---- the host keeps these up to date ---- */
+    enum engine_client_kind kind;
+    int fd;                  /* for CLIENT LIST; -1: none */
+    char addr[80];           /* "127.0.0.1:4711", "/run/oxq.sock:0" */
+    char laddr[80];
+    size_t input_bytes;      /* buffered and not yet executed */
+    size_t input_free_bytes;
+    /* ---- engine ---- */
+    struct engine *engine;
+    struct list_link link;       /* in engine->clients, in order of arrival */
+    struct list_link dirty_link; /* in engine->dirty while it has replies that are not released */
+    struct resp_writer writer;
+    struct reply discard;        /* CLIENT REPLY OFF/SKIP */
+    uint32_t db_index;
+    uint32_t flags;              /* enum engine_client_flag */
+    char *name;                  /* owned, or NULL */
+    char *lib_name, *lib_ver;    /* owned, or NULL */
+    int64_t created_at_ms, last_at_ms;
+    const struct command *last_command;
+    struct engine_multi *multi;   /* owned; NULL until MULTI or WATCH */
+    struct engine_waiter *waiter; /* owned; NULL unless BLOCKED or PAUSED */
+    struct map channels, patterns; /* subscriptions */
+    uint64_t commands_count;
+};
+
+enum engine_client_flag {
+    ENGINE_CLIENT_AUTHENTICATED = 1 << 0,
+    ENGINE_CLIENT_MULTI = 1 << 1,
+    ENGINE_CLIENT_DIRTY_CAS = 1 << 2,  /* a watched key changed */
+    ENGINE_CLIENT_DIRTY_EXEC = 1 << 3, /* a queued command was refused */
+    ENGINE_CLIENT_MONITOR = 1 << 4,
+    ENGINE_CLIENT_REPLY_OFF = 1 << 5,
+    ENGINE_CLIENT_REPLY_SKIP_NEXT = 1 << 6,
+    ENGINE_CLIENT_REPLY_SKIP = 1 << 7,
+    ENGINE_CLIENT_NO_EVICT = 1 << 8,
+    ENGINE_CLIENT_NO_TOUCH = 1 << 9,
+    ENGINE_CLIENT_CLOSE_ASAP = 1 << 10,
+    ENGINE_CLIENT_RUNNING = 1 << 11, /* inside engine_execute: it must not be freed */
+};
+
+struct engine_opts {
+    struct clock *clock;       /* borrowed */
+    uint64_t seed;             /* of the engine's rng */
+    struct config *config;     /* borrowed; CONFIG SET changes it */
+    struct engine_host *host;  /* borrowed */
+    const char *run_id;        /* 40 hex digits, copied */
+};
+
+OXQ_MUST_USE oxq_err engine_new(const struct engine_opts *opts, struct engine **out_engine, struct oxq_error *err);
+/* All clients must be closed. NULL is fine. */
+void engine_free(struct engine *e);
+
+/* Registers a zeroed client whose host fields are set. */
+void engine_client_open(struct engine *e, struct engine_client *c);
+/* Forgets it: subscriptions, watches, waits; frees what it owns. */
+void engine_client_close(struct engine_client *c);
+
+/*
+ * Runs one request to its end or until it blocks; argv is borrowed for the call. The reply (also an error) is in
+ * client->out behind the gate. Clients woken by it run their commands before this returns. Only in state READY.
+ */
+void engine_execute(struct engine_client *c, struct slice *argv, int argc);
+/* A protocol error of the parser ("Protocol error: invalid bulk length"): replied, then the client is closed after sending. */
+void engine_protocol_error(struct engine_client *c, const char *text);
+/* When the next timer is due (blocking time-outs, pauses, expiry, the cron): CLOCK_MONOTONIC microseconds. */
+int64_t engine_next_timer_us(const struct engine *e);
+void engine_run_timers(struct engine *e);
+/* The gate: releases the replies of what was executed since the last call. */
+void engine_commit(struct engine *e);
+
+/* True while a script runs past its time limit (the host is inside its poll callback). */
+bool engine_is_busy(const struct engine *e);
+
+#endif

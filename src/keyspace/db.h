@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The keyspace: 16 databases of keys to values, with expiry.
+ *
+ *   keyspace --> db[16] --> keys: map of struct entry (key and value header in one allocation)
+ *                       \-> expiries: heap of (at_ms, entry), the entry knows its index
+ *
+ * One thread owns it; no locks. Time is a field that the engine sets before each command, so that a whole command or
+ * script sees one instant. Changes go through edit_*.h and the db_* functions that say "Reports:".
+ */
+#ifndef KEYSPACE_DB_H
+#define KEYSPACE_DB_H
+
+#include "base/err.h"
+#include "base/heap.h"
+#include "base/map.h"
+#include "base/rng.h"
+#include "keyspace/effect.h"
+#include "keyspace/value.h"
+
+#define KEYSPACE_DBS_COUNT 16
+#define ENTRY_NO_EXPIRY UINT32_MAX
+
+struct keyspace;
+
+/* A key and its value. 32 bytes and the key. */
+struct entry {
+    struct map_node node; /* node.aux: index in db->expiries, or ENTRY_NO_EXPIRY */
+    struct value value;   /* value.aux: length of the key */
+    char key[];
+};
+
+struct db {
+    struct keyspace *keyspace;
+    uint32_t index;
+    struct map keys;
+    struct heap expiries;
+};
+
+struct keyspace {
+    struct db dbs[KEYSPACE_DBS_COUNT];
+    struct effect_sink *sink; /* borrowed; NULL reports to nobody */
+    struct rng *rng;          /* borrowed */
+    int64_t now_ms;           /* the current command's instant, wall clock */
+    uint64_t changes_count;   /* effects ever reported: a command that left it alone changed nothing */
+    uint64_t expired_count;   /* keys removed because their time came */
+    bool is_expiry_paused;    /* expired keys stay visible and are not removed (tests of replay) */
+};
+
+void keyspace_init(struct keyspace *ks, struct rng *rng);
+void keyspace_deinit(struct keyspace *ks);
+/* Hands one effect to the sink, with db filled in; counts it. For edit_*.c. */
+void db_report(struct db *db, struct effect e);
+/* Removes up to `limit` keys whose time has come, over all databases; returns how many. Reports: KEY_DELETE. */
+size_t keyspace_expire(struct keyspace *ks, size_t limit);
+/* The earliest expiry of all, or INT64_MAX. */
+int64_t keyspace_next_expiry_ms(const struct keyspace *ks);
+
+static inline struct slice entry_key(const struct entry *e)
+{
+    return slice_of(e->key, e->value.aux);
+}
+
+/* NULL when absent. An expired key is removed and counts as absent. Reports: KEY_DELETE then. Borrowed until the db changes. */
+struct entry *db_find(struct db *db, struct slice key);
+/* A new key with an empty value of the type; the key must be absent. Reports nothing: the first edit implies the key. */
+struct entry *db_create(struct db *db, struct slice key, enum value_type type);
+/* Reports: KEY_DELETE. */
+void db_delete(struct db *db, struct entry *e);
+/* Deletes the entry if its (container) value became empty, as Redis does; streams stay. Reports: KEY_DELETE then. True if deleted. */
+bool db_delete_if_empty(struct db *db, struct entry *e);
+static inline size_t db_count(const struct db *db)
+{
+    return map_count(&db->keys);
+}
+/* -1: no expiry. */
+int64_t db_expiry_ms(const struct db *db, const struct entry *e);
+/* at_ms > 0 sets, 0 removes. Past times are accepted (the caller deletes instead where Redis does). Reports: KEY_EXPIRE. */
+void db_set_expiry(struct db *db, struct entry *e, int64_t at_ms);
+/* Empties the database. Reports: DB_FLUSH. */
+void db_flush(struct db *db);
+/* Reports: DB_SWAP. Blocked clients and watchers are the sink's business. */
+void db_swap(struct db *a, struct db *b);
+/* Moves value and expiry to a new key in the same database, replacing what is there. Invalidates both entries. Reports: KEY_RENAME. */
+void db_rename(struct db *db, struct entry *e, struct slice new_key);
+/* To another database where the key is absent. Reports: KEY_MOVE (on the source database). */
+void db_move(struct db *from, struct entry *e, struct db *to);
+/* Deep copy with expiry, replacing what is there. Reports: KEY_COPY (on the source database). */
+void db_copy(struct db *from, struct entry *e, struct db *to, struct slice new_key);
+
+/* The value's encoding or address may change in edits, the entry's address does not, until the key is deleted. */
+
+/* Does an effect. Errors: TYPE, NOT_FOUND, FORMAT when it does not fit the keyspace (then nothing is changed). */
+OXQ_MUST_USE oxq_err keyspace_apply(struct keyspace *ks, const struct effect *e);
+
+#endif

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A packed sequence of byte strings in one allocation: the compact form of small hashes, sets, sorted sets and the
+ * chunks of lists.
+ *
+ *   struct packed | gap ... | len bytes len' | len bytes len' | ... gap
+ *                           ^start                            ^end
+ *
+ * An element is its length as varint, its bytes, and its length of (varint + bytes) again in a form that can be read backwards, so that it
+ * can be walked from both ends. There may be free room before start and after end: pushing at either end moves nothing.
+ *
+ * Positions are byte offsets from the block's address and stay valid until the next change.
+ */
+#ifndef KEYSPACE_PACKED_H
+#define KEYSPACE_PACKED_H
+
+#include "base/slice.h"
+
+struct packed {
+    uint32_t cap;   /* bytes of the whole allocation */
+    uint32_t start; /* offset of the first element */
+    uint32_t end;   /* offset after the last element */
+    uint32_t count; /* elements */
+    /* bytes follow */
+};
+
+#define PACKED_NONE 0u
+/* An element's bytes plus its two lengths. */
+size_t packed_element_bytes(size_t len);
+
+/* An empty sequence with room for `room` bytes of elements. Owns: caller, mem_free. */
+struct packed *packed_new(size_t room);
+struct packed *packed_copy(const struct packed *p);
+static inline size_t packed_bytes(const struct packed *p)
+{
+    return p->end - p->start;
+}
+
+/* Positions: the first, last, next, previous element; PACKED_NONE where there is none. */
+static inline uint32_t packed_first(const struct packed *p)
+{
+    return p->count ? p->start : PACKED_NONE;
+}
+uint32_t packed_last(const struct packed *p);
+/* The position after an element, PACKED_NONE after the last. */
+uint32_t packed_next(const struct packed *p, uint32_t at);
+uint32_t packed_prev(const struct packed *p, uint32_t at);
+/* The index-th element from the start (index < count): walks from the nearer end. */
+uint32_t packed_at(const struct packed *p, uint32_t index);
+/* Borrowed until the next change. */
+struct slice packed_get(const struct packed *p, uint32_t at);
+/* The first element equal to bytes among start, start + stride, ...; PACKED_NONE when absent. stride 2 finds a field of field, value, ... */
+uint32_t packed_find(const struct packed *p, struct slice bytes, unsigned stride);
+
+/*
+ * Changes may move the block: they take a pointer to the owner's pointer. Bytes given must not lie inside the block.
+ * Total size stays under 1 GiB: the owners change to another encoding long before.
+ */
+void packed_push_tail(struct packed **p, struct slice bytes);
+void packed_push_head(struct packed **p, struct slice bytes);
+/* Inserts before the element at `at` (PACKED_NONE: at the tail); returns the new element's position. */
+uint32_t packed_insert(struct packed **p, uint32_t at, struct slice bytes);
+/* Replaces the element; returns its (new) position. In place, without moving what follows, when the lengths are equal. */
+uint32_t packed_replace(struct packed **p, uint32_t at, struct slice bytes);
+/* Removes `count` elements from `at` on; returns the position of what follows them, PACKED_NONE at the end. May shrink the block. */
+uint32_t packed_remove(struct packed **p, uint32_t at, uint32_t count);
+/* Gives room that is not needed back to the allocator. */
+void packed_trim(struct packed **p);
+
+#endif
