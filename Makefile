@@ -55,6 +55,11 @@ language  = -std=c17 -D_GNU_SOURCE -Isrc -Iinclude $(pkg_cflags)
 cflags    = $(language) $(warnings) $(harden) -g -pthread $(CFLAGS)
 ldflags  := -pie -pthread -Wl,-z,relro,-z,now -Wl,--as-needed
 
+# What a sanitizer finds ends the program, in a test as in a server that is tested.
+export ASAN_OPTIONS  ?= abort_on_error=1:detect_leaks=1:allocator_may_return_null=1
+export UBSAN_OPTIONS ?= print_stacktrace=1
+export TSAN_OPTIONS  ?= halt_on_error=1
+
 variants := release debug asan tsan fuzz
 
 cc.release     := gcc
@@ -67,6 +72,7 @@ ldflags.asan   := -fsanitize=address,undefined
 cc.tsan        := clang
 cflags.tsan    := $(cflags.debug) -fsanitize=thread
 ldflags.tsan   := -fsanitize=thread
+tsan_arena     := build/tsan/obj/tests/support/tsan_arena.o
 cc.fuzz        := clang
 cflags.fuzz    := $(cflags.debug) -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
 ldflags.fuzz   := -fsanitize=fuzzer,address,undefined
@@ -101,7 +107,8 @@ endef
 
 # $1 the variant, $2 the layer: all its tests in one binary.
 define TEST
-build/$1/test/$2: $$(patsubst %.c,build/$1/obj/%.o,$$(filter src/$2/%,$$(test_c))) build/$1/liboxq.a
+build/$1/test/$2: $$(patsubst %.c,build/$1/obj/%.o,$$(filter src/$2/%,$$(test_c))) $$(if $$(filter tsan,$1),$$(tsan_arena)) \
+                    build/$1/liboxq.a
 	@mkdir -p $$(@D)
 	@echo "  LD   $$@"
 	$$(Q)$$(cc.$1) $$(ldflags) $$(ldflags.$1) $$^ -lcriterion $$(libs) -o $$@
