@@ -127,7 +127,7 @@ FORCE:
 
 # ---------------------------------------------------------------- targets
 
-.PHONY: all build-check unit unit-debug unit-asan unit-tsan run stop test lint asan tsan fuzz fuzz-build bench docs \
+.PHONY: all build-check unit unit-debug unit-asan unit-tsan run stop test lint format asan tsan fuzz fuzz-build bench docs \
         check-public-headers install uninstall clean help lint-tidy
 
 all: build/release/oxq ## build the program with optimisation: build/release/oxq
@@ -148,6 +148,9 @@ test: ## everything: unit, protocol, differential and end-to-end tests; ends wit
 
 lint: ## formatting, clang-tidy, layers, sizes, licences, scripts
 	@scripts/lint
+
+format: ## lay out all C sources as .clang-format says
+	@scripts/lint format
 
 asan: ## unit and protocol tests with the address and undefined-behaviour sanitizers
 	@scripts/test asan
