@@ -99,7 +99,7 @@ build/$1/liboxq.a: $$(objs.$1) build/$1/objects
 
 build/$1/oxq: build/$1/obj/src/cli/main.o build/$1/liboxq.a
 	@echo "  LD   $$@"
-	$$(Q)$$(cc.$1) $$(ldflags) $$(filter-out -fsanitize=fuzzer%,$$(ldflags.$1)) $$^ $$(libs) -o $$@
+	$$(Q)$$(cc.$1) $$(ldflags) $$(filter-out -fsanitize=fuzzer%,$$(ldflags.$1)) -Wl,--whole-archive $$^ -Wl,--no-whole-archive $$(libs) -o $$@
 
 $$(foreach layer,$$(tested),$$(eval $$(call TEST,$1,$$(layer))))
 -include $$(wildcard build/$1/obj/src/*/*.d build/$1/obj/tests/*/*.d)
@@ -111,7 +111,7 @@ build/$1/test/$2: $$(patsubst %.c,build/$1/obj/%.o,$$(filter src/$2/%,$$(test_c)
                     build/$1/liboxq.a
 	@mkdir -p $$(@D)
 	@echo "  LD   $$@"
-	$$(Q)$$(cc.$1) $$(ldflags) $$(ldflags.$1) $$^ -lcriterion $$(libs) -o $$@
+	$$(Q)$$(cc.$1) $$(ldflags) $$(ldflags.$1) -Wl,--whole-archive $$^ -Wl,--no-whole-archive -lcriterion $$(libs) -o $$@
 endef
 
 $(foreach v,$(variants),$(eval $(call VARIANT,$v)))

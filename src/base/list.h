@@ -46,6 +46,6 @@ static inline void list_remove(struct list_link *link)
     link->next = NULL;
 }
 
-#define LIST_OWNER(link, type, member) ((type *)((char *)(link) - offsetof(type, member)))
+#define LIST_OWNER(link, type, member) ((type *)((char *)(link)-offsetof(type, member)))
 
 #endif

@@ -80,6 +80,6 @@ struct map_node *map_iter_next(struct map_iter *it);
 void map_iter_end(struct map_iter *it);
 
 /* The containing struct of an embedded node. */
-#define MAP_OWNER(node, type, member) ((type *)((char *)(node) - offsetof(type, member)))
+#define MAP_OWNER(node, type, member) ((type *)((char *)(node)-offsetof(type, member)))
 
 #endif

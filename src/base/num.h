@@ -5,8 +5,8 @@
 
 #include "base/slice.h"
 
-#define NUM_INT_MAX_CHARS 21     /* "-9223372036854775808" and a NUL */
-#define NUM_DOUBLE_MAX_CHARS 32  /* "%.17g" of any double and a NUL */
+#define NUM_INT_MAX_CHARS 21           /* "-9223372036854775808" and a NUL */
+#define NUM_DOUBLE_MAX_CHARS 32        /* "%.17g" of any double and a NUL */
 #define NUM_LONG_DOUBLE_MAX_CHARS 5120 /* "%.17Lf" of any long double, as INCRBYFLOAT prints */
 
 /* Writes n in decimal, no NUL; returns the length (<= 20). dst holds NUM_INT_MAX_CHARS. */

@@ -15,7 +15,10 @@ struct slice {
 
 /* A slice of a string literal, usable in static initialisers with SLICE_INIT. */
 #define SLICE_LIT(text) ((struct slice){(text), sizeof(text) - 1})
-#define SLICE_INIT(text) {(text), sizeof(text) - 1}
+#define SLICE_INIT(text)                                                                                               \
+    {                                                                                                                  \
+        (text), sizeof(text) - 1                                                                                       \
+    }
 
 static inline struct slice slice_of(const void *at, size_t len)
 {

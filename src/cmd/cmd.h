@@ -38,8 +38,8 @@ enum cmd_flag {
     CMD_MOVABLE_KEYS = 1 << 16,
     CMD_NO_ASYNC_LOADING = 1 << 17,
     CMD_NO_MANDATORY_KEYS = 1 << 18,
-    CMD_SUB = 1 << 19,      /* it is a container: argv[1] names one of `subs` */
-    CMD_KEYS_RW = 1 << 20,  /* key spec RW ... */
+    CMD_SUB = 1 << 19,     /* it is a container: argv[1] names one of `subs` */
+    CMD_KEYS_RW = 1 << 20, /* key spec RW ... */
 };
 
 /* Where keys stand in argv: first, last (negative: from the end), step; {0,0,0} none. */
@@ -58,12 +58,13 @@ struct command {
     uint32_t flags;
     struct cmd_keys keys;
     cmd_keys_fn *find_keys; /* or NULL */
-    const char *group;      /* as COMMAND DOCS: "string", "generic", "hash", "list", "set", "sorted-set", "stream", "pubsub", "transactions", "scripting", "connection", "server" */
-    const char *since;      /* "1.0.0" */
-    const char *summary;    /* our own words */
-    const char *complexity; /* "O(1)" */
+    const char *
+        group; /* as COMMAND DOCS: "string", "generic", "hash", "list", "set", "sorted-set", "stream", "pubsub", "transactions", "scripting", "connection", "server" */
+    const char *since;          /* "1.0.0" */
+    const char *summary;        /* our own words */
+    const char *complexity;     /* "O(1)" */
     const struct command *subs; /* rows of subcommands, ended by a row without a name; or NULL */
-    const char *args;       /* the syntax after the name, as docs print it: "key field value [field value ...]" */
+    const char *args;           /* the syntax after the name, as docs print it: "key field value [field value ...]" */
 };
 
 enum cmd_outcome { CMD_REPLIED, CMD_BLOCKED };
@@ -97,10 +98,10 @@ struct cmd_ctx {
     struct arena *scratch;         /* reset after the command */
     uint32_t flags;                /* enum cmd_ctx_flag */
     enum cmd_outcome outcome;
-    struct cmd_block block;   /* when outcome is CMD_BLOCKED */
-    void *client;             /* the engine's client, for the engine's own commands */
-    void *host;               /* the engine, likewise */
-    void *script_host;        /* the Lua host, for the rows of script/ */
+    struct cmd_block block; /* when outcome is CMD_BLOCKED */
+    void *client;           /* the engine's client, for the engine's own commands */
+    void *host;             /* the engine, likewise */
+    void *script_host;      /* the Lua host, for the rows of script/ */
 };
 
 /* Now, in ms since the epoch: one instant for the whole command. */
@@ -131,7 +132,8 @@ bool cmd_find_or_create(struct cmd_ctx *ctx, struct slice key, enum value_type t
 
 /* Parse argv[i]; false: the error was replied. */
 bool cmd_int(struct cmd_ctx *ctx, int i, int64_t *out);
-bool cmd_int_in(struct cmd_ctx *ctx, int i, int64_t min, int64_t max, int64_t *out); /* "ERR value is out of range, value must between ..." / "must be positive" as Redis */
+bool cmd_int_in(struct cmd_ctx *ctx, int i, int64_t min, int64_t max,
+                int64_t *out); /* "ERR value is out of range, value must between ..." / "must be positive" as Redis */
 bool cmd_double(struct cmd_ctx *ctx, int i, double *out);
 /* A blocking command's time-out in seconds (float) -> ms; 0 = for ever. Redis's errors for negative and out of range. */
 bool cmd_timeout(struct cmd_ctx *ctx, int i, int64_t *out_ms);

@@ -20,35 +20,35 @@ struct config_output_limit {
 
 /* All values. Texts are owned by the config and never NULL (empty: not set). */
 struct config {
-    int64_t port;               /* 7700; 0: no TCP */
-    int64_t http_port;          /* 7780; 0: off */
-    char *bind;                 /* "127.0.0.1": addresses separated by spaces */
-    char *unix_path;            /* unix socket, empty: none */
-    int64_t unix_perm;          /* octal mode as a number, 0700 */
-    char *dir;                  /* "./oxq-data" */
-    char *durability;           /* "always" | "interval:<ms>" | "off" */
-    char *password;             /* requirepass */
-    int64_t max_memory_bytes;   /* maxmemory; 0: no limit */
-    int64_t max_clients;        /* maxclients, 10000 */
-    int64_t timeout_s;          /* timeout: idle clients, 0: never */
-    int64_t tcp_keepalive_s;    /* 300 */
-    int64_t tcp_backlog;        /* 511 */
-    int64_t busy_reply_ms;      /* busy-reply-threshold / lua-time-limit, 5000 */
-    int64_t script_memory_bytes; /* script-memory-limit: what Lua may hold, 256 MiB */
-    int64_t slowlog_us;         /* slowlog-log-slower-than, 10000 */
-    int64_t slowlog_max_len;    /* 128 */
-    int64_t max_bulk_bytes;     /* proto-max-bulk-len, 512 MiB */
-    int64_t query_buffer_bytes; /* client-query-buffer-limit, 1 GiB */
-    int64_t stream_node_max_entries; /* 100 */
-    int64_t stream_node_max_bytes;   /* 4096 */
-    int64_t hz;                 /* 10 */
+    int64_t port;                             /* 7700; 0: no TCP */
+    int64_t http_port;                        /* 7780; 0: off */
+    char *bind;                               /* "127.0.0.1": addresses separated by spaces */
+    char *unix_path;                          /* unix socket, empty: none */
+    int64_t unix_perm;                        /* octal mode as a number, 0700 */
+    char *dir;                                /* "./oxq-data" */
+    char *durability;                         /* "always" | "interval:<ms>" | "off" */
+    char *password;                           /* requirepass */
+    int64_t max_memory_bytes;                 /* maxmemory; 0: no limit */
+    int64_t max_clients;                      /* maxclients, 10000 */
+    int64_t timeout_s;                        /* timeout: idle clients, 0: never */
+    int64_t tcp_keepalive_s;                  /* 300 */
+    int64_t tcp_backlog;                      /* 511 */
+    int64_t busy_reply_ms;                    /* busy-reply-threshold / lua-time-limit, 5000 */
+    int64_t script_memory_bytes;              /* script-memory-limit: what Lua may hold, 256 MiB */
+    int64_t slowlog_us;                       /* slowlog-log-slower-than, 10000 */
+    int64_t slowlog_max_len;                  /* 128 */
+    int64_t max_bulk_bytes;                   /* proto-max-bulk-len, 512 MiB */
+    int64_t query_buffer_bytes;               /* client-query-buffer-limit, 1 GiB */
+    int64_t stream_node_max_entries;          /* 100 */
+    int64_t stream_node_max_bytes;            /* 4096 */
+    int64_t hz;                               /* 10 */
     struct config_output_limit output_normal; /* 0 0 0 as Redis */
     struct config_output_limit output_pubsub; /* 32mb 8mb 60 */
-    char *tls_cert, *tls_key, *tls_ca; /* paths, empty: none */
-    int64_t tls_port;           /* 0: TLS on `port` when a certificate is given */
-    char *log_level;            /* loglevel: "debug" | "info" | "warning" | "error" */
-    char *log_format;           /* "text" | "json" */
-    enum config_source *sources; /* owned: one per row */
+    char *tls_cert, *tls_key, *tls_ca;        /* paths, empty: none */
+    int64_t tls_port;                         /* 0: TLS on `port` when a certificate is given */
+    char *log_level;                          /* loglevel: "debug" | "info" | "warning" | "error" */
+    char *log_format;                         /* "text" | "json" */
+    enum config_source *sources;              /* owned: one per row */
 };
 
 void config_init(struct config *c);
@@ -64,7 +64,8 @@ int config_row_find(struct slice name);
 /* The known name nearest to a mistyped one, or NULL. */
 const char *config_nearest(struct slice name);
 /* Sets one value from text ("64mb" for bytes). Errors: NOT_FOUND, ARGUMENT with a text that says what is accepted. */
-OXQ_MUST_USE oxq_err config_set(struct config *c, struct slice name, struct slice value, enum config_source source, struct oxq_error *err);
+OXQ_MUST_USE oxq_err config_set(struct config *c, struct slice name, struct slice value, enum config_source source,
+                                struct oxq_error *err);
 /* May CONFIG SET change it while running? */
 bool config_row_is_mutable(size_t row);
 

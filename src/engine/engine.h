@@ -61,31 +61,31 @@ struct engine_waiter; /* a blocked command; engine/block.h */
  * read; only engine_* functions change them.
  */
 struct engine_client {
-    struct buf out;          /* replies in order; the host sends from the start and calls buf_consume */
-    size_t released_bytes;   /* of out, from its start, that may be sent; the host subtracts what it consumed */
+    struct buf out;        /* replies in order; the host sends from the start and calls buf_consume */
+    size_t released_bytes; /* of out, from its start, that may be sent; the host subtracts what it consumed */
     enum engine_client_state state;
     uint64_t id;
     /* ---- the host keeps these up to date ---- */
     enum engine_client_kind kind;
-    int fd;                  /* for CLIENT LIST; -1: none */
-    char addr[80];           /* "127.0.0.1:4711", "/run/oxq.sock:0" */
+    int fd;        /* for CLIENT LIST; -1: none */
+    char addr[80]; /* "127.0.0.1:4711", "/run/oxq.sock:0" */
     char laddr[80];
-    size_t input_bytes;      /* buffered and not yet executed */
+    size_t input_bytes; /* buffered and not yet executed */
     size_t input_free_bytes;
     /* ---- engine ---- */
     struct engine *engine;
     struct list_link link;       /* in engine->clients, in order of arrival */
     struct list_link dirty_link; /* in engine->dirty while it has replies that are not released */
     struct resp_writer writer;
-    struct reply discard;        /* CLIENT REPLY OFF/SKIP */
+    struct reply discard; /* CLIENT REPLY OFF/SKIP */
     uint32_t db_index;
-    uint32_t flags;              /* enum engine_client_flag */
-    char *name;                  /* owned, or NULL */
-    char *lib_name, *lib_ver;    /* owned, or NULL */
+    uint32_t flags;           /* enum engine_client_flag */
+    char *name;               /* owned, or NULL */
+    char *lib_name, *lib_ver; /* owned, or NULL */
     int64_t created_at_ms, last_at_ms;
     const struct command *last_command;
-    struct engine_multi *multi;   /* owned; NULL until MULTI or WATCH */
-    struct engine_waiter *waiter; /* owned; NULL unless BLOCKED or PAUSED */
+    struct engine_multi *multi;    /* owned; NULL until MULTI or WATCH */
+    struct engine_waiter *waiter;  /* owned; NULL unless BLOCKED or PAUSED */
     struct map channels, patterns; /* subscriptions */
     uint64_t commands_count;
 };
@@ -106,11 +106,11 @@ enum engine_client_flag {
 };
 
 struct engine_opts {
-    struct clock *clock;       /* borrowed */
-    uint64_t seed;             /* of the engine's rng */
-    struct config *config;     /* borrowed; CONFIG SET changes it */
-    struct engine_host *host;  /* borrowed */
-    const char *run_id;        /* 40 hex digits, copied */
+    struct clock *clock;      /* borrowed */
+    uint64_t seed;            /* of the engine's rng */
+    struct config *config;    /* borrowed; CONFIG SET changes it */
+    struct engine_host *host; /* borrowed */
+    const char *run_id;       /* 40 hex digits, copied */
 };
 
 OXQ_MUST_USE oxq_err engine_new(const struct engine_opts *opts, struct engine **out_engine, struct oxq_error *err);

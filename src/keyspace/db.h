@@ -88,6 +88,9 @@ void db_move(struct db *from, struct entry *e, struct db *to);
 /* Deep copy with expiry, replacing what is there. Reports: KEY_COPY (on the source database). */
 void db_copy(struct db *from, struct entry *e, struct db *to, struct slice new_key);
 
+/* The invariants, over all keys: for tests. */
+void db_check(struct db *db);
+
 /* The value's encoding or address may change in edits, the entry's address does not, until the key is deleted. */
 
 /* Does an effect. Errors: TYPE, NOT_FOUND, FORMAT when it does not fit the keyspace (then nothing is changed). */

@@ -31,6 +31,10 @@ void value_init(struct value *v, enum value_type type);
 void value_deinit(struct value *v);
 /* A deep copy, equal in content and type; *out must be uninitialised (its aux is left alone). */
 void value_copy(const struct value *v, struct value *out);
+/* The type's digest of the content (keyspace/digest.h). */
+uint64_t value_digest(const struct value *v);
+/* A container without elements, which Redis does not keep. Never true for strings and streams. */
+bool value_is_empty(const struct value *v);
 /* "string", "list", "set", "zset", "hash", "stream". */
 const char *value_type_name(enum value_type type);
 /* What OBJECT ENCODING answers. */

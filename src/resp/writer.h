@@ -7,8 +7,8 @@
 #include "resp/reply.h"
 
 struct resp_writer {
-    struct reply reply; /* first; reply.resp may be changed between replies (HELLO) */
-    struct buf *out;    /* borrowed */
+    struct reply reply;  /* first; reply.resp may be changed between replies (HELLO) */
+    struct buf *out;     /* borrowed */
     bool is_overflowing; /* out reached its limit: what follows is lost, the connection must be closed */
 };
 

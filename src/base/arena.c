@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: MIT */
+#include "base/arena.h"
+
+#include "base/mem.h"
+
+#include <stdalign.h>
+
+/* The chunk that is kept between uses: most commands need less. */
+#define ARENA_CHUNK_BYTES 4096
+#define ARENA_ALIGN 16
+
+struct arena_chunk {
+    struct arena_chunk *older; /* owned */
+    size_t used;
+    size_t cap;
+    alignas(ARENA_ALIGN) char bytes[];
+};
+
+static struct arena_chunk *add_chunk(struct arena *a, size_t bytes)
+{
+    size_t cap = bytes > ARENA_CHUNK_BYTES ? bytes : ARENA_CHUNK_BYTES;
+    struct arena_chunk *chunk = mem_alloc(sizeof(*chunk) + cap);
+    chunk->older = a->chunk;
+    chunk->used = 0;
+    chunk->cap = cap;
+    a->chunk = chunk;
+    return chunk;
+}
+
+void *arena_alloc(struct arena *a, size_t bytes)
+{
+    size_t rounded = (bytes + ARENA_ALIGN - 1) & ~(size_t)(ARENA_ALIGN - 1);
+    struct arena_chunk *chunk = a->chunk;
+    if (!chunk || chunk->cap - chunk->used < rounded) chunk = add_chunk(a, rounded);
+    void *p = chunk->bytes + chunk->used;
+    chunk->used += rounded;
+    return p;
+}
+
+struct slice arena_copy(struct arena *a, struct slice bytes)
+{
+    char *copy = arena_alloc(a, bytes.len);
+    if (bytes.len) memcpy(copy, bytes.at, bytes.len);
+    return slice_of(copy, bytes.len);
+}
+
+void arena_reset(struct arena *a)
+{
+    struct arena_chunk *chunk = a->chunk;
+    while (chunk && (chunk->older || chunk->cap > ARENA_CHUNK_BYTES)) {
+        struct arena_chunk *older = chunk->older;
+        mem_free(chunk);
+        chunk = older;
+    }
+    if (chunk) chunk->used = 0;
+    a->chunk = chunk;
+}
+
+void arena_deinit(struct arena *a)
+{
+    arena_reset(a);
+    mem_free(a->chunk);
+    a->chunk = NULL;
+}

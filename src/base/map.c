@@ -1,0 +1,319 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Two tables while resizing: [0] is emptied bucket by bucket into [1] from index move_at on; insertions go to [1].
+ *
+ * Invariants:
+ *  1. table[1].buckets != NULL only while moving; buckets of [0] below move_at are then empty.
+ *  2. each table's count is the number of its nodes.
+ *  3. a node stands in bucket hash & (2^bits - 1) of its table.
+ *
+ * A bucket array is zeroed memory: big ones come from the kernel already zero and untouched, so making one is cheap.
+ */
+#include "base/map.h"
+
+#include "base/err.h"
+#include "base/hash.h"
+#include "base/mem.h"
+
+#define MAP_FIRST_BITS 2
+#define MAP_MOVE_NODES 2        /* buckets with nodes moved per operation */
+#define MAP_MOVE_EMPTY_LOOKS 20 /* empty buckets skipped per operation at most */
+#define MAP_SHRINK_FACTOR 8     /* shrink when 8 buckets per node stand there */
+
+static size_t bucket_count(const struct map_table *t)
+{
+    return t->buckets ? (size_t)1 << t->bits : 0;
+}
+
+static struct map_node **bucket_of(const struct map_table *t, uint32_t hash)
+{
+    return &t->buckets[hash & (((size_t)1 << t->bits) - 1)];
+}
+
+uint32_t map_hash(struct slice key)
+{
+    uint64_t h = hash_bytes(key);
+    return (uint32_t)(h ^ (h >> 32));
+}
+
+static bool is_moving(const struct map *m)
+{
+    return m->table[1].buckets != NULL;
+}
+
+static void table_make(struct map_table *t, uint8_t bits)
+{
+    t->bits = bits;
+    t->count = 0;
+    t->buckets = mem_alloc_zero(sizeof(*t->buckets) << bits);
+}
+
+static void finish_move(struct map *m)
+{
+    mem_free(m->table[0].buckets);
+    m->table[0] = m->table[1];
+    m->table[1] = (struct map_table){0};
+    m->move_at = 0;
+}
+
+static void move_bucket(struct map *m, struct map_node **bucket)
+{
+    struct map_node *node = *bucket;
+    *bucket = NULL;
+    while (node) {
+        struct map_node *next = node->next;
+        struct map_node **to = bucket_of(&m->table[1], node->hash);
+        node->next = *to;
+        *to = node;
+        m->table[0].count--;
+        m->table[1].count++;
+        node = next;
+    }
+}
+
+/* The price that each operation pays towards a resize under way. */
+static void move_some(struct map *m)
+{
+    if (!is_moving(m) || m->iterators) return;
+    size_t end = bucket_count(&m->table[0]);
+    int nodes = MAP_MOVE_NODES, looks = MAP_MOVE_EMPTY_LOOKS;
+    while (m->move_at < end && nodes > 0 && looks > 0) {
+        struct map_node **bucket = &m->table[0].buckets[m->move_at++];
+        looks--;
+        if (!*bucket) continue;
+        move_bucket(m, bucket);
+        nodes--;
+    }
+    if (m->move_at == end) finish_move(m);
+}
+
+static void start_move(struct map *m, uint8_t bits)
+{
+    table_make(&m->table[1], bits);
+    m->move_at = 0;
+}
+
+static void grow_if_full(struct map *m)
+{
+    struct map_table *t = &m->table[0];
+    if (!t->buckets) {
+        table_make(t, MAP_FIRST_BITS);
+    } else if (!is_moving(m) && !m->iterators && t->count >= bucket_count(t) && t->bits < 32) {
+        start_move(m, t->bits + 1);
+    }
+}
+
+static void shrink_if_sparse(struct map *m)
+{
+    struct map_table *t = &m->table[0];
+    if (is_moving(m) || m->iterators || t->bits <= MAP_FIRST_BITS) return;
+    if (t->count * MAP_SHRINK_FACTOR > bucket_count(t)) return;
+    uint8_t bits = MAP_FIRST_BITS;
+    while (((size_t)1 << bits) < t->count * 2) bits++;
+    start_move(m, bits);
+}
+
+static struct map_node *find_in(const struct map *m, const struct map_table *t, struct slice key, uint32_t hash)
+{
+    if (!t->buckets) return NULL;
+    for (struct map_node *node = *bucket_of(t, hash); node; node = node->next) {
+        if (node->hash == hash && slice_equal(m->key_of(node), key)) return node;
+    }
+    return NULL;
+}
+
+struct map_node *map_find_hashed(struct map *m, struct slice key, uint32_t hash)
+{
+    if (!is_moving(m)) return find_in(m, &m->table[0], key, hash);
+    move_some(m);
+    struct map_node *node = find_in(m, &m->table[0], key, hash);
+    return node ? node : find_in(m, &m->table[1], key, hash);
+}
+
+struct map_node *map_find(struct map *m, struct slice key)
+{
+    if (map_count(m) == 0) return NULL;
+    return map_find_hashed(m, key, map_hash(key));
+}
+
+void map_insert_hashed(struct map *m, struct map_node *node, uint32_t hash)
+{
+    grow_if_full(m);
+    move_some(m);
+    struct map_table *t = is_moving(m) ? &m->table[1] : &m->table[0];
+    struct map_node **bucket = bucket_of(t, hash);
+    node->hash = hash;
+    node->next = *bucket;
+    *bucket = node;
+    t->count++;
+}
+
+void map_insert(struct map *m, struct map_node *node)
+{
+    map_insert_hashed(m, node, map_hash(m->key_of(node)));
+}
+
+/* The link that points at the node, in whichever table; *out_table gets that table. The node is compared by address only. */
+static struct map_node **find_link(struct map *m, const struct map_node *node, uint32_t hash,
+                                   struct map_table **out_table)
+{
+    for (int i = 0; i < 2; i++) {
+        struct map_table *t = &m->table[i];
+        if (!t->buckets) continue;
+        for (struct map_node **link = bucket_of(t, hash); *link; link = &(*link)->next) {
+            if (*link == node) {
+                *out_table = t;
+                return link;
+            }
+        }
+    }
+    return NULL;
+}
+
+void map_unlink(struct map *m, struct map_node *node)
+{
+    struct map_table *t;
+    struct map_node **link = find_link(m, node, node->hash, &t);
+    CHECK(link != NULL);
+    *link = node->next;
+    node->next = NULL;
+    t->count--;
+    move_some(m);
+    shrink_if_sparse(m);
+}
+
+struct map_node *map_remove(struct map *m, struct slice key)
+{
+    struct map_node *node = map_find(m, key);
+    if (node) map_unlink(m, node);
+    return node;
+}
+
+void map_replace(struct map *m, const struct map_node *node, struct map_node *with)
+{
+    struct map_table *t;
+    struct map_node **link = find_link(m, node, with->hash, &t);
+    CHECK(link != NULL);
+    *link = with;
+}
+
+void map_deinit(struct map *m, map_visit_fn *fn, void *ctx)
+{
+    for (int i = 0; i < 2; i++) {
+        size_t count = bucket_count(&m->table[i]);
+        for (size_t b = 0; b < count && fn && m->table[i].count > 0; b++) {
+            struct map_node *node = m->table[i].buckets[b];
+            while (node) {
+                struct map_node *next = node->next;
+                m->table[i].count--;
+                fn(ctx, node);
+                node = next;
+            }
+        }
+        mem_free(m->table[i].buckets);
+        m->table[i] = (struct map_table){0};
+    }
+    m->move_at = 0;
+}
+
+/* A random bucket that is not empty, of both tables by their sizes. */
+static struct map_node *random_bucket(struct map *m, struct rng *r)
+{
+    size_t sizes[2] = {bucket_count(&m->table[0]), bucket_count(&m->table[1])};
+    size_t skip = is_moving(m) ? m->move_at : 0;
+    for (;;) {
+        size_t at = skip + (size_t)rng_below(r, sizes[0] + sizes[1] - skip);
+        struct map_node *first = at < sizes[0] ? m->table[0].buckets[at] : m->table[1].buckets[at - sizes[0]];
+        if (first) return first;
+    }
+}
+
+struct map_node *map_random(struct map *m, struct rng *r)
+{
+    if (map_count(m) == 0) return NULL;
+    move_some(m);
+    struct map_node *first = random_bucket(m, r);
+    size_t len = 0;
+    for (struct map_node *node = first; node; node = node->next) len++;
+    for (size_t pick = (size_t)rng_below(r, len); pick > 0; pick--) first = first->next;
+    return first;
+}
+
+static void visit_bucket(const struct map_table *t, uint64_t cursor, map_visit_fn *fn, void *ctx)
+{
+    struct map_node *node = t->buckets[cursor & (((uint64_t)1 << t->bits) - 1)];
+    while (node) {
+        struct map_node *next = node->next;
+        fn(ctx, node);
+        node = next;
+    }
+}
+
+static uint64_t reverse_bits(uint64_t v)
+{
+    v = ((v >> 1) & 0x5555555555555555u) | ((v & 0x5555555555555555u) << 1);
+    v = ((v >> 2) & 0x3333333333333333u) | ((v & 0x3333333333333333u) << 2);
+    v = ((v >> 4) & 0x0f0f0f0f0f0f0f0fu) | ((v & 0x0f0f0f0f0f0f0f0fu) << 4);
+    return __builtin_bswap64(v);
+}
+
+/* The cursor after this one when the highest of `mask`'s bits counts least. */
+static uint64_t next_cursor(uint64_t cursor, uint64_t mask)
+{
+    return reverse_bits(reverse_bits(cursor | ~mask) + 1);
+}
+
+uint64_t map_scan(struct map *m, uint64_t cursor, map_visit_fn *fn, void *ctx)
+{
+    if (map_count(m) == 0) return 0;
+    if (!is_moving(m)) {
+        visit_bucket(&m->table[0], cursor, fn, ctx);
+        return next_cursor(cursor, bucket_count(&m->table[0]) - 1);
+    }
+    /* The smaller table's bucket, then all buckets of the larger one that it splits into. */
+    bool is_first_smaller = m->table[0].bits < m->table[1].bits;
+    const struct map_table *small = &m->table[is_first_smaller ? 0 : 1];
+    const struct map_table *large = &m->table[is_first_smaller ? 1 : 0];
+    uint64_t small_mask = bucket_count(small) - 1, large_mask = bucket_count(large) - 1;
+    visit_bucket(small, cursor, fn, ctx);
+    do {
+        visit_bucket(large, cursor, fn, ctx);
+        cursor = next_cursor(cursor, large_mask);
+    } while (cursor & (small_mask ^ large_mask));
+    return cursor;
+}
+
+static void settle_next(struct map_iter *it)
+{
+    while (!it->next && it->table < 2) {
+        const struct map_table *t = &it->map->table[it->table];
+        if (it->bucket < bucket_count(t)) {
+            it->next = t->buckets[it->bucket++];
+        } else {
+            it->table++;
+            it->bucket = 0;
+        }
+    }
+}
+
+void map_iter_begin(struct map_iter *it, struct map *m)
+{
+    *it = (struct map_iter){.map = m};
+    m->iterators++;
+    settle_next(it);
+}
+
+struct map_node *map_iter_next(struct map_iter *it)
+{
+    struct map_node *node = it->next;
+    if (!node) return NULL;
+    it->next = node->next;
+    settle_next(it);
+    return node;
+}
+
+void map_iter_end(struct map_iter *it)
+{
+    SLOW_CHECK(it->map->iterators > 0);
+    it->map->iterators--;
+}

@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Allocation. With jemalloc linked in, the allocator itself counts what each thread took and gave back, so that mem_used
+ * costs two loads; without it (sanitizer builds) we count on every call.
+ */
+#include "base/mem.h"
+
+#include <malloc.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+/* jemalloc's own interface, absent when another allocator is linked. */
+extern int mallctl(const char *name, void *old, size_t *old_len, void *new, size_t new_len) __attribute__((weak));
+extern size_t nallocx(size_t size, int flags) __attribute__((weak));
+
+static _Thread_local const uint64_t *thread_taken, *thread_given;
+static _Thread_local uint64_t counted_taken, counted_given;
+static _Thread_local long fail_after = -1;
+
+static _Noreturn void fail_exhausted(size_t bytes)
+{
+    fprintf(
+        stderr,
+        "oxq: out of memory: %zu bytes wanted, %zu in use by this thread; nothing acknowledged is lost, start again with more memory or a --maxmemory\n",
+        bytes, mem_used());
+    _exit(1);
+}
+
+static void count_taken(void *p)
+{
+    if (!mallctl) counted_taken += malloc_usable_size(p);
+}
+
+static void count_given(void *p)
+{
+    if (!mallctl && p) counted_given += malloc_usable_size(p);
+}
+
+void *mem_alloc(size_t bytes)
+{
+    void *p = malloc(bytes ? bytes : 1);
+    if (!p) fail_exhausted(bytes);
+    count_taken(p);
+    return p;
+}
+
+void *mem_alloc_zero(size_t bytes)
+{
+    void *p = calloc(1, bytes ? bytes : 1);
+    if (!p) fail_exhausted(bytes);
+    count_taken(p);
+    return p;
+}
+
+static void *resize(void *p, size_t bytes)
+{
+    size_t old_bytes = mallctl || !p ? 0 : malloc_usable_size(p);
+    void *moved = realloc(p, bytes ? bytes : 1);
+    if (!moved) return NULL;
+    if (!mallctl) counted_given += old_bytes;
+    count_taken(moved);
+    return moved;
+}
+
+void *mem_resize(void *p, size_t bytes)
+{
+    void *moved = resize(p, bytes);
+    if (!moved) fail_exhausted(bytes);
+    return moved;
+}
+
+void *mem_try_resize(void *p, size_t bytes)
+{
+    if (fail_after >= 0 && fail_after-- == 0) {
+        fail_after = 0;
+        return NULL;
+    }
+    return resize(p, bytes);
+}
+
+void mem_free(void *p)
+{
+    count_given(p);
+    free(p);
+}
+
+size_t mem_size(const void *p)
+{
+    return p ? malloc_usable_size((void *)p) : 0;
+}
+
+size_t mem_good_size(size_t bytes)
+{
+    return nallocx && bytes ? nallocx(bytes, 0) : bytes;
+}
+
+static const uint64_t *counter_of_thread(const char *name)
+{
+    uint64_t *counter = NULL;
+    size_t len = sizeof(counter);
+    if (!mallctl || mallctl(name, (void *)&counter, &len, NULL, 0) != 0) return NULL;
+    return counter;
+}
+
+size_t mem_used(void)
+{
+    if (!thread_taken) {
+        thread_taken = counter_of_thread("thread.allocatedp");
+        thread_given = counter_of_thread("thread.deallocatedp");
+        if (!thread_taken || !thread_given) {
+            thread_taken = &counted_taken;
+            thread_given = &counted_given;
+        }
+    }
+    /* A thread may give back what another one took. */
+    return *thread_taken > *thread_given ? (size_t)(*thread_taken - *thread_given) : 0;
+}
+
+size_t mem_resident(void)
+{
+    long pages = 0, resident = 0;
+    FILE *f = fopen("/proc/self/statm", "re");
+    if (!f) return 0;
+    if (fscanf(f, "%ld %ld", &pages, &resident) != 2) resident = 0;
+    fclose(f);
+    return (size_t)resident * (size_t)sysconf(_SC_PAGESIZE);
+}
+
+const char *mem_allocator(void)
+{
+    static char name[64];
+    const char *version = NULL;
+    size_t len = sizeof(version);
+    if (!mallctl || mallctl("version", (void *)&version, &len, NULL, 0) != 0) return "libc";
+    if (name[0]) return name;
+    int digits = 0;
+    while (version[digits] && version[digits] != '-') digits++;
+    snprintf(name, sizeof(name), "jemalloc-%.*s", digits, version);
+    return name;
+}
+
+void mem_fail_after(long n)
+{
+    fail_after = n;
+}

@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: MIT */
+#include "base/num.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+static const char two_digits[] =
+    "00010203040506070809101112131415161718192021222324252627282930313233343536373839404142434445464748495051525354555657"
+    "585960616263646566676869707172737475767778798081828384858687888990919293949596979899";
+
+size_t num_format_int(char *dst, int64_t n)
+{
+    char digits[NUM_INT_MAX_CHARS];
+    char *at = digits + sizeof(digits);
+    uint64_t rest = n < 0 ? (uint64_t)0 - (uint64_t)n : (uint64_t)n;
+    while (rest >= 100) {
+        at -= 2;
+        memcpy(at, two_digits + 2 * (rest % 100), 2);
+        rest /= 100;
+    }
+    if (rest >= 10) {
+        at -= 2;
+        memcpy(at, two_digits + 2 * rest, 2);
+    } else {
+        *--at = (char)('0' + rest);
+    }
+    if (n < 0) *--at = '-';
+    size_t len = (size_t)(digits + sizeof(digits) - at);
+    memcpy(dst, at, len);
+    return len;
+}
+
+size_t num_format_double(char *dst, double d)
+{
+    if (isnan(d)) return (size_t)snprintf(dst, NUM_DOUBLE_MAX_CHARS, "nan");
+    if (isinf(d)) return (size_t)snprintf(dst, NUM_DOUBLE_MAX_CHARS, "%s", d > 0 ? "inf" : "-inf");
+    /* Doubles hold integers exactly up to 2^53; -0 keeps its sign through "%.17g". */
+    if (d > -9007199254740992.0 && d < 9007199254740992.0 && d == (double)(int64_t)d && !(d == 0 && signbit(d)))
+        return num_format_int(dst, (int64_t)d);
+    return (size_t)snprintf(dst, NUM_DOUBLE_MAX_CHARS, "%.17g", d);
+}
+
+size_t num_format_long_double(char *dst, long double d)
+{
+    if (isinf(d)) return (size_t)snprintf(dst, NUM_LONG_DOUBLE_MAX_CHARS, "%s", d > 0 ? "inf" : "-inf");
+    size_t len = (size_t)snprintf(dst, NUM_LONG_DOUBLE_MAX_CHARS, "%.17Lf", d);
+    if (memchr(dst, '.', len)) {
+        while (dst[len - 1] == '0') len--;
+        if (dst[len - 1] == '.') len--;
+    }
+    if (len == 2 && dst[0] == '-' && dst[1] == '0') {
+        dst[0] = '0';
+        len = 1;
+    }
+    return len;
+}
+
+bool num_parse_uint(struct slice text, uint64_t *out)
+{
+    if (text.len == 0 || text.len > 20) return false;
+    if (text.at[0] == '0' && text.len > 1) return false;
+    uint64_t n = 0;
+    for (size_t i = 0; i < text.len; i++) {
+        unsigned digit = (unsigned)(unsigned char)text.at[i] - '0';
+        if (digit > 9) return false;
+        if (n > (UINT64_MAX - digit) / 10) return false;
+        n = n * 10 + digit;
+    }
+    *out = n;
+    return true;
+}
+
+bool num_parse_int(struct slice text, int64_t *out)
+{
+    bool is_negative = text.len > 0 && text.at[0] == '-';
+    uint64_t n;
+    if (!num_parse_uint(slice_from(text, is_negative), &n)) return false;
+    if (is_negative) {
+        if (n == 0 || n > (uint64_t)INT64_MAX + 1) return false;
+        *out = (int64_t)((uint64_t)0 - n);
+        return true;
+    }
+    if (n > INT64_MAX) return false;
+    *out = (int64_t)n;
+    return true;
+}
+
+/* strtod and strtold want a NUL: texts that may be numbers are short, everything longer is none. */
+#define NUM_TEXT_MAX 256
+
+static bool copy_number(struct slice text, char *dst)
+{
+    if (text.len == 0 || text.len >= NUM_TEXT_MAX || text.at[0] == ' ' || (text.at[0] >= '\t' && text.at[0] <= '\r'))
+        return false;
+    memcpy(dst, text.at, text.len);
+    dst[text.len] = '\0';
+    return true;
+}
+
+bool num_parse_double(struct slice text, double *out)
+{
+    int64_t n;
+    /* Most scores are plain integers, and those below 2^53 are exact. */
+    if (text.len <= 15 && num_parse_int(text, &n)) {
+        *out = (double)n;
+        return true;
+    }
+    char copy[NUM_TEXT_MAX];
+    if (!copy_number(text, copy)) return false;
+    char *end;
+    errno = 0;
+    double d = strtod(copy, &end);
+    if (end != copy + text.len || isnan(d)) return false;
+    if (errno == ERANGE && (d == HUGE_VAL || d == -HUGE_VAL || fpclassify(d) == FP_ZERO)) return false;
+    *out = d;
+    return true;
+}
+
+bool num_parse_long_double(struct slice text, long double *out)
+{
+    char copy[NUM_TEXT_MAX];
+    if (!copy_number(text, copy)) return false;
+    char *end;
+    errno = 0;
+    long double d = strtold(copy, &end);
+    if (end != copy + text.len || isnan(d)) return false;
+    if (errno == ERANGE && (isinf(d) || fpclassify(d) == FP_ZERO)) return false;
+    *out = d;
+    return true;
+}

@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: MIT */
+/* What commands share: finding keys, reading arguments, waiting. The error texts are those of Redis. */
+#include "cmd/cmd.h"
+
+#include "base/num.h"
+#include "cmd/table.h"
+
+#include <math.h>
+
+void cmd_reply_arity(struct cmd_ctx *ctx)
+{
+    reply_errorf(ctx->reply, "ERR wrong number of arguments for '%s' command", ctx->command->name);
+}
+
+bool cmd_find(struct cmd_ctx *ctx, struct slice key, enum value_type type, struct entry **out)
+{
+    struct entry *e = db_find(ctx->db, key);
+    if (e && e->value.type != type) {
+        reply_error(ctx->reply, CMD_ERR_WRONG_TYPE);
+        return false;
+    }
+    *out = e;
+    return true;
+}
+
+bool cmd_find_or_create(struct cmd_ctx *ctx, struct slice key, enum value_type type, struct entry **out)
+{
+    if (!cmd_find(ctx, key, type, out)) return false;
+    if (!*out) *out = db_create(ctx->db, key, type);
+    return true;
+}
+
+bool cmd_int(struct cmd_ctx *ctx, int i, int64_t *out)
+{
+    if (num_parse_int(ctx->argv[i], out)) return true;
+    reply_error(ctx->reply, CMD_ERR_NOT_INTEGER);
+    return false;
+}
+
+bool cmd_int_in(struct cmd_ctx *ctx, int i, int64_t min, int64_t max, int64_t *out)
+{
+    int64_t n;
+    if (!cmd_int(ctx, i, &n)) return false;
+    if (n >= min && n <= max) {
+        *out = n;
+        return true;
+    }
+    if (min == 0 && max == INT64_MAX)
+        reply_error(ctx->reply, SLICE_LIT("ERR value is out of range, must be positive"));
+    else
+        reply_errorf(ctx->reply, "ERR value is out of range, value must between %lld and %lld", (long long)min,
+                     (long long)max);
+    return false;
+}
+
+bool cmd_double(struct cmd_ctx *ctx, int i, double *out)
+{
+    if (num_parse_double(ctx->argv[i], out)) return true;
+    reply_error(ctx->reply, CMD_ERR_NOT_FLOAT);
+    return false;
+}
+
+bool cmd_timeout(struct cmd_ctx *ctx, int i, int64_t *out_ms)
+{
+    long double seconds;
+    if (!num_parse_long_double(ctx->argv[i], &seconds)) {
+        reply_error(ctx->reply, SLICE_LIT("ERR timeout is not a float or out of range"));
+        return false;
+    }
+    long double ms = seconds * 1000;
+    if (ms > (long double)(INT64_MAX / 2)) {
+        reply_error(ctx->reply, SLICE_LIT("ERR timeout is out of range"));
+        return false;
+    }
+    if (ms < 0) {
+        reply_error(ctx->reply, SLICE_LIT("ERR timeout is negative"));
+        return false;
+    }
+    /* Rounded up: a tiny time-out must not become 0, which is for ever. */
+    *out_ms = (int64_t)ceill(ms);
+    return true;
+}
+
+void cmd_block(struct cmd_ctx *ctx, struct cmd_block block)
+{
+    if (ctx->flags & CMD_CTX_NO_BLOCK) {
+        if (block.on_timeout == CMD_TIMEOUT_NULL_ARRAY)
+            reply_null_array(ctx->reply);
+        else
+            reply_null(ctx->reply);
+        return;
+    }
+    ctx->outcome = CMD_BLOCKED;
+    ctx->block = block;
+}
+
+bool cmd_cursor(struct cmd_ctx *ctx, int i, uint64_t *out)
+{
+    if (num_parse_uint(ctx->argv[i], out)) return true;
+    reply_error(ctx->reply, SLICE_LIT("ERR invalid cursor"));
+    return false;
+}

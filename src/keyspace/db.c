@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Databases: keys, their expiry, and the changes that concern whole keys.
+ *
+ * Invariants (db_check):
+ *  1. an entry's node.aux is its index in expiries, or ENTRY_NO_EXPIRY; the slot there points back at it.
+ *  2. a key of a container type (all but strings and streams) is never empty between commands.
+ *
+ * A key is removed when its time has come by whoever meets it first: db_find, or keyspace_expire in the background.
+ */
+#include "keyspace/db.h"
+
+#include "base/mem.h"
+
+static struct slice key_of_node(const struct map_node *node)
+{
+    return entry_key((const struct entry *)node);
+}
+
+static void expiry_moved(void *item, uint32_t index)
+{
+    struct entry *e = item;
+    e->node.aux = index;
+}
+
+void keyspace_init(struct keyspace *ks, struct rng *rng)
+{
+    *ks = (struct keyspace){.rng = rng};
+    for (uint32_t i = 0; i < KEYSPACE_DBS_COUNT; i++) {
+        ks->dbs[i] = (struct db){
+            .keyspace = ks,
+            .index = i,
+            .keys = {.key_of = key_of_node},
+            .expiries = {.moved = expiry_moved},
+        };
+    }
+}
+
+static void free_entry(void *ctx, struct map_node *node)
+{
+    (void)ctx;
+    struct entry *e = (struct entry *)node;
+    value_deinit(&e->value);
+    mem_free(e);
+}
+
+static void empty(struct db *db)
+{
+    map_deinit(&db->keys, free_entry, NULL);
+    heap_deinit(&db->expiries);
+}
+
+void keyspace_deinit(struct keyspace *ks)
+{
+    for (uint32_t i = 0; i < KEYSPACE_DBS_COUNT; i++) empty(&ks->dbs[i]);
+}
+
+void db_report(struct db *db, struct effect e)
+{
+    struct keyspace *ks = db->keyspace;
+    ks->changes_count++;
+    if (!ks->sink) return;
+    e.db = db->index;
+    ks->sink->on_effect(ks->sink, &e);
+}
+
+/* ---- entries ---- */
+
+static struct entry *find_raw(struct db *db, struct slice key)
+{
+    return (struct entry *)map_find(&db->keys, key);
+}
+
+struct entry *db_find(struct db *db, struct slice key)
+{
+    struct entry *e = find_raw(db, key);
+    if (!e || e->node.aux == ENTRY_NO_EXPIRY) return e;
+    struct keyspace *ks = db->keyspace;
+    if (ks->is_expiry_paused || db->expiries.slots[e->node.aux].key > ks->now_ms) return e;
+    ks->expired_count++;
+    db_delete(db, e);
+    return NULL;
+}
+
+/* A new entry whose value is uninitialised but for the key's length. */
+static struct entry *entry_new(struct db *db, struct slice key)
+{
+    CHECK(key.len < UINT32_MAX);
+    struct entry *e = mem_alloc(sizeof(*e) + key.len);
+    e->node.aux = ENTRY_NO_EXPIRY;
+    e->value = (struct value){.aux = (uint32_t)key.len};
+    if (key.len) memcpy(e->key, key.at, key.len);
+    map_insert(&db->keys, &e->node);
+    return e;
+}
+
+struct entry *db_create(struct db *db, struct slice key, enum value_type type)
+{
+    struct entry *e = entry_new(db, key);
+    value_init(&e->value, type);
+    return e;
+}
+
+static void unlink_entry(struct db *db, struct entry *e)
+{
+    if (e->node.aux != ENTRY_NO_EXPIRY) heap_remove(&db->expiries, e->node.aux);
+    map_unlink(&db->keys, &e->node);
+}
+
+/* The entry and its value, without a report. */
+static void discard(struct db *db, struct entry *e)
+{
+    unlink_entry(db, e);
+    free_entry(NULL, &e->node);
+}
+
+void db_delete(struct db *db, struct entry *e)
+{
+    /* The key must outlive the entry for the report, and the sink must see the keyspace without it. */
+    unlink_entry(db, e);
+    db_report(db, (struct effect){.kind = EFFECT_KEY_DELETE, .key = entry_key(e)});
+    free_entry(NULL, &e->node);
+}
+
+bool db_delete_if_empty(struct db *db, struct entry *e)
+{
+    if (!value_is_empty(&e->value)) return false;
+    db_delete(db, e);
+    return true;
+}
+
+/* ---- expiry ---- */
+
+int64_t db_expiry_ms(const struct db *db, const struct entry *e)
+{
+    return e->node.aux == ENTRY_NO_EXPIRY ? -1 : db->expiries.slots[e->node.aux].key;
+}
+
+static void set_expiry_raw(struct db *db, struct entry *e, int64_t at_ms)
+{
+    bool has_expiry = e->node.aux != ENTRY_NO_EXPIRY;
+    if (at_ms > 0 && has_expiry) {
+        heap_change(&db->expiries, e->node.aux, at_ms);
+    } else if (at_ms > 0) {
+        heap_push(&db->expiries, at_ms, e);
+    } else if (has_expiry) {
+        heap_remove(&db->expiries, e->node.aux);
+        e->node.aux = ENTRY_NO_EXPIRY;
+    }
+}
+
+void db_set_expiry(struct db *db, struct entry *e, int64_t at_ms)
+{
+    set_expiry_raw(db, e, at_ms);
+    db_report(db, (struct effect){.kind = EFFECT_KEY_EXPIRE, .key = entry_key(e), .n = at_ms});
+}
+
+size_t keyspace_expire(struct keyspace *ks, size_t limit)
+{
+    size_t removed = 0;
+    if (ks->is_expiry_paused) return 0;
+    for (uint32_t i = 0; i < KEYSPACE_DBS_COUNT; i++) {
+        struct db *db = &ks->dbs[i];
+        while (removed < limit && db->expiries.count > 0 && db->expiries.slots[0].key <= ks->now_ms) {
+            db_delete(db, db->expiries.slots[0].item);
+            ks->expired_count++;
+            removed++;
+        }
+    }
+    return removed;
+}
+
+int64_t keyspace_next_expiry_ms(const struct keyspace *ks)
+{
+    int64_t next = INT64_MAX;
+    for (uint32_t i = 0; i < KEYSPACE_DBS_COUNT; i++) {
+        const struct heap *h = &ks->dbs[i].expiries;
+        if (h->count > 0 && h->slots[0].key < next) next = h->slots[0].key;
+    }
+    return next;
+}
+
+/* ---- whole keys and databases ---- */
+
+void db_flush(struct db *db)
+{
+    empty(db);
+    db_report(db, (struct effect){.kind = EFFECT_DB_FLUSH});
+}
+
+static void adopt_entries(struct db *db, struct map keys, struct heap expiries)
+{
+    db->keys = keys;
+    db->expiries = expiries;
+}
+
+void db_swap(struct db *a, struct db *b)
+{
+    struct map keys = a->keys;
+    struct heap expiries = a->expiries;
+    adopt_entries(a, b->keys, b->expiries);
+    adopt_entries(b, keys, expiries);
+    db_report(a, (struct effect){.kind = EFFECT_DB_SWAP, .n = b->index});
+}
+
+/* Puts a value that nobody owns now under a key, replacing what is there, without a report. */
+static void put(struct db *db, struct slice key, struct value v, int64_t expiry_ms)
+{
+    struct entry *old = find_raw(db, key);
+    if (old) discard(db, old);
+    struct entry *e = entry_new(db, key);
+    v.aux = e->value.aux;
+    e->value = v;
+    if (expiry_ms > 0) set_expiry_raw(db, e, expiry_ms);
+}
+
+void db_rename(struct db *db, struct entry *e, struct slice new_key)
+{
+    int64_t expiry_ms = db_expiry_ms(db, e);
+    unlink_entry(db, e);
+    put(db, new_key, e->value, expiry_ms);
+    db_report(db, (struct effect){.kind = EFFECT_KEY_RENAME, .key = entry_key(e), .a = new_key});
+    mem_free(e);
+}
+
+void db_move(struct db *from, struct entry *e, struct db *to)
+{
+    int64_t expiry_ms = db_expiry_ms(from, e);
+    unlink_entry(from, e);
+    put(to, entry_key(e), e->value, expiry_ms);
+    db_report(from, (struct effect){.kind = EFFECT_KEY_MOVE, .key = entry_key(e), .n = to->index});
+    mem_free(e);
+}
+
+void db_copy(struct db *from, struct entry *e, struct db *to, struct slice new_key)
+{
+    struct value copy = {0};
+    value_copy(&e->value, &copy);
+    put(to, new_key, copy, db_expiry_ms(from, e));
+    db_report(from, (struct effect){.kind = EFFECT_KEY_COPY, .key = entry_key(e), .a = new_key, .n = to->index});
+}
+
+void db_check(struct db *db)
+{
+    size_t expiring = 0;
+    struct map_iter it;
+    map_iter_begin(&it, &db->keys);
+    for (struct map_node *node = map_iter_next(&it); node; node = map_iter_next(&it)) {
+        struct entry *e = (struct entry *)node;
+        CHECK(!value_is_empty(&e->value)); /* 2 */
+        if (e->node.aux == ENTRY_NO_EXPIRY) continue;
+        expiring++;
+        CHECK(e->node.aux < db->expiries.count && db->expiries.slots[e->node.aux].item == e); /* 1 */
+    }
+    map_iter_end(&it);
+    CHECK(expiring == db->expiries.count);
+}

@@ -1,0 +1,317 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Element: | len as varint, low 7 bits first, 0x80 = more | bytes | size of (varint + bytes), readable backwards |
+ *
+ * The backward size is a varint whose last byte comes last in memory and is read first: its byte nearest to the end
+ * holds the low 7 bits, 0x80 = more before it.
+ *
+ * Invariants:
+ *  1. sizeof(struct packed) <= start <= end <= cap, or cap is the allocation's size.
+ *  2. from start, exactly `count` elements end at `end`; forward and backward sizes agree.
+ */
+#include "keyspace/packed.h"
+
+#include "base/err.h"
+#include "base/mem.h"
+
+#define FIRST_BYTE ((uint32_t)sizeof(struct packed))
+
+static char *bytes_of(struct packed *p)
+{
+    return (char *)p;
+}
+
+static const unsigned char *at_of(const struct packed *p, uint32_t at)
+{
+    return (const unsigned char *)p + at;
+}
+
+static uint32_t varint_size(size_t n)
+{
+    return n < (1u << 7) ? 1 : n < (1u << 14) ? 2 : n < (1u << 21) ? 3 : n < (1u << 28) ? 4 : 5;
+}
+
+size_t packed_element_bytes(size_t len)
+{
+    size_t front = varint_size(len) + len;
+    return front + varint_size(front);
+}
+
+static inline const unsigned char *read_len(const unsigned char *at, uint32_t *out)
+{
+    uint32_t n = *at++;
+    if (n < 0x80) {
+        *out = n;
+        return at;
+    }
+    n &= 0x7f;
+    for (int shift = 7;; shift += 7) {
+        uint32_t byte = *at++;
+        n |= (byte & 0x7f) << shift;
+        if (byte < 0x80) break;
+    }
+    *out = n;
+    return at;
+}
+
+/* The size of front (varint + bytes) of the element that ends at `end`; *out_size the bytes this number takes. */
+static uint32_t read_back(const unsigned char *end, uint32_t *out_size)
+{
+    uint32_t n = 0, size = 0;
+    for (int shift = 0;; shift += 7) {
+        uint32_t byte = end[-1 - (int)size];
+        size++;
+        n |= (byte & 0x7f) << shift;
+        if (byte < 0x80) break;
+    }
+    *out_size = size;
+    return n;
+}
+
+static void write_element(char *dst, struct slice bytes)
+{
+    unsigned char *at = (unsigned char *)dst;
+    uint32_t n = (uint32_t)bytes.len;
+    while (n >= 0x80) {
+        *at++ = (unsigned char)(n | 0x80);
+        n >>= 7;
+    }
+    *at++ = (unsigned char)n;
+    if (bytes.len) memcpy(at, bytes.at, bytes.len);
+    at += bytes.len;
+    uint32_t front = (uint32_t)(at - (unsigned char *)dst);
+    at += varint_size(front);
+    unsigned char *back = at - 1;
+    while (front >= 0x80) {
+        *back-- = (unsigned char)(front | 0x80);
+        front >>= 7;
+    }
+    *back = (unsigned char)front;
+}
+
+/* Bytes of the element at `at`, all its parts. */
+static uint32_t element_size(const struct packed *p, uint32_t at)
+{
+    uint32_t len;
+    const unsigned char *start = at_of(p, at);
+    const unsigned char *body = read_len(start, &len);
+    uint32_t front = (uint32_t)(body - start) + len;
+    return front + varint_size(front);
+}
+
+struct packed *packed_new(size_t room)
+{
+    size_t cap = mem_good_size(sizeof(struct packed) + room);
+    struct packed *p = mem_alloc(cap);
+    *p = (struct packed){.cap = (uint32_t)cap, .start = FIRST_BYTE, .end = FIRST_BYTE};
+    return p;
+}
+
+struct packed *packed_copy(const struct packed *p)
+{
+    struct packed *copy = packed_new(packed_bytes(p));
+    memcpy(bytes_of(copy) + copy->start, at_of(p, p->start), packed_bytes(p));
+    copy->end = copy->start + (p->end - p->start);
+    copy->count = p->count;
+    return copy;
+}
+
+uint32_t packed_last(const struct packed *p)
+{
+    if (p->count == 0) return PACKED_NONE;
+    uint32_t back_size;
+    uint32_t front = read_back(at_of(p, p->end), &back_size);
+    return p->end - back_size - front;
+}
+
+uint32_t packed_next(const struct packed *p, uint32_t at)
+{
+    uint32_t next = at + element_size(p, at);
+    return next < p->end ? next : PACKED_NONE;
+}
+
+uint32_t packed_prev(const struct packed *p, uint32_t at)
+{
+    if (at == p->start) return PACKED_NONE;
+    uint32_t back_size;
+    uint32_t front = read_back(at_of(p, at), &back_size);
+    return at - back_size - front;
+}
+
+uint32_t packed_at(const struct packed *p, uint32_t index)
+{
+    SLOW_CHECK(index < p->count);
+    uint32_t at;
+    if (index < p->count / 2) {
+        for (at = p->start; index > 0; index--) at += element_size(p, at);
+    } else {
+        at = packed_last(p);
+        for (uint32_t back = p->count - 1 - index; back > 0; back--) at = packed_prev(p, at);
+    }
+    return at;
+}
+
+struct slice packed_get(const struct packed *p, uint32_t at)
+{
+    uint32_t len;
+    const unsigned char *body = read_len(at_of(p, at), &len);
+    return slice_of(body, len);
+}
+
+uint32_t packed_find(const struct packed *p, struct slice bytes, unsigned stride)
+{
+    uint32_t at = p->start;
+    for (unsigned skip = 0; at < p->end; skip = skip ? skip - 1 : stride - 1) {
+        uint32_t len;
+        const unsigned char *start = at_of(p, at);
+        const unsigned char *body = read_len(start, &len);
+        if (skip == 0 && len == bytes.len && memcmp(body, bytes.at, len) == 0) return at;
+        uint32_t front = (uint32_t)(body - start) + len;
+        at += front + varint_size(front);
+    }
+    return PACKED_NONE;
+}
+
+/* Moves the elements so that they start at `start`. */
+static void slide(struct packed *p, uint32_t start)
+{
+    uint32_t bytes = p->end - p->start;
+    memmove(bytes_of(p) + start, at_of(p, p->start), bytes);
+    p->start = start;
+    p->end = start + bytes;
+}
+
+/* A block of at least `want` bytes more than now used, grown by half so that pushing one by one is amortised. */
+static void grow(struct packed **owner, size_t more)
+{
+    struct packed *p = *owner;
+    size_t used = packed_bytes(p);
+    CHECK(used + more < ((size_t)1 << 30));
+    size_t cap = mem_good_size(sizeof(*p) + used + more + (used + more) / 4);
+    p = mem_resize(p, cap);
+    p->cap = (uint32_t)cap;
+    *owner = p;
+}
+
+/* Free bytes before the start and after the end together. */
+static uint32_t free_bytes(const struct packed *p)
+{
+    return p->cap - FIRST_BYTE - (p->end - p->start);
+}
+
+/*
+ * Sliding moves every element, so it is done only when it wins a fair share of the size, and it leaves half of the rest
+ * at the other end: whichever end is pushed at next, a push costs O(1) on average.
+ */
+static void make_tail_room(struct packed **owner, size_t more)
+{
+    struct packed *p = *owner;
+    if (p->cap - p->end >= more) return;
+    uint32_t used = p->end - p->start;
+    if (p->start == FIRST_BYTE || free_bytes(p) < more + used / 4) {
+        if (p->start != FIRST_BYTE) slide(p, FIRST_BYTE);
+        if (p->cap - p->end < more) grow(owner, more);
+    } else {
+        slide(p, FIRST_BYTE + (uint32_t)(free_bytes(p) - more) / 2);
+    }
+}
+
+static void make_head_room(struct packed **owner, size_t more)
+{
+    if ((*owner)->start - FIRST_BYTE >= more) return;
+    uint32_t used = (*owner)->end - (*owner)->start;
+    if (free_bytes(*owner) < more + used / 4) grow(owner, more + used / 4);
+    struct packed *p = *owner;
+    slide(p, p->cap - used - (uint32_t)(free_bytes(p) - more) / 2);
+}
+
+void packed_push_tail(struct packed **owner, struct slice bytes)
+{
+    size_t size = packed_element_bytes(bytes.len);
+    make_tail_room(owner, size);
+    struct packed *p = *owner;
+    write_element(bytes_of(p) + p->end, bytes);
+    p->end += (uint32_t)size;
+    p->count++;
+}
+
+void packed_push_head(struct packed **owner, struct slice bytes)
+{
+    size_t size = packed_element_bytes(bytes.len);
+    make_head_room(owner, size);
+    struct packed *p = *owner;
+    p->start -= (uint32_t)size;
+    write_element(bytes_of(p) + p->start, bytes);
+    p->count++;
+}
+
+/* Opens a hole of new_size where `old_size` bytes stand at `at`; returns where the hole is (the block may have moved). */
+static uint32_t reshape(struct packed **owner, uint32_t at, uint32_t old_size, size_t new_size)
+{
+    uint32_t offset = at - (*owner)->start;
+    if (new_size > old_size) make_tail_room(owner, new_size - old_size);
+    struct packed *p = *owner;
+    at = p->start + offset;
+    uint32_t tail = p->end - at - old_size;
+    memmove(bytes_of(p) + at + new_size, at_of(p, at + old_size), tail);
+    p->end = at + (uint32_t)new_size + tail;
+    return at;
+}
+
+uint32_t packed_insert(struct packed **owner, uint32_t at, struct slice bytes)
+{
+    if (at == PACKED_NONE) {
+        uint32_t size = (uint32_t)packed_element_bytes(bytes.len);
+        packed_push_tail(owner, bytes);
+        return (*owner)->end - size;
+    }
+    if (at == (*owner)->start) {
+        packed_push_head(owner, bytes);
+        return (*owner)->start;
+    }
+    at = reshape(owner, at, 0, packed_element_bytes(bytes.len));
+    write_element(bytes_of(*owner) + at, bytes);
+    (*owner)->count++;
+    return at;
+}
+
+uint32_t packed_replace(struct packed **owner, uint32_t at, struct slice bytes)
+{
+    uint32_t old_size = element_size(*owner, at);
+    size_t new_size = packed_element_bytes(bytes.len);
+    if (old_size != new_size) at = reshape(owner, at, old_size, new_size);
+    write_element(bytes_of(*owner) + at, bytes);
+    return at;
+}
+
+uint32_t packed_remove(struct packed **owner, uint32_t at, uint32_t count)
+{
+    struct packed *p = *owner;
+    SLOW_CHECK(count <= p->count);
+    uint32_t end = at;
+    for (uint32_t i = 0; i < count; i++) end += element_size(p, end);
+    p->count -= count;
+    if (at == p->start) {
+        p->start = end;
+        if (p->count == 0) p->start = p->end = FIRST_BYTE;
+    } else {
+        memmove(bytes_of(p) + at, at_of(p, end), p->end - end);
+        p->end -= end - at;
+        end = at;
+    }
+    uint32_t offset = end - p->start;
+    bool is_end = p->count == 0 || end >= p->end;
+    if (p->cap > 256 && packed_bytes(p) < p->cap / 4) packed_trim(owner);
+    return is_end ? PACKED_NONE : (*owner)->start + offset;
+}
+
+void packed_trim(struct packed **owner)
+{
+    struct packed *p = *owner;
+    slide(p, FIRST_BYTE);
+    size_t cap = mem_good_size(p->end);
+    if (cap >= p->cap) return;
+    p = mem_resize(p, cap);
+    p->cap = (uint32_t)cap;
+    *owner = p;
+}

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: MIT */
+#include "keyspace/value.h"
+
+#include "base/err.h"
+
+/* What every type provides, one row each. */
+struct value_ops {
+    const char *name;
+    void (*init)(struct value *v);
+    void (*deinit)(struct value *v);
+    void (*copy)(const struct value *v, struct value *out);
+    const char *(*encoding_name)(const struct value *v);
+    size_t (*bytes)(const struct value *v, size_t samples);
+    uint64_t (*digest)(const struct value *v);
+    size_t (*count)(const struct value *v); /* NULL: an empty value is a value (strings, streams) */
+};
+
+#define DECLARE(type)                                                                                                  \
+    void __attribute__((weak)) type##_init(struct value *v);                                                           \
+    void __attribute__((weak)) type##_deinit(struct value *v);                                                         \
+    void __attribute__((weak)) type##_copy(const struct value *v, struct value *out);                                  \
+    const char *__attribute__((weak)) type##_encoding_name(const struct value *v);                                     \
+    size_t __attribute__((weak)) type##_bytes(const struct value *v, size_t samples);                                  \
+    uint64_t __attribute__((weak)) type##_digest(const struct value *v);                                               \
+    size_t __attribute__((weak)) type##_count(const struct value *v);
+DECLARE(string)
+DECLARE(list)
+DECLARE(set)
+DECLARE(zset)
+DECLARE(hash)
+DECLARE(stream)
+
+#define OPS(type, count_fn)                                                                                            \
+    {                                                                                                                  \
+        .name = #type, .init = type##_init, .deinit = type##_deinit, .copy = type##_copy,                              \
+        .encoding_name = type##_encoding_name, .bytes = type##_bytes, .digest = type##_digest, .count = count_fn       \
+    }
+
+static const struct value_ops ops[VALUE_TYPES_COUNT] = {
+    [VALUE_STRING] = OPS(string, NULL),   [VALUE_LIST] = OPS(list, list_count), [VALUE_SET] = OPS(set, set_count),
+    [VALUE_ZSET] = OPS(zset, zset_count), [VALUE_HASH] = OPS(hash, hash_count), [VALUE_STREAM] = OPS(stream, NULL),
+};
+
+void value_init(struct value *v, enum value_type type)
+{
+    uint32_t aux = v->aux;
+    *v = (struct value){.type = (uint8_t)type, .aux = aux};
+    ops[type].init(v);
+}
+
+void value_deinit(struct value *v)
+{
+    ops[v->type].deinit(v);
+}
+
+void value_copy(const struct value *v, struct value *out)
+{
+    value_init(out, (enum value_type)v->type);
+    uint32_t aux = out->aux;
+    ops[v->type].copy(v, out);
+    out->aux = aux;
+}
+
+const char *value_type_name(enum value_type type)
+{
+    return ops[type].name;
+}
+
+const char *value_encoding_name(const struct value *v)
+{
+    return ops[v->type].encoding_name(v);
+}
+
+size_t value_bytes(const struct value *v, size_t samples)
+{
+    return ops[v->type].bytes(v, samples);
+}
+
+bool value_is_empty(const struct value *v)
+{
+    return ops[v->type].count && ops[v->type].count(v) == 0;
+}
+
+uint64_t value_digest(const struct value *v)
+{
+    return ops[v->type].digest(v);
+}
