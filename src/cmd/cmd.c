@@ -9,7 +9,7 @@
 
 void cmd_reply_arity(struct cmd_ctx *ctx)
 {
-    reply_errorf(ctx->reply, "ERR wrong number of arguments for '%s' command", ctx->command->name);
+    reply_errorf(ctx->reply, "ERR wrong number of arguments for '%s' command", ctx->name);
 }
 
 bool cmd_find(struct cmd_ctx *ctx, struct slice key, enum value_type type, struct entry **out)

@@ -38,8 +38,7 @@ enum cmd_flag {
     CMD_MOVABLE_KEYS = 1 << 16,
     CMD_NO_ASYNC_LOADING = 1 << 17,
     CMD_NO_MANDATORY_KEYS = 1 << 18,
-    CMD_SUB = 1 << 19,     /* it is a container: argv[1] names one of `subs` */
-    CMD_KEYS_RW = 1 << 20, /* key spec RW ... */
+    CMD_SUB = 1 << 19, /* it is a container: argv[1] names one of `subs` */
 };
 
 /* Where keys stand in argv: first, last (negative: from the end), step; {0,0,0} none. */
@@ -95,6 +94,7 @@ struct cmd_ctx {
     struct slice *argv; /* a command may replace elements (e.g. "$" by an id) before cmd_block */
     int argc;
     const struct command *command; /* the row that runs (of the subcommand, for containers) */
+    const char *name;              /* its name in full: "config|get" */
     struct arena *scratch;         /* reset after the command */
     uint32_t flags;                /* enum cmd_ctx_flag */
     enum cmd_outcome outcome;
@@ -148,7 +148,5 @@ void cmd_block(struct cmd_ctx *ctx, struct cmd_block block);
 
 /* SCAN family: a cursor argument ("ERR invalid cursor"). */
 bool cmd_cursor(struct cmd_ctx *ctx, int i, uint64_t *out);
-
-/* Does a container's subcommand exist, and run it: used as .run of containers by the table (argv[1] names it). */
 
 #endif

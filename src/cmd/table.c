@@ -3,17 +3,14 @@
 
 #include "base/mem.h"
 
-/* The longest name is shorter; anything longer is unknown without a look. */
-#define NAME_MAX_BYTES 32
+#include <stdio.h>
 
-struct slot {
-    struct map_node node;
-    const struct command *row;
-};
+/* The longest name is shorter; anything longer is unknown without a look. */
+#define NAME_MAX_BYTES 40
 
 static struct slice key_of_slot(const struct map_node *node)
 {
-    return slice_from_text(((const struct slot *)node)->row->name);
+    return slice_from_text(((const struct cmd_slot *)node)->name);
 }
 
 void cmd_table_init(struct cmd_table *t)
@@ -21,50 +18,62 @@ void cmd_table_init(struct cmd_table *t)
     *t = (struct cmd_table){.by_name = {.key_of = key_of_slot}};
 }
 
+static void add_slot(struct cmd_table *t, const struct command *row, const struct command *container)
+{
+    struct cmd_slot *slot = mem_alloc_zero(sizeof(*slot) + NAME_MAX_BYTES + 1);
+    slot->row = row;
+    slot->container = container;
+    int len = container ? snprintf(slot->name, NAME_MAX_BYTES, "%s|%s", container->name, row->name)
+                        : snprintf(slot->name, NAME_MAX_BYTES, "%s", row->name);
+    CHECK(len > 0 && len < NAME_MAX_BYTES);
+    CHECK(!map_find(&t->by_name, slice_from_text(slot->name)));
+    map_insert(&t->by_name, &slot->node);
+    t->slots = mem_resize(t->slots, (t->count + 1) * sizeof(*t->slots));
+    t->slots[t->count++] = slot;
+}
+
 void cmd_table_add(struct cmd_table *t, const struct command *rows)
 {
     for (const struct command *row = rows; row->name; row++) {
-        struct slot *slot = mem_alloc_zero(sizeof(*slot));
-        slot->row = row;
-        CHECK(!map_find(&t->by_name, slice_from_text(row->name)));
-        map_insert(&t->by_name, &slot->node);
-        t->rows = mem_resize(t->rows, (t->count + 1) * sizeof(*t->rows));
-        t->rows[t->count++] = row;
+        add_slot(t, row, NULL);
+        t->commands_count++;
+        for (const struct command *sub = row->subs; sub && sub->name; sub++) add_slot(t, sub, row);
     }
-}
-
-static void free_slot(void *ctx, struct map_node *node)
-{
-    (void)ctx;
-    mem_free(node);
 }
 
 void cmd_table_deinit(struct cmd_table *t)
 {
-    map_deinit(&t->by_name, free_slot, NULL);
-    mem_free(t->rows);
-    t->rows = NULL;
-    t->count = 0;
+    map_deinit(&t->by_name, NULL, NULL);
+    for (size_t i = 0; i < t->count; i++) mem_free(t->slots[i]);
+    mem_free(t->slots);
+    *t = (struct cmd_table){0};
 }
 
-const struct command *cmd_table_find(struct cmd_table *t, struct slice name)
+static void copy_lower(char *dst, struct slice name)
+{
+    for (size_t i = 0; i < name.len; i++) {
+        char c = name.at[i];
+        dst[i] = c >= 'A' && c <= 'Z' ? (char)(c + ('a' - 'A')) : c;
+    }
+}
+
+struct cmd_slot *cmd_table_find(struct cmd_table *t, struct slice name)
 {
     char lower[NAME_MAX_BYTES];
     if (name.len > sizeof(lower)) return NULL;
-    for (size_t i = 0; i < name.len; i++) {
-        char c = name.at[i];
-        lower[i] = c >= 'A' && c <= 'Z' ? (char)(c + ('a' - 'A')) : c;
-    }
-    struct slot *slot = (struct slot *)map_find(&t->by_name, slice_of(lower, name.len));
-    return slot ? slot->row : NULL;
+    copy_lower(lower, name);
+    return (struct cmd_slot *)map_find(&t->by_name, slice_of(lower, name.len));
 }
 
-const struct command *cmd_find_sub(const struct command *container, struct slice name)
+struct cmd_slot *cmd_table_find_sub(struct cmd_table *t, const struct cmd_slot *container, struct slice name)
 {
-    for (const struct command *row = container->subs; row->name; row++) {
-        if (slice_is(name, row->name)) return row;
-    }
-    return NULL;
+    char full[NAME_MAX_BYTES];
+    size_t prefix = strlen(container->name);
+    if (prefix + 1 + name.len > sizeof(full)) return NULL;
+    memcpy(full, container->name, prefix);
+    full[prefix] = '|';
+    copy_lower(full + prefix + 1, name);
+    return (struct cmd_slot *)map_find(&t->by_name, slice_of(full, prefix + 1 + name.len));
 }
 
 int cmd_find_keys(const struct command *row, const struct slice *argv, int argc, int *indexes, int max)

@@ -6,20 +6,38 @@
 #include "base/map.h"
 #include "cmd/cmd.h"
 
+/* What was counted of a command, for INFO commandstats. */
+struct cmd_stats {
+    uint64_t calls;
+    uint64_t us;       /* time inside it, microseconds */
+    uint64_t rejected; /* refused before it ran */
+    uint64_t failed;   /* answered with an error */
+};
+
+/* A row in the table, or a row of a container's subcommands. */
+struct cmd_slot {
+    struct map_node node;
+    const struct command *row;       /* borrowed */
+    const struct command *container; /* of a subcommand; else NULL */
+    struct cmd_stats stats;
+    char name[]; /* in full: "get", "config|get" */
+};
+
 struct cmd_table {
-    struct map by_name;          /* of slots, table.c */
-    const struct command **rows; /* owned array: rows in the order they were added */
+    struct map by_name;      /* of slots, by their full name */
+    struct cmd_slot **slots; /* owned, in the order they were added; a container is followed by its subcommands */
     size_t count;
+    size_t commands_count; /* without subcommands */
 };
 
 /* Rows end with a row without a name. The rows must outlive the table. */
 void cmd_table_init(struct cmd_table *t);
 void cmd_table_add(struct cmd_table *t, const struct command *rows);
 void cmd_table_deinit(struct cmd_table *t);
-/* By name, whatever its case; NULL when unknown. Not for subcommands. */
-const struct command *cmd_table_find(struct cmd_table *t, struct slice name);
-/* A container's row by argv[1]; NULL when there is none. */
-const struct command *cmd_find_sub(const struct command *container, struct slice name);
+/* By full name, whatever its case; NULL when unknown. */
+struct cmd_slot *cmd_table_find(struct cmd_table *t, struct slice name);
+/* The subcommand of a container by its bare name; NULL when there is none. */
+struct cmd_slot *cmd_table_find_sub(struct cmd_table *t, const struct cmd_slot *container, struct slice name);
 /* The indexes of keys in argv for a row (find_keys or first/last/step); -1: invalid arguments. */
 int cmd_find_keys(const struct command *row, const struct slice *argv, int argc, int *indexes, int max);
 

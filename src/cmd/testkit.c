@@ -78,17 +78,18 @@ static int split(const char *at, char *copy, struct slice *argv)
     return argc;
 }
 
-static const struct command *find_row(struct testkit *kit, struct slice *argv, int argc)
+static const struct cmd_slot *find_slot(struct testkit *kit, struct slice *argv, int argc)
 {
-    const struct command *row = cmd_table_find(&kit->table, argv[0]);
-    if (row && row->subs && argc > 1) row = cmd_find_sub(row, argv[1]);
-    return row;
+    struct cmd_slot *slot = cmd_table_find(&kit->table, argv[0]);
+    if (slot && slot->row->subs && argc > 1) slot = cmd_table_find_sub(&kit->table, slot, argv[1]);
+    return slot;
 }
 
 const char *testkit_run_argv(struct testkit *kit, struct slice *argv, int argc)
 {
-    const struct command *row = find_row(kit, argv, argc);
-    CHECK(row != NULL);
+    const struct cmd_slot *slot = find_slot(kit, argv, argc);
+    CHECK(slot != NULL);
+    const struct command *row = slot->row;
     kit->out.len = 0;
     struct resp_writer writer;
     resp_writer_init(&writer, &kit->out, kit->resp);
@@ -99,6 +100,7 @@ const char *testkit_run_argv(struct testkit *kit, struct slice *argv, int argc)
         .argv = argv,
         .argc = argc,
         .command = row,
+        .name = slot->name,
         .scratch = &kit->scratch,
     };
     bool is_arity_right = row->arity >= 0 ? argc == row->arity : argc >= -row->arity;
