@@ -12,8 +12,8 @@
 #include "base/map.h"
 
 #include "base/err.h"
-#include "base/hash.h"
 #include "base/mem.h"
+#include "base/siphash.h"
 
 #define MAP_FIRST_BITS 2
 #define MAP_MOVE_NODES 2        /* buckets with nodes moved per operation */
@@ -32,7 +32,7 @@ static struct map_node **bucket_of(const struct map_table *t, uint32_t hash)
 
 uint32_t map_hash(struct slice key)
 {
-    uint64_t h = hash_bytes(key);
+    uint64_t h = siphash_bytes(key);
     return (uint32_t)(h ^ (h >> 32));
 }
 

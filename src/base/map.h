@@ -4,7 +4,7 @@
  *
  * Nodes are embedded in what they index and chained per bucket. When the table grows or shrinks, a second table is
  * made and every operation moves a few buckets, so that no single call pays for the whole. Keys are byte strings
- * hashed with hash_bytes. Map owns the bucket arrays, never the nodes.
+ * hashed with siphash_bytes. Map owns the bucket arrays, never the nodes.
  */
 #ifndef BASE_MAP_H
 #define BASE_MAP_H

@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 #include "keyspace/digest.h"
 
-#include "base/hash.h"
+#include "base/siphash.h"
 
 uint64_t digest_chain_int(uint64_t digest, int64_t n)
 {
     uint64_t words[2] = {digest, (uint64_t)n};
-    return hash_bytes(slice_of(words, sizeof(words)));
+    return siphash_bytes(slice_of(words, sizeof(words)));
 }
 
 uint64_t digest_chain(uint64_t digest, struct slice bytes)
 {
-    return digest_chain_int(digest, (int64_t)hash_bytes(bytes));
+    return digest_chain_int(digest, (int64_t)siphash_bytes(bytes));
 }
 
 uint64_t digest_db(struct db *db)

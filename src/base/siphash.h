@@ -3,13 +3,13 @@
  * SipHash-1-3 (Aumasson and Bernstein, 2012) of bytes under one process-wide secret, so that nobody who chooses keys can
  * make a hash table degenerate. The secret is set once, before the first table; without it (tests) it is zero.
  */
-#ifndef BASE_HASH_H
-#define BASE_HASH_H
+#ifndef BASE_SIPHASH_H
+#define BASE_SIPHASH_H
 
 #include "base/slice.h"
 
 /* Threads: call before any other thread exists. */
-void hash_seed(const uint8_t secret[16]);
-uint64_t hash_bytes(struct slice bytes);
+void siphash_seed(const uint8_t secret[16]);
+uint64_t siphash_bytes(struct slice bytes);
 
 #endif

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-#include "base/hash.h"
+#include "base/siphash.h"
 
 static uint64_t secret_low, secret_high;
 
-void hash_seed(const uint8_t secret[16])
+void siphash_seed(const uint8_t secret[16])
 {
     memcpy(&secret_low, secret, 8);
     memcpy(&secret_high, secret + 8, 8);
@@ -39,7 +39,7 @@ static inline void sip_word(struct sip *s, uint64_t word)
     s->v0 ^= word;
 }
 
-uint64_t hash_bytes(struct slice bytes)
+uint64_t siphash_bytes(struct slice bytes)
 {
     struct sip s = {secret_low ^ 0x736f6d6570736575u, secret_high ^ 0x646f72616e646f6du,
                     secret_low ^ 0x6c7967656e657261u, secret_high ^ 0x7465646279746573u};
