@@ -136,7 +136,7 @@ int64_t db_expiry_ms(const struct db *db, const struct entry *e)
     return e->node.aux == ENTRY_NO_EXPIRY ? -1 : db->expiries.slots[e->node.aux].key;
 }
 
-static void set_expiry_raw(struct db *db, struct entry *e, int64_t at_ms)
+void db_place_expiry(struct db *db, struct entry *e, int64_t at_ms)
 {
     bool has_expiry = e->node.aux != ENTRY_NO_EXPIRY;
     if (at_ms > 0 && has_expiry) {
@@ -151,7 +151,7 @@ static void set_expiry_raw(struct db *db, struct entry *e, int64_t at_ms)
 
 void db_set_expiry(struct db *db, struct entry *e, int64_t at_ms)
 {
-    set_expiry_raw(db, e, at_ms);
+    db_place_expiry(db, e, at_ms);
     db_report(db, (struct effect){.kind = EFFECT_KEY_EXPIRE, .key = entry_key(e), .n = at_ms});
 }
 
@@ -211,7 +211,7 @@ static void put(struct db *db, struct slice key, struct value v, int64_t expiry_
     struct entry *e = entry_new(db, key);
     v.aux = e->value.aux;
     e->value = v;
-    if (expiry_ms > 0) set_expiry_raw(db, e, expiry_ms);
+    if (expiry_ms > 0) db_place_expiry(db, e, expiry_ms);
 }
 
 void db_rename(struct db *db, struct entry *e, struct slice new_key)

@@ -77,6 +77,8 @@ static inline size_t db_count(const struct db *db)
 int64_t db_expiry_ms(const struct db *db, const struct entry *e);
 /* at_ms > 0 sets, 0 removes. Past times are accepted (the caller deletes instead where Redis does). Reports: KEY_EXPIRE. */
 void db_set_expiry(struct db *db, struct entry *e, int64_t at_ms);
+/* The same without a report, where the change is part of another effect (STRING_SET). */
+void db_place_expiry(struct db *db, struct entry *e, int64_t at_ms);
 /* Empties the database. Reports: DB_FLUSH. */
 void db_flush(struct db *db);
 /* Reports: DB_SWAP. Blocked clients and watchers are the sink's business. */
