@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: MIT */
+#include "os/clock.h"
+
+#include <time.h>
+
+static int64_t read_us(clockid_t id)
+{
+    struct timespec t;
+    clock_gettime(id, &t);
+    return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
+}
+
+static int64_t wall_us(struct clock *c)
+{
+    (void)c;
+    return read_us(CLOCK_REALTIME);
+}
+
+static int64_t mono_us(struct clock *c)
+{
+    (void)c;
+    return read_us(CLOCK_MONOTONIC);
+}
+
+struct clock *os_clock(void)
+{
+    static struct clock clock = {.wall_us = wall_us, .mono_us = mono_us};
+    return &clock;
+}

@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: MIT */
+/* The real clock. */
+#ifndef OS_CLOCK_H
+#define OS_CLOCK_H
+
+#include "base/clock.h"
+
+/* CLOCK_REALTIME and CLOCK_MONOTONIC. Static storage. Threads: any. */
+struct clock *os_clock(void);
+
+#endif

@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The one piece of state that is the process's: where its log goes. A line is built on the stack and leaves in one
+ * write, so lines of several threads do not mix and logging needs no memory. If the write fails (a full disk behind
+ * stderr) the line is lost; there is nowhere to say so.
+ */
+#include "os/log.h"
+
+#include "base/num.h"
+
+#include <stdatomic.h>
+#include <stdio.h>
+#include <time.h>
+#include <unistd.h>
+
+static struct {
+    int fd;
+    struct clock *clock;
+    _Atomic enum log_level level;
+    _Atomic enum log_format format;
+} log_state = {.fd = -1, .level = LOG_INFO};
+
+static const char *const level_names[] = {"debug", "info", "warning", "error", "silent"};
+
+/* A line in the making; room is kept for its end. */
+struct line {
+    char at[LOG_LINE_BYTES_MAX];
+    size_t len;
+    bool is_full;
+};
+
+/* "}" and a newline. */
+#define LINE_END_BYTES 2
+
+void log_start(int fd, struct clock *clock)
+{
+    log_state.fd = fd;
+    log_state.clock = clock;
+}
+
+void log_set_level(enum log_level level)
+{
+    log_state.level = level;
+}
+
+void log_set_format(enum log_format format)
+{
+    log_state.format = format;
+}
+
+bool log_is_on(enum log_level level)
+{
+    return log_state.fd >= 0 && level >= log_state.level;
+}
+
+bool log_level_parse(struct slice name, enum log_level *out)
+{
+    for (int level = LOG_DEBUG; level <= LOG_SILENT; level++) {
+        if (!slice_is(name, level_names[level])) continue;
+        *out = (enum log_level)level;
+        return true;
+    }
+    return false;
+}
+
+static void put(struct line *l, struct slice bytes)
+{
+    if (bytes.len > sizeof(l->at) - LINE_END_BYTES - l->len) {
+        l->is_full = true;
+        return;
+    }
+    memcpy(l->at + l->len, bytes.at, bytes.len);
+    l->len += bytes.len;
+}
+
+static void put_text(struct line *l, const char *text)
+{
+    put(l, slice_from_text(text));
+}
+
+static void put_escaped(struct line *l, unsigned char c)
+{
+    char escape[8];
+    size_t len = 0;
+    if (c == '"' || c == '\\')
+        len = (size_t)snprintf(escape, sizeof(escape), "\\%c", c);
+    else if (c == '\n')
+        len = (size_t)snprintf(escape, sizeof(escape), "\\n");
+    else if (c < 0x20 || c >= 0x7f)
+        len = (size_t)snprintf(escape, sizeof(escape), "\\u%04x", c);
+    else
+        escape[len++] = (char)c;
+    put(l, slice_of(escape, len));
+}
+
+/* JSON's quoting, which reads well in both formats. Bytes beyond ASCII are escaped one by one: the log is always ASCII. */
+static void put_quoted(struct line *l, struct slice text)
+{
+    size_t shown = text.len < LOG_TEXT_BYTES_MAX ? text.len : LOG_TEXT_BYTES_MAX;
+    put(l, SLICE_LIT("\""));
+    for (size_t i = 0; i < shown; i++) put_escaped(l, (unsigned char)text.at[i]);
+    put(l, SLICE_LIT("\""));
+}
+
+static bool is_plain(struct slice text)
+{
+    if (text.len > LOG_TEXT_BYTES_MAX) return false;
+    for (size_t i = 0; i < text.len; i++) {
+        unsigned char c = (unsigned char)text.at[i];
+        if (c <= ' ' || c >= 0x7f || c == '"' || c == '\\' || c == '=') return false;
+    }
+    return text.len > 0;
+}
+
+static void put_time(struct line *l)
+{
+    int64_t us = clock_wall_us(log_state.clock);
+    time_t seconds = us / 1000000;
+    struct tm tm;
+    char text[40];
+    gmtime_r(&seconds, &tm);
+    size_t len = strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S", &tm);
+    len += (size_t)snprintf(text + len, sizeof(text) - len, ".%03dZ", (int)(us / 1000 % 1000));
+    put(l, slice_of(text, len));
+}
+
+static void put_value(struct line *l, const struct log_field *f, bool is_json)
+{
+    char digits[NUM_INT_MAX_CHARS];
+    if (f->is_number)
+        put(l, slice_of(digits, num_format_int(digits, f->number)));
+    else if (!is_json && is_plain(f->text))
+        put(l, f->text);
+    else
+        put_quoted(l, f->text);
+}
+
+static void put_field(struct line *l, const struct log_field *f, bool is_json)
+{
+    size_t start = l->len;
+    put_text(l, is_json ? ",\"" : " ");
+    put_text(l, f->key);
+    put_text(l, is_json ? "\":" : "=");
+    put_value(l, f, is_json);
+    if (l->is_full) l->len = start;
+}
+
+static void put_head(struct line *l, enum log_level level, const char *text, bool is_json)
+{
+    put_text(l, is_json ? "{\"time\":\"" : "");
+    put_time(l);
+    put_text(l, is_json ? "\",\"level\":\"" : " ");
+    put_text(l, level_names[level]);
+    put_text(l, is_json ? "\",\"text\":" : " ");
+    if (is_json)
+        put_quoted(l, slice_from_text(text));
+    else
+        put_text(l, text);
+}
+
+void log_write(enum log_level level, const char *text, const struct log_field *fields, size_t fields_count)
+{
+    if (!log_is_on(level)) return;
+    bool is_json = log_state.format == LOG_FORMAT_JSON;
+    struct line line = {.len = 0};
+    put_head(&line, level, text, is_json);
+    for (size_t i = 0; i < fields_count; i++) put_field(&line, &fields[i], is_json);
+    if (is_json) line.at[line.len++] = '}';
+    line.at[line.len++] = '\n';
+    ssize_t written = write(log_state.fd, line.at, line.len);
+    (void)written;
+}

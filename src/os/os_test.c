@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: MIT */
+#include "os/clock.h"
+#include "os/file.h"
+#include "os/log.h"
+#include "os/process.h"
+#include "os/random.h"
+#include "os/signals.h"
+
+#include "base/mem.h"
+
+#include <criterion/criterion.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+static char folder[64];
+
+static void make_folder(void)
+{
+    strcpy(folder, "/tmp/oxq-os-test-XXXXXX");
+    cr_assert_not_null(mkdtemp(folder));
+}
+
+static const char *path_in(const char *name)
+{
+    static char path[256];
+    snprintf(path, sizeof(path), "%s/%s", folder, name);
+    return path;
+}
+
+TestSuite(os_file, .init = make_folder);
+TestSuite(os_process, .init = make_folder);
+
+/* ---------------------------------------------------------------- log */
+
+static int log_pipe[2];
+
+static void start_log(int64_t us)
+{
+    static struct clock_manual clock;
+    clock_manual_init(&clock, us);
+    cr_assert_eq(pipe2(log_pipe, O_NONBLOCK), 0);
+    log_start(log_pipe[1], &clock.clock);
+}
+
+static void expect_log(const char *want)
+{
+    char got[2 * LOG_LINE_BYTES_MAX];
+    ssize_t len = read(log_pipe[0], got, sizeof(got) - 1);
+    got[len < 0 ? 0 : len] = '\0';
+    cr_assert_str_eq(got, want);
+}
+
+Test(os_log, writes_one_line_for_each_event_and_quotes_what_needs_it)
+{
+    start_log(1772366400123000);
+    log_event(LOG_INFO, "client closed", log_int("id", 7), log_text("addr", "127.0.0.1:4711"),
+              log_text("reason", "idle for 300 s"), log_text("none", ""), log_text("odd", "a\"b\n\x01\xff"));
+    expect_log(
+        "2026-03-01T12:00:00.123Z info client closed id=7 addr=127.0.0.1:4711 reason=\"idle for 300 s\" none=\"\" "
+        "odd=\"a\\\"b\\n\\u0001\\u00ff\"\n");
+    log_set_format(LOG_FORMAT_JSON);
+    log_event(LOG_WARNING, "a \"b\"", log_int("id", -7), log_text("addr", "127.0.0.1:4711"));
+    expect_log(
+        "{\"time\":\"2026-03-01T12:00:00.123Z\",\"level\":\"warning\",\"text\":\"a \\\"b\\\"\",\"id\":-7,\"addr\":\"127.0.0.1:"
+        "4711\"}\n");
+}
+
+Test(os_log, is_silent_below_its_level_and_before_it_starts)
+{
+    log_event(LOG_ERROR, "too early", log_int("n", 1));
+    start_log(0);
+    log_set_level(LOG_WARNING);
+    log_event(LOG_INFO, "not important", log_int("n", 1));
+    cr_assert_not(log_is_on(LOG_INFO));
+    expect_log("");
+    log_event(LOG_WARNING, "important", log_int("n", 1));
+    expect_log("1970-01-01T00:00:00.000Z warning important n=1\n");
+}
+
+Test(os_log, cuts_long_texts_and_leaves_out_fields_that_do_not_fit)
+{
+    start_log(0);
+    char text[LOG_LINE_BYTES_MAX];
+    memset(text, '\x01', sizeof(text));
+    text[sizeof(text) - 1] = '\0';
+    log_set_format(LOG_FORMAT_JSON);
+    log_event(LOG_INFO, "long", log_text("a", text), log_text("b", text), log_int("c", 3));
+    char got[2 * LOG_LINE_BYTES_MAX];
+    ssize_t len = read(log_pipe[0], got, sizeof(got) - 1);
+    cr_assert_gt(len, 6 * LOG_TEXT_BYTES_MAX);
+    cr_assert_leq(len, LOG_LINE_BYTES_MAX);
+    got[len] = '\0';
+    cr_assert_str_eq(got + len - 4, "1\"}\n", "%s", got + len - 20);
+}
+
+Test(os_log, knows_its_levels_by_name)
+{
+    enum log_level level = LOG_SILENT;
+    cr_assert(log_level_parse(SLICE_LIT("Warning"), &level));
+    cr_assert_eq(level, LOG_WARNING);
+    cr_assert_not(log_level_parse(SLICE_LIT("loud"), &level));
+}
+
+/* ---------------------------------------------------------------- random, clock */
+
+Test(os_random, gives_hex_digits_that_differ)
+{
+    char a[41], b[41];
+    random_hex(a, 40);
+    random_hex(b, 40);
+    cr_assert_eq(strspn(a, "0123456789abcdef"), 40);
+    cr_assert_eq(strlen(b), 40);
+    cr_assert_str_neq(a, b);
+}
+
+Test(os_clock, does_not_go_back)
+{
+    int64_t first = clock_mono_us(os_clock());
+    cr_assert_geq(clock_mono_us(os_clock()), first);
+    cr_assert_gt(clock_wall_us(os_clock()), 1700000000000000);
+}
+
+/* ---------------------------------------------------------------- files */
+
+Test(os_file, makes_a_folder_with_its_parents_for_the_owner_alone)
+{
+    struct oxq_error err;
+    struct stat st;
+    const char *path = path_in("a/b/c");
+    cr_assert_eq(file_make_folder(path, &err), OXQ_OK);
+    cr_assert_eq(stat(path, &st), 0);
+    cr_assert_eq(st.st_mode & 0777, 0700);
+    cr_assert_eq(file_make_folder(path, &err), OXQ_OK);
+}
+
+Test(os_file, says_why_a_folder_cannot_be_used)
+{
+    struct oxq_error err = {0};
+    FILE *f = fopen(path_in("file"), "w");
+    cr_assert_not_null(f);
+    fclose(f);
+    cr_assert_eq(file_make_folder(path_in("file"), &err), OXQ_ERR_EXISTS);
+    cr_assert_not_null(strstr(err.text, "/file is not a folder"), "%s", err.text);
+    cr_assert_neq(file_make_folder(path_in("file/below"), &err), OXQ_OK);
+    cr_assert_neq(file_make_folder("/proc/no/such", &err), OXQ_OK);
+    cr_assert_not_null(strstr(err.text, "/proc/no"), "%s", err.text);
+}
+
+Test(os_file, reads_a_file_up_to_the_limit)
+{
+    struct oxq_error err = {0};
+    FILE *f = fopen(path_in("text"), "w");
+    cr_assert_not_null(f);
+    for (int i = 0; i < 5000; i++) fputc('x', f);
+    fclose(f);
+    OWNED(buf_deinit) struct buf whole = {.limit_bytes = 20000};
+    cr_assert_eq(file_read(path_in("text"), &whole, &err), OXQ_OK);
+    cr_assert_eq(whole.len, 5000);
+    OWNED(buf_deinit) struct buf small = {.limit_bytes = 6000};
+    cr_assert_eq(file_read(path_in("text"), &small, &err), OXQ_ERR_LIMIT);
+    OWNED(buf_deinit) struct buf none = {.limit_bytes = 6000};
+    cr_assert_eq(file_read(path_in("nothing"), &none, &err), OXQ_ERR_NOT_FOUND);
+    cr_assert_not_null(strstr(err.text, "/nothing: No such file"), "%s", err.text);
+}
+
+/* ---------------------------------------------------------------- signals, process */
+
+Test(os_signals, arrive_as_numbers_on_the_descriptor)
+{
+    int fd;
+    cr_assert_eq(signals_open(&fd, NULL), OXQ_OK);
+    cr_assert_eq(signals_take(fd), 0);
+    raise(SIGHUP);
+    raise(SIGPIPE);
+    raise(SIGTERM);
+    cr_assert_eq(signals_take(fd), SIGTERM);
+    cr_assert_eq(signals_take(fd), 0);
+    cr_assert_str_eq(signals_name(SIGTERM), "SIGTERM");
+    close(fd);
+}
+
+Test(os_process, raises_the_limit_of_files_up_to_the_hard_one)
+{
+    struct rlimit limit;
+    cr_assert_eq(getrlimit(RLIMIT_NOFILE, &limit), 0);
+    limit.rlim_cur = 100;
+    cr_assert_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
+    cr_assert_eq(process_raise_files(120), 120);
+    cr_assert_eq(process_raise_files(50), 120);
+    cr_assert_eq(getrlimit(RLIMIT_NOFILE, &limit), 0);
+    cr_assert_eq(limit.rlim_cur, 120);
+}
+
+static int bind_datagrams(const char *name, size_t len)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    memcpy(address.sun_path, name, len);
+    int fd = socket(AF_UNIX, SOCK_DGRAM, 0);
+    socklen_t bytes = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + len);
+    cr_assert_eq(bind(fd, (const struct sockaddr *)&address, bytes), 0);
+    return fd;
+}
+
+static void expect_notice(int fd)
+{
+    char got[32] = "";
+    cr_assert_eq(process_notify("READY=1", NULL), OXQ_OK);
+    cr_assert_eq(recv(fd, got, sizeof(got), MSG_DONTWAIT), 7);
+    cr_assert_str_eq(got, "READY=1");
+    close(fd);
+}
+
+Test(os_process, tells_a_service_manager_that_asked)
+{
+    unsetenv("NOTIFY_SOCKET");
+    cr_assert_eq(process_notify("READY=1", NULL), OXQ_OK);
+    int fd = bind_datagrams(path_in("notify"), strlen(path_in("notify")));
+    setenv("NOTIFY_SOCKET", path_in("notify"), 1);
+    expect_notice(fd);
+    char name[80];
+    snprintf(name, sizeof(name), "@%s", folder);
+    setenv("NOTIFY_SOCKET", name, 1);
+    name[0] = '\0';
+    expect_notice(bind_datagrams(name, strlen(folder) + 1));
+    struct oxq_error err;
+    cr_assert_eq(process_notify("READY=1", &err), OXQ_ERR_IO);
+    setenv("NOTIFY_SOCKET", "relative", 1);
+    cr_assert_eq(process_notify("READY=1", &err), OXQ_ERR_ARGUMENT);
+}

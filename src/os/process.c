@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: MIT */
+#include "os/process.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+static bool set_files(struct rlimit *limit, rlim_t want)
+{
+    struct rlimit raised = {.rlim_cur = want, .rlim_max = limit->rlim_max > want ? limit->rlim_max : want};
+    if (setrlimit(RLIMIT_NOFILE, &raised) != 0) return false;
+    *limit = raised;
+    return true;
+}
+
+size_t process_raise_files(size_t want)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return want;
+    if (limit.rlim_cur >= want) return limit.rlim_cur;
+    /* Beyond the hard limit only root comes, and not everywhere. */
+    if (!set_files(&limit, want) && limit.rlim_max > limit.rlim_cur) (void)set_files(&limit, limit.rlim_max);
+    return limit.rlim_cur;
+}
+
+oxq_err process_notify(const char *state, struct oxq_error *err)
+{
+    const char *path = getenv("NOTIFY_SOCKET");
+    if (!path || !path[0]) return OXQ_OK;
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    size_t len = strlen(path);
+    if (len >= sizeof(address.sun_path) || (path[0] != '/' && path[0] != '@'))
+        return err_set(err, OXQ_ERR_ARGUMENT, "NOTIFY_SOCKET is neither a path nor an abstract name");
+    memcpy(address.sun_path, path, len);
+    /* An abstract name is written with @ for its leading zero byte. */
+    if (path[0] == '@') address.sun_path[0] = '\0';
+    int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    if (fd < 0) return err_set(err, OXQ_ERR_IO, "notify socket: %s", strerror(errno));
+    socklen_t address_bytes = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + len);
+    ssize_t sent = sendto(fd, state, strlen(state), MSG_NOSIGNAL, (const struct sockaddr *)&address, address_bytes);
+    int error = errno;
+    close(fd);
+    if (sent < 0) return err_set(err, OXQ_ERR_IO, "notify %s: %s", path, strerror(error));
+    return OXQ_OK;
+}
