@@ -88,7 +88,8 @@ test('several listeners are told the same', async (scope) => {
   for (const told of listeners) {
     for (const { id } of jobs) await until('completed', () => about(told, id).includes('completed'));
   }
-  assert.deepEqual(listeners[0], listeners[1].slice(0, listeners[0].length));
+  const [shorter, longer] = listeners.sort((a, b) => a.length - b.length); // one may be an event behind
+  assert.deepEqual(shorter, longer.slice(0, shorter.length));
 });
 
 test('pause, resume, clean, remove, duplicates and drain are told', async (scope) => {

@@ -21,11 +21,10 @@ test('every runs again and again, at its interval', async (scope) => {
   await queue.upsertJobScheduler('tick', { every: 100 }, { name: 'tick', data: { a: 1 } });
   await until('four runs', () => ran.length >= 4);
   await queue.removeJobScheduler('tick');
-  const times = ran.slice(0, 4).map(({ job }) => job.timestamp + job.delay);
+  const due = ran.map(({ job }) => Number(job.id.split(':')[2]));
   assert.ok(ran.every(({ job }) => job.name === 'tick' && job.data.a === 1 && job.repeatJobKey === 'tick'));
-  assert.ok(ran[3].at - ran[1].at >= 150, `three runs within ${ran[3].at - ran[1].at} ms`);
-  assert.equal(new Set(ran.map(({ job }) => job.id)).size, ran.length);
-  assert.ok(times.every((at, i) => i === 0 || at >= times[i - 1]));
+  assert.ok(due.every((at, i) => i === 0 || at - due[i - 1] >= 100), String(due));
+  assert.ok(ran.every(({ at }, i) => at >= due[i] - 5), 'a run was early');
 });
 
 test('getJobScheduler, getJobSchedulers and the count tell what is scheduled', async (scope) => {

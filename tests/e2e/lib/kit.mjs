@@ -14,8 +14,8 @@ import IORedis from 'ioredis';
 export { assert };
 export const URL = process.env.E2E_REDIS_URL ?? 'redis://127.0.0.1:6379';
 export const KIND = process.env.E2E_SERVER ?? 'redis';
-export const TEST_MS = 30_000;
-export const WAIT_MS = 10_000;
+export const TEST_MS = 60_000;
+export const WAIT_MS = 15_000;
 const FILE = path.basename(process.argv[1], '.test.mjs');
 
 let testsCount = 0;

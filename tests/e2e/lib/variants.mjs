@@ -16,6 +16,7 @@ export const VARIANTS = {
 
 const BY_FILE = [
   [/^bullmq\/relay/, ['bullmq-6', 'bullmq-6-redis']],
+  [/^bullmq\/volume/, ['bullmq-6', 'bullmq-5']],
   [/^bullmq\//, ['bullmq-6', 'bullmq-6-redis', 'bullmq-5']],
   [/^clients\/ioredis/, ['ioredis-5', 'ioredis-6']],
   [/^clients\/redis/, ['redis-5', 'redis-6']],
