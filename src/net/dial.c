@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: MIT */
+#include "net/dial.h"
+
+#include <errno.h>
+#include <netdb.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+/* 0, or an errno. */
+static int finish_connect(int fd, int64_t timeout_ms)
+{
+    struct pollfd p = {.fd = fd, .events = POLLOUT};
+    int n = poll(&p, 1, timeout_ms > INT32_MAX ? INT32_MAX : (int)timeout_ms);
+    if (n == 0) return ETIMEDOUT;
+    int error = 0;
+    socklen_t len = sizeof(error);
+    if (n < 0 || getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &len) != 0) return errno;
+    return error;
+}
+
+/* A connected socket, or -1 with errno. */
+static int connect_to(const struct sockaddr *sa, socklen_t len, int64_t timeout_ms)
+{
+    int fd = socket(sa->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0) return -1;
+    int error = connect(fd, sa, len) == 0 ? 0 : errno;
+    if (error == EINPROGRESS) error = finish_connect(fd, timeout_ms);
+    if (error == 0) return fd;
+    close(fd);
+    errno = error;
+    return -1;
+}
+
+static oxq_err fail(int error, const char *address, struct oxq_error *err)
+{
+    oxq_err code = error == ETIMEDOUT ? OXQ_ERR_TIMEOUT : OXQ_ERR_CLOSED;
+    return err_set(err, code, "cannot connect to %s: %s", address, strerror(error));
+}
+
+static oxq_err dial_unix(const struct net_dial_opts *o, int *out_fd, struct oxq_error *err)
+{
+    struct sockaddr_un sa = {.sun_family = AF_UNIX};
+    if ((size_t)snprintf(sa.sun_path, sizeof(sa.sun_path), "%s", o->unix_path) >= sizeof(sa.sun_path))
+        return err_set(err, OXQ_ERR_LIMIT, "%s is too long for a unix socket", o->unix_path);
+    int fd = connect_to((const struct sockaddr *)&sa, sizeof(sa), o->timeout_ms);
+    if (fd < 0) return fail(errno, o->unix_path, err);
+    *out_fd = fd;
+    return OXQ_OK;
+}
+
+static oxq_err dial_tcp(const struct net_dial_opts *o, int *out_fd, struct oxq_error *err)
+{
+    char address[300], service[16];
+    snprintf(address, sizeof(address), strchr(o->host, ':') ? "[%s]:%d" : "%s:%d", o->host, o->port);
+    snprintf(service, sizeof(service), "%d", o->port);
+    struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM};
+    struct addrinfo *found;
+    int rc = getaddrinfo(o->host, service, &hints, &found);
+    if (rc != 0) return err_set(err, OXQ_ERR_NOT_FOUND, "cannot find %s: %s", o->host, gai_strerror(rc));
+    int fd = -1, error = 0;
+    for (const struct addrinfo *a = found; a && fd < 0; a = a->ai_next) {
+        fd = connect_to(a->ai_addr, a->ai_addrlen, o->timeout_ms);
+        error = errno;
+    }
+    freeaddrinfo(found);
+    if (fd < 0) return fail(error, address, err);
+    *out_fd = fd;
+    return OXQ_OK;
+}
+
+oxq_err net_dial(const struct net_dial_opts *opts, struct net_stream **out, struct oxq_error *err)
+{
+    int fd = -1;
+    oxq_err e = opts->unix_path ? dial_unix(opts, &fd, err) : dial_tcp(opts, &fd, err);
+    if (e) return e;
+    return net_stream_new(fd, &(struct net_stream_opts){.tls = opts->tls, .host = opts->tls ? opts->host : NULL}, out,
+                          err);
+}

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: MIT */
+/* Connecting to a server. */
+#ifndef NET_DIAL_H
+#define NET_DIAL_H
+
+#include "net/stream.h"
+
+struct net_dial_opts {
+    const char *host; /* a name or an address */
+    int port;
+    const char *unix_path; /* instead of host and port */
+    struct net_tls *tls;   /* borrowed by the stream, NULL: plain */
+    int64_t timeout_ms;    /* for connecting, without a TLS handshake */
+};
+
+/*
+ * Connects; the stream has no loop. Blocks: up to timeout_ms, and as long as the system looks a name up.
+ * Errors: NOT_FOUND (no such host), CLOSED (refused, unreachable), TIMEOUT, TLS; the text names the address.
+ */
+OXQ_MUST_USE oxq_err net_dial(const struct net_dial_opts *opts, struct net_stream **out, struct oxq_error *err);
+
+#endif

@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * libevent's loop, of which one pass at a time is asked for. A watch is one event; changing what it wants is rare (a
+ * socket that takes no more bytes) and costs a system call then.
+ *
+ * The wait is bounded by one event without a descriptor, armed for each pass that may wait.
+ */
+#include "net/loop.h"
+
+#include "base/mem.h"
+
+#include <event2/event.h>
+#include <event2/event_struct.h>
+
+struct net_loop {
+    struct event_base *base; /* owned */
+    struct event deadline;
+    bool is_polling;
+};
+
+struct net_watch {
+    struct event event;
+    struct net_loop *loop; /* borrowed */
+    net_ready_fn *fn;
+    void *ctx;
+    int fd; /* borrowed */
+    uint32_t want;
+};
+
+static void on_deadline(evutil_socket_t fd, short events, void *ctx)
+{
+    (void)fd;
+    (void)events;
+    (void)ctx;
+}
+
+static void on_event(evutil_socket_t fd, short events, void *ctx)
+{
+    (void)fd;
+    struct net_watch *w = ctx;
+    uint32_t ready = (events & EV_READ ? NET_READABLE : 0) | (events & EV_WRITE ? NET_WRITABLE : 0);
+    w->fn(w->ctx, ready);
+}
+
+oxq_err net_loop_new(struct net_loop **out, struct oxq_error *err)
+{
+    struct event_config *config = event_config_new();
+    struct event_base *base = NULL;
+    if (config) {
+        /* One thread; and no look at the environment for variables that choose another way of waiting. */
+        event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK | EVENT_BASE_FLAG_IGNORE_ENV);
+        base = event_base_new_with_config(config);
+        event_config_free(config);
+    }
+    if (!base) return err_set(err, OXQ_ERR_IO, "cannot make an event loop: too many open files?");
+    struct net_loop *loop = mem_alloc_zero(sizeof(*loop));
+    loop->base = base;
+    evtimer_assign(&loop->deadline, base, on_deadline, NULL);
+    *out = loop;
+    return OXQ_OK;
+}
+
+void net_loop_free(struct net_loop *loop)
+{
+    if (!loop) return;
+    event_del(&loop->deadline);
+    event_base_free(loop->base);
+    mem_free(loop);
+}
+
+void net_loop_poll(struct net_loop *loop, int64_t wait_us)
+{
+    CHECK(!loop->is_polling);
+    loop->is_polling = true;
+    int flags = EVLOOP_ONCE | EVLOOP_NO_EXIT_ON_EMPTY;
+    if (wait_us <= 0) {
+        flags |= EVLOOP_NONBLOCK;
+    } else if (wait_us != NET_FOREVER) {
+        struct timeval wait = {.tv_sec = wait_us / 1000000, .tv_usec = wait_us % 1000000};
+        event_add(&loop->deadline, &wait);
+    }
+    event_base_loop(loop->base, flags);
+    loop->is_polling = false;
+}
+
+static void assign(struct net_watch *w)
+{
+    short events = EV_PERSIST;
+    if (w->want & NET_READABLE) events |= EV_READ;
+    if (w->want & NET_WRITABLE) events |= EV_WRITE;
+    event_assign(&w->event, w->loop->base, w->fd, events, on_event, w);
+    if (w->want) event_add(&w->event, NULL);
+}
+
+struct net_watch *net_watch_new(struct net_loop *loop, int fd, net_ready_fn *fn, void *ctx)
+{
+    struct net_watch *w = mem_alloc_zero(sizeof(*w));
+    w->loop = loop;
+    w->fn = fn;
+    w->ctx = ctx;
+    w->want = NET_READABLE;
+    w->fd = fd;
+    assign(w);
+    return w;
+}
+
+void net_watch_free(struct net_watch *w)
+{
+    if (!w) return;
+    event_del(&w->event);
+    mem_free(w);
+}
+
+void net_watch_want(struct net_watch *w, uint32_t want)
+{
+    if (w->want == want) return;
+    event_del(&w->event);
+    w->want = want;
+    assign(w);
+}

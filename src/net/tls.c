@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: MIT */
+#include "net/tls.h"
+
+#include "base/mem.h"
+#include "net/tls_ssl.h"
+
+#include <arpa/inet.h>
+#include <openssl/err.h>
+#include <openssl/x509v3.h>
+#include <stdbool.h>
+
+struct net_tls {
+    SSL_CTX *ctx; /* owned */
+};
+
+const char *net_tls_reason(void)
+{
+    unsigned long code = ERR_peek_last_error();
+    const char *reason = code ? ERR_reason_error_string(code) : NULL;
+    ERR_clear_error();
+    return reason ? reason : "unknown reason";
+}
+
+static bool is_given(const char *path)
+{
+    return path && path[0];
+}
+
+static oxq_err load_own(SSL_CTX *ctx, const struct net_tls_opts *o, struct oxq_error *err)
+{
+    if (SSL_CTX_use_certificate_chain_file(ctx, o->cert) != 1)
+        return err_set(err, OXQ_ERR_TLS, "cannot use the certificate %s: %s", o->cert, net_tls_reason());
+    if (SSL_CTX_use_PrivateKey_file(ctx, o->key, SSL_FILETYPE_PEM) != 1)
+        return err_set(err, OXQ_ERR_TLS, "cannot use the key %s: %s", o->key, net_tls_reason());
+    return OXQ_OK;
+}
+
+static oxq_err load_ca(SSL_CTX *ctx, const char *ca, struct oxq_error *err)
+{
+    if (SSL_CTX_load_verify_locations(ctx, ca, NULL) != 1)
+        return err_set(err, OXQ_ERR_TLS, "cannot use the certificate authority %s: %s", ca, net_tls_reason());
+    return OXQ_OK;
+}
+
+static oxq_err set_up_server(SSL_CTX *ctx, const struct net_tls_opts *o, struct oxq_error *err)
+{
+    static const unsigned char session_name[] = "oxq";
+    SSL_CTX_set_session_id_context(ctx, session_name, sizeof(session_name) - 1);
+    if (!is_given(o->cert) || !is_given(o->key))
+        return err_set(err, OXQ_ERR_TLS, "TLS needs both a certificate and its key");
+    oxq_err e = load_own(ctx, o, err);
+    if (e || !is_given(o->ca)) return e;
+    SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, NULL);
+    SSL_CTX_set_client_CA_list(ctx, SSL_load_client_CA_file(o->ca));
+    return load_ca(ctx, o->ca, err);
+}
+
+static oxq_err set_up_client(SSL_CTX *ctx, const struct net_tls_opts *o, struct oxq_error *err)
+{
+    SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER, NULL);
+    oxq_err e = is_given(o->cert) ? load_own(ctx, o, err) : OXQ_OK;
+    if (e) return e;
+    if (is_given(o->ca)) return load_ca(ctx, o->ca, err);
+    SSL_CTX_set_default_verify_paths(ctx);
+    return OXQ_OK;
+}
+
+typedef oxq_err set_up_fn(SSL_CTX *ctx, const struct net_tls_opts *o, struct oxq_error *err);
+
+static oxq_err make(const SSL_METHOD *method, set_up_fn *set_up, const struct net_tls_opts *o, struct net_tls **out,
+                    struct oxq_error *err)
+{
+    SSL_CTX *ctx = SSL_CTX_new(method);
+    if (!ctx) return err_set(err, OXQ_ERR_TLS, "cannot start TLS: %s", net_tls_reason());
+    SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION);
+    /* Redis clients drop the connection without saying goodbye in TLS; that is an end like any other. */
+    SSL_CTX_set_options(ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_IGNORE_UNEXPECTED_EOF);
+    /* A write is tried again from wherever the buffer is by then; an idle connection holds no buffers. */
+    SSL_CTX_set_mode(ctx,
+                     SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER | SSL_MODE_RELEASE_BUFFERS);
+    oxq_err e = set_up(ctx, o, err);
+    if (e) {
+        SSL_CTX_free(ctx);
+        return e;
+    }
+    struct net_tls *t = mem_alloc(sizeof(*t));
+    t->ctx = ctx;
+    *out = t;
+    return OXQ_OK;
+}
+
+oxq_err net_tls_new_server(const struct net_tls_opts *opts, struct net_tls **out, struct oxq_error *err)
+{
+    return make(TLS_server_method(), set_up_server, opts, out, err);
+}
+
+oxq_err net_tls_new_client(const struct net_tls_opts *opts, struct net_tls **out, struct oxq_error *err)
+{
+    return make(TLS_client_method(), set_up_client, opts, out, err);
+}
+
+void net_tls_free(struct net_tls *t)
+{
+    if (!t) return;
+    SSL_CTX_free(t->ctx);
+    mem_free(t);
+}
+
+/* Whom we expect at the other end: a name, or an address as in the URL. */
+static bool expect_host(SSL *ssl, const char *host)
+{
+    unsigned char address[sizeof(struct in6_addr)];
+    if (inet_pton(AF_INET, host, address) == 1 || inet_pton(AF_INET6, host, address) == 1)
+        return X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl), host) == 1;
+    return SSL_set1_host(ssl, host) == 1 && SSL_set_tlsext_host_name(ssl, host) == 1;
+}
+
+SSL *net_tls_session(struct net_tls *t, int fd, const char *host)
+{
+    SSL *ssl = SSL_new(t->ctx);
+    if (!ssl) return NULL;
+    if (SSL_set_fd(ssl, fd) != 1 || (host && !expect_host(ssl, host))) {
+        SSL_free(ssl);
+        return NULL;
+    }
+    if (host)
+        SSL_set_connect_state(ssl);
+    else
+        SSL_set_accept_state(ssl);
+    return ssl;
+}

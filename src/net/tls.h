@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: MIT */
+/* What the TLS connections of one side share: certificate, key, whom to trust. */
+#ifndef NET_TLS_H
+#define NET_TLS_H
+
+#include "base/err.h"
+
+struct net_tls;
+
+/* Paths of PEM files; NULL or empty: not given. */
+struct net_tls_opts {
+    const char *cert; /* chain, our own certificate first */
+    const char *key;
+    const char *ca; /* server: clients must show a certificate signed by it; client: instead of the system's */
+};
+
+/* A server's: cert and key are needed. Errors: TLS, with a text that names the file. Owns: caller, net_tls_free. */
+OXQ_MUST_USE oxq_err net_tls_new_server(const struct net_tls_opts *opts, struct net_tls **out, struct oxq_error *err);
+/* A client's: the server's certificate and name are always checked. */
+OXQ_MUST_USE oxq_err net_tls_new_client(const struct net_tls_opts *opts, struct net_tls **out, struct oxq_error *err);
+/* NULL is fine. All streams that use it must be freed. */
+void net_tls_free(struct net_tls *t);
+
+#endif
