@@ -9,6 +9,9 @@
 #include "base/err.h"
 #include "base/slice.h"
 
+/* A value as text, with its NUL. */
+#define CONFIG_TEXT_MAX 1024
+
 enum config_source { CONFIG_DEFAULT, CONFIG_FILE, CONFIG_ENVIRONMENT, CONFIG_FLAG, CONFIG_RUNTIME };
 
 /* A limit class of client-output-buffer-limit. */
@@ -23,8 +26,8 @@ struct config {
     int64_t port;                             /* 7700; 0: no TCP */
     int64_t http_port;                        /* 7780; 0: off */
     char *bind;                               /* "127.0.0.1": addresses separated by spaces */
-    char *unix_path;                          /* unix socket, empty: none */
-    int64_t unix_perm;                        /* octal mode as a number, 0700 */
+    char *unix_path;                          /* unixsocket; empty: none */
+    int64_t unix_perm;                        /* unixsocketperm, an octal mode as a number, 0700 */
     char *dir;                                /* "./oxq-data" */
     char *durability;                         /* "always" | "interval:<ms>" | "off" */
     char *password;                           /* requirepass */
@@ -33,9 +36,9 @@ struct config {
     int64_t timeout_s;                        /* timeout: idle clients, 0: never */
     int64_t tcp_keepalive_s;                  /* 300 */
     int64_t tcp_backlog;                      /* 511 */
-    int64_t busy_reply_ms;                    /* busy-reply-threshold / lua-time-limit, 5000 */
+    int64_t busy_reply_ms;                    /* busy-reply-threshold, lua-time-limit: 5000 */
     int64_t script_memory_bytes;              /* script-memory-limit: what Lua may hold, 256 MiB */
-    int64_t slowlog_us;                       /* slowlog-log-slower-than, 10000 */
+    int64_t slowlog_us;                       /* slowlog-log-slower-than, 10000; -1: nothing is logged */
     int64_t slowlog_max_len;                  /* 128 */
     int64_t max_bulk_bytes;                   /* proto-max-bulk-len, 512 MiB */
     int64_t query_buffer_bytes;               /* client-query-buffer-limit, 1 GiB */
@@ -54,19 +57,44 @@ struct config {
 void config_init(struct config *c);
 void config_deinit(struct config *c);
 
-/* The rows, for those who list them. */
+/* ---- the rows, for those who list them ---- */
+
+enum config_row_class {
+    CONFIG_ROW_OWN,   /* a parameter */
+    CONFIG_ROW_ALIAS, /* a second name that CONFIG GET shows as well */
+    CONFIG_ROW_FIXED  /* a parameter of Redis that clients ask for and that is always the same here */
+};
+
 size_t config_rows_count(void);
 const char *config_row_name(size_t row);
-/* Text form of a row's value into out (NUL-terminated, cut at cap). */
+enum config_row_class config_row_classify(size_t row);
+/* The name that a person types (--tls-cert), where it is shorter than Redis's (tls-cert-file); else the name. */
+const char *config_row_flag(size_t row);
+/* One line of help, and what a value looks like ("<size>"). Static storage. */
+const char *config_row_help(size_t row);
+const char *config_row_shape(size_t row);
+/* Must its value stay out of logs and listings? */
+bool config_row_is_secret(size_t row);
+/* May CONFIG SET name it while running? */
+bool config_row_is_mutable(size_t row);
+enum config_source config_row_source(const struct config *c, size_t row);
+/* Text form of a row's value into out (NUL-terminated, cut at cap; CONFIG_TEXT_MAX always suffices). */
 void config_row_text(const struct config *c, size_t row, char *out, size_t cap);
-/* -1 when unknown. Accepts a row's aliases ("lua-time-limit"), any case. */
+/* -1 when unknown. Any case; an alias or a flag's name finds the row of the parameter itself. */
 int config_row_find(struct slice name);
-/* The known name nearest to a mistyped one, or NULL. */
+/* The name nearest to a mistyped one as a person types it, or NULL when none is near. */
 const char *config_nearest(struct slice name);
-/* Sets one value from text ("64mb" for bytes). Errors: NOT_FOUND, ARGUMENT with a text that says what is accepted. */
+
+/*
+ * Sets one value from text ("64mb" for bytes). Errors: NOT_FOUND, ARGUMENT; the text says what is accepted, in Redis's words
+ * where it has them. Nothing is changed then.
+ */
 OXQ_MUST_USE oxq_err config_set(struct config *c, struct slice name, struct slice value, enum config_source source,
                                 struct oxq_error *err);
-/* May CONFIG SET change it while running? */
-bool config_row_is_mutable(size_t row);
+
+/* Is every address that it listens on this machine's own (127.0.0.0/8, ::1, localhost)? */
+bool config_is_loopback_only(const struct config *c);
+/* Walks the addresses of bind: *at starts as c->bind; false at the end. */
+bool config_next_address(const char **at, char *out, size_t cap);
 
 #endif
