@@ -40,13 +40,15 @@ bool cmd_int(struct cmd_ctx *ctx, int i, int64_t *out)
 bool cmd_int_in(struct cmd_ctx *ctx, int i, int64_t min, int64_t max, int64_t *out)
 {
     int64_t n;
-    if (!cmd_int(ctx, i, &n)) return false;
-    if (n >= min && n <= max) {
+    bool is_int = num_parse_int(ctx->argv[i], &n);
+    if (is_int && n >= min && n <= max) {
         *out = n;
         return true;
     }
     if (min == 0 && max == INT64_MAX)
         reply_error(ctx->reply, SLICE_LIT("ERR value is out of range, must be positive"));
+    else if (!is_int)
+        reply_error(ctx->reply, CMD_ERR_NOT_INTEGER);
     else
         reply_errorf(ctx->reply, "ERR value is out of range, value must between %lld and %lld", (long long)min,
                      (long long)max);

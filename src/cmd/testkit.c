@@ -102,6 +102,7 @@ const char *testkit_run_argv(struct testkit *kit, struct slice *argv, int argc)
         .command = row,
         .name = slot->name,
         .scratch = &kit->scratch,
+        .flags = kit->flags,
     };
     bool is_arity_right = row->arity >= 0 ? argc == row->arity : argc >= -row->arity;
     if (is_arity_right)

@@ -22,6 +22,7 @@ struct testkit {
     struct buf out;
     uint32_t db_index;
     uint8_t resp;     /* 2 or 3 */
+    uint32_t flags;   /* enum cmd_ctx_flag of the commands that are run */
     bool was_blocked; /* the last command called cmd_block (and replied nothing) */
     struct effect_sink sink;
     struct keyspace replica; /* gets every effect as it is reported */
