@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: MIT */
+#include "keyspace/edit_zset.h"
+
+static void report_set(struct db *db, const struct entry *e, struct slice member, double score)
+{
+    db_report(db, (struct effect){.kind = EFFECT_ZSET_SET, .key = entry_key(e), .a = member, .score = score});
+}
+
+enum zset_added edit_zset_add(struct db *db, struct entry *e, struct slice member, double score, unsigned flags,
+                              double *out_score)
+{
+    double result = 0;
+    enum zset_added added = zset_add(&e->value, member, score, flags, &result);
+    if (added >= ZSET_ADDED_MOVED) report_set(db, e, member, result);
+    if (out_score && added >= ZSET_ADDED_SAME) *out_score = result;
+    return added;
+}
+
+bool edit_zset_remove(struct db *db, struct entry *e, struct slice member)
+{
+    if (!zset_remove(&e->value, member)) return false;
+    db_report(db, (struct effect){.kind = EFFECT_ZSET_REMOVE, .key = entry_key(e), .a = member});
+    return true;
+}
+
+void edit_zset_remove_ranks(struct db *db, struct entry *e, size_t first, size_t count)
+{
+    if (count == 0) return;
+    zset_remove_ranks(&e->value, first, count);
+    db_report(db, (struct effect){
+                      .kind = EFFECT_ZSET_REMOVE_RANKS, .key = entry_key(e), .n = (int64_t)first, .m = (int64_t)count});
+}
+
+void edit_zset_replace(struct db *db, struct slice key, struct value *v)
+{
+    struct entry *e = db_find(db, key);
+    if (e) db_delete(db, e);
+    if (zset_count(v) == 0) {
+        zset_deinit(v);
+        return;
+    }
+    e = db_create(db, key, VALUE_ZSET);
+    uint32_t aux = e->value.aux;
+    e->value = *v;
+    e->value.aux = aux;
+    zset_init(v);
+    struct zset_cursor c = zset_seek_rank(&e->value, 0);
+    struct zset_element element;
+    while (zset_next(&c, &element)) report_set(db, e, element.member, element.score);
+}
+
+static oxq_err apply_remove_ranks(struct db *db, struct entry *e, const struct effect *effect)
+{
+    size_t count = zset_count(&e->value);
+    if (effect->n < 0 || effect->m <= 0 || (size_t)effect->n > count) return OXQ_ERR_FORMAT;
+    if ((size_t)effect->m > count - (size_t)effect->n) return OXQ_ERR_FORMAT;
+    edit_zset_remove_ranks(db, e, (size_t)effect->n, (size_t)effect->m);
+    return OXQ_OK;
+}
+
+oxq_err edit_zset_apply(struct db *db, const struct effect *effect)
+{
+    struct entry *e = db_find(db, effect->key);
+    if (e && e->value.type != VALUE_ZSET) return OXQ_ERR_TYPE;
+    if (effect->kind == EFFECT_ZSET_SET) {
+        if (effect->score != effect->score) return OXQ_ERR_FORMAT;
+        if (!e) e = db_create(db, effect->key, VALUE_ZSET);
+        edit_zset_add(db, e, effect->a, effect->score, 0, NULL);
+        return OXQ_OK;
+    }
+    if (!e) return OXQ_ERR_NOT_FOUND;
+    if (effect->kind == EFFECT_ZSET_REMOVE_RANKS) return apply_remove_ranks(db, e, effect);
+    if (effect->kind != EFFECT_ZSET_REMOVE) return OXQ_ERR_FORMAT;
+    return edit_zset_remove(db, e, effect->a) ? OXQ_OK : OXQ_ERR_NOT_FOUND;
+}
