@@ -96,9 +96,21 @@ void cmd_block(struct cmd_ctx *ctx, struct cmd_block block)
     ctx->block = block;
 }
 
+/* As strtoul reads it: a sign is allowed, nothing at all is 0, a minus counts from the end of the range. */
 bool cmd_cursor(struct cmd_ctx *ctx, int i, uint64_t *out)
 {
-    if (num_parse_uint(ctx->argv[i], out)) return true;
-    reply_error(ctx->reply, SLICE_LIT("ERR invalid cursor"));
-    return false;
+    struct slice text = ctx->argv[i];
+    bool is_negative = text.len > 0 && text.at[0] == '-';
+    if (is_negative || (text.len > 0 && text.at[0] == '+')) text = slice_from(text, 1);
+    bool is_signed = text.len < ctx->argv[i].len;
+    while (text.len > 1 && text.at[0] == '0') text = slice_from(text, 1);
+
+    uint64_t cursor = 0;
+    bool is_empty = text.len == 0 && !is_signed;
+    if (!is_empty && !num_parse_uint(text, &cursor)) {
+        reply_error(ctx->reply, SLICE_LIT("ERR invalid cursor"));
+        return false;
+    }
+    *out = is_negative ? 0 - cursor : cursor;
+    return true;
 }

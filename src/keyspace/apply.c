@@ -6,15 +6,15 @@
  * anything is changed.
  */
 #include "keyspace/db.h"
+#include "keyspace/edit_hash.h"
+#include "keyspace/edit_string.h"
 
 typedef oxq_err apply_fn(struct db *db, const struct effect *e);
 
 #define DECLARE(type) oxq_err __attribute__((weak)) edit_##type##_apply(struct db *db, const struct effect *e);
-DECLARE(string)
 DECLARE(list)
 DECLARE(set)
 DECLARE(zset)
-DECLARE(hash)
 DECLARE(stream)
 
 static bool is_db(int64_t n)

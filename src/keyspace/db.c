@@ -71,13 +71,17 @@ static struct entry *find_raw(struct db *db, struct slice key)
     return (struct entry *)map_find(&db->keys, key);
 }
 
+bool db_is_expired(const struct db *db, const struct entry *e)
+{
+    if (e->node.aux == ENTRY_NO_EXPIRY || db->keyspace->is_expiry_paused) return false;
+    return db->expiries.slots[e->node.aux].key <= db->keyspace->now_ms;
+}
+
 struct entry *db_find(struct db *db, struct slice key)
 {
     struct entry *e = find_raw(db, key);
-    if (!e || e->node.aux == ENTRY_NO_EXPIRY) return e;
-    struct keyspace *ks = db->keyspace;
-    if (ks->is_expiry_paused || db->expiries.slots[e->node.aux].key > ks->now_ms) return e;
-    ks->expired_count++;
+    if (!e || !db_is_expired(db, e)) return e;
+    db->keyspace->expired_count++;
     db_delete(db, e);
     return NULL;
 }

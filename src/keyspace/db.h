@@ -75,6 +75,8 @@ static inline size_t db_count(const struct db *db)
 }
 /* -1: no expiry. */
 int64_t db_expiry_ms(const struct db *db, const struct entry *e);
+/* True when its time has come and nobody has met it since: for walks, which may not remove; db_find removes. */
+bool db_is_expired(const struct db *db, const struct entry *e);
 /* at_ms > 0 sets, 0 removes. Past times are accepted (the caller deletes instead where Redis does). Reports: KEY_EXPIRE. */
 void db_set_expiry(struct db *db, struct entry *e, int64_t at_ms);
 /* The same without a report, where the change is part of another effect (STRING_SET). */

@@ -2,6 +2,8 @@
 #include "keyspace/value.h"
 
 #include "base/err.h"
+#include "keyspace/hash.h"
+#include "keyspace/string.h"
 
 /* What every type provides, one row each. */
 struct value_ops {
@@ -23,11 +25,9 @@ struct value_ops {
     size_t __attribute__((weak)) type##_bytes(const struct value *v, size_t samples);                                  \
     uint64_t __attribute__((weak)) type##_digest(const struct value *v);                                               \
     size_t __attribute__((weak)) type##_count(const struct value *v);
-DECLARE(string)
 DECLARE(list)
 DECLARE(set)
 DECLARE(zset)
-DECLARE(hash)
 DECLARE(stream)
 
 #define OPS(type, count_fn)                                                                                            \

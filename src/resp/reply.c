@@ -108,5 +108,5 @@ static const struct reply_ops discard_ops = {
 
 void reply_discard_init(struct reply *r)
 {
-    *r = (struct reply){.ops = &discard_ops, .resp = 2};
+    *r = (struct reply){.ops = &discard_ops, .resp = 2, .is_full = true};
 }

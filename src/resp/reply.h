@@ -43,6 +43,7 @@ struct reply {
     const struct reply_ops *ops;
     uint8_t resp;          /* 2 or 3: commands whose shape depends on it (ZRANGE WITHSCORES, HRANDFIELD) look here */
     uint32_t errors_count; /* errors given so far: tells whether a command failed */
+    bool is_full;          /* the sink could not take something: what follows is lost too, a long answer may stop */
 };
 
 static inline void reply_status(struct reply *r, struct slice text)
@@ -128,7 +129,7 @@ void reply_bulk_integer(struct reply *r, int64_t n);
 void reply_error(struct reply *r, struct slice text);
 void reply_errorf(struct reply *r, const char *format, ...) OXQ_PRINTF(2, 3);
 
-/* A sink that drops everything but counts errors. */
+/* A sink that drops everything but counts errors; it is full from the start. */
 void reply_discard_init(struct reply *r);
 
 #endif

@@ -22,7 +22,7 @@ static char *reserve(struct reply *r, size_t n)
     struct resp_writer *w = writer_of(r);
     struct buf *out = w->out;
     if (out->cap - out->len < n && buf_reserve(out, n) != OXQ_OK) {
-        w->is_overflowing = true;
+        w->reply.is_full = true;
         return NULL;
     }
     return out->at + out->len;
@@ -159,7 +159,7 @@ static void write_end(struct reply *r, struct reply_mark mark, enum reply_aggreg
     struct resp_writer *w = writer_of(r);
     char header[HEADER_MAX];
     size_t len = (size_t)(put_aggregate(r, header, kind, count) - header);
-    if (w->is_overflowing || buf_insert(w->out, mark.at, slice_of(header, len)) != OXQ_OK) w->is_overflowing = true;
+    if (w->reply.is_full || buf_insert(w->out, mark.at, slice_of(header, len)) != OXQ_OK) w->reply.is_full = true;
 }
 
 static const struct reply_ops writer_ops = {
