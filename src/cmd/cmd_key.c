@@ -68,11 +68,7 @@ static void run_renamenx(struct cmd_ctx *ctx)
 static bool read_db(struct cmd_ctx *ctx, int i, struct db **out)
 {
     int64_t n;
-    if (!cmd_int(ctx, i, &n)) return false;
-    if (n < INT32_MIN || n > INT32_MAX) {
-        reply_error(ctx->reply, CMD_ERR_NOT_INTEGER);
-        return false;
-    }
+    if (!cmd_int_in(ctx, i, INT32_MIN, INT32_MAX, &n)) return false;
     if (n < 0 || n >= KEYSPACE_DBS_COUNT) {
         reply_error(ctx->reply, SLICE_LIT("ERR DB index is out of range"));
         return false;

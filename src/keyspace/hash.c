@@ -156,7 +156,8 @@ static bool append_packed(struct value *v, struct slice field, struct slice valu
     size_t more = pair_bytes(field, value);
     struct packed *p = v->ptr;
     size_t used = p ? packed_bytes(p) : 0;
-    if (used + more > HASH_PACKED_MAX_BYTES || hash_count(v) == HASH_PACKED_MAX_FIELDS) return false;
+    uint32_t fields_count = p ? p->count / 2 : 0;
+    if (used + more > HASH_PACKED_MAX_BYTES || fields_count == HASH_PACKED_MAX_FIELDS) return false;
     if (!p) p = packed_new(more);
     packed_push_tail(&p, field);
     packed_push_tail(&p, value);
