@@ -6,6 +6,7 @@
 #include "cmd/table.h"
 
 #include <math.h>
+#include <stdio.h>
 
 void cmd_reply_arity(struct cmd_ctx *ctx)
 {
@@ -83,6 +84,16 @@ bool cmd_timeout(struct cmd_ctx *ctx, int i, int64_t *out_ms)
     return true;
 }
 
+void cmd_reply_timeout(struct reply *reply, enum cmd_timeout_reply kind)
+{
+    if (kind == CMD_TIMEOUT_NULL_ARRAY)
+        reply_null_array(reply);
+    else if (kind == CMD_TIMEOUT_ZERO)
+        reply_integer(reply, 0);
+    else
+        reply_null(reply);
+}
+
 void cmd_block(struct cmd_ctx *ctx, struct cmd_block block)
 {
     if (ctx->flags & CMD_CTX_NO_BLOCK) {
@@ -113,4 +124,34 @@ bool cmd_cursor(struct cmd_ctx *ctx, int i, uint64_t *out)
     }
     *out = is_negative ? 0 - cursor : cursor;
     return true;
+}
+
+static void reply_status_text(struct cmd_ctx *ctx, const char *indent, const char *a, const char *b)
+{
+    size_t len = strlen(indent) + strlen(a) + 1 + strlen(b);
+    char *line = arena_alloc(ctx->scratch, len + 1);
+    snprintf(line, len + 1, "%s%s%s%s", indent, a, b[0] ? " " : "", b);
+    reply_status(ctx->reply, slice_from_text(line));
+}
+
+static const char *upper_copy(struct cmd_ctx *ctx, const char *name)
+{
+    size_t len = strlen(name);
+    char *copy = arena_alloc(ctx->scratch, len + 1);
+    for (size_t i = 0; i <= len; i++)
+        copy[i] = name[i] >= 'a' && name[i] <= 'z' ? (char)(name[i] - 'a' + 'A') : name[i];
+    return copy;
+}
+
+void cmd_help(struct cmd_ctx *ctx)
+{
+    size_t count = 0;
+    const struct command *subs = ctx->container->subs;
+    while (subs[count].name) count++;
+    reply_array(ctx->reply, 1 + 2 * count);
+    reply_status_text(ctx, "", upper_copy(ctx, ctx->container->name), "<subcommand> [<arg> ...]. Subcommands are:");
+    for (size_t i = 0; i < count; i++) {
+        reply_status_text(ctx, "", upper_copy(ctx, subs[i].name), subs[i].args ? subs[i].args : "");
+        reply_status_text(ctx, "    ", subs[i].summary, "");
+    }
 }

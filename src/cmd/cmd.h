@@ -69,7 +69,7 @@ struct command {
 enum cmd_outcome { CMD_REPLIED, CMD_BLOCKED };
 
 /* What a blocked command gets when its time is over. */
-enum cmd_timeout_reply { CMD_TIMEOUT_NULL, CMD_TIMEOUT_NULL_ARRAY };
+enum cmd_timeout_reply { CMD_TIMEOUT_NULL, CMD_TIMEOUT_NULL_ARRAY, CMD_TIMEOUT_ZERO };
 
 struct cmd_block {
     const struct slice *keys; /* borrowed from argv */
@@ -93,10 +93,11 @@ struct cmd_ctx {
     struct reply *reply;
     struct slice *argv; /* a command may replace elements (e.g. "$" by an id) before cmd_block */
     int argc;
-    const struct command *command; /* the row that runs (of the subcommand, for containers) */
-    const char *name;              /* its name in full: "config|get" */
-    struct arena *scratch;         /* reset after the command */
-    uint32_t flags;                /* enum cmd_ctx_flag */
+    const struct command *command;   /* the row that runs (of the subcommand, for containers) */
+    const struct command *container; /* of a subcommand; else NULL */
+    const char *name;                /* its name in full: "config|get" */
+    struct arena *scratch;           /* reset after the command */
+    uint32_t flags;                  /* enum cmd_ctx_flag */
     enum cmd_outcome outcome;
     struct cmd_block block; /* when outcome is CMD_BLOCKED */
     void *client;           /* the engine's client, for the engine's own commands */
@@ -143,8 +144,12 @@ static inline bool cmd_is(const struct cmd_ctx *ctx, int i, const char *lower)
     return slice_is(ctx->argv[i], lower);
 }
 
+void cmd_reply_timeout(struct reply *reply, enum cmd_timeout_reply kind);
 /* Waits for the keys (see struct cmd_block), or answers with the time-out reply where blocking is not allowed. The command returns right after. */
 void cmd_block(struct cmd_ctx *ctx, struct cmd_block block);
+
+/* The HELP subcommand of any container: made from the rows of its subcommands. */
+void cmd_help(struct cmd_ctx *ctx);
 
 /* SCAN family: a cursor argument ("ERR invalid cursor"). */
 bool cmd_cursor(struct cmd_ctx *ctx, int i, uint64_t *out);

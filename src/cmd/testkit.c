@@ -100,6 +100,7 @@ const char *testkit_run_argv(struct testkit *kit, struct slice *argv, int argc)
         .argv = argv,
         .argc = argc,
         .command = row,
+        .container = slot->container,
         .name = slot->name,
         .scratch = &kit->scratch,
         .flags = kit->flags,

@@ -18,7 +18,7 @@
 
 #include "base/clock.h"
 #include "base/list.h"
-#include "cmd/cmd.h"
+#include "cmd/table.h"
 #include "engine/config.h"
 #include "resp/writer.h"
 
@@ -74,8 +74,9 @@ struct engine_client {
     size_t input_free_bytes;
     /* ---- engine ---- */
     struct engine *engine;
-    struct list_link link;       /* in engine->clients, in order of arrival */
-    struct list_link dirty_link; /* in engine->dirty while it has replies that are not released */
+    struct list_link link;         /* in engine->clients, in order of arrival */
+    struct list_link dirty_link;   /* in engine->dirty while it has replies that are not released */
+    struct list_link monitor_link; /* in engine->monitors while it monitors */
     struct resp_writer writer;
     struct reply discard; /* CLIENT REPLY OFF/SKIP */
     uint32_t db_index;
@@ -83,10 +84,10 @@ struct engine_client {
     char *name;               /* owned, or NULL */
     char *lib_name, *lib_ver; /* owned, or NULL */
     int64_t created_at_ms, last_at_ms;
-    const struct command *last_command;
-    struct engine_multi *multi;    /* owned; NULL until MULTI or WATCH */
-    struct engine_waiter *waiter;  /* owned; NULL unless BLOCKED or PAUSED */
-    struct map channels, patterns; /* subscriptions */
+    const struct cmd_slot *last_command; /* NULL before the first */
+    struct engine_multi *multi;          /* owned; NULL until MULTI or WATCH */
+    struct engine_waiter *waiter;        /* owned; NULL unless BLOCKED or PAUSED */
+    struct map channels, patterns;       /* subscriptions */
     uint64_t commands_count;
 };
 

@@ -15,9 +15,18 @@ void reply_bulk_integer(struct reply *r, int64_t n)
     reply_bulk(r, slice_of(digits, num_format_int(digits, n)));
 }
 
+static void note_code(struct reply *r, struct slice text)
+{
+    size_t len = 0;
+    while (len < text.len && len < REPLY_ERROR_CODE_MAX - 1 && text.at[len] != ' ') len++;
+    if (len) memcpy(r->error_code, text.at, len);
+    r->error_code[len] = '\0';
+}
+
 void reply_error(struct reply *r, struct slice text)
 {
     r->errors_count++;
+    note_code(r, text);
     bool is_clean = !text.len || (!memchr(text.at, '\r', text.len) && !memchr(text.at, '\n', text.len));
     if (is_clean) {
         r->ops->error(r, text);

@@ -14,6 +14,8 @@
 
 struct reply;
 
+#define REPLY_ERROR_CODE_MAX 20
+
 /* Where a reply_begin_* stands; opaque to commands. */
 struct reply_mark {
     size_t at;
@@ -44,6 +46,7 @@ struct reply {
     uint8_t resp;          /* 2 or 3: commands whose shape depends on it (ZRANGE WITHSCORES, HRANDFIELD) look here */
     uint32_t errors_count; /* errors given so far: tells whether a command failed */
     bool is_full;          /* the sink could not take something: what follows is lost too, a long answer may stop */
+    char error_code[REPLY_ERROR_CODE_MAX]; /* the first word of the last error, NUL-terminated ("WRONGTYPE") */
 };
 
 static inline void reply_status(struct reply *r, struct slice text)

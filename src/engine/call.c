@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * One request from its arguments to its reply.
+ *
+ *   engine_execute --> find the row --> may it run now? --refused--> error
+ *                                             |--in MULTI--> queued
+ *                                             |--paused----> kept (block.c)
+ *                                             '--> engine_call --> row->run --blocked--> block_client
+ *                  --> serve those who wait for what has changed
+ *
+ * The order of the checks is Redis's, so that a request with two faults gets the same error.
+ */
+#include "engine/state.h"
+
+#include <stdio.h>
+
+/* How much of the arguments the error for an unknown command shows, as Redis. */
+#define UNKNOWN_ARGS_MAX 128
+
+static void reply_unknown(struct reply *reply, const struct slice *argv, int argc)
+{
+    char args[UNKNOWN_ARGS_MAX * 2];
+    size_t len = 0;
+    for (int i = 1; i < argc && len < UNKNOWN_ARGS_MAX; i++) {
+        int room = (int)(UNKNOWN_ARGS_MAX - len);
+        int shown = argv[i].len < (size_t)room ? (int)argv[i].len : room;
+        len += (size_t)snprintf(args + len, sizeof(args) - len, "'%.*s' ", shown, argv[i].at);
+    }
+    int shown = argv[0].len < UNKNOWN_ARGS_MAX ? (int)argv[0].len : UNKNOWN_ARGS_MAX;
+    reply_errorf(reply, "ERR unknown command '%.*s', with args beginning with: %.*s", shown, argv[0].at, (int)len,
+                 args);
+}
+
+static void reply_unknown_sub(struct reply *reply, const struct cmd_slot *container, struct slice name)
+{
+    char upper[64];
+    size_t len = 0;
+    for (const char *at = container->name; *at && len < sizeof(upper); at++)
+        upper[len++] = *at >= 'a' && *at <= 'z' ? (char)(*at - 'a' + 'A') : *at;
+    int shown = name.len < 128 ? (int)name.len : 128;
+    reply_errorf(reply, "ERR unknown subcommand '%.*s'. Try %.*s HELP.", shown, name.at, (int)len, upper);
+}
+
+struct cmd_slot *engine_find_command(struct engine *e, const struct slice *argv, int argc, struct reply *reply)
+{
+    struct cmd_slot *slot = cmd_table_find(&e->table, argv[0]);
+    if (!slot) {
+        reply_unknown(reply, argv, argc);
+        return NULL;
+    }
+    if (slot->row->subs && argc > 1) {
+        struct cmd_slot *sub = cmd_table_find_sub(&e->table, slot, argv[1]);
+        if (!sub) {
+            reply_unknown_sub(reply, slot, argv[1]);
+            return NULL;
+        }
+        slot = sub;
+    }
+    int arity = slot->row->arity;
+    if ((arity > 0 && argc != arity) || argc < -arity) {
+        slot->stats.rejected++;
+        reply_errorf(reply, "ERR wrong number of arguments for '%s' command", slot->name);
+        return NULL;
+    }
+    return slot;
+}
+
+bool engine_is_out_of_memory(struct engine *e)
+{
+    int64_t max = e->config->max_memory_bytes;
+    return max > 0 && engine_memory_used(e) > (size_t)max;
+}
+
+/* ---- running a row ---- */
+
+static void note_duration(struct engine_client *c, struct cmd_slot *slot, const struct cmd_ctx *ctx, int64_t us)
+{
+    struct engine *e = c->engine;
+    slot->stats.calls++;
+    slot->stats.us += (uint64_t)us;
+    int64_t limit_us = e->config->slowlog_us;
+    if (limit_us < 0 || us < limit_us || slot->row->flags & CMD_SKIP_SLOWLOG) return;
+    slowlog_note(e, c, ctx->argv, ctx->argc, us);
+}
+
+void engine_call(struct engine_client *c, struct cmd_slot *slot, struct cmd_ctx *ctx)
+{
+    struct engine *e = c->engine;
+    int64_t started_us = e->mono_us;
+    uint32_t errors = ctx->reply->errors_count;
+    bool is_shown = !list_is_empty(&e->monitors) && !(slot->row->flags & (CMD_SKIP_MONITOR | CMD_ADMIN));
+    if (is_shown && !(ctx->flags & CMD_CTX_RETRY)) monitor_feed(e, c, ctx->argv, ctx->argc);
+
+    slot->row->run(ctx);
+
+    arena_reset(&e->scratch);
+    engine_update_time(e);
+    e->stats.commands++;
+    if (ctx->reply->errors_count != errors) {
+        slot->stats.failed++;
+        e->stats.errors++;
+        info_note_error(e, ctx->reply->error_code);
+    }
+    note_duration(c, slot, ctx, e->mono_us - started_us);
+}
+
+/* ---- may it run? ---- */
+
+static bool is_allowed_while_subscribed(const struct cmd_slot *slot)
+{
+    static const char *const names[] = {"subscribe", "unsubscribe", "psubscribe", "punsubscribe",
+                                        "ping",      "quit",        "reset"};
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        if (strcmp(slot->name, names[i]) == 0) return true;
+    }
+    return false;
+}
+
+/* The error that refuses the command now, or an empty slice. */
+static struct slice find_refusal(struct engine_client *c, const struct cmd_slot *slot, char *text, size_t cap)
+{
+    struct engine *e = c->engine;
+    uint32_t flags = slot->row->flags;
+    if (!(c->flags & ENGINE_CLIENT_AUTHENTICATED) && !(flags & CMD_NO_AUTH))
+        return SLICE_LIT("NOAUTH Authentication required.");
+    if (c->flags & ENGINE_CLIENT_MULTI && flags & CMD_NO_MULTI)
+        return SLICE_LIT("ERR Command not allowed inside a transaction");
+    if (flags & CMD_DENYOOM && engine_is_out_of_memory(e))
+        return SLICE_LIT("OOM command not allowed when used memory > 'maxmemory'.");
+    if (c->writer.reply.resp == 2 && pubsub_count(c) > 0 && !is_allowed_while_subscribed(slot)) {
+        int len = snprintf(
+            text, cap,
+            "ERR Can't execute '%s': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this context",
+            slot->name);
+        return slice_of(text, (size_t)len);
+    }
+    if (e->is_busy && !(flags & CMD_ALLOW_BUSY))
+        return SLICE_LIT("BUSY Redis is busy running a script. You can only call SCRIPT KILL or SHUTDOWN NOSAVE.");
+    return SLICE_LIT("");
+}
+
+static bool runs_inside_multi(const struct cmd_slot *slot)
+{
+    static const char *const names[] = {"exec", "discard", "multi", "watch", "quit", "reset"};
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        if (strcmp(slot->name, names[i]) == 0) return true;
+    }
+    return false;
+}
+
+static void run_for_client(struct engine_client *c, struct cmd_slot *slot, struct slice *argv, int argc)
+{
+    struct engine *e = c->engine;
+    struct cmd_ctx ctx = {
+        .keyspace = &e->keyspace,
+        .db = &e->keyspace.dbs[c->db_index],
+        .reply = engine_reply_of(c),
+        .argv = argv,
+        .argc = argc,
+        .command = slot->row,
+        .container = slot->container,
+        .name = slot->name,
+        .scratch = &e->scratch,
+        .client = c,
+        .host = e,
+        .script_host = e->scripts,
+    };
+    c->last_command = slot;
+    c->commands_count++;
+    engine_call(c, slot, &ctx);
+    if (ctx.outcome == CMD_BLOCKED) block_client(c, &ctx, slot);
+}
+
+void engine_process(struct engine_client *c, struct slice *argv, int argc)
+{
+    char text[256];
+    struct slice refusal = SLICE_LIT("");
+    struct engine *e = c->engine;
+    struct reply *reply = engine_reply_of(c);
+    struct cmd_slot *slot = engine_find_command(e, argv, argc, reply);
+    if (slot) refusal = find_refusal(c, slot, text, sizeof(text));
+    if (refusal.len) {
+        slot->stats.rejected++;
+        reply_error(reply, refusal);
+    }
+    if (!slot || refusal.len) {
+        e->stats.errors++;
+        info_note_error(e, reply->error_code);
+        if (c->flags & ENGINE_CLIENT_MULTI) c->flags |= ENGINE_CLIENT_DIRTY_EXEC;
+        return;
+    }
+    if (block_is_paused_for(e, c, slot->row)) {
+        block_pause(c, argv, argc);
+        return;
+    }
+    if (c->flags & ENGINE_CLIENT_MULTI && !runs_inside_multi(slot)) {
+        multi_queue(c, slot, argv, argc);
+        reply_status(reply, SLICE_LIT("QUEUED"));
+        return;
+    }
+    run_for_client(c, slot, argv, argc);
+}
+
+/* CLIENT REPLY SKIP silences exactly the next command. */
+static void step_reply_skip(struct engine_client *c)
+{
+    c->flags &= ~(uint32_t)ENGINE_CLIENT_REPLY_SKIP;
+    if (!(c->flags & ENGINE_CLIENT_REPLY_SKIP_NEXT)) return;
+    c->flags &= ~(uint32_t)ENGINE_CLIENT_REPLY_SKIP_NEXT;
+    c->flags |= ENGINE_CLIENT_REPLY_SKIP;
+}
+
+void engine_execute(struct engine_client *c, struct slice *argv, int argc)
+{
+    struct engine *e = c->engine;
+    SLOW_CHECK(c->state == ENGINE_CLIENT_READY);
+    if (e->is_time_stale) engine_update_time(e);
+    struct engine_client *outer = e->current;
+    e->current = c;
+    c->flags |= ENGINE_CLIENT_RUNNING;
+    c->last_at_ms = e->keyspace.now_ms;
+
+    engine_process(c, argv, argc);
+    step_reply_skip(c);
+    if (!e->is_busy && !list_is_empty(&e->ready)) block_serve(e);
+
+    c->flags &= ~(uint32_t)ENGINE_CLIENT_RUNNING;
+    e->current = outer;
+    engine_mark_dirty(c);
+}
+
+void engine_protocol_error(struct engine_client *c, const char *text)
+{
+    reply_errorf(&c->writer.reply, "ERR %s", text);
+    engine_mark_dirty(c);
+    engine_close_later(c, false);
+}

@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The engine's life, its clients, its clock, where effects arrive, and the gate.
+ *
+ * The gate: replies gather in client->out. What engine_commit makes visible (released_bytes) may be sent. A turn's
+ * changes are one group; a store that must be durable first would release the group when it is, and nothing else would change.
+ *
+ * Effects arrive in on_effect while a command runs. It only notes (who waits, who watches); those who wait are served
+ * after the command, EXEC or script as a whole, so that nobody sees half of it.
+ */
+#include "engine/state.h"
+
+#include "base/mem.h"
+#include "engine/script.h"
+
+#include <stdio.h>
+
+#define CRON_INTERVAL_US 100000
+#define EXPIRE_KEYS_PER_CALL 200
+
+/* ---- effects ---- */
+
+static void note_key(struct engine *e, uint32_t db, struct slice key)
+{
+    if (map_count(&e->waits[db]) > 0) block_note_key(e, db, key);
+    if (map_count(&e->watched[db]) > 0) multi_note_key(e, db, key);
+}
+
+static void note_db(struct engine *e, uint32_t db)
+{
+    if (map_count(&e->waits[db]) > 0) block_note_db(e, db);
+    if (map_count(&e->watched[db]) > 0) multi_note_db(e, db);
+}
+
+static void on_effect(struct effect_sink *sink, const struct effect *effect)
+{
+    struct engine *e = (struct engine *)((char *)sink - offsetof(struct engine, sink));
+    if (effect->kind == EFFECT_DB_FLUSH || effect->kind == EFFECT_DB_SWAP) {
+        note_db(e, effect->db);
+        if (effect->kind == EFFECT_DB_SWAP) note_db(e, (uint32_t)effect->n);
+        return;
+    }
+    note_key(e, effect->db, effect->key);
+    if (effect->kind == EFFECT_KEY_RENAME) note_key(e, effect->db, effect->a);
+    if (effect->kind == EFFECT_KEY_MOVE) note_key(e, (uint32_t)effect->n, effect->key);
+    if (effect->kind == EFFECT_KEY_COPY) note_key(e, (uint32_t)effect->n, effect->a);
+}
+
+/* ---- life ---- */
+
+static void add_commands(struct engine *e)
+{
+    cmd_table_init(&e->table);
+    cmd_table_add_data(&e->table);
+    cmd_table_add(&e->table, engine_connection_rows);
+    cmd_table_add(&e->table, engine_client_rows);
+    cmd_table_add(&e->table, engine_server_rows);
+    cmd_table_add(&e->table, engine_command_rows);
+    cmd_table_add(&e->table, engine_multi_rows);
+    cmd_table_add(&e->table, engine_pubsub_rows);
+    cmd_table_add(&e->table, script_rows);
+}
+
+oxq_err engine_new(const struct engine_opts *opts, struct engine **out_engine, struct oxq_error *err)
+{
+    struct engine *e = mem_alloc_zero(sizeof(*e));
+    e->clock = opts->clock;
+    e->config = opts->config;
+    e->host = opts->host;
+    snprintf(e->run_id, sizeof(e->run_id), "%s", opts->run_id);
+    rng_init(&e->rng, opts->seed);
+    keyspace_init(&e->keyspace, &e->rng);
+    e->sink = (struct effect_sink){on_effect};
+    e->keyspace.sink = &e->sink;
+    list_init(&e->clients);
+    list_init(&e->dirty);
+    list_init(&e->monitors);
+    block_init(e);
+    pubsub_init(e);
+    add_commands(e);
+    e->slowlog = slowlog_new();
+    engine_update_time(e);
+    e->stats.started_at_ms = e->keyspace.now_ms;
+    e->next_client_id = 1;
+    oxq_err code = engine_script_open(e, err);
+    if (code) {
+        engine_free(e);
+        return code;
+    }
+    *out_engine = e;
+    return OXQ_OK;
+}
+
+void engine_free(struct engine *e)
+{
+    if (!e) return;
+    CHECK(list_is_empty(&e->clients));
+    engine_script_close(e);
+    slowlog_free(e->slowlog);
+    info_reset_errors(e);
+    pubsub_deinit(e);
+    block_deinit(e);
+    for (uint32_t i = 0; i < KEYSPACE_DBS_COUNT; i++) map_deinit(&e->watched[i], NULL, NULL);
+    e->keyspace.sink = NULL;
+    keyspace_deinit(&e->keyspace);
+    cmd_table_deinit(&e->table);
+    arena_deinit(&e->scratch);
+    mem_free(e);
+}
+
+/* ---- time ---- */
+
+void engine_update_time(struct engine *e)
+{
+    e->mono_us = clock_mono_us(e->clock);
+    e->keyspace.now_ms = clock_wall_ms(e->clock);
+    e->is_time_stale = false;
+}
+
+static void run_cron(struct engine *e)
+{
+    struct engine_stats *s = &e->stats;
+    int64_t us = e->mono_us - s->sample_us;
+    if (us < CRON_INTERVAL_US) return;
+    s->ops_per_s = (s->commands - s->sample_commands) * 1000000 / (uint64_t)us;
+    s->sample_commands = s->commands;
+    s->sample_us = e->mono_us;
+    size_t used = engine_memory_used(e);
+    if (used > s->peak_memory_bytes) s->peak_memory_bytes = used;
+}
+
+int64_t engine_next_timer_us(const struct engine *e)
+{
+    int64_t next = block_next_us(e);
+    int64_t cron_us = e->stats.sample_us + CRON_INTERVAL_US;
+    if (cron_us < next) next = cron_us;
+    int64_t expiry_ms = keyspace_next_expiry_ms(&e->keyspace);
+    if (expiry_ms == INT64_MAX) return next;
+    /* Expiry is wall time; a small wait at least, so that a full batch of expired keys leaves room for clients. */
+    int64_t expiry_us = e->mono_us + (expiry_ms > e->keyspace.now_ms ? (expiry_ms - e->keyspace.now_ms) * 1000 : 1000);
+    return expiry_us < next ? expiry_us : next;
+}
+
+void engine_run_timers(struct engine *e)
+{
+    engine_update_time(e);
+    run_cron(e);
+    if (!e->is_busy) {
+        keyspace_expire(&e->keyspace, EXPIRE_KEYS_PER_CALL);
+        block_serve(e);
+        block_run_timers(e);
+    }
+    e->is_time_stale = true;
+}
+
+/* ---- clients ---- */
+
+static struct slice no_key(const struct map_node *node)
+{
+    (void)node;
+    return SLICE_LIT("");
+}
+
+void engine_client_open(struct engine *e, struct engine_client *c)
+{
+    if (e->is_time_stale) engine_update_time(e);
+    c->engine = e;
+    c->id = e->next_client_id++;
+    c->out.limit_bytes = ENGINE_OUT_MAX_BYTES;
+    resp_writer_init(&c->writer, &c->out, 2);
+    reply_discard_init(&c->discard);
+    c->created_at_ms = e->keyspace.now_ms;
+    c->last_at_ms = e->keyspace.now_ms;
+    c->channels.key_of = no_key;
+    c->patterns.key_of = no_key;
+    if (e->config->password[0] == '\0') c->flags |= ENGINE_CLIENT_AUTHENTICATED;
+    list_push_tail(&e->clients, &c->link);
+    e->clients_count++;
+    e->stats.connections++;
+}
+
+void engine_client_close(struct engine_client *c)
+{
+    struct engine *e = c->engine;
+    CHECK(!(c->flags & ENGINE_CLIENT_RUNNING));
+    if (c->waiter) block_cancel(c);
+    multi_discard(c);
+    pubsub_drop(c);
+    list_remove(&c->monitor_link);
+    list_remove(&c->dirty_link);
+    list_remove(&c->link);
+    e->clients_count--;
+    mem_free(c->name);
+    mem_free(c->lib_name);
+    mem_free(c->lib_ver);
+    buf_deinit(&c->out);
+    c->state = ENGINE_CLIENT_CLOSING;
+}
+
+struct engine_client *engine_find_client(struct engine *e, uint64_t id)
+{
+    for (struct list_link *link = e->clients.next; link != &e->clients; link = link->next) {
+        struct engine_client *c = LIST_OWNER(link, struct engine_client, link);
+        if (c->id == id) return c;
+    }
+    return NULL;
+}
+
+void engine_close_later(struct engine_client *c, bool is_at_once)
+{
+    if (c->state == ENGINE_CLIENT_CLOSING && !is_at_once) return;
+    if (c->waiter) block_cancel(c);
+    c->state = ENGINE_CLIENT_CLOSING;
+    c->engine->host->close(c->engine->host, c, is_at_once);
+}
+
+void engine_mark_dirty(struct engine_client *c)
+{
+    if (!list_is_linked(&c->dirty_link)) list_push_tail(&c->engine->dirty, &c->dirty_link);
+}
+
+struct reply *engine_reply_of(struct engine_client *c)
+{
+    bool is_silent = c->flags & (ENGINE_CLIENT_REPLY_OFF | ENGINE_CLIENT_REPLY_SKIP);
+    return is_silent ? &c->discard : &c->writer.reply;
+}
+
+/* ---- the gate ---- */
+
+void engine_commit(struct engine *e)
+{
+    while (!list_is_empty(&e->dirty)) {
+        struct engine_client *c = LIST_OWNER(e->dirty.next, struct engine_client, dirty_link);
+        list_remove(&c->dirty_link);
+        c->released_bytes = c->out.len;
+        if (c->writer.reply.is_full)
+            engine_close_later(c, true);
+        else
+            e->host->release(e->host, c);
+    }
+    e->is_time_stale = true;
+}
+
+bool engine_is_busy(const struct engine *e)
+{
+    return e->is_busy;
+}
+
+size_t engine_memory_used(const struct engine *e)
+{
+    (void)e;
+    return mem_used();
+}
