@@ -25,7 +25,7 @@ static void expiry_moved(void *item, uint32_t index)
 
 void keyspace_init(struct keyspace *ks, struct rng *rng)
 {
-    *ks = (struct keyspace){.rng = rng};
+    *ks = (struct keyspace){.rng = rng, .stream_block_max_entries = 100, .stream_block_max_bytes = 4096};
     for (uint32_t i = 0; i < KEYSPACE_DBS_COUNT; i++) {
         ks->dbs[i] = (struct db){
             .keyspace = ks,

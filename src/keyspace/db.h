@@ -39,12 +39,14 @@ struct db {
 
 struct keyspace {
     struct db dbs[KEYSPACE_DBS_COUNT];
-    struct effect_sink *sink; /* borrowed; NULL reports to nobody */
-    struct rng *rng;          /* borrowed */
-    int64_t now_ms;           /* the current command's instant, wall clock */
-    uint64_t changes_count;   /* effects ever reported: a command that left it alone changed nothing */
-    uint64_t expired_count;   /* keys removed because their time came */
-    bool is_expiry_paused;    /* expired keys stay visible and are not removed (tests of replay) */
+    struct effect_sink *sink;          /* borrowed; NULL reports to nobody */
+    struct rng *rng;                   /* borrowed */
+    int64_t now_ms;                    /* the current command's instant, wall clock */
+    uint64_t changes_count;            /* effects ever reported: a command that left it alone changed nothing */
+    uint64_t expired_count;            /* keys removed because their time came */
+    uint32_t stream_block_max_entries; /* stream-node-max-entries and ... */
+    uint32_t stream_block_max_bytes;   /* ... -bytes, 0 = no limit: what MAXLEN ~ drops as one */
+    bool is_expiry_paused;             /* expired keys stay visible and are not removed (tests of replay) */
 };
 
 void keyspace_init(struct keyspace *ks, struct rng *rng);

@@ -43,7 +43,7 @@
     X(STREAM_SET_ID, "key n=ms m=seq a=encoded entries-added and max-deleted-id; creates an empty stream")             \
     X(STREAM_GROUP_SET, "key a=group n=ms m=seq b=encoded entries-read; creates group and stream")                     \
     X(STREAM_GROUP_DELETE, "key a=group")                                                                              \
-    X(STREAM_CONSUMER_SET, "key a=group b=consumer n=seen ms m=active ms; creates it")                                 \
+    X(STREAM_CONSUMER_SET, "key a=group b=consumer n=seen ms; creates it")                                             \
     X(STREAM_CONSUMER_DELETE, "key a=group b=consumer")                                                                \
     X(STREAM_PENDING_SET, "key a=group b=consumer n=ms m=seq items={encoded delivery time, count}")                    \
     X(STREAM_PENDING_DELETE, "key a=group n=ms m=seq")
