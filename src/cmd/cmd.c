@@ -16,6 +16,7 @@ void cmd_reply_arity(struct cmd_ctx *ctx)
 bool cmd_find(struct cmd_ctx *ctx, struct slice key, enum value_type type, struct entry **out)
 {
     struct entry *e = db_find(ctx->db, key);
+    if (ctx->command->flags & CMD_READONLY) *(e ? &ctx->keyspace->hits_count : &ctx->keyspace->misses_count) += 1;
     if (e && e->value.type != type) {
         reply_error(ctx->reply, CMD_ERR_WRONG_TYPE);
         return false;

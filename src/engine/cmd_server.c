@@ -188,6 +188,8 @@ static void cmd_config_resetstat(struct cmd_ctx *ctx)
         .sample_us = e->mono_us,
     };
     e->keyspace.expired_count = 0;
+    e->keyspace.hits_count = 0;
+    e->keyspace.misses_count = 0;
     reply_ok(ctx->reply);
 }
 

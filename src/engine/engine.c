@@ -48,17 +48,17 @@ static void on_effect(struct effect_sink *sink, const struct effect *effect)
 
 /* ---- life ---- */
 
-static void add_commands(struct engine *e)
+void engine_add_commands(struct cmd_table *t)
 {
-    cmd_table_init(&e->table);
-    cmd_table_add_data(&e->table);
-    cmd_table_add(&e->table, engine_connection_rows);
-    cmd_table_add(&e->table, engine_client_rows);
-    cmd_table_add(&e->table, engine_server_rows);
-    cmd_table_add(&e->table, engine_command_rows);
-    cmd_table_add(&e->table, engine_multi_rows);
-    cmd_table_add(&e->table, engine_pubsub_rows);
-    cmd_table_add(&e->table, script_rows);
+    cmd_table_init(t);
+    cmd_table_add_data(t);
+    cmd_table_add(t, engine_connection_rows);
+    cmd_table_add(t, engine_client_rows);
+    cmd_table_add(t, engine_server_rows);
+    cmd_table_add(t, engine_command_rows);
+    cmd_table_add(t, engine_multi_rows);
+    cmd_table_add(t, engine_pubsub_rows);
+    cmd_table_add(t, script_rows);
 }
 
 oxq_err engine_new(const struct engine_opts *opts, struct engine **out_engine, struct oxq_error *err)
@@ -77,10 +77,12 @@ oxq_err engine_new(const struct engine_opts *opts, struct engine **out_engine, s
     list_init(&e->monitors);
     block_init(e);
     pubsub_init(e);
-    add_commands(e);
+    engine_add_commands(&e->table);
     e->slowlog = slowlog_new();
+    e->is_time_stale = true;
     engine_update_time(e);
     e->stats.started_at_ms = e->keyspace.now_ms;
+    e->stats.sample_us = e->mono_us;
     e->next_client_id = 1;
     oxq_err code = engine_script_open(e, err);
     if (code) {
@@ -110,11 +112,15 @@ void engine_free(struct engine *e)
 
 /* ---- time ---- */
 
+/* Once in a turn the wall clock is read; in between, one reading of the monotonic clock per command tells both. */
 void engine_update_time(struct engine *e)
 {
     e->mono_us = clock_mono_us(e->clock);
-    e->keyspace.now_ms = clock_wall_ms(e->clock);
-    e->is_time_stale = false;
+    if (e->is_time_stale) {
+        e->wall_offset_us = clock_wall_us(e->clock) - e->mono_us;
+        e->is_time_stale = false;
+    }
+    e->keyspace.now_ms = (e->mono_us + e->wall_offset_us) / 1000;
 }
 
 static void run_cron(struct engine *e)
@@ -143,6 +149,7 @@ int64_t engine_next_timer_us(const struct engine *e)
 
 void engine_run_timers(struct engine *e)
 {
+    e->is_time_stale = true;
     engine_update_time(e);
     run_cron(e);
     if (!e->is_busy) {

@@ -136,6 +136,9 @@ void engine_run_timers(struct engine *e);
 /* The gate: releases the replies of what was executed since the last call. */
 void engine_commit(struct engine *e);
 
+/* All commands as Markdown, into an empty buffer: docs/COMMANDS.md. Errors: those of buf_append. */
+OXQ_MUST_USE oxq_err engine_describe_commands(struct buf *out);
+
 /* True while a script runs past its time limit (the host is inside its poll callback). */
 bool engine_is_busy(const struct engine *e);
 

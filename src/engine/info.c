@@ -178,8 +178,8 @@ static void write_stats(struct engine *e, struct buf *out)
     line(out, "rejected_connections:%" PRIu64, s->rejected_connections);
     line(out, "expired_keys:%" PRIu64, e->keyspace.expired_count);
     line(out, "evicted_keys:0");
-    line(out, "keyspace_hits:%" PRIu64, s->keyspace_hits);
-    line(out, "keyspace_misses:%" PRIu64, s->keyspace_misses);
+    line(out, "keyspace_hits:%" PRIu64, e->keyspace.hits_count);
+    line(out, "keyspace_misses:%" PRIu64, e->keyspace.misses_count);
     line(out, "pubsub_channels:%zu", map_count(&e->channels));
     line(out, "pubsub_patterns:%zu", map_count(&e->patterns));
     line(out, "total_error_replies:%" PRIu64, s->errors);

@@ -24,8 +24,7 @@ struct engine_stats {
     uint64_t connections;
     uint64_t rejected_connections;
     uint64_t unexpected_errors;
-    uint64_t errors; /* error replies */
-    uint64_t keyspace_hits, keyspace_misses;
+    uint64_t errors;                    /* error replies */
     uint64_t input_bytes, output_bytes; /* kept by the host */
     size_t peak_memory_bytes;
     int64_t started_at_ms;
@@ -52,6 +51,7 @@ struct engine {
 
     /* Time: one reading serves the end of a command and the start of the next (engine.c). */
     int64_t mono_us;
+    int64_t wall_offset_us; /* wall clock minus monotonic clock, this turn */
     bool is_time_stale;
 
     /* Clients (engine.c) */
@@ -102,6 +102,8 @@ static inline struct engine_client *client_of(const struct cmd_ctx *ctx)
     return ctx->client;
 }
 
+/* The table of all commands, into an uninitialised *t. */
+void engine_add_commands(struct cmd_table *t);
 /* Reads the clock: mono_us and the keyspace's now_ms. */
 void engine_update_time(struct engine *e);
 /* Marks that c has replies behind the gate. */

@@ -43,6 +43,8 @@ struct keyspace {
     struct rng *rng;                   /* borrowed */
     int64_t now_ms;                    /* the current command's instant, wall clock */
     uint64_t changes_count;            /* effects ever reported: a command that left it alone changed nothing */
+    uint64_t hits_count;               /* reads that found their key, ... */
+    uint64_t misses_count;             /* ... and those that did not: cmd_find counts them */
     uint64_t expired_count;            /* keys removed because their time came */
     uint32_t stream_block_max_entries; /* stream-node-max-entries and ... */
     uint32_t stream_block_max_bytes;   /* ... -bytes, 0 = no limit: what MAXLEN ~ drops as one */
