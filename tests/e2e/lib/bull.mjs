@@ -17,16 +17,18 @@ export function test(name, body) {
 
 export class BullScope extends Scope {
   #names = 0;
-  #shared;
+  #clients = new Map();
+  url = URL;
 
-  /** What `connection` is for the variant: options with the URL for ioredis, a client for node-redis. */
-  connection(options = {}) {
-    if (variant.driver === 'ioredis') return { url: URL, ...options };
-    if (!this.#shared) {
-      this.#shared = this.watch(createClient({ url: URL }));
-      this.defer(() => this.#shared.isOpen && this.#shared.destroy());
+  /** What `connection` is for the variant: options with the URL for ioredis, one client for node-redis. */
+  connection() {
+    if (variant.driver === 'ioredis') return { url: this.url, ...this.ioredisOptions };
+    if (!this.#clients.has(this.url)) {
+      const client = this.watch(createClient({ url: this.url, ...this.nodeRedisOptions }));
+      this.#clients.set(this.url, client);
+      this.defer(() => client.isOpen && client.destroy());
     }
-    return this.#shared;
+    return this.#clients.get(this.url);
   }
 
   /** A queue name that nobody else uses. */

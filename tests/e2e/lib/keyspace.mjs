@@ -4,7 +4,7 @@
  * what two servers hold after the same scenario can be compared.
  *
  * Replaced are: times in milliseconds near now (<time>), also where BullMQ multiplies them into a delayed job's score,
- * stream ids (<id>) and random ids (<uuid>). A key with a time to live is marked, without the time.
+ * stream ids (<id>), random ids (<uuid>) and delays of days and more (<delay>). A key with a time to live is marked, without the time.
  */
 import { readFileSync, writeFileSync, existsSync } from 'node:fs';
 
@@ -72,7 +72,8 @@ function pairs(flat) {
 function normal(value, prefix) {
   if (Array.isArray(value)) return value.map((item) => normal(item, prefix));
   if (value && typeof value === 'object') {
-    return Object.fromEntries(Object.entries(value).map(([key, item]) => [normal(key, prefix), normal(item, prefix)]));
+    const entries = Object.entries(value).map(([key, item]) => [normal(key, prefix), isDelay(key, item) ? '<delay>' : normal(item, prefix)]);
+    return Object.fromEntries(entries);
   }
   return normalText(String(value), prefix);
 }
@@ -80,9 +81,15 @@ function normal(value, prefix) {
 function normalText(text, prefix) {
   return text
     .replaceAll(prefix, '')
+    .replace(/("delay":)\d{9,}/g, '$1<delay>')
     .replace(/\d{13}-\d+/g, (id) => (isNow(Number.parseInt(id)) ? '<id>' : id))
     .replace(/\d{13,17}/g, (digits) => (isNow(digits) || isNow(digits / DELAYED_SCORE_FACTOR) ? '<time>' : digits))
     .replace(/[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/g, '<uuid>');
+}
+
+// long enough to be the time from now until a date
+function isDelay(field, value) {
+  return field === 'delay' && /^\d{9,}$/.test(value);
 }
 
 function isNow(ms) {

@@ -19,6 +19,8 @@ import { variantsOf } from './variants.mjs';
 
 const ROOT = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '..');
 const UNIT_MS = 120_000;
+const SERVER_MS = 360_000; // for all units on one server: one that hangs must not take hours
+const runningUnits = new Set(); // pids
 const USAGE = `tests/e2e/run [--on redis|oxq|both] [--jobs N] [PATTERN]
   --on        which server the tests are run on (both: and their outcomes compared)
   --jobs      how many test processes at a time (default 3)
@@ -36,7 +38,7 @@ function options() {
     if (values.help || !kinds || positionals.length > 1 || !(Number(values.jobs) >= 1)) throw new Error(USAGE);
     return { kinds, jobs: Number(values.jobs), pattern: positionals[0] ?? '' };
   } catch (error) {
-    fail(error.message);
+    fail(error.message.startsWith('tests/e2e/run') ? error.message : `${error.message}\n${USAGE}`);
   }
 }
 
@@ -73,9 +75,11 @@ async function runUnit(unit, server, workDir) {
     stdio: ['ignore', output, output],
     detached: true,
   });
+  runningUnits.add(child.pid);
   const late = setTimeout(() => endGroup(child.pid), UNIT_MS);
   const status = await new Promise((resolve) => child.once('close', (code, signal) => resolve(signal ?? code)));
   clearTimeout(late);
+  runningUnits.delete(child.pid);
   endGroup(child.pid);
   closeSync(output);
   const tests = existsSync(`${base}.tests`)
@@ -99,18 +103,34 @@ function endGroup(pid) {
 async function runOn(kind, units, jobs) {
   const server = await startServer(kind).catch((error) => fail(error.message));
   const workDir = mkdtempSync(path.join(os.tmpdir(), 'e2e-run-'));
+  const deadline = Date.now() + SERVER_MS;
   const queue = [...units];
   const results = new Map();
+  let ended;
+  server.ended.then((status) => {
+    ended = status;
+    for (const pid of runningUnits) endGroup(pid); // their clients would wait for it to come back
+  });
   const take = async () => {
     for (let unit = queue.shift(); unit; unit = queue.shift()) {
+      const late = ended === undefined && Date.now() > deadline;
+      if (ended !== undefined || late) {
+        addFailure(results, unit.name, 'the file is run', late ? 'no time is left' : `${kind} had ended with ${ended}`);
+        continue;
+      }
       const result = await runUnit(unit, server, workDir);
       results.set(unit.name, result);
       printUnit(kind, result);
     }
   };
   await Promise.all(Array.from({ length: jobs }, take));
-  const status = await server.stop();
-  if (status !== 0) addFailure(results, 'server', `${kind} ends with exit code 0 on SIGTERM`, `it ended with ${status}`);
+  const log = server.log();
+  const died = ended !== undefined;
+  const status = died ? ended : await server.stop();
+  if (died || status !== 0) {
+    addFailure(results, 'server', `${kind} serves to the end and stops on SIGTERM with 0`, `it ended with ${status}\n${log.slice(-4000)}`);
+    printUnit(kind, results.get('server'));
+  }
   rmSync(workDir, { recursive: true, force: true });
   return results;
 }

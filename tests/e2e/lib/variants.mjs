@@ -15,6 +15,7 @@ export const VARIANTS = {
 };
 
 const BY_FILE = [
+  [/^bullmq\/interop/, [undefined]],
   [/^bullmq\/relay/, ['bullmq-6', 'bullmq-6-redis']],
   [/^bullmq\/volume/, ['bullmq-6', 'bullmq-5']],
   [/^bullmq\//, ['bullmq-6', 'bullmq-6-redis', 'bullmq-5']],
