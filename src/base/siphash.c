@@ -39,19 +39,32 @@ static inline void sip_word(struct sip *s, uint64_t word)
     s->v0 ^= word;
 }
 
+static inline uint64_t load_8(const char *at)
+{
+    uint64_t word;
+    memcpy(&word, at, 8);
+    return word;
+}
+
+/* The last rest = 0 .. 7 bytes before `end` as the low bytes of a word; len is that of the whole text. */
+static inline uint64_t load_rest(const char *end, size_t rest, size_t len)
+{
+    if (rest == 0) return 0;
+    /* Reading a few bytes more that stand before them beats a loop. */
+    if (len >= 8) return load_8(end - 8) >> (8 * (8 - rest));
+    uint64_t word = 0;
+    for (size_t i = 0; i < rest; i++) word |= (uint64_t)(unsigned char)end[(ptrdiff_t)i - (ptrdiff_t)rest] << (8 * i);
+    return word;
+}
+
 uint64_t siphash_bytes(struct slice bytes)
 {
     struct sip s = {secret_low ^ 0x736f6d6570736575u, secret_high ^ 0x646f72616e646f6du,
                     secret_low ^ 0x6c7967656e657261u, secret_high ^ 0x7465646279746573u};
     const char *at = bytes.at;
     size_t rest = bytes.len;
-    for (; rest >= 8; at += 8, rest -= 8) {
-        uint64_t word;
-        memcpy(&word, at, 8);
-        sip_word(&s, word);
-    }
-    uint64_t last = (uint64_t)bytes.len << 56;
-    for (size_t i = 0; i < rest; i++) last |= (uint64_t)(unsigned char)at[i] << (8 * i);
+    for (; rest >= 8; at += 8, rest -= 8) sip_word(&s, load_8(at));
+    uint64_t last = (uint64_t)bytes.len << 56 | load_rest(at + rest, rest, bytes.len);
     sip_word(&s, last);
     s.v2 ^= 0xff;
     sip_round(&s);

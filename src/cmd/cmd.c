@@ -27,8 +27,13 @@ bool cmd_find(struct cmd_ctx *ctx, struct slice key, enum value_type type, struc
 
 bool cmd_find_or_create(struct cmd_ctx *ctx, struct slice key, enum value_type type, struct entry **out)
 {
-    if (!cmd_find(ctx, key, type, out)) return false;
-    if (!*out) *out = db_create(ctx->db, key, type);
+    bool is_new;
+    struct entry *e = db_find_or_create(ctx->db, key, type, &is_new);
+    if (e->value.type != type) {
+        reply_error(ctx->reply, CMD_ERR_WRONG_TYPE);
+        return false;
+    }
+    *out = e;
     return true;
 }
 

@@ -154,6 +154,14 @@ static void run_mget(struct cmd_ctx *ctx)
 
 /* ---- SET and its kin ---- */
 
+/* Sets without looking at what was there. */
+static void set_plain(struct cmd_ctx *ctx, struct slice key, struct slice text, int64_t at_ms)
+{
+    bool is_new;
+    struct entry *e = db_find_or_create(ctx->db, key, VALUE_STRING, &is_new);
+    edit_string_set(ctx->db, key, e, text, at_ms);
+}
+
 static void set_with(struct cmd_ctx *ctx, const struct set_options *o, int64_t at_ms)
 {
     struct entry *e = db_find(ctx->db, ctx->argv[1]);
@@ -185,7 +193,12 @@ static void run_set(struct cmd_ctx *ctx)
     int64_t at_ms = 0;
     bool is_timed = o.expiry != EXPIRY_NONE && o.expiry != EXPIRY_KEEP;
     if (is_timed && !read_instant(ctx, o.expiry_at, o.expiry, &at_ms)) return;
-    set_with(ctx, &o, at_ms);
+    if (o.is_nx || o.is_xx || o.has_get || o.expiry == EXPIRY_KEEP) {
+        set_with(ctx, &o, at_ms);
+        return;
+    }
+    set_plain(ctx, ctx->argv[1], ctx->argv[2], at_ms);
+    reply_ok(ctx->reply);
 }
 
 /* SETEX and PSETEX: key, time, value. */
@@ -193,7 +206,7 @@ static void set_for(struct cmd_ctx *ctx, enum expiry_kind kind)
 {
     int64_t at_ms;
     if (!read_instant(ctx, 2, kind, &at_ms)) return;
-    edit_string_set(ctx->db, ctx->argv[1], db_find(ctx->db, ctx->argv[1]), ctx->argv[3], at_ms);
+    set_plain(ctx, ctx->argv[1], ctx->argv[3], at_ms);
     reply_ok(ctx->reply);
 }
 
@@ -216,8 +229,7 @@ static void run_setnx(struct cmd_ctx *ctx)
 
 static void set_pairs(struct cmd_ctx *ctx)
 {
-    for (int i = 1; i < ctx->argc; i += 2)
-        edit_string_set(ctx->db, ctx->argv[i], db_find(ctx->db, ctx->argv[i]), ctx->argv[i + 1], 0);
+    for (int i = 1; i < ctx->argc; i += 2) set_plain(ctx, ctx->argv[i], ctx->argv[i + 1], 0);
 }
 
 static void run_mset(struct cmd_ctx *ctx)

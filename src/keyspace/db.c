@@ -77,30 +77,46 @@ bool db_is_expired(const struct db *db, const struct entry *e)
     return db->expiries.slots[e->node.aux].key <= db->keyspace->now_ms;
 }
 
-struct entry *db_find(struct db *db, struct slice key)
+/* Removes the entry when its time has come. */
+static struct entry *drop_expired(struct db *db, struct entry *e)
 {
-    struct entry *e = find_raw(db, key);
     if (!e || !db_is_expired(db, e)) return e;
     db->keyspace->expired_count++;
     db_delete(db, e);
     return NULL;
 }
 
+struct entry *db_find(struct db *db, struct slice key)
+{
+    return drop_expired(db, find_raw(db, key));
+}
+
 /* A new entry whose value is uninitialised but for the key's length. */
-static struct entry *entry_new(struct db *db, struct slice key)
+static struct entry *entry_new(struct db *db, struct slice key, uint32_t hash)
 {
     CHECK(key.len < UINT32_MAX);
     struct entry *e = mem_alloc(sizeof(*e) + key.len);
     e->node.aux = ENTRY_NO_EXPIRY;
     e->value = (struct value){.aux = (uint32_t)key.len};
     if (key.len) memcpy(e->key, key.at, key.len);
-    map_insert(&db->keys, &e->node);
+    map_insert_hashed(&db->keys, &e->node, hash);
     return e;
 }
 
 struct entry *db_create(struct db *db, struct slice key, enum value_type type)
 {
-    struct entry *e = entry_new(db, key);
+    struct entry *e = entry_new(db, key, map_hash(key));
+    value_init(&e->value, type);
+    return e;
+}
+
+struct entry *db_find_or_create(struct db *db, struct slice key, enum value_type type, bool *out_is_new)
+{
+    uint32_t hash = map_hash(key);
+    struct entry *e = drop_expired(db, (struct entry *)map_find_hashed(&db->keys, key, hash));
+    *out_is_new = !e;
+    if (e) return e;
+    e = entry_new(db, key, hash);
     value_init(&e->value, type);
     return e;
 }
@@ -212,7 +228,7 @@ static void put(struct db *db, struct slice key, struct value v, int64_t expiry_
 {
     struct entry *old = find_raw(db, key);
     if (old) discard(db, old);
-    struct entry *e = entry_new(db, key);
+    struct entry *e = entry_new(db, key, map_hash(key));
     v.aux = e->value.aux;
     e->value = v;
     if (expiry_ms > 0) db_place_expiry(db, e, expiry_ms);

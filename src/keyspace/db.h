@@ -69,6 +69,8 @@ static inline struct slice entry_key(const struct entry *e)
 struct entry *db_find(struct db *db, struct slice key);
 /* A new key with an empty value of the type; the key must be absent. Reports nothing: the first edit implies the key. */
 struct entry *db_create(struct db *db, struct slice key, enum value_type type);
+/* db_find, or db_create when absent, by one look-up; the entry may be of another type when it is not new. */
+struct entry *db_find_or_create(struct db *db, struct slice key, enum value_type type, bool *out_is_new);
 /* Reports: KEY_DELETE. */
 void db_delete(struct db *db, struct entry *e);
 /* Deletes the entry if its (container) value became empty, as Redis does; streams stay. Reports: KEY_DELETE then. True if deleted. */

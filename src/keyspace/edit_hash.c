@@ -9,7 +9,12 @@ static void report_set(struct db *db, const struct entry *e, struct slice field,
 size_t edit_hash_set_many(struct db *db, struct entry *e, const struct slice *items, size_t items_count)
 {
     size_t added = hash_set_many(&e->value, items, items_count);
-    for (size_t i = 0; i < items_count; i += 2) report_set(db, e, items[i], items[i + 1]);
+    struct effect effect = {.kind = EFFECT_HASH_SET, .key = entry_key(e)};
+    for (size_t i = 0; i < items_count; i += 2) {
+        effect.a = items[i];
+        effect.b = items[i + 1];
+        db_report(db, effect);
+    }
     return added;
 }
 

@@ -90,7 +90,9 @@ bool hash_find(const struct value *v, struct slice field, struct hash_place *pla
     if (!v->ptr) return false;
     place->at = packed_find(v->ptr, field, 2);
     if (place->at == PACKED_NONE) return false;
-    *out_value = packed_get(v->ptr, packed_next(v->ptr, place->at));
+    uint32_t at = place->at;
+    (void)packed_step(v->ptr, &at);
+    *out_value = packed_get(v->ptr, at);
     return true;
 }
 
@@ -123,10 +125,9 @@ static void make_big(struct value *v)
     struct map *m = hash_big_new();
     uint32_t at = p ? packed_first(p) : PACKED_NONE;
     while (at != PACKED_NONE) {
-        struct slice field = packed_get(p, at);
-        at = packed_next(p, at);
-        hash_big_put(m, NULL, map_hash(field), field, packed_get(p, at));
-        at = packed_next(p, at);
+        struct slice field = packed_step(p, &at);
+        struct slice value = packed_step(p, &at);
+        hash_big_put(m, NULL, map_hash(field), field, value);
     }
     mem_free(p);
     v->ptr = m;
@@ -159,8 +160,8 @@ static bool append_packed(struct value *v, struct slice field, struct slice valu
     uint32_t fields_count = p ? p->count / 2 : 0;
     if (used + more > HASH_PACKED_MAX_BYTES || fields_count == HASH_PACKED_MAX_FIELDS) return false;
     if (!p) p = packed_new(more);
-    packed_push_tail(&p, field);
-    packed_push_tail(&p, value);
+    const struct slice items[2] = {field, value};
+    packed_push_all(&p, items, 2);
     v->ptr = p;
     return true;
 }
@@ -206,7 +207,7 @@ bool hash_delete(struct value *v, struct slice field)
 
 /* ---- building ---- */
 
-/* Fields seen so far, as bits at 10-bit prints of them: tells almost always at once that a field is not a duplicate. */
+/* Fields seen so far, as bits at 10-bit prints of them: tells nearly always that twelve fields are all different. */
 struct seen_fields {
     uint64_t bits[16];
 };
@@ -242,34 +243,44 @@ static bool note_seen(struct seen_fields *seen, struct slice field)
     return was_seen;
 }
 
-/* Builds the block of an empty hash; all items together fit the limits. */
-static void build_packed(struct value *v, const struct slice *items, size_t items_count, size_t room)
+/* The block of items among which a field may come twice. */
+static struct packed *build_with_repeats(const struct slice *items, size_t items_count, size_t room)
 {
-    struct seen_fields seen = {{0}};
     struct packed *p = packed_new(room);
     for (size_t i = 0; i < items_count; i += 2) {
-        uint32_t at = note_seen(&seen, items[i]) ? packed_find(p, items[i], 2) : PACKED_NONE;
-        if (at == PACKED_NONE) {
-            packed_push_tail(&p, items[i]);
-            packed_push_tail(&p, items[i + 1]);
-        } else {
+        uint32_t at = packed_find(p, items[i], 2);
+        if (at == PACKED_NONE)
+            packed_push_all(&p, &items[i], 2);
+        else
             packed_replace(&p, packed_next(p, at), items[i + 1]);
-        }
     }
-    v->ptr = p;
+    return p;
 }
 
+static struct packed *build_packed(const struct slice *items, size_t items_count, size_t room)
+{
+    struct seen_fields seen = {{0}};
+    for (size_t i = 0; i < items_count; i += 2) {
+        if (note_seen(&seen, items[i])) return build_with_repeats(items, items_count, room);
+    }
+    struct packed *p = packed_new(room);
+    packed_push_all(&p, items, items_count);
+    return p;
+}
+
+/* Fills an empty hash. */
 static void build(struct value *v, const struct slice *items, size_t items_count)
 {
-    size_t room = 0;
-    for (size_t i = 0; i < items_count; i += 2) {
-        room += pair_bytes(items[i], items[i + 1]);
-        note_lengths(v, items[i], items[i + 1]);
+    size_t room = 0, longest = 0;
+    for (size_t i = 0; i < items_count; i++) {
+        room += packed_element_bytes(items[i].len);
+        longest = items[i].len > longest ? items[i].len : longest;
     }
+    if (longest > REDIS_LISTPACK_MAX_VALUE) v->flags |= FLAG_REDIS_TABLE;
     mem_free(v->ptr);
     v->ptr = NULL;
     if (room <= HASH_PACKED_MAX_BYTES && items_count / 2 <= HASH_PACKED_MAX_FIELDS) {
-        build_packed(v, items, items_count, room);
+        v->ptr = build_packed(items, items_count, room);
         return;
     }
     make_big(v);
@@ -311,11 +322,8 @@ bool hash_iter_next(struct hash_iter *it, struct slice *out_field, struct slice 
         return true;
     }
     if (it->at == PACKED_NONE) return false;
-    const struct packed *p = it->v->ptr;
-    uint32_t value_at = packed_next(p, it->at);
-    *out_field = packed_get(p, it->at);
-    *out_value = packed_get(p, value_at);
-    it->at = packed_next(p, value_at);
+    *out_field = packed_step(it->v->ptr, &it->at);
+    *out_value = packed_step(it->v->ptr, &it->at);
     return true;
 }
 

@@ -33,6 +33,7 @@ static uint32_t varint_size(size_t n)
 
 size_t packed_element_bytes(size_t len)
 {
+    if (len < 0x7f) return len + 2;
     size_t front = varint_size(len) + len;
     return front + varint_size(front);
 }
@@ -68,16 +69,23 @@ static uint32_t read_back(const unsigned char *end, uint32_t *out_size)
     return n;
 }
 
-static void write_element(char *dst, struct slice bytes)
+/* Returns where the element ends. */
+static inline char *write_element(char *dst, struct slice bytes)
 {
     unsigned char *at = (unsigned char *)dst;
     uint32_t n = (uint32_t)bytes.len;
+    if (n < 0x7f) {
+        *at++ = (unsigned char)n;
+        if (n) memcpy(at, bytes.at, n);
+        at[n] = (unsigned char)(n + 1);
+        return dst + n + 2;
+    }
     while (n >= 0x80) {
         *at++ = (unsigned char)(n | 0x80);
         n >>= 7;
     }
     *at++ = (unsigned char)n;
-    if (bytes.len) memcpy(at, bytes.at, bytes.len);
+    memcpy(at, bytes.at, bytes.len);
     at += bytes.len;
     uint32_t front = (uint32_t)(at - (unsigned char *)dst);
     at += varint_size(front);
@@ -87,16 +95,24 @@ static void write_element(char *dst, struct slice bytes)
         front >>= 7;
     }
     *back = (unsigned char)front;
+    return (char *)at;
+}
+
+/* The element after the one at `at`. Short ones, most by far, have one byte before and one behind their own. */
+static inline const unsigned char *skip(const unsigned char *at)
+{
+    uint32_t len = *at;
+    if (len < 0x7f) return at + len + 2;
+    const unsigned char *body = read_len(at, &len);
+    uint32_t front = (uint32_t)(body - at) + len;
+    return at + front + varint_size(front);
 }
 
 /* Bytes of the element at `at`, all its parts. */
 static uint32_t element_size(const struct packed *p, uint32_t at)
 {
-    uint32_t len;
     const unsigned char *start = at_of(p, at);
-    const unsigned char *body = read_len(start, &len);
-    uint32_t front = (uint32_t)(body - start) + len;
-    return front + varint_size(front);
+    return (uint32_t)(skip(start) - start);
 }
 
 struct packed *packed_new(size_t room)
@@ -158,16 +174,34 @@ struct slice packed_get(const struct packed *p, uint32_t at)
     return slice_of(body, len);
 }
 
+struct slice packed_step(const struct packed *p, uint32_t *at)
+{
+    uint32_t len;
+    const unsigned char *start = at_of(p, *at);
+    const unsigned char *body = read_len(start, &len);
+    uint32_t front = (uint32_t)(body - start) + len;
+    uint32_t next = *at + front + varint_size(front);
+    *at = next < p->end ? next : PACKED_NONE;
+    return slice_of(body, len);
+}
+
+static inline bool is_equal(const unsigned char *at, struct slice bytes)
+{
+    uint32_t len;
+    const unsigned char *body = read_len(at, &len);
+    return len == bytes.len && (len == 0 || memcmp(body, bytes.at, len) == 0);
+}
+
 uint32_t packed_find(const struct packed *p, struct slice bytes, unsigned stride)
 {
-    uint32_t at = p->start;
-    for (unsigned skip = 0; at < p->end; skip = skip ? skip - 1 : stride - 1) {
-        uint32_t len;
-        const unsigned char *start = at_of(p, at);
-        const unsigned char *body = read_len(start, &len);
-        if (skip == 0 && len == bytes.len && memcmp(body, bytes.at, len) == 0) return at;
-        uint32_t front = (uint32_t)(body - start) + len;
-        at += front + varint_size(front);
+    const unsigned char *at = at_of(p, p->start), *end = at_of(p, p->end);
+    /* Most others differ in their first byte, which holds their length. */
+    unsigned char first = (unsigned char)(bytes.len < 0x80 ? bytes.len : bytes.len | 0x80);
+    SLOW_CHECK(p->count % stride == 0);
+    while (at < end) {
+        if (*at == first && is_equal(at, bytes)) return (uint32_t)(at - (const unsigned char *)p);
+        at = skip(at);
+        for (unsigned i = 1; i < stride; i++) at = skip(at);
     }
     return PACKED_NONE;
 }
@@ -233,6 +267,18 @@ void packed_push_tail(struct packed **owner, struct slice bytes)
     write_element(bytes_of(p) + p->end, bytes);
     p->end += (uint32_t)size;
     p->count++;
+}
+
+void packed_push_all(struct packed **owner, const struct slice *items, size_t items_count)
+{
+    size_t size = 0;
+    for (size_t i = 0; i < items_count; i++) size += packed_element_bytes(items[i].len);
+    make_tail_room(owner, size);
+    struct packed *p = *owner;
+    char *at = bytes_of(p) + p->end;
+    for (size_t i = 0; i < items_count; i++) at = write_element(at, items[i]);
+    p->end += (uint32_t)size;
+    p->count += (uint32_t)items_count;
 }
 
 void packed_push_head(struct packed **owner, struct slice bytes)

@@ -49,7 +49,10 @@ uint32_t packed_prev(const struct packed *p, uint32_t at);
 uint32_t packed_at(const struct packed *p, uint32_t index);
 /* Borrowed until the next change. */
 struct slice packed_get(const struct packed *p, uint32_t at);
-/* The first element equal to bytes among start, start + stride, ...; PACKED_NONE when absent. stride 2 finds a field of field, value, ... */
+/* The element at *at, which moves on to the next one or PACKED_NONE: get and next in one. */
+struct slice packed_step(const struct packed *p, uint32_t *at);
+/* The first element equal to bytes among the 1st, the (1 + stride)th, ...; PACKED_NONE when absent. stride 2 finds a field of
+ * field, value, ...; the count is a multiple of it. */
 uint32_t packed_find(const struct packed *p, struct slice bytes, unsigned stride);
 
 /*
@@ -57,6 +60,8 @@ uint32_t packed_find(const struct packed *p, struct slice bytes, unsigned stride
  * Total size stays under 1 GiB: the owners change to another encoding long before.
  */
 void packed_push_tail(struct packed **p, struct slice bytes);
+/* Several at the tail, in their order: room is made once. */
+void packed_push_all(struct packed **p, const struct slice *items, size_t items_count);
 void packed_push_head(struct packed **p, struct slice bytes);
 /* Inserts before the element at `at` (PACKED_NONE: at the tail); returns the new element's position. */
 uint32_t packed_insert(struct packed **p, uint32_t at, struct slice bytes);

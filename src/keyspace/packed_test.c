@@ -45,6 +45,10 @@ static void compare(const struct model *m, const struct packed *p)
         cr_assert_eq(packed_at(p, i), at);
     }
     cr_assert_eq(at, PACKED_NONE);
+    at = packed_first(p);
+    for (uint32_t i = 0; i < m->count; i++)
+        cr_assert(slice_equal(packed_step(p, &at), slice_of(m->bytes[i], m->len[i])));
+    cr_assert_eq(at, PACKED_NONE);
     at = packed_last(p);
     for (uint32_t i = m->count; i > 0; i--, at = packed_prev(p, at))
         cr_assert(slice_equal(packed_get(p, at), slice_of(m->bytes[i - 1], m->len[i - 1])));
@@ -80,7 +84,10 @@ Test(packed, behaves_as_a_list_of_strings_under_random_changes)
             model_insert(&m, 0, bytes);
         } else if (what == 1) {
             struct slice bytes = random_bytes(&r, scratch);
-            packed_push_tail(&p, bytes);
+            if (step % 2)
+                packed_push_tail(&p, bytes);
+            else
+                packed_push_all(&p, &bytes, 1);
             model_insert(&m, m.count, bytes);
         } else if (what == 2 && m.count > 0) {
             uint32_t index = (uint32_t)rng_below(&r, m.count);
@@ -108,9 +115,10 @@ Test(packed, behaves_as_a_list_of_strings_under_random_changes)
 
 Test(packed, find_looks_at_every_stride_th_element_only)
 {
-    struct packed *p = packed_new(32);
-    const char *words[] = {"name", "age", "age", "7"};
-    for (int i = 0; i < 4; i++) packed_push_tail(&p, slice_from_text(words[i]));
+    struct packed *p = packed_new(0);
+    static const struct slice words[] = {SLICE_INIT("name"), SLICE_INIT("age"), SLICE_INIT("age"), SLICE_INIT("7")};
+    packed_push_all(&p, words, 4);
+    cr_assert_eq(p->count, 4);
     uint32_t at = packed_find(p, SLICE_LIT("age"), 2);
     cr_assert(slice_equal(packed_get(p, packed_next(p, at)), SLICE_LIT("7")));
     cr_assert_eq(packed_find(p, SLICE_LIT("7"), 2), PACKED_NONE);
