@@ -211,6 +211,15 @@ test('defaultJobOptions of a queue hold unless a job says otherwise', async (sco
   assert.equal(await queue.getJob(a.id), undefined);
 });
 
+test('telemetry metadata travels with the job', async (scope) => {
+  const queue = scope.queue();
+  const telemetry = { metadata: '{"traceparent":"00-1-2-01"}' };
+  const { id } = await queue.add('a', {}, { telemetry });
+  assert.deepEqual((await queue.getJob(id)).opts.telemetry, telemetry);
+  const stored = JSON.parse(await scope.redis().hget(`bull:${queue.name}:${id}`, 'opts'));
+  assert.equal(stored.tm, telemetry.metadata);
+});
+
 test('updateData replaces the data, also while the job runs', async (scope) => {
   const queue = scope.queue();
   const job = await queue.add('a', { step: 1 });

@@ -79,12 +79,26 @@ function normal(value, prefix) {
 }
 
 function normalText(text, prefix) {
-  return text
+  return withSortedKeys(text)
     .replaceAll(prefix, '')
     .replace(/("delay":)\d{9,}/g, '$1<delay>')
     .replace(/\d{13}-\d+/g, (id) => (isNow(Number.parseInt(id)) ? '<id>' : id))
     .replace(/\d{13,17}/g, (digits) => (isNow(digits) || isNow(digits / DELAYED_SCORE_FACTOR) ? '<time>' : digits))
     .replace(/[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/g, '<uuid>');
+}
+
+// a script that encodes a table as JSON writes its fields in whatever order its Lua holds them
+function withSortedKeys(text) {
+  if (!/^[{[]/.test(text)) return text;
+  try {
+    return JSON.stringify(JSON.parse(text, (_, value) => (isPlain(value) ? sortedObject(value) : value)));
+  } catch {
+    return text;
+  }
+}
+
+function isPlain(value) {
+  return value !== null && typeof value === 'object' && !Array.isArray(value);
 }
 
 // long enough to be the time from now until a date
