@@ -53,11 +53,14 @@ static void format_address(const struct sockaddr *sa, socklen_t len, char out[st
 
 static int port_of(int fd)
 {
-    struct sockaddr_storage sa;
+    union {
+        struct sockaddr any;
+        struct sockaddr_in ipv4;
+        struct sockaddr_in6 ipv6;
+    } sa = {.ipv6 = {.sin6_port = 0}};
     socklen_t len = sizeof(sa);
-    if (getsockname(fd, (struct sockaddr *)&sa, &len) != 0) return 0;
-    return ntohs(sa.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)&sa)->sin6_port
-                                          : ((struct sockaddr_in *)&sa)->sin_port);
+    if (getsockname(fd, &sa.any, &len) != 0) return 0;
+    return ntohs(sa.any.sa_family == AF_INET6 ? sa.ipv6.sin6_port : sa.ipv4.sin_port);
 }
 
 /* A bound and listening socket, or -1 with errno. */
@@ -212,6 +215,12 @@ oxq_err net_accept(struct net_listener *l, struct net_peer *out, struct oxq_erro
     if (error == EAGAIN) return OXQ_ERR_AGAIN;
     bool is_exhausted = error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
     return err_set(err, is_exhausted ? OXQ_ERR_LIMIT : OXQ_ERR_IO, "accept on %s: %s", l->address, strerror(error));
+}
+
+void net_refuse(const struct net_peer *peer, struct slice text)
+{
+    if (text.len) (void)!send(peer->fd, text.at, text.len, MSG_NOSIGNAL | MSG_DONTWAIT);
+    close(peer->fd);
 }
 
 void net_listener_pause(struct net_listener *l, bool is_paused)

@@ -3,6 +3,7 @@
 #ifndef NET_LISTENER_H
 #define NET_LISTENER_H
 
+#include "base/slice.h"
 #include "net/loop.h"
 
 /* "[addr]:port" of any kind of peer and a NUL; a unix socket's path is longer than that (108) and is cut. */
@@ -43,6 +44,8 @@ struct net_peer {
 
 /* Takes the next connection. Errors: AGAIN (nobody waits), LIMIT (no descriptor or memory is left for it), IO. */
 OXQ_MUST_USE oxq_err net_accept(struct net_listener *l, struct net_peer *out, struct oxq_error *err);
+/* Tells a peer why, if its socket takes that now, and closes it. */
+void net_refuse(const struct net_peer *peer, struct slice text);
 /* Lets those who connect wait in the kernel's queue, or not any more. */
 void net_listener_pause(struct net_listener *l, bool is_paused);
 

@@ -1,0 +1,283 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The turn of the loop, and the engine's host.
+ *
+ *   net_loop_poll    waits; its callbacks only note what is ready
+ *   accept_ready     takes new connections
+ *   run_ready        for each ready connection, in order: send, read, execute, up to its share
+ *   engine timers    when due
+ *   engine_commit    the gate opens: host_release notes whose replies may leave
+ *   flush_released   one write for each
+ *   cron_run, reap   idle connections; those that are done with
+ *
+ * A connection found ready while a turn runs gets its turn in the next one (conn->turn).
+ *
+ * The engine's poll (a script runs past its time) is a turn within a request: everything but timers, cron and reap, and
+ * without the connection whose request it is. Nothing is freed there.
+ *
+ * Stopping: no more is accepted, read or executed; what the engine released is sent, for SERVER_DRAIN_US at most.
+ */
+#include "server/server.h"
+
+#include "base/mem.h"
+#include "os/log.h"
+#include "os/process.h"
+#include "server/state.h"
+
+#include <string.h>
+
+/* ---------------------------------------------------------------- the engine's host */
+
+static struct server *server_of(struct engine_host *host)
+{
+    return (struct server *)host;
+}
+
+static void host_release(struct engine_host *host, struct engine_client *client)
+{
+    struct server_conn *c = conn_of(client);
+    if (!list_is_linked(&c->flush_link)) list_push_tail(&server_of(host)->flush, &c->flush_link);
+}
+
+static void host_resume(struct engine_host *host, struct engine_client *client)
+{
+    (void)host;
+    conn_mark_ready(conn_of(client));
+}
+
+static void host_close(struct engine_host *host, struct engine_client *client, bool is_at_once)
+{
+    (void)host;
+    conn_close(conn_of(client), is_at_once);
+}
+
+static void host_shut_down(struct engine_host *host)
+{
+    server_stop(server_of(host));
+}
+
+static void raise_files(const struct server *s)
+{
+    size_t want = (size_t)s->config->max_clients + SERVER_RESERVED_FILES;
+    size_t got = process_raise_files(want);
+    if (got >= want) return;
+    int64_t fits = got > SERVER_RESERVED_FILES ? (int64_t)(got - SERVER_RESERVED_FILES) : 1;
+    log_event(LOG_WARNING, "the limit of open files is lower than maxclients needs", log_int("limit", (int64_t)got),
+              log_int("maxclients", fits), log_text("mend", "raise ulimit -n"));
+    s->config->max_clients = fits;
+}
+
+void server_set_log(const struct config *config)
+{
+    enum log_level level;
+    if (log_level_parse(slice_from_text(config->log_level), &level)) log_set_level(level);
+    log_set_format(strcmp(config->log_format, "json") == 0 ? LOG_FORMAT_JSON : LOG_FORMAT_TEXT);
+}
+
+static void host_config_changed(struct engine_host *host, const char *name)
+{
+    struct server *s = server_of(host);
+    if (strcmp(name, "maxclients") == 0) raise_files(s);
+    if (strcmp(name, "loglevel") == 0 || strcmp(name, "log-format") == 0) server_set_log(s->config);
+}
+
+/* ---------------------------------------------------------------- the turn */
+
+/* Frees what is done with: only between requests. */
+static void reap(struct server *s)
+{
+    if (!s->is_reap_due) return;
+    s->is_reap_due = false;
+    for (struct list_link *link = s->closing.next; link != &s->closing;) {
+        struct server_conn *c = LIST_OWNER(link, struct server_conn, closing_link);
+        link = link->next;
+        if (c->is_dropped || c->client.out.len == c->sent_bytes) conn_free(c);
+    }
+}
+
+static void run_ready(struct server *s)
+{
+    uint64_t turn = ++s->turn;
+    while (!list_is_empty(&s->ready)) {
+        struct server_conn *c = LIST_OWNER(s->ready.next, struct server_conn, ready_link);
+        if (c->turn > turn) break;
+        list_remove(&c->ready_link);
+        /* In the engine's poll: the one who waits for it. The loop tells of its input again afterwards. */
+        if (!conn_is_running(c)) conn_run(c);
+        /* Now, not at the end: whoever is gone must not be given what the next one brings. */
+        if (s->poll_depth == 0) reap(s);
+    }
+}
+
+static void flush_released(struct server *s)
+{
+    struct list_link running;
+    list_init(&running);
+    while (!list_is_empty(&s->flush)) {
+        struct server_conn *c = LIST_OWNER(s->flush.next, struct server_conn, flush_link);
+        list_remove(&c->flush_link);
+        if (conn_is_running(c)) {
+            /* Its reply is half written, and the engine knows places in its buffer. */
+            list_push_tail(&running, &c->flush_link);
+            continue;
+        }
+        conn_flush(c);
+        if (!c->is_closing) conn_check_output(c);
+    }
+    while (!list_is_empty(&running)) {
+        struct list_link *link = running.next;
+        list_remove(link);
+        list_push_tail(&s->flush, link);
+    }
+}
+
+static void host_poll(struct engine_host *host)
+{
+    struct server *s = server_of(host);
+    s->poll_depth++;
+    net_loop_poll(s->loop, 0);
+    s->now_us = clock_mono_us(s->clock);
+    if (!s->is_stopping) accept_ready(s);
+    run_ready(s);
+    engine_commit(s->engine);
+    flush_released(s);
+    s->poll_depth--;
+}
+
+static bool has_work(const struct server *s)
+{
+    if (!list_is_empty(&s->ready)) return true;
+    for (const struct net_listener *l = s->listeners; l; l = l->next) {
+        if (l->is_ready) return true;
+    }
+    for (const struct net_listener *l = s->tls_listeners; l; l = l->next) {
+        if (l->is_ready) return true;
+    }
+    return false;
+}
+
+static void wait_for_work(struct server *s)
+{
+    int64_t until_us = engine_next_timer_us(s->engine);
+    if (s->cron_at_us < until_us) until_us = s->cron_at_us;
+    net_loop_poll(s->loop, has_work(s) ? 0 : until_us - clock_mono_us(s->clock));
+    s->now_us = clock_mono_us(s->clock);
+}
+
+void server_turn(struct server *s)
+{
+    wait_for_work(s);
+    accept_ready(s);
+    run_ready(s);
+    if (s->now_us >= engine_next_timer_us(s->engine)) engine_run_timers(s->engine);
+    engine_commit(s->engine);
+    flush_released(s);
+    cron_run(s);
+    reap(s);
+}
+
+/* Sends what is left to send; nobody is read from any more. */
+static void drain(struct server *s)
+{
+    accept_stop(s);
+    for (struct list_link *link = s->conns.next; link != &s->conns; link = link->next)
+        conn_close(LIST_OWNER(link, struct server_conn, link), false);
+    int64_t until_us = clock_mono_us(s->clock) + SERVER_DRAIN_US;
+    reap(s);
+    while (s->conns_count > 0 && s->now_us < until_us) {
+        net_loop_poll(s->loop, until_us - s->now_us);
+        s->now_us = clock_mono_us(s->clock);
+        run_ready(s);
+        reap(s);
+    }
+}
+
+static void free_conns(struct server *s)
+{
+    while (!list_is_empty(&s->conns)) conn_free(LIST_OWNER(s->conns.next, struct server_conn, link));
+}
+
+/* ---------------------------------------------------------------- life */
+
+oxq_err server_new(const struct server_opts *opts, struct server **out, struct oxq_error *err)
+{
+    struct server *s = mem_alloc_zero(sizeof(*s));
+    s->host = (struct engine_host){.release = host_release,
+                                   .resume = host_resume,
+                                   .close = host_close,
+                                   .poll = host_poll,
+                                   .shut_down = host_shut_down,
+                                   .config_changed = host_config_changed};
+    s->config = opts->config;
+    s->clock = opts->clock;
+    s->now_us = clock_mono_us(s->clock);
+    list_init(&s->conns);
+    list_init(&s->ready);
+    list_init(&s->flush);
+    list_init(&s->closing);
+    s->scratch = mem_alloc(SERVER_SCRATCH_BYTES);
+    raise_files(s);
+    oxq_err e = net_loop_new(&s->loop, err);
+    if (!e) e = accept_listen(s, err);
+    if (e) {
+        server_free(s);
+        return e;
+    }
+    *out = s;
+    return OXQ_OK;
+}
+
+void server_free(struct server *s)
+{
+    if (!s) return;
+    free_conns(s);
+    accept_stop(s);
+    net_watch_free(s->watch);
+    net_loop_free(s->loop);
+    net_tls_free(s->tls);
+    mem_free(s->scratch);
+    mem_free(s);
+}
+
+struct engine_host *server_host(struct server *s)
+{
+    return &s->host;
+}
+
+static void on_watched(void *ctx, uint32_t ready)
+{
+    (void)ready;
+    struct server *s = ctx;
+    s->watch_fn(s->watch_ctx);
+}
+
+void server_watch(struct server *s, int fd, void (*fn)(void *ctx), void *ctx)
+{
+    s->watch_fn = fn;
+    s->watch_ctx = ctx;
+    s->watch = net_watch_new(s->loop, fd, on_watched, s);
+}
+
+void server_run(struct server *s, struct engine *engine)
+{
+    s->engine = engine;
+    while (!s->is_stopping) server_turn(s);
+    drain(s);
+    free_conns(s);
+}
+
+void server_stop(struct server *s)
+{
+    s->is_stopping = true;
+}
+
+int server_port(const struct server *s)
+{
+    const struct net_listener *lists[] = {s->listeners, s->tls_listeners};
+    for (size_t i = 0; i < 2; i++) {
+        for (const struct net_listener *l = lists[i]; l; l = l->next) {
+            if (l->port) return l->port;
+        }
+    }
+    return 0;
+}

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The server: connections on one side, the engine on the other. It is the engine's host: it owns the sockets, reads
+ * requests, has them executed and sends what the gate releases.
+ *
+ * Threads: one thread makes it, runs it and frees it.
+ */
+#ifndef SERVER_SERVER_H
+#define SERVER_SERVER_H
+
+#include "base/clock.h"
+#include "engine/engine.h"
+
+/* Requests of one connection that run before others get their turn. */
+#define SERVER_TURN_REQUESTS_MAX 256
+/* Connections taken in one turn, so that a storm of them does not hold up those that are there. */
+#define SERVER_TURN_ACCEPTS_MAX 128
+/* How long a connection that is being closed may take to read its last replies. */
+#define SERVER_LINGER_US ((int64_t)10 * 1000000)
+/* The same for all of them at the end of the server. */
+#define SERVER_DRAIN_US ((int64_t)2 * 1000000)
+/* Descriptors that are not connections: listeners, files, the loop's own (as Redis reserves). */
+#define SERVER_RESERVED_FILES 32
+
+struct server;
+
+struct server_opts {
+    struct config *config; /* borrowed */
+    struct clock *clock;   /* borrowed */
+};
+
+/*
+ * Listens where the config says; connections wait until server_run. Errors: ADDRESS_IN_USE, NOT_FOUND, PERMISSION, TLS,
+ * CONFIG (nothing to listen on), IO; the text names the address or the file.
+ */
+OXQ_MUST_USE oxq_err server_new(const struct server_opts *opts, struct server **out, struct oxq_error *err);
+/* Closes everything. The engine must still be there. NULL is fine. */
+void server_free(struct server *s);
+
+/* What engine_new wants. Valid as long as the server. */
+struct engine_host *server_host(struct server *s);
+/* Calls fn in the loop whenever fd (borrowed) can be read; one descriptor, before server_run. */
+void server_watch(struct server *s, int fd, void (*fn)(void *ctx), void *ctx);
+/* Serves until server_stop or SHUTDOWN, then sends what was released, closes all connections and returns. The engine is borrowed. */
+void server_run(struct server *s, struct engine *engine);
+/* Makes server_run return after this turn. From inside its loop only. */
+void server_stop(struct server *s);
+
+/* The TCP port that it listens on (that of TLS when there is only TLS), also when the config asked for 0; 0: none. */
+int server_port(const struct server *s);
+/* Sets the process's log as the config says. */
+void server_set_log(const struct config *config);
+
+#endif
