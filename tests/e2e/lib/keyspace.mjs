@@ -4,7 +4,8 @@
  * what two servers hold after the same scenario can be compared.
  *
  * Replaced are: times in milliseconds near now (<time>), also where BullMQ multiplies them into a delayed job's score,
- * stream ids (<id>), random ids (<uuid>) and delays of days and more (<delay>). A key with a time to live is marked, without the time.
+ * stream ids (<id>), random ids (<uuid>) and delays of days and more (<delay>). A key with a time to live is marked,
+ * without the time.
  */
 import { readFileSync, writeFileSync, existsSync } from 'node:fs';
 

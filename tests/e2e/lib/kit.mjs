@@ -30,9 +30,11 @@ export function test(name, body, makeScope = (label) => new Scope(label)) {
     try {
       await body(scope);
       if (!scope.expectsErrors) assert.deepEqual(scope.errors.map(String), [], 'error events');
-    } finally {
-      await scope.close();
+    } catch (error) {
+      await scope.close().catch(() => {}); // what made the test fail is the news
+      throw error;
     }
+    await scope.close();
   });
 }
 
@@ -62,9 +64,12 @@ export class Scope {
     return client;
   }
 
+  /** Closes everything, and then throws the first error that closing gave. */
   async close() {
-    for (const closer of this.#closers.reverse()) await closer();
+    const errors = [];
+    for (const closer of this.#closers.reverse()) await Promise.resolve().then(closer).catch((error) => errors.push(error));
     this.#closers = [];
+    if (errors.length) throw errors[0];
   }
 }
 
@@ -81,19 +86,20 @@ export async function until(what, check, ms = WAIT_MS) {
 
 /** The arguments of the first `event` for which accept(...args) holds. */
 export function eventOf(emitter, event, accept = () => true, ms = WAIT_MS) {
-  return new Promise((resolve, reject) => {
+  const found = new Promise((resolve, reject) => {
     const listen = (...args) => {
-      if (!accept(...args)) return;
+      if (accept(...args)) settle(() => resolve(args));
+    };
+    const late = setTimeout(() => settle(() => reject(new Error(`waited ${ms} ms for the event '${event}'`))), ms);
+    const settle = (how) => {
       clearTimeout(late);
       emitter.off(event, listen);
-      resolve(args);
+      how();
     };
-    const late = setTimeout(() => {
-      emitter.off(event, listen);
-      reject(new Error(`waited ${ms} ms for the event '${event}'`));
-    }, ms);
     emitter.on(event, listen);
   });
+  found.catch(() => {}); // a test that failed before it awaits this has its own error to tell
+  return found;
 }
 
 /** A promise with its own settling functions. */
