@@ -170,15 +170,16 @@ static size_t reply_positions(struct cmd_ctx *ctx, const struct value *v, const 
     int64_t skip = (is_backward ? -opts->rank : opts->rank) - 1;
     size_t count = list_count(v), wanted = opts->count > 0 ? (size_t)opts->count : SIZE_MAX;
     size_t most = opts->maxlen > 0 && (size_t)opts->maxlen < count ? (size_t)opts->maxlen : count;
-    size_t found = 0;
+    enum list_end towards = is_backward ? LIST_HEAD : LIST_TAIL;
+    size_t found = 0, at = 0; /* at: counted from where the search starts */
     struct list_cursor c = list_from(v, is_backward ? LIST_TAIL : LIST_HEAD);
-    for (size_t i = 0; i < most && found < wanted; i++, list_step(&c, is_backward ? LIST_HEAD : LIST_TAIL)) {
-        if (!slice_equal(list_get(&c), ctx->argv[2])) continue;
+    for (; found < wanted && list_find(&c, towards, ctx->argv[2], most, &at) && at < most;
+         list_step(&c, towards), at++) {
         if (skip > 0) {
             skip--;
             continue;
         }
-        reply_integer(ctx->reply, (int64_t)(is_backward ? count - 1 - i : i));
+        reply_integer(ctx->reply, (int64_t)(is_backward ? count - 1 - at : at));
         found++;
     }
     return found;
@@ -237,8 +238,7 @@ static void cmd_linsert(struct cmd_ctx *ctx)
     }
     size_t index = 0;
     struct list_cursor c = list_from(&e->value, LIST_HEAD);
-    for (; list_is_inside(&c) && !slice_equal(list_get(&c), ctx->argv[3]); index++) list_step(&c, LIST_TAIL);
-    if (!list_is_inside(&c)) {
+    if (!list_find(&c, LIST_TAIL, ctx->argv[3], SIZE_MAX, &index)) {
         reply_integer(ctx->reply, -1);
         return;
     }

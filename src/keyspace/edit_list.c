@@ -52,12 +52,7 @@ size_t edit_list_remove(struct db *db, struct entry *e, enum list_end from, stru
     size_t removed = 0;
     size_t passed = 0; /* elements looked at and kept */
     struct list_cursor c = list_from(&e->value, from);
-    while (list_is_inside(&c) && removed < limit) {
-        if (!slice_equal(list_get(&c), element)) {
-            passed++;
-            list_step(&c, towards);
-            continue;
-        }
+    while (removed < limit && list_find(&c, towards, element, SIZE_MAX, &passed)) {
         struct list_cursor last = c;
         size_t run = measure_run(&last, towards, element, limit - removed);
         if (towards == LIST_HEAD) c = last;
@@ -66,7 +61,7 @@ size_t edit_list_remove(struct db *db, struct entry *e, enum list_end from, stru
         removed += run;
         db_report(db, (struct effect){
                           .kind = EFFECT_LIST_REMOVE, .key = entry_key(e), .n = (int64_t)index, .m = (int64_t)run});
-        if (towards == LIST_HEAD) list_step(&c, LIST_HEAD);
+        if (towards == LIST_HEAD && removed < limit) list_step(&c, LIST_HEAD);
     }
     if (removed > 0) db_delete_if_empty(db, e);
     return removed;

@@ -221,6 +221,17 @@ struct list_cursor list_seek(const struct value *v, size_t index)
     return (struct list_cursor){.chunk = chunk, .block = block, .at = packed_at(block, (uint32_t)index)};
 }
 
+/* To the neighbouring chunk's near end. False: there is none, the cursor is outside. */
+static bool enter_next_chunk(struct list_cursor *c, enum list_end towards)
+{
+    c->at = PACKED_NONE;
+    if (!c->chunk || !c->chunk->beside[towards]) return false;
+    c->chunk = c->chunk->beside[towards];
+    c->block = c->chunk->block;
+    c->at = outermost(c->block, opposite(towards));
+    return true;
+}
+
 void list_step(struct list_cursor *c, enum list_end towards)
 {
     if (!list_is_inside(c)) {
@@ -228,10 +239,20 @@ void list_step(struct list_cursor *c, enum list_end towards)
         return;
     }
     c->at = towards == LIST_HEAD ? packed_prev(c->block, c->at) : packed_next(c->block, c->at);
-    if (c->at != PACKED_NONE || !c->chunk || !c->chunk->beside[towards]) return;
-    c->chunk = c->chunk->beside[towards];
-    c->block = c->chunk->block;
-    c->at = outermost(c->block, opposite(towards));
+    if (c->at == PACKED_NONE) enter_next_chunk(c, towards);
+}
+
+bool list_find(struct list_cursor *c, enum list_end towards, struct slice element, size_t limit, size_t *passed)
+{
+    if (!list_is_inside(c)) return false;
+    do {
+        if (towards == LIST_HEAD)
+            c->at = packed_find_prev(c->block, c->at, element, passed);
+        else
+            c->at = packed_find_next(c->block, c->at, element, passed);
+        if (c->at != PACKED_NONE) return true;
+    } while (*passed < limit && enter_next_chunk(c, towards));
+    return false;
 }
 
 void list_copy(const struct value *v, struct value *out)

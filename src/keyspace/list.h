@@ -56,6 +56,12 @@ static inline struct slice list_get(const struct list_cursor *c)
  * left.
  */
 void list_step(struct list_cursor *c, enum list_end towards);
+/*
+ * Moves the cursor to the nearest element in a direction that is equal to `element`, the one under it included; *passed
+ * grows by the number of elements passed over. False: there is none, and the cursor is outside.
+ * Searches no further than the chunk in which *passed reaches `limit`, so it may find one a little beyond.
+ */
+bool list_find(struct list_cursor *c, enum list_end towards, struct slice element, size_t limit, size_t *passed);
 
 /* ---- changes ---- */
 

@@ -220,6 +220,33 @@ Test(list, copies_are_equal_and_independent)
     list_deinit(&v);
 }
 
+Test(list, finds_the_nearest_equal_element_in_either_direction)
+{
+    struct value v = {.type = VALUE_LIST};
+    push_ids(&v, LIST_TAIL, 3000);
+    list_push(&v, LIST_TAIL, SLICE_LIT("1000005"));
+    size_t passed = 0;
+    struct list_cursor c = list_from(&v, LIST_HEAD);
+    cr_assert(list_find(&c, LIST_TAIL, SLICE_LIT("1000005"), SIZE_MAX, &passed));
+    cr_assert_eq(passed, 5);
+    list_step(&c, LIST_TAIL);
+    cr_assert(list_find(&c, LIST_TAIL, SLICE_LIT("1000005"), SIZE_MAX, &passed));
+    cr_assert_eq(passed, 5 + 2994);
+    list_step(&c, LIST_HEAD);
+    cr_assert(list_find(&c, LIST_HEAD, SLICE_LIT("1000005"), SIZE_MAX, &passed));
+    cr_assert_eq(passed, 5 + 2 * 2994);
+    passed = 0;
+    c = list_from(&v, LIST_TAIL);
+    cr_assert_not(list_find(&c, LIST_HEAD, SLICE_LIT("x"), SIZE_MAX, &passed));
+    cr_assert_not(list_is_inside(&c));
+    cr_assert_eq(passed, 3001);
+    passed = 0;
+    c = list_from(&v, LIST_HEAD);
+    cr_assert_not(list_find(&c, LIST_TAIL, SLICE_LIT("1002999"), 1, &passed));
+    cr_assert_lt(passed, 1000);
+    list_deinit(&v);
+}
+
 Test(list, cursors_outside_step_back_to_the_side_they_left)
 {
     struct value v = {.type = VALUE_LIST};

@@ -108,6 +108,14 @@ static inline const unsigned char *skip(const unsigned char *at)
     return at + front + varint_size(front);
 }
 
+/* The element before the one at `at`. */
+static inline const unsigned char *skip_back(const unsigned char *at)
+{
+    uint32_t front = at[-1], back_size = 1;
+    if (front >= 0x80) front = read_back(at, &back_size);
+    return at - back_size - front;
+}
+
 /* Bytes of the element at `at`, all its parts. */
 static uint32_t element_size(const struct packed *p, uint32_t at)
 {
@@ -135,9 +143,7 @@ struct packed *packed_copy(const struct packed *p)
 uint32_t packed_last(const struct packed *p)
 {
     if (p->count == 0) return PACKED_NONE;
-    uint32_t back_size;
-    uint32_t front = read_back(at_of(p, p->end), &back_size);
-    return p->end - back_size - front;
+    return (uint32_t)(skip_back(at_of(p, p->end)) - (const unsigned char *)p);
 }
 
 uint32_t packed_next(const struct packed *p, uint32_t at)
@@ -149,9 +155,7 @@ uint32_t packed_next(const struct packed *p, uint32_t at)
 uint32_t packed_prev(const struct packed *p, uint32_t at)
 {
     if (at == p->start) return PACKED_NONE;
-    uint32_t back_size;
-    uint32_t front = read_back(at_of(p, at), &back_size);
-    return at - back_size - front;
+    return (uint32_t)(skip_back(at_of(p, at)) - (const unsigned char *)p);
 }
 
 uint32_t packed_at(const struct packed *p, uint32_t index)
@@ -185,18 +189,25 @@ struct slice packed_step(const struct packed *p, uint32_t *at)
     return slice_of(body, len);
 }
 
+/* Ids and keys of one length mostly differ in their last byte: looking there first saves most calls of memcmp. */
 static inline bool is_equal(const unsigned char *at, struct slice bytes)
 {
     uint32_t len;
     const unsigned char *body = read_len(at, &len);
-    return len == bytes.len && (len == 0 || memcmp(body, bytes.at, len) == 0);
+    if (len != bytes.len) return false;
+    return len == 0 || (body[len - 1] == (unsigned char)bytes.at[len - 1] && memcmp(body, bytes.at, len) == 0);
+}
+
+/* The first byte of an element with these bytes: most others differ in it already, since it holds their length. */
+static inline unsigned char first_byte(struct slice bytes)
+{
+    return (unsigned char)(bytes.len < 0x80 ? bytes.len : bytes.len | 0x80);
 }
 
 uint32_t packed_find(const struct packed *p, struct slice bytes, unsigned stride)
 {
     const unsigned char *at = at_of(p, p->start), *end = at_of(p, p->end);
-    /* Most others differ in their first byte, which holds their length. */
-    unsigned char first = (unsigned char)(bytes.len < 0x80 ? bytes.len : bytes.len | 0x80);
+    unsigned char first = first_byte(bytes);
     SLOW_CHECK(p->count % stride == 0);
     while (at < end) {
         if (*at == first && is_equal(at, bytes)) return (uint32_t)(at - (const unsigned char *)p);
@@ -204,6 +215,32 @@ uint32_t packed_find(const struct packed *p, struct slice bytes, unsigned stride
         for (unsigned i = 1; i < stride; i++) at = skip(at);
     }
     return PACKED_NONE;
+}
+
+uint32_t packed_find_next(const struct packed *p, uint32_t from, struct slice bytes, size_t *passed)
+{
+    const unsigned char *at = at_of(p, from), *end = at_of(p, p->end);
+    unsigned char first = first_byte(bytes);
+    size_t count = 0;
+    while (at < end && !(*at == first && is_equal(at, bytes))) {
+        at = skip(at);
+        count++;
+    }
+    *passed += count;
+    return at < end ? (uint32_t)(at - (const unsigned char *)p) : PACKED_NONE;
+}
+
+uint32_t packed_find_prev(const struct packed *p, uint32_t from, struct slice bytes, size_t *passed)
+{
+    const unsigned char *at = at_of(p, from), *start = at_of(p, p->start);
+    unsigned char first = first_byte(bytes);
+    size_t count = 0;
+    while (at && !(*at == first && is_equal(at, bytes))) {
+        at = at > start ? skip_back(at) : NULL;
+        count++;
+    }
+    *passed += count;
+    return at ? (uint32_t)(at - (const unsigned char *)p) : PACKED_NONE;
 }
 
 /* Moves the elements so that they start at `start`. */

@@ -124,3 +124,27 @@ Test(packed, find_looks_at_every_stride_th_element_only)
     cr_assert_eq(packed_find(p, SLICE_LIT("7"), 2), PACKED_NONE);
     mem_free(p);
 }
+
+Test(packed, find_next_and_find_prev_count_what_they_pass)
+{
+    static char scratch[20000];
+    struct rng r;
+    rng_init(&r, 12);
+    struct packed *p = packed_new(0);
+    for (int i = 0; i < 300; i++) packed_push_tail(&p, random_bytes(&r, scratch));
+    for (int i = 0; i < 3000; i++) {
+        struct slice wanted = random_bytes(&r, scratch);
+        uint32_t from = packed_at(p, (uint32_t)rng_below(&r, p->count));
+        size_t passed = 0, expected = 0;
+        uint32_t at = from;
+        for (; at != PACKED_NONE && !slice_equal(packed_get(p, at), wanted); expected++) at = packed_next(p, at);
+        cr_assert_eq(packed_find_next(p, from, wanted, &passed), at);
+        cr_assert_eq(passed, expected);
+        passed = expected = 0;
+        for (at = from; at != PACKED_NONE && !slice_equal(packed_get(p, at), wanted); expected++)
+            at = packed_prev(p, at);
+        cr_assert_eq(packed_find_prev(p, from, wanted, &passed), at);
+        cr_assert_eq(passed, expected);
+    }
+    mem_free(p);
+}
