@@ -63,17 +63,17 @@ uint32_t packed_find_prev(const struct packed *p, uint32_t at, struct slice byte
  * Changes may move the block: they take a pointer to the owner's pointer. Bytes given must not lie inside the block.
  * Total size stays under 1 GiB: the owners change to another encoding long before.
  */
-void packed_push_tail(struct packed **p, struct slice bytes);
+void packed_push_tail(struct packed **owner, struct slice bytes);
 /* Several at the tail, in their order: room is made once. */
-void packed_push_all(struct packed **p, const struct slice *items, size_t items_count);
-void packed_push_head(struct packed **p, struct slice bytes);
+void packed_push_all(struct packed **owner, const struct slice *items, size_t items_count);
+void packed_push_head(struct packed **owner, struct slice bytes);
 /* Inserts before the element at `at` (PACKED_NONE: at the tail); returns the new element's position. */
-uint32_t packed_insert(struct packed **p, uint32_t at, struct slice bytes);
+uint32_t packed_insert(struct packed **owner, uint32_t at, struct slice bytes);
 /* Replaces the element; returns its (new) position. In place, without moving what follows, when the lengths are equal. */
-uint32_t packed_replace(struct packed **p, uint32_t at, struct slice bytes);
+uint32_t packed_replace(struct packed **owner, uint32_t at, struct slice bytes);
 /* Removes `count` elements from `at` on; returns the position of what follows them, PACKED_NONE at the end. May shrink the block. */
-uint32_t packed_remove(struct packed **p, uint32_t at, uint32_t count);
+uint32_t packed_remove(struct packed **owner, uint32_t at, uint32_t count);
 /* Gives room that is not needed back to the allocator. */
-void packed_trim(struct packed **p);
+void packed_trim(struct packed **owner);
 
 #endif
