@@ -180,7 +180,7 @@ static const struct command memory_subs[] = {
 };
 
 const struct command cmd_key_rows[] = {
-    ROW("generic", "copy", run_copy, -3, CMD_WRITE, TWO_KEYS, "6.2.0", "O(N), N the elements",
+    ROW("generic", "copy", run_copy, -3, CMD_WRITE | CMD_DENYOOM, TWO_KEYS, "6.2.0", "O(N), N the elements",
         "source destination [DB destination-db] [REPLACE]", "Copies a value and its expiry to another key."),
     ROW("generic", "del", run_del, -2, CMD_WRITE, ALL_KEYS, "1.0.0", "O(N), N the keys and their elements",
         "key [key ...]", "Deletes keys."),
