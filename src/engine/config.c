@@ -7,6 +7,7 @@
 #include "engine/config.h"
 
 #include "base/mem.h"
+#include "base/nearest.h"
 #include "base/num.h"
 
 #include <inttypes.h>
@@ -274,49 +275,15 @@ int config_row_find(struct slice name)
     return -1;
 }
 
-/* The names that are compared are short; a longer one is near to none. */
-#define NAME_MAX_BYTES 48
-
-static size_t min3(size_t a, size_t b, size_t c)
-{
-    size_t least = a < b ? a : b;
-    return least < c ? least : c;
-}
-
-/* Insertions, deletions and changes of letters that lead from a to b (Levenshtein). */
-static size_t edit_distance(struct slice a, struct slice b)
-{
-    size_t row[NAME_MAX_BYTES + 1];
-    for (size_t j = 0; j <= b.len; j++) row[j] = j;
-    for (size_t i = 1; i <= a.len; i++) {
-        size_t diagonal = row[0];
-        row[0] = i;
-        for (size_t j = 1; j <= b.len; j++) {
-            size_t above = row[j];
-            row[j] = min3(above + 1, row[j - 1] + 1, diagonal + (a.at[i - 1] != b.at[j - 1]));
-            diagonal = above;
-        }
-    }
-    return row[b.len];
-}
-
 const char *config_nearest(struct slice name)
 {
-    if (name.len > NAME_MAX_BYTES) return NULL;
-    const char *nearest = NULL;
-    /* A third of the letters may be wrong; beyond that a suggestion only misleads. */
-    size_t best = name.len / 3 + 2;
+    struct nearest n = nearest_to(name);
     for (size_t i = 0; i < ROWS_COUNT; i++) {
         if (config_row_classify(i) != CONFIG_ROW_OWN) continue;
-        const char *names[] = {config_row_flag(i), rows[i].name};
-        for (size_t n = 0; n < 2; n++) {
-            size_t distance = edit_distance(name, slice_from_text(names[n]));
-            if (distance >= best) continue;
-            best = distance;
-            nearest = names[n];
-        }
+        nearest_offer(&n, config_row_flag(i));
+        nearest_offer(&n, rows[i].name);
     }
-    return nearest;
+    return n.best;
 }
 
 /* ---------------------------------------------------------------- values to text */
