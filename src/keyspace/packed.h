@@ -54,10 +54,10 @@ struct slice packed_step(const struct packed *p, uint32_t *at);
 /* The first element equal to bytes among the 1st, the (1 + stride)th, ...; PACKED_NONE when absent. stride 2 finds a field of
  * field, value, ...; the count is a multiple of it. */
 uint32_t packed_find(const struct packed *p, struct slice bytes, unsigned stride);
-/* The nearest element equal to bytes, from the element at `at` (that included) towards the tail or the head; PACKED_NONE
+/* The nearest element equal to bytes, from the element at `from` (that included) towards the tail or the head; PACKED_NONE
  * when there is none. *passed grows by the number of elements that were looked at and are not equal. */
-uint32_t packed_find_next(const struct packed *p, uint32_t at, struct slice bytes, size_t *passed);
-uint32_t packed_find_prev(const struct packed *p, uint32_t at, struct slice bytes, size_t *passed);
+uint32_t packed_find_next(const struct packed *p, uint32_t from, struct slice bytes, size_t *passed);
+uint32_t packed_find_prev(const struct packed *p, uint32_t from, struct slice bytes, size_t *passed);
 
 /*
  * Changes may move the block: they take a pointer to the owner's pointer. Bytes given must not lie inside the block.

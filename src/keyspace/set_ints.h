@@ -22,7 +22,7 @@ static inline bool set_ints_has(const struct set_ints *s, int64_t n)
     return at < s->count && s->at[at] == n;
 }
 /* Both return false when there was nothing to do; they may move the array. */
-bool set_ints_add(struct set_ints **s, int64_t n);
-bool set_ints_remove(struct set_ints **s, int64_t n);
+bool set_ints_add(struct set_ints **owner, int64_t n);
+bool set_ints_remove(struct set_ints **owner, int64_t n);
 
 #endif
