@@ -42,9 +42,8 @@ struct cmd_slot *cmd_table_find_sub(struct cmd_table *t, const struct cmd_slot *
 int cmd_find_keys(const struct command *row, const struct slice *argv, int argc, int *indexes, int max);
 
 /* The families of this layer. */
-extern const struct command cmd_string_rows[], cmd_key_rows[], cmd_hash_rows[], cmd_list_rows[] __attribute__((weak)),
-    cmd_set_rows[] __attribute__((weak)), cmd_zset_rows[] __attribute__((weak)),
-    cmd_stream_rows[] __attribute__((weak));
+extern const struct command cmd_string_rows[], cmd_key_rows[], cmd_hash_rows[], cmd_list_rows[], cmd_set_rows[],
+    cmd_zset_rows[], cmd_stream_rows[] __attribute__((weak));
 /* All of them. */
 void cmd_table_add_data(struct cmd_table *t);
 

@@ -58,8 +58,10 @@ struct packed_image {
     size_t len;
 };
 
+/* -0 loses its sign here, and only here: so it does in Redis, whose small sets hold integers as such. */
 static struct slice draw_image(struct packed_image *image, struct slice member, double score)
 {
+    score += 0.0;
     memcpy(image->bytes, &score, SCORE_BYTES);
     if (member.len > 0) memcpy(image->bytes + SCORE_BYTES, member.at, member.len);
     image->len = SCORE_BYTES + member.len;
