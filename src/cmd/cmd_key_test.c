@@ -54,13 +54,13 @@ Test(cmd_key, expired_keys_show_up_in_no_walk)
     testkit_init(&kit);
     testkit_run(&kit, "SET gone v PX 10");
     testkit_run(&kit, "SET there v");
-    kit.keyspace.now_ms += 10;
+    kit.keyspace.now_ms += 11;
     assert_reply(&kit, "KEYS *", "*1\r\n$5\r\nthere\r\n");
     assert_reply(&kit, "SCAN 0", "*2\r\n$1\r\n0\r\n*1\r\n$5\r\nthere\r\n");
     for (int i = 0; i < 20; i++) assert_reply(&kit, "RANDOMKEY", "$5\r\nthere\r\n");
     assert_reply(&kit, "DBSIZE", ":1\r\n");
     testkit_run(&kit, "PEXPIRE there 5");
-    kit.keyspace.now_ms += 5;
+    kit.keyspace.now_ms += 6;
     assert_reply(&kit, "RANDOMKEY", "$-1\r\n");
     assert_reply(&kit, "DBSIZE", ":0\r\n");
     testkit_deinit(&kit);

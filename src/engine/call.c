@@ -93,7 +93,7 @@ void engine_call(struct engine_client *c, struct cmd_slot *slot, struct cmd_ctx 
 
     slot->row->run(ctx);
 
-    arena_reset(&e->scratch);
+    if (!e->is_busy) arena_reset(&e->scratch); /* else it is the late script's */
     engine_update_time(e);
     e->stats.commands++;
     if (ctx->reply->errors_count != errors) {

@@ -142,8 +142,9 @@ int64_t engine_next_timer_us(const struct engine *e)
     if (cron_us < next) next = cron_us;
     int64_t expiry_ms = keyspace_next_expiry_ms(&e->keyspace);
     if (expiry_ms == INT64_MAX) return next;
-    /* Expiry is wall time; a small wait at least, so that a full batch of expired keys leaves room for clients. */
-    int64_t expiry_us = e->mono_us + (expiry_ms > e->keyspace.now_ms ? (expiry_ms - e->keyspace.now_ms) * 1000 : 1000);
+    /* A key lives through its last millisecond. The wait of one at least also leaves room for clients between batches. */
+    int64_t wait_ms = expiry_ms > e->keyspace.now_ms ? expiry_ms - e->keyspace.now_ms + 1 : 1;
+    int64_t expiry_us = e->mono_us + wait_ms * 1000;
     return expiry_us < next ? expiry_us : next;
 }
 

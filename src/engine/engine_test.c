@@ -371,8 +371,10 @@ Test(engine, keys_are_removed_in_the_background_when_their_time_comes)
     struct world w;
     world_open(&w);
     send(&w, 0, "SET k v PX 50");
-    cr_assert_eq(engine_next_timer_us(w.engine), w.clock.us + 50000);
+    cr_assert_eq(engine_next_timer_us(w.engine), w.clock.us + 51000);
     pass_ms(&w, 50);
+    cr_assert_eq(db_count(&w.engine->keyspace.dbs[0]), 1);
+    pass_ms(&w, 1);
     cr_assert_eq(db_count(&w.engine->keyspace.dbs[0]), 0);
     world_close(&w);
 }

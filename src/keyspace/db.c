@@ -74,7 +74,7 @@ static struct entry *find_raw(struct db *db, struct slice key)
 bool db_is_expired(const struct db *db, const struct entry *e)
 {
     if (e->node.aux == ENTRY_NO_EXPIRY || db->keyspace->is_expiry_paused) return false;
-    return db->expiries.slots[e->node.aux].key <= db->keyspace->now_ms;
+    return db->expiries.slots[e->node.aux].key < db->keyspace->now_ms;
 }
 
 /* Removes the entry when its time has come. */
@@ -181,7 +181,7 @@ size_t keyspace_expire(struct keyspace *ks, size_t limit)
     if (ks->is_expiry_paused) return 0;
     for (uint32_t i = 0; i < KEYSPACE_DBS_COUNT; i++) {
         struct db *db = &ks->dbs[i];
-        while (removed < limit && db->expiries.count > 0 && db->expiries.slots[0].key <= ks->now_ms) {
+        while (removed < limit && db->expiries.count > 0 && db->expiries.slots[0].key < ks->now_ms) {
             db_delete(db, db->expiries.slots[0].item);
             ks->expired_count++;
             removed++;
