@@ -1,13 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-#include <stdio.h>
-#include <string.h>
+#include "cli/cli.h"
 
 int main(int argc, char **argv)
 {
-    if (argc == 2 && strcmp(argv[1], "version") == 0) {
-        puts("oxq 0.1.0");
-        return 0;
-    }
-    fputs("oxq: unknown command; the commands are: version\n", stderr);
-    return 2;
+    return cli_run(argc, argv);
 }

@@ -107,7 +107,7 @@ oxq_err client_link_call(struct client_link *l, const struct slice *argv, size_t
 
 static oxq_err call_ok(struct client_link *l, const struct slice *argv, size_t argc, struct oxq_error *err)
 {
-    struct resp_value reply;
+    struct resp_value reply = {0};
     oxq_err e = client_link_call(l, argv, argc, &reply, err);
     if (e || reply.kind != RESP_ERROR) return e;
     return err_set(err, OXQ_ERR_SERVER, "%.*s", (int)reply.text.len, reply.text.at);

@@ -4,9 +4,9 @@
  * fresh allocation of its exact size, so that the sanitizer sees a look beyond the bytes that came.
  */
 #include "base/buf.h"
-#include "base/hash.h"
 #include "base/mem.h"
 #include "base/rng.h"
+#include "base/siphash.h"
 #include "resp/parser.h"
 
 #include <stddef.h>
@@ -25,7 +25,7 @@ static const struct resp_limits limits = {.bulk_bytes = 1 << 20, .is_authenticat
 static void add_request(struct digest *d, const struct resp_parser *p)
 {
     d->requests++;
-    for (int i = 0; i < p->argc; i++) d->hash = d->hash * 31 + hash_bytes(p->argv[i]);
+    for (int i = 0; i < p->argc; i++) d->hash = d->hash * 31 + siphash_bytes(p->argv[i]);
     d->hash = d->hash * 31 + (uint64_t)p->argc;
 }
 

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: MIT */
+#include "cli/cli.h"
+
+#include "base/nearest.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+const struct cli_command cli_commands[] = {
+    {"serve", cli_serve, "[flags]", "run the server"},
+    {"ping", cli_ping, "[flags]", "ask a server whether it is there, and how long it takes to say so"},
+    {"config", cli_config, "get|set|print ...", "show and change parameters"},
+    {"version", cli_version, "", "print the version"},
+    {"help", cli_help, "[command]", "print this, or a command's flags"},
+    {0},
+};
+
+static void say(const char *format, va_list args)
+{
+    fputs("oxq: ", stderr);
+    vfprintf(stderr, format, args);
+    fputc('\n', stderr);
+}
+
+int cli_refuse(const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    say(format, args);
+    va_end(args);
+    return CLI_REFUSED;
+}
+
+int cli_fail(const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    say(format, args);
+    va_end(args);
+    return CLI_FAILED;
+}
+
+static int refuse_command(const char *name)
+{
+    struct nearest n = nearest_to(slice_from_text(name));
+    for (const struct cli_command *c = cli_commands; c->name; c++) nearest_offer(&n, c->name);
+    if (n.best) return cli_refuse("unknown command '%s': did you mean 'oxq %s'?", name, n.best);
+    return cli_refuse("unknown command '%s': see oxq help", name);
+}
+
+int cli_run(int argc, char **argv)
+{
+    if (argc < 2) {
+        cli_help(0, argv);
+        return CLI_REFUSED;
+    }
+    const char *name = argv[1];
+    if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0) name = "help";
+    if (strcmp(name, "--version") == 0 || strcmp(name, "-v") == 0) name = "version";
+    for (const struct cli_command *c = cli_commands; c->name; c++) {
+        if (strcmp(name, c->name) == 0) return c->run(argc - 2, argv + 2);
+    }
+    return refuse_command(name);
+}

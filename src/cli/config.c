@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: MIT */
+/* get and set speak to a running server; print tells what `oxq serve` would start with. */
+#include "cli/cli.h"
+
+#include "base/mem.h"
+#include "daemon/daemon.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static void print_help(void)
+{
+    puts("Usage: oxq config get [flags] <pattern> ...\n"
+         "       oxq config set [flags] <name> <value> ...\n"
+         "       oxq config print [flags of oxq serve]\n"
+         "\n"
+         "get shows parameters of a running server, set changes them until it ends, all or none. print shows what\n"
+         "oxq serve with the same flags would start with, and where each value comes from.\n"
+         "\n"
+         "Flags of get and set:");
+    puts(cli_server_flags);
+}
+
+/* CONFIG <word> <argv>; the reply is borrowed from the link. */
+static int call(struct client_link *link, struct slice word, int argc, char **argv, struct resp_value *out)
+{
+    struct oxq_error err;
+    size_t count = 2 + (size_t)argc;
+    struct slice *args = mem_alloc(sizeof(*args) * count);
+    args[0] = SLICE_LIT("CONFIG");
+    args[1] = word;
+    for (int i = 0; i < argc; i++) args[2 + i] = slice_from_text(argv[i]);
+    oxq_err e = client_link_call(link, args, count, out, &err);
+    mem_free(args);
+    if (e) return cli_fail("%s", err.text);
+    if (out->kind == RESP_ERROR) return cli_fail("the server answers: %.*s", (int)out->text.len, out->text.at);
+    return CLI_OK;
+}
+
+static int get(struct client_link *link, int argc, char **argv)
+{
+    struct resp_value reply = {0};
+    if (argc == 0) return cli_refuse("config get needs a name or a pattern: oxq config get 'max*'");
+    int code = call(link, SLICE_LIT("GET"), argc, argv, &reply);
+    if (code) return code;
+    for (size_t i = 0; i + 1 < reply.count; i += 2) {
+        const struct slice name = reply.items[i].text, value = reply.items[i + 1].text;
+        printf("%.*s: %.*s\n", (int)name.len, name.at, (int)value.len, value.at);
+    }
+    return reply.count > 0 ? CLI_OK : cli_fail("no parameter has such a name");
+}
+
+static int set(struct client_link *link, int argc, char **argv)
+{
+    struct resp_value reply = {0};
+    if (argc == 0 || argc % 2 != 0)
+        return cli_refuse("config set needs names and values: oxq config set maxmemory 1gb");
+    return call(link, SLICE_LIT("SET"), argc, argv, &reply);
+}
+
+int cli_config(int argc, char **argv)
+{
+    const char *word = argc > 0 ? argv[0] : "";
+    if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0) {
+        print_help();
+        return CLI_OK;
+    }
+    if (strcmp(word, "print") == 0) return daemon_print_config(argc - 1, argv + 1);
+    bool is_get = strcmp(word, "get") == 0;
+    if (!is_get && strcmp(word, "set") != 0)
+        return cli_refuse("config needs one of get, set and print%s%s", word[0] ? ", not " : "", word);
+    struct client_link *link = NULL;
+    bool is_help;
+    argc--;
+    argv++;
+    int code = cli_connect(&argc, argv, &is_help, &link);
+    if (code) return code;
+    if (is_help)
+        print_help();
+    else
+        code = is_get ? get(link, argc, argv) : set(link, argc, argv);
+    client_link_close(link);
+    return code;
+}

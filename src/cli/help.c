@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: MIT */
+#include "cli/cli.h"
+
+#include <stdio.h>
+#include <string.h>
+
+int cli_help(int argc, char **argv)
+{
+    if (argc > 1) return cli_refuse("help takes one command, not '%s' too", argv[1]);
+    char flag[] = "--help";
+    for (const struct cli_command *c = cli_commands; argc == 1 && c->name; c++) {
+        if (strcmp(argv[0], c->name) != 0) continue;
+        if (c->run == cli_help || c->run == cli_version) break;
+        return c->run(1, (char *[]){flag, NULL});
+    }
+    puts("Usage: oxq <command> [flags]\n");
+    for (const struct cli_command *c = cli_commands; c->name; c++) {
+        char left[64];
+        snprintf(left, sizeof(left), "%s %s", c->name, c->args);
+        printf("  %-28s %s\n", left, c->summary);
+    }
+    puts("\noxq help <command> tells more.");
+    return CLI_OK;
+}

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: MIT */
+#include "cli/cli.h"
+#include "os/clock.h"
+
+#include <stdio.h>
+
+static int ping(struct client_link *link)
+{
+    struct slice argv[] = {SLICE_LIT("PING")};
+    struct resp_value reply = {0};
+    struct oxq_error err;
+    int64_t from_us = clock_mono_us(os_clock());
+    if (client_link_call(link, argv, 1, &reply, &err) != OXQ_OK) return cli_fail("%s", err.text);
+    int64_t took_us = clock_mono_us(os_clock()) - from_us;
+    if (reply.kind != RESP_STATUS || !slice_is(reply.text, "pong")) {
+        bool needs_password = reply.text.len > 6 && slice_is(slice_of(reply.text.at, 6), "noauth");
+        return cli_fail("the server answers: %.*s%s", (int)reply.text.len, reply.text.at,
+                        needs_password ? " Give the password in the URL or as OXQ_PASSWORD." : "");
+    }
+    printf("PONG %.3f ms\n", (double)took_us / 1000);
+    return CLI_OK;
+}
+
+int cli_ping(int argc, char **argv)
+{
+    struct client_link *link = NULL;
+    bool is_help;
+    int code = cli_connect(&argc, argv, &is_help, &link);
+    if (code) return code;
+    if (is_help) {
+        puts("Usage: oxq ping [flags]\n\nPrints PONG and the time that it took; exit code 1 when no server answers.\n");
+        puts(cli_server_flags);
+    } else {
+        code = argc > 0 ? cli_refuse("ping takes no argument '%s'", argv[0]) : ping(link);
+    }
+    client_link_close(link);
+    return code;
+}

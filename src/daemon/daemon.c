@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Start, in this order, so that nothing is touched before all that can be checked is: configuration, the rule against being
+ * open to the world, the data folder, signals, sockets, the engine; then READY. Whatever stops it is one line on standard
+ * error that says what to do about it, and exit code 2.
+ *
+ * End: SIGTERM, SIGINT or SHUTDOWN let the turn finish, replies leave, and the process ends with 0. A second signal ends it
+ * at once with 1, for somebody who does not want to wait for a script.
+ */
+#include "daemon/daemon.h"
+
+#include "base/siphash.h"
+#include "daemon/options.h"
+#include "os/clock.h"
+#include "os/file.h"
+#include "os/log.h"
+#include "os/process.h"
+#include "os/random.h"
+#include "os/signals.h"
+#include "oxq/version.h"
+#include "server/server.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define RUN_ID_DIGITS 40
+
+struct daemon {
+    struct config config;
+    struct options options;
+    struct server *server; /* owned */
+    struct engine *engine; /* owned */
+    int signals_fd;        /* owned */
+    bool is_stopping;
+};
+
+static int refuse(const char *text, const char *mend)
+{
+    fprintf(stderr, "oxq: %s%s%s\n", text, mend[0] ? ": " : "", mend);
+    return DAEMON_REFUSED;
+}
+
+/* ---------------------------------------------------------------- start */
+
+static oxq_err check_open(const struct config *c, struct oxq_error *err)
+{
+    bool has_tcp = c->port || c->tls_port;
+    if (c->password[0] || !has_tcp || config_is_loopback_only(c)) return OXQ_OK;
+    return err_set(
+        err, OXQ_ERR_CONFIG,
+        "refusing to listen on %.64s without a password, since whoever reaches it could read and change all jobs: "
+        "set --password or OXQ_PASSWORD, or --bind 127.0.0.1",
+        c->bind);
+}
+
+/* What a person may do when it cannot listen. */
+static const char *find_mend(oxq_err e)
+{
+    static const struct {
+        oxq_err code;
+        const char *mend;
+    } mends[] = {
+        {OXQ_ERR_ADDRESS_IN_USE, "stop what listens there, or choose another place with --port or --unix"},
+        {OXQ_ERR_NOT_FOUND, "choose one of its own with --bind"},
+        {OXQ_ERR_PERMISSION,
+         "choose a port from 1024 on with --port, or a path that this user may write to with --unix"},
+        {OXQ_ERR_CONFIG, "set --port or --unix"},
+    };
+    for (size_t i = 0; i < sizeof(mends) / sizeof(mends[0]); i++) {
+        if (mends[i].code == e) return mends[i].mend;
+    }
+    return "";
+}
+
+static void notify(const char *state)
+{
+    struct oxq_error err;
+    if (process_notify(state, &err) != OXQ_OK)
+        log_event(LOG_WARNING, "the service manager could not be told", log_text("reason", err.text));
+}
+
+static void on_signal(void *ctx)
+{
+    struct daemon *d = ctx;
+    int number;
+    while ((number = signals_take(d->signals_fd)) != 0) {
+        if (d->is_stopping) {
+            log_event(LOG_WARNING, "ending at once", log_text("signal", signals_name(number)));
+            _exit(DAEMON_FAILED);
+        }
+        d->is_stopping = true;
+        log_event(LOG_INFO, "stopping", log_text("signal", signals_name(number)));
+        notify("STOPPING=1");
+        server_stop(d->server);
+    }
+}
+
+static oxq_err open_engine(struct daemon *d, struct oxq_error *err)
+{
+    char run_id[RUN_ID_DIGITS + 1];
+    uint64_t seed;
+    random_hex(run_id, RUN_ID_DIGITS);
+    random_fill(&seed, sizeof(seed));
+    struct engine_opts opts = {
+        .clock = os_clock(), .seed = seed, .config = &d->config, .host = server_host(d->server), .run_id = run_id};
+    return engine_new(&opts, &d->engine, err);
+}
+
+static void seed_hashes(void)
+{
+    uint8_t secret[16];
+    random_fill(secret, sizeof(secret));
+    siphash_seed(secret);
+}
+
+static oxq_err open_all(struct daemon *d, const char **out_mend, struct oxq_error *err)
+{
+    *out_mend = "";
+    oxq_err e = check_open(&d->config, err);
+    if (e) return e;
+    e = file_make_folder(d->config.dir, err);
+    if (e) {
+        *out_mend = "choose a folder of its own with --dir";
+        return e;
+    }
+    e = signals_open(&d->signals_fd, err);
+    if (e) return e;
+    seed_hashes();
+    e = server_new(&(struct server_opts){&d->config, os_clock()}, &d->server, err);
+    if (e) *out_mend = find_mend(e);
+    if (!e) e = open_engine(d, err);
+    if (!e) server_watch(d->server, d->signals_fd, on_signal, d);
+    return e;
+}
+
+static void close_all(struct daemon *d)
+{
+    engine_free(d->engine);
+    server_free(d->server);
+    if (d->signals_fd >= 0) close(d->signals_fd);
+    config_deinit(&d->config);
+}
+
+/* What is promised and not there yet is said, not passed over. */
+static void tell_missing(const struct config *c)
+{
+    log_event(LOG_WARNING, "data is kept in memory alone in this version, and gone when the server ends",
+              log_text("durability", c->durability));
+    if (c->http_port)
+        log_event(LOG_INFO, "HTTP is not in this version, nothing listens on its port", log_int("port", c->http_port));
+}
+
+static void tell_ready(const struct daemon *d)
+{
+    const struct config *c = &d->config;
+    log_event(LOG_INFO, "ready", log_text("version", OXQ_VERSION), log_int("pid", getpid()),
+              log_int("port", server_port(d->server)), log_text("bind", c->bind), log_text("unix", c->unix_path),
+              log_text("dir", c->dir), log_text("config", d->options.file ? d->options.file : "none"));
+    notify("READY=1");
+}
+
+/* ---------------------------------------------------------------- */
+
+static void print_help(void)
+{
+    puts(
+        "Usage: oxq serve [flags]\n"
+        "\n"
+        "Serves the Redis protocol for BullMQ and other clients until SIGTERM. A flag may be written --name value or\n"
+        "--name=value, as OXQ_NAME in the environment, or as name: value in oxq.yaml; the first of these that is there holds.\n");
+    printf("  %-36s %s\n", "--config <file>", "read this file; otherwise oxq.yaml if it is there");
+    printf("  %-36s %s\n", "--print-config", "show all values and where each came from, and end");
+    options_print_flags(stdout);
+    puts("\nA <size> is a number of bytes or one with kb, mb or gb.");
+}
+
+static int run(struct daemon *d)
+{
+    struct oxq_error err;
+    const char *mend;
+    log_start(STDERR_FILENO, os_clock());
+    server_set_log(&d->config);
+    if (open_all(d, &mend, &err) != OXQ_OK) return refuse(err.text, mend);
+    tell_missing(&d->config);
+    tell_ready(d);
+    server_run(d->server, d->engine);
+    log_event(LOG_INFO, "stopped", log_int("pid", getpid()));
+    return DAEMON_OK;
+}
+
+int daemon_serve(int argc, char **argv)
+{
+    struct daemon d = {.signals_fd = -1};
+    struct oxq_error err;
+    int code = DAEMON_OK;
+    config_init(&d.config);
+    if (options_load(&d.config, argc, argv, getenv, &d.options, &err) != OXQ_OK)
+        code = refuse(err.text, "");
+    else if (d.options.is_help)
+        print_help();
+    else if (d.options.is_print)
+        options_print(&d.config, &d.options, stdout);
+    else
+        code = run(&d);
+    close_all(&d);
+    return code;
+}
+
+int daemon_print_config(int argc, char **argv)
+{
+    struct config config;
+    struct options options;
+    struct oxq_error err;
+    int code = DAEMON_OK;
+    config_init(&config);
+    if (options_load(&config, argc, argv, getenv, &options, &err) != OXQ_OK)
+        code = refuse(err.text, "");
+    else
+        options_print(&config, &options, stdout);
+    config_deinit(&config);
+    return code;
+}
