@@ -287,7 +287,8 @@ size_t list_bytes(const struct value *v, size_t samples)
         elements += chunk->block->count;
         if (samples > 0 && elements >= samples) break;
     }
-    return mem_size(l) + (size_t)((double)bytes / (double)chunks * (double)l->chunks_count);
+    if (chunks < l->chunks_count) bytes = (size_t)((double)bytes / (double)chunks * (double)l->chunks_count);
+    return mem_size(l) + bytes;
 }
 
 uint64_t list_digest(const struct value *v)

@@ -337,7 +337,7 @@ size_t set_bytes(const struct value *v, size_t samples)
         if (samples > 0 && seen >= samples) break;
     }
     map_iter_end(&it);
-    if (seen > 0) bytes = (size_t)((double)bytes / (double)seen * (double)map_count(m));
+    if (seen < map_count(m)) bytes = (size_t)((double)bytes / (double)seen * (double)map_count(m));
     return bytes + mem_size(m) + mem_size(m->table[0].buckets) + mem_size(m->table[1].buckets);
 }
 
