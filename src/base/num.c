@@ -65,7 +65,8 @@ bool num_parse_uint(struct slice text, uint64_t *out)
     for (size_t i = 0; i < text.len; i++) {
         unsigned digit = (unsigned)(unsigned char)text.at[i] - '0';
         if (digit > 9) return false;
-        if (n > (UINT64_MAX - digit) / 10) return false;
+        /* Nineteen digits always fit. */
+        if (i == 19 && n > (UINT64_MAX - digit) / 10) return false;
         n = n * 10 + digit;
     }
     *out = n;

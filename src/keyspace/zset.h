@@ -75,10 +75,10 @@ void zset_remove_ranks(struct value *v, size_t first, size_t count);
 /* ---- bounds and ranges ---- */
 
 enum zset_bound_kind {
-    ZSET_BOUND_START,  /* before everything */
     ZSET_BOUND_SCORE,  /* before the elements of that score (after them: is_after) */
-    ZSET_BOUND_MEMBER, /* by the member alone, for sets whose scores are all equal */
     ZSET_BOUND_PAIR,   /* by score and member */
+    ZSET_BOUND_MEMBER, /* by the member alone, for sets whose scores are all equal */
+    ZSET_BOUND_START,  /* before everything */
     ZSET_BOUND_END     /* after everything */
 };
 

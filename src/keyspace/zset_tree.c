@@ -116,9 +116,9 @@ static void free_leaf(struct zset_tree *t, struct zset_leaf *leaf)
 
 static unsigned index_of(const struct zset_inner *inner, const struct zset_part *child)
 {
-    unsigned i = 0;
-    while (inner->child[i] != child) i++;
-    return i;
+    struct zset_part *const *at = inner->child;
+    while (*at != child) at++;
+    return (unsigned)(at - inner->child);
 }
 
 /* Changes the room of a leaf, which may move it. */
@@ -207,9 +207,9 @@ struct zset_place zset_tree_seek(const struct zset_tree *t, const struct zset_bo
 struct zset_place zset_tree_place(const struct zset_tree *t, const struct zset_node *node)
 {
     struct zset_leaf *leaf = t->leaves[node->node.aux].leaf;
-    uint32_t at = 0;
-    while (leaf->slots[at].node != node) at++;
-    return (struct zset_place){leaf, at};
+    const struct zset_slot *slot = leaf->slots;
+    while (slot->node != node) slot++;
+    return (struct zset_place){leaf, (uint32_t)(slot - leaf->slots)};
 }
 
 size_t zset_tree_rank(struct zset_place place)
@@ -484,8 +484,10 @@ static void shrink_leaf(struct zset_tree *t, struct zset_leaf *leaf, size_t lost
             return;
         }
     }
-    uint8_t cap = good_cap(leaf->part.count + leaf->part.count / 8u);
-    if (cap < leaf->part.cap / 2) resize_leaf(t, leaf, cap);
+    if (leaf->part.count < leaf->part.cap / 2) {
+        uint8_t cap = good_cap(leaf->part.count + leaf->part.count / 8u);
+        if (cap < leaf->part.cap) resize_leaf(t, leaf, cap);
+    }
 }
 
 static void take_slots(struct zset_leaf *leaf, unsigned at, unsigned count)

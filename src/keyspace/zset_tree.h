@@ -93,8 +93,9 @@ static inline struct slice zset_node_member(const struct zset_node *n)
 enum zset_before { ZSET_NOT_BEFORE, ZSET_BEFORE, ZSET_UNDECIDED };
 static inline enum zset_before zset_score_before(double score, const struct zset_bound *b)
 {
-    if (b->kind == ZSET_BOUND_SCORE || b->kind == ZSET_BOUND_PAIR) {
-        if (score != b->score) return score < b->score ? ZSET_BEFORE : ZSET_NOT_BEFORE;
+    if (b->kind <= ZSET_BOUND_PAIR) {
+        if (score < b->score) return ZSET_BEFORE;
+        if (score > b->score) return ZSET_NOT_BEFORE;
         if (b->kind == ZSET_BOUND_PAIR) return ZSET_UNDECIDED;
         return b->is_after ? ZSET_BEFORE : ZSET_NOT_BEFORE;
     }
