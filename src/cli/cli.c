@@ -16,7 +16,7 @@ const struct cli_command cli_commands[] = {
     {0},
 };
 
-static void say(const char *format, va_list args)
+OXQ_PRINTF(1, 0) static void say(const char *format, va_list args)
 {
     fputs("oxq: ", stderr);
     vfprintf(stderr, format, args);

@@ -501,6 +501,8 @@ oxq_err config_set(struct config *c, struct slice name, struct slice value, enum
 {
     int row = config_row_find(name);
     if (row < 0) return err_set(err, OXQ_ERR_NOT_FOUND, "there is no parameter of that name");
+    /* An empty value may come without an address; the parsers step through it. */
+    if (value.len == 0) value = SLICE_LIT("");
     oxq_err e = check_text(value, err);
     if (!e) e = set_row(c, &rows[row], value, source, err);
     if (!e) c->sources[row] = source;

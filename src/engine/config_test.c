@@ -100,6 +100,8 @@ Test(config, reads_sizes_with_the_units_of_redis)
     expect_set("maxmemory", "1gb", "1073741824");
     expect_refused("maxmemory", "abc", "argument must be a memory value");
     expect_refused("maxmemory", "", "argument must be a memory value");
+    struct oxq_error err = {0};
+    cr_assert_eq(config_set(&config, SLICE_LIT("maxmemory"), (struct slice){0}, CONFIG_FLAG, &err), OXQ_ERR_ARGUMENT);
     expect_refused("maxmemory", "-5", "argument must be a memory value");
     expect_refused("maxmemory", "1.5gb", "argument must be a memory value");
     expect_refused("maxmemory", "10XB", "argument must be a memory value");
