@@ -311,6 +311,7 @@ static void combine(struct combination *c)
 
 /* ---- commands ---- */
 
+/* Even a large result grows from a small set, which keeps no -0 (zset.c); Redis keeps it there. */
 static void store(struct cmd_ctx *ctx, const struct combination *c)
 {
     struct value result = {.type = VALUE_ZSET};

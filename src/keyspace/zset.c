@@ -44,12 +44,16 @@ static struct zset_big *big_of(const struct value *v)
 
 /* ---- the packed form ---- */
 
-static struct zset_element packed_element(const struct packed *p, uint32_t at)
+static struct zset_element element_of(struct slice bytes)
 {
-    struct slice bytes = packed_get(p, at);
     struct zset_element e = {.member = slice_from(bytes, SCORE_BYTES)};
     memcpy(&e.score, bytes.at, SCORE_BYTES);
     return e;
+}
+
+static struct zset_element packed_element(const struct packed *p, uint32_t at)
+{
+    return element_of(packed_get(p, at));
 }
 
 /* An element's bytes in the packed form. */
@@ -68,17 +72,32 @@ static struct slice draw_image(struct packed_image *image, struct slice member, 
     return slice_of(image->bytes, image->len);
 }
 
+/* Ids of one length differ mostly in their last byte: looking there first saves most calls of memcmp. */
+static bool is_member(struct slice bytes, struct slice member)
+{
+    if (bytes.len != SCORE_BYTES + member.len) return false;
+    if (member.len == 0) return true;
+    const char *at = bytes.at + SCORE_BYTES;
+    return at[member.len - 1] == member.at[member.len - 1] && memcmp(at, member.at, member.len) == 0;
+}
+
 /* PACKED_NONE when absent. *out_rank counts the elements before it. */
 static uint32_t packed_find_member(const struct packed *p, struct slice member, size_t *out_rank)
 {
-    size_t wanted = SCORE_BYTES + member.len, rank = 0;
-    for (uint32_t at = packed_first(p); at != PACKED_NONE; at = packed_next(p, at), rank++) {
-        struct slice bytes = packed_get(p, at);
-        if (bytes.len != wanted || !slice_equal(slice_from(bytes, SCORE_BYTES), member)) continue;
+    size_t rank = 0;
+    for (uint32_t at = packed_first(p); at != PACKED_NONE; rank++) {
+        uint32_t here = at;
+        if (!is_member(packed_step(p, &at), member)) continue;
         if (out_rank) *out_rank = rank;
-        return at;
+        return here;
     }
     return PACKED_NONE;
+}
+
+static bool is_packed_before(const struct packed *p, uint32_t at, const struct zset_bound *b)
+{
+    struct zset_element e = packed_element(p, at);
+    return zset_is_before(&e, b);
 }
 
 /* The first element that is not before the bound; PACKED_NONE: the end. *out_rank counts those before it. */
@@ -86,17 +105,10 @@ static uint32_t packed_seek(const struct packed *p, const struct zset_bound *b, 
 {
     uint32_t at = packed_last(p);
     size_t rank = p->count;
+    if (at != PACKED_NONE && is_packed_before(p, at, b)) at = PACKED_NONE;
     if (at != PACKED_NONE) {
-        struct zset_element last = packed_element(p, at);
-        if (!zset_is_before(&last, b)) {
-            rank = 0;
-            for (at = packed_first(p);; at = packed_next(p, at), rank++) {
-                struct zset_element e = packed_element(p, at);
-                if (!zset_is_before(&e, b)) break;
-            }
-        } else {
-            at = PACKED_NONE;
-        }
+        rank = 0;
+        for (at = packed_first(p); is_packed_before(p, at, b); at = packed_next(p, at)) rank++;
     }
     if (out_rank) *out_rank = rank;
     return at;
@@ -123,15 +135,8 @@ static void packed_move(struct value *v, uint32_t at, struct slice member, doubl
     struct zset_bound b = {ZSET_BOUND_PAIR, false, score, member};
     uint32_t next = packed_next(p, at);
     uint32_t prev = at == packed_first(p) ? PACKED_NONE : packed_prev(p, at);
-    bool fits = true;
-    if (prev != PACKED_NONE) {
-        struct zset_element e = packed_element(p, prev);
-        fits = zset_is_before(&e, &b);
-    }
-    if (next != PACKED_NONE && fits) {
-        struct zset_element e = packed_element(p, next);
-        fits = !zset_is_before(&e, &b);
-    }
+    bool fits = prev == PACKED_NONE || is_packed_before(p, prev, &b);
+    if (next != PACKED_NONE && is_packed_before(p, next, &b)) fits = false;
     if (fits) {
         struct packed_image image;
         packed_replace(&p, at, draw_image(&image, member, score));
@@ -490,8 +495,7 @@ bool zset_next(struct zset_cursor *c, struct zset_element *out)
 {
     if (c->is_packed) {
         if (!c->block || c->at == PACKED_NONE) return false;
-        *out = packed_element(c->block, c->at);
-        c->at = packed_next(c->block, c->at);
+        *out = element_of(packed_step(c->block, &c->at));
         return true;
     }
     const struct zset_leaf *leaf = leaf_ahead(c);
