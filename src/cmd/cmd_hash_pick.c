@@ -22,6 +22,7 @@ void cmd_hash_hscan(struct cmd_ctx *ctx)
         return;
     }
     if (!cmd_scan_options(ctx, 3, false, &scan)) return;
+    if (hash_count(&e->value) > scan.count) hash_make_pageable(&e->value);
     do scan.cursor = hash_scan(&e->value, scan.cursor, add_pair, &scan);
     while (cmd_scan_wants_more(&scan));
     cmd_scan_reply(ctx, &scan);

@@ -94,6 +94,21 @@ Test(cmd_hash, hscan_gives_a_large_hash_in_several_calls)
     testkit_deinit(&kit);
 }
 
+Test(cmd_hash, hscan_pages_a_hash_of_long_fields_as_redis_does)
+{
+    struct testkit kit;
+    testkit_init(&kit);
+    for (int i = 0; i < 40; i++) {
+        char line[160];
+        snprintf(line, sizeof(line), "HSET h %070d v", i);
+        testkit_run(&kit, line);
+    }
+    cr_assert(strncmp(testkit_run(&kit, "HSCAN h 0 COUNT 10"), "*2\r\n$1\r\n0\r\n", 11) != 0);
+    cr_assert(strncmp(testkit_run(&kit, "HSCAN h 0 COUNT 100"), "*2\r\n$1\r\n0\r\n*80\r\n", 16) == 0);
+    testkit_check(&kit);
+    testkit_deinit(&kit);
+}
+
 Test(cmd_hash, hscan_gives_a_small_hash_at_once)
 {
     struct testkit kit;

@@ -224,6 +224,16 @@ static void add_scanned(void *ctx, struct slice member)
     if (cmd_scan_matches(scan, member)) cmd_scan_add(scan, arena_copy(scan->scratch, member));
 }
 
+static uint64_t scan_whole(const struct value *v, struct cmd_scan *scan)
+{
+    struct set_iter it;
+    struct slice member;
+    set_iter_begin(&it, v);
+    while (set_iter_next(&it, &member)) add_scanned(scan, member);
+    set_iter_end(&it);
+    return 0;
+}
+
 static void cmd_sscan(struct cmd_ctx *ctx)
 {
     struct cmd_scan scan;
@@ -235,8 +245,13 @@ static void cmd_sscan(struct cmd_ctx *ctx)
         return;
     }
     if (!cmd_scan_options(ctx, 3, false, &scan)) return;
-    do scan.cursor = set_scan(&e->value, scan.cursor, add_scanned, &scan);
-    while (cmd_scan_wants_more(&scan));
+    if (scan.cursor == 0 && set_is_block_in_redis(&e->value)) {
+        scan.cursor = scan_whole(&e->value, &scan);
+    } else {
+        if (set_count(&e->value) > scan.count) set_make_pageable(&e->value);
+        do scan.cursor = set_scan(&e->value, scan.cursor, add_scanned, &scan);
+        while (cmd_scan_wants_more(&scan));
+    }
     cmd_scan_reply(ctx, &scan);
 }
 

@@ -213,6 +213,20 @@ Test(cmd_set, random_members_are_all_different_for_a_positive_count)
     }
 }
 
+Test(cmd_set, sscan_gives_up_to_128_short_members_at_once_and_pages_others)
+{
+    for (int i = 0; i < 128; i++) {
+        char line[160];
+        snprintf(line, sizeof(line), "SADD short m%d", i);
+        testkit_run(&kit, line);
+        snprintf(line, sizeof(line), "SADD long %070d", i);
+        if (i < 40) testkit_run(&kit, line);
+    }
+    cr_assert(strncmp(testkit_run(&kit, "SSCAN short 0 COUNT 10"), "*2\r\n$1\r\n0\r\n*128\r\n", 17) == 0);
+    cr_assert(strncmp(testkit_run(&kit, "SSCAN long 0 COUNT 10"), "*2\r\n$1\r\n0\r\n", 11) != 0);
+    testkit_check(&kit);
+}
+
 Test(cmd_set, scans)
 {
     expect("SSCAN none 0", "*2\r\n$1\r\n0\r\n*0\r\n");

@@ -134,6 +134,11 @@ static void make_big(struct value *v)
     v->encoding = HASH_BIG;
 }
 
+void hash_make_pageable(struct value *v)
+{
+    if (v->encoding == HASH_PACKED && v->ptr && v->flags & FLAG_REDIS_TABLE) make_big(v);
+}
+
 static void put_big(struct value *v, struct slice field, struct slice value)
 {
     uint32_t hash = map_hash(field);

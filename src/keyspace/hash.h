@@ -59,6 +59,8 @@ bool hash_iter_next(struct hash_iter *it, struct slice *out_field, struct slice 
 /* Must be called, also after the end. */
 void hash_iter_end(struct hash_iter *it);
 
+/* Makes a hash that Redis would keep as a table one here too, so that HSCAN gives it in pages: clients count on that. */
+void hash_make_pageable(struct value *v);
 /* One step of HSCAN (see map_scan); a small hash is given whole. fn must not change v. */
 uint64_t hash_scan(const struct value *v, uint64_t cursor, hash_visit_fn *fn, void *ctx);
 

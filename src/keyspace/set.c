@@ -28,6 +28,10 @@
 #include "keyspace/packed.h"
 #include "keyspace/set_ints.h"
 
+/* set-max-listpack-entries and -value of Redis 7.2. */
+#define REDIS_LISTPACK_MAX_MEMBERS 128
+#define REDIS_LISTPACK_MAX_MEMBER 64
+
 #define INTS_MAX_COUNT 512 /* Redis's set-max-intset-entries */
 /*
  * A packed set is searched by walking, some 28 instructions a member: with 64 of them about what a map takes to hash
@@ -294,6 +298,24 @@ static void visit_node(void *ctx, struct map_node *node)
 {
     struct visit *visit = ctx;
     visit->fn(visit->ctx, member_of(node));
+}
+
+bool set_is_block_in_redis(const struct value *v)
+{
+    if (v->encoding == SET_INTS) return true;
+    if (set_count(v) > REDIS_LISTPACK_MAX_MEMBERS) return false;
+    bool is_short = true;
+    struct set_iter it;
+    struct slice member;
+    set_iter_begin(&it, v);
+    while (is_short && set_iter_next(&it, &member)) is_short = member.len <= REDIS_LISTPACK_MAX_MEMBER;
+    set_iter_end(&it);
+    return is_short;
+}
+
+void set_make_pageable(struct value *v)
+{
+    if (v->encoding == SET_PACKED) convert(v, SET_MAP);
 }
 
 uint64_t set_scan(const struct value *v, uint64_t cursor, set_visit_fn *fn, void *ctx)

@@ -47,7 +47,11 @@ void set_iter_end(struct set_iter *it);
 
 /* Borrowed for the call only. */
 typedef void set_visit_fn(void *ctx, struct slice member);
-/* One step of a scan; starts and ends with cursor 0. Small sets are given whole. See map_scan. */
+/* Would Redis 7.2 keep the set as one block? Then SSCAN gives it whole, whatever COUNT says. */
+bool set_is_block_in_redis(const struct value *v);
+/* Makes a packed set a map, so that SSCAN gives it in pages. */
+void set_make_pageable(struct value *v);
+/* One step of a scan; starts and ends with cursor 0. Sets that are no map are given whole. See map_scan. */
 uint64_t set_scan(const struct value *v, uint64_t cursor, set_visit_fn *fn, void *ctx);
 
 #endif
