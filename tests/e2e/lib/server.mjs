@@ -52,7 +52,7 @@ function commandLine(kind, port, dir, { password, tls: pair }) {
   if (kind === 'oxq') {
     const args = ['serve', '--port', port, '--http-port', 0, '--dir', dir];
     if (password) args.push('--password', password);
-    if (pair) args.push('--tls-cert', pair.cert, '--tls-key', pair.key, '--tls-ca', pair.ca);
+    if (pair) args.push('--tls-cert', pair.cert, '--tls-key', pair.key);
     return [oxqBinary(), args];
   }
   const args = ['--bind', '127.0.0.1', '--save', '', '--appendonly', 'no', '--daemonize', 'no', '--dir', dir];
