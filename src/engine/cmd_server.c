@@ -173,7 +173,7 @@ static void cmd_config_set(struct cmd_ctx *ctx)
     }
     for (int i = 0; i < pairs && e->host->config_changed; i++)
         e->host->config_changed(e->host, config_row_name((size_t)config_row_find(ctx->argv[2 + 2 * i])));
-    engine_script_configure(e);
+    engine_configure(e);
     reply_ok(ctx->reply);
 }
 

@@ -61,6 +61,18 @@ void engine_add_commands(struct cmd_table *t)
     cmd_table_add(t, script_rows);
 }
 
+static uint32_t to_uint32(int64_t n)
+{
+    return n < UINT32_MAX ? (uint32_t)n : UINT32_MAX;
+}
+
+void engine_configure(struct engine *e)
+{
+    e->keyspace.stream_block_max_entries = to_uint32(e->config->stream_node_max_entries);
+    e->keyspace.stream_block_max_bytes = to_uint32(e->config->stream_node_max_bytes);
+    engine_script_configure(e);
+}
+
 oxq_err engine_new(const struct engine_opts *opts, struct engine **out_engine, struct oxq_error *err)
 {
     struct engine *e = mem_alloc_zero(sizeof(*e));
@@ -89,6 +101,7 @@ oxq_err engine_new(const struct engine_opts *opts, struct engine **out_engine, s
         engine_free(e);
         return code;
     }
+    engine_configure(e);
     *out_engine = e;
     return OXQ_OK;
 }

@@ -104,6 +104,8 @@ static inline struct engine_client *client_of(const struct cmd_ctx *ctx)
 
 /* The table of all commands, into an uninitialised *t. */
 void engine_add_commands(struct cmd_table *t);
+/* Gives the keyspace and the script host the parameters that they keep a copy of. */
+void engine_configure(struct engine *e);
 /* Reads the clock: mono_us and the keyspace's now_ms. */
 void engine_update_time(struct engine *e);
 /* Marks that c has replies behind the gate. */

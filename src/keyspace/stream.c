@@ -102,17 +102,6 @@ size_t stream_bytes(const struct value *v, size_t samples)
 
 /* ---- appending ---- */
 
-bool stream_next_id(const struct value *v, int64_t now_ms, struct stream_id *out)
-{
-    struct stream_id id = stream_borrow(v)->last_id;
-    if (now_ms > 0 && (uint64_t)now_ms > id.ms)
-        id = (struct stream_id){(uint64_t)now_ms, 0};
-    else if (!stream_id_step_up(&id))
-        return false;
-    *out = id;
-    return true;
-}
-
 /* A new last block, as large as the one before it became: their entries are alike. */
 static void open_block(struct stream *s, struct stream_id first, const struct slice *items, size_t items_count)
 {

@@ -51,8 +51,6 @@ const struct stream *stream_borrow(const struct value *v);
 /* The same to change, for stream_group.c. */
 struct stream *stream_make(struct value *v);
 
-/* The id that the next entry gets at this time; false when there is none above last_id. */
-bool stream_next_id(const struct value *v, int64_t now_ms, struct stream_id *out);
 /* Appends field, value, ... (items_count is even and > 0) under an id above last_id. */
 void stream_add(struct value *v, struct stream_id id, const struct slice *items, size_t items_count,
                 const struct stream_limits *limits);

@@ -25,6 +25,13 @@ bool stream_id_step_down(struct stream_id *id)
     return false;
 }
 
+struct stream_id stream_id_generate(struct stream_id last, int64_t now_ms)
+{
+    if (now_ms > 0 && (uint64_t)now_ms > last.ms) return (struct stream_id){(uint64_t)now_ms, 0};
+    stream_id_step_up(&last);
+    return last;
+}
+
 static size_t format_number(char *dst, uint64_t n)
 {
     if (n <= INT64_MAX) return num_format_int(dst, (int64_t)n);

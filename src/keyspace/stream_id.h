@@ -32,6 +32,8 @@ static inline bool stream_id_is_zero(struct stream_id id)
 /* The id after or before *id. False, and *id untouched, when there is none. */
 bool stream_id_step_up(struct stream_id *id);
 bool stream_id_step_down(struct stream_id *id);
+/* The id of an entry that comes at this time after one with the id `last`; equal to `last` when there is none above it. */
+struct stream_id stream_id_generate(struct stream_id last, int64_t now_ms);
 /* Writes "ms-seq", no NUL; returns the length. dst holds STREAM_ID_MAX_CHARS. */
 size_t stream_id_format(char *dst, struct stream_id id);
 /*

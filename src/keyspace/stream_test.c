@@ -273,16 +273,13 @@ Test(stream, owns_nothing_until_it_is_used)
 
 Test(stream, ids_never_go_back)
 {
-    struct value v = new_stream();
-    struct stream_id id;
-    cr_assert(stream_next_id(&v, 1000, &id) && id.ms == 1000 && id.seq == 0);
-    stream_set_id(&v, (struct stream_id){2000, 7}, 0, STREAM_ID_MIN);
-    cr_assert(stream_next_id(&v, 1000, &id) && id.ms == 2000 && id.seq == 8);
-    stream_set_id(&v, (struct stream_id){2000, UINT64_MAX}, 0, STREAM_ID_MIN);
-    cr_assert(stream_next_id(&v, 1000, &id) && id.ms == 2001 && id.seq == 0);
-    stream_set_id(&v, STREAM_ID_MAX, 0, STREAM_ID_MIN);
-    cr_assert_not(stream_next_id(&v, 1000, &id));
-    stream_deinit(&v);
+    struct stream_id id = stream_id_generate(STREAM_ID_MIN, 1000);
+    cr_assert(id.ms == 1000 && id.seq == 0);
+    id = stream_id_generate((struct stream_id){2000, 7}, 1000);
+    cr_assert(id.ms == 2000 && id.seq == 8);
+    id = stream_id_generate((struct stream_id){2000, UINT64_MAX}, 1000);
+    cr_assert(id.ms == 2001 && id.seq == 0);
+    cr_assert(stream_id_equal(stream_id_generate(STREAM_ID_MAX, 1000), STREAM_ID_MAX));
 }
 
 /* A last id may be set back below entries that are deleted already. */
