@@ -44,7 +44,8 @@ bool slice_is(struct slice a, const char *lower);
 /* The same bytes after `skip` bytes (skip <= len). */
 static inline struct slice slice_from(struct slice s, size_t skip)
 {
-    return (struct slice){s.at + skip, s.len - skip};
+    /* An empty slice may have no address, to which nothing can be added; compilers make one addition of this. */
+    return (struct slice){skip ? s.at + skip : s.at, s.len - skip};
 }
 
 /*

@@ -34,13 +34,18 @@ int cli_fail(const char *format, ...) OXQ_PRINTF(1, 2);
 
 /* ---- server.c: the running server that a command talks to ---- */
 
-/* The flags that all those commands have, as help prints them. */
+/* --url, --port, --password, --timeout and --tls-*; NULL: not given. */
+struct cli_server {
+    const char *url, *port, *password, *timeout, *tls_ca, *tls_cert, *tls_key;
+    bool is_help; /* --help was among them */
+};
+
+/* These flags, as help prints them. */
 extern const char cli_server_flags[];
 
-/*
- * Takes --url, --port, --password, --timeout and --tls-* out of argv (what is left moves up, *argc shrinks) and connects.
- * Returns CLI_OK, or the exit code after a line on standard error. is_help: --help was among them, nothing else was done.
- */
-OXQ_MUST_USE int cli_connect(int *argc, char **argv, bool *is_help, struct client_link **out);
+/* Takes them out of argv (what is left moves up, *argc shrinks). Returns CLI_OK, or the exit code after a line on standard error. */
+OXQ_MUST_USE int cli_take_server(int *argc, char **argv, struct cli_server *out);
+/* Connects. Returns likewise. */
+OXQ_MUST_USE int cli_connect(const struct cli_server *s, struct client_link **out);
 
 #endif

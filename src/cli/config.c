@@ -40,7 +40,6 @@ static int call(struct client_link *link, struct slice word, int argc, char **ar
 static int get(struct client_link *link, int argc, char **argv)
 {
     struct resp_value reply = {0};
-    if (argc == 0) return cli_refuse("config get needs a name or a pattern: oxq config get 'max*'");
     int code = call(link, SLICE_LIT("GET"), argc, argv, &reply);
     if (code) return code;
     for (size_t i = 0; i + 1 < reply.count; i += 2) {
@@ -53,32 +52,37 @@ static int get(struct client_link *link, int argc, char **argv)
 static int set(struct client_link *link, int argc, char **argv)
 {
     struct resp_value reply = {0};
-    if (argc == 0 || argc % 2 != 0)
-        return cli_refuse("config set needs names and values: oxq config set maxmemory 1gb");
     return call(link, SLICE_LIT("SET"), argc, argv, &reply);
+}
+
+static int ask_server(bool is_get, int argc, char **argv)
+{
+    struct cli_server server;
+    struct client_link *link = NULL;
+    int code = cli_take_server(&argc, argv, &server);
+    if (code) return code;
+    if (server.is_help) {
+        print_help();
+        return CLI_OK;
+    }
+    if (is_get && argc == 0) return cli_refuse("config get needs a name or a pattern: oxq config get 'max*'");
+    if (!is_get && (argc == 0 || argc % 2 != 0))
+        return cli_refuse("config set needs names and values: oxq config set maxmemory 1gb");
+    code = cli_connect(&server, &link);
+    if (!code) code = is_get ? get(link, argc, argv) : set(link, argc, argv);
+    client_link_close(link);
+    return code;
 }
 
 int cli_config(int argc, char **argv)
 {
     const char *word = argc > 0 ? argv[0] : "";
+    if (strcmp(word, "print") == 0) return daemon_print_config(argc - 1, argv + 1);
+    if (strcmp(word, "get") == 0) return ask_server(true, argc - 1, argv + 1);
+    if (strcmp(word, "set") == 0) return ask_server(false, argc - 1, argv + 1);
     if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0) {
         print_help();
         return CLI_OK;
     }
-    if (strcmp(word, "print") == 0) return daemon_print_config(argc - 1, argv + 1);
-    bool is_get = strcmp(word, "get") == 0;
-    if (!is_get && strcmp(word, "set") != 0)
-        return cli_refuse("config needs one of get, set and print%s%s", word[0] ? ", not " : "", word);
-    struct client_link *link = NULL;
-    bool is_help;
-    argc--;
-    argv++;
-    int code = cli_connect(&argc, argv, &is_help, &link);
-    if (code) return code;
-    if (is_help)
-        print_help();
-    else
-        code = is_get ? get(link, argc, argv) : set(link, argc, argv);
-    client_link_close(link);
-    return code;
+    return cli_refuse("config needs one of get, set and print%s%s", word[0] ? ", not " : "", word);
 }

@@ -23,16 +23,18 @@ static int ping(struct client_link *link)
 
 int cli_ping(int argc, char **argv)
 {
+    struct cli_server server;
     struct client_link *link = NULL;
-    bool is_help;
-    int code = cli_connect(&argc, argv, &is_help, &link);
+    int code = cli_take_server(&argc, argv, &server);
     if (code) return code;
-    if (is_help) {
+    if (server.is_help) {
         puts("Usage: oxq ping [flags]\n\nPrints PONG and the time that it took; exit code 1 when no server answers.\n");
         puts(cli_server_flags);
-    } else {
-        code = argc > 0 ? cli_refuse("ping takes no argument '%s'", argv[0]) : ping(link);
+        return CLI_OK;
     }
+    if (argc > 0) return cli_refuse("ping takes no argument '%s'", argv[0]);
+    code = cli_connect(&server, &link);
+    if (!code) code = ping(link);
     client_link_close(link);
     return code;
 }

@@ -20,18 +20,14 @@ const char cli_server_flags[] =
     "  --tls-cert <file>  our own certificate, and\n"
     "  --tls-key <file>   its key, where the server wants one";
 
-struct flags {
-    const char *url, *port, *password, *timeout, *tls_ca, *tls_cert, *tls_key;
-};
-
 static const struct {
     const char *name;
     size_t offset;
 } known[] = {
-    {"--url", offsetof(struct flags, url)},           {"--port", offsetof(struct flags, port)},
-    {"--password", offsetof(struct flags, password)}, {"--timeout", offsetof(struct flags, timeout)},
-    {"--tls-ca", offsetof(struct flags, tls_ca)},     {"--tls-cert", offsetof(struct flags, tls_cert)},
-    {"--tls-key", offsetof(struct flags, tls_key)},
+    {"--url", offsetof(struct cli_server, url)},           {"--port", offsetof(struct cli_server, port)},
+    {"--password", offsetof(struct cli_server, password)}, {"--timeout", offsetof(struct cli_server, timeout)},
+    {"--tls-ca", offsetof(struct cli_server, tls_ca)},     {"--tls-cert", offsetof(struct cli_server, tls_cert)},
+    {"--tls-key", offsetof(struct cli_server, tls_key)},
 };
 
 #define KNOWN_COUNT (sizeof(known) / sizeof(known[0]))
@@ -45,7 +41,7 @@ static int refuse_flag(const char *flag)
 }
 
 /* The field for a flag, and its value when it stands behind a '='. */
-static const char **find_field(struct flags *f, const char *arg, const char **out_value)
+static const char **find_field(struct cli_server *f, const char *arg, const char **out_value)
 {
     size_t len = strcspn(arg, "=");
     for (size_t i = 0; i < KNOWN_COUNT; i++) {
@@ -56,9 +52,9 @@ static const char **find_field(struct flags *f, const char *arg, const char **ou
     return NULL;
 }
 
-/* Takes the flags out of argv. */
-static int take_flags(int *argc, char **argv, struct flags *out, bool *is_help)
+int cli_take_server(int *argc, char **argv, struct cli_server *out)
 {
+    *out = (struct cli_server){0};
     int kept = 0;
     bool is_over = false;
     for (int i = 0; i < *argc; i++) {
@@ -68,8 +64,8 @@ static int take_flags(int *argc, char **argv, struct flags *out, bool *is_help)
             continue;
         }
         is_over = strcmp(argv[i], "--") == 0;
-        *is_help |= is_short_help || strcmp(argv[i], "--help") == 0;
-        if (is_over || *is_help) continue;
+        out->is_help |= is_short_help || strcmp(argv[i], "--help") == 0;
+        if (is_over || out->is_help) continue;
         const char *value;
         const char **field = find_field(out, argv[i], &value);
         if (!field) return refuse_flag(argv[i]);
@@ -86,7 +82,7 @@ static const char *or_variable(const char *value, const char *name)
 }
 
 /* The URL from --url, --port, OXQ_URL or the default. */
-static int find_url(const struct flags *f, struct client_url *out)
+static int find_url(const struct cli_server *f, struct client_url *out)
 {
     char text[64];
     struct oxq_error err;
@@ -101,7 +97,7 @@ static int find_url(const struct flags *f, struct client_url *out)
     return CLI_OK;
 }
 
-static int find_timeout(const struct flags *f, int64_t *out)
+static int find_timeout(const struct cli_server *f, int64_t *out)
 {
     *out = TIMEOUT_MS_DEFAULT;
     if (f->timeout && (!num_parse_int(slice_from_text(f->timeout), out) || *out <= 0))
@@ -109,22 +105,17 @@ static int find_timeout(const struct flags *f, int64_t *out)
     return CLI_OK;
 }
 
-int cli_connect(int *argc, char **argv, bool *is_help, struct client_link **out)
+int cli_connect(const struct cli_server *s, struct client_link **out)
 {
-    struct flags f = {0};
     struct client_url url;
     struct oxq_error err;
-    *is_help = false;
-    int code = take_flags(argc, argv, &f, is_help);
-    if (code || *is_help) return code;
     struct client_link_opts opts = {.url = &url,
-                                    .password = or_variable(f.password, "OXQ_PASSWORD"),
-                                    .tls_ca = or_variable(f.tls_ca, "OXQ_TLS_CA"),
-                                    .tls_cert = f.tls_cert,
-                                    .tls_key = f.tls_key};
-    code = find_url(&f, &url);
-    if (!code) code = find_timeout(&f, &opts.timeout_ms);
+                                    .password = or_variable(s->password, "OXQ_PASSWORD"),
+                                    .tls_ca = or_variable(s->tls_ca, "OXQ_TLS_CA"),
+                                    .tls_cert = s->tls_cert,
+                                    .tls_key = s->tls_key};
+    int code = find_url(s, &url);
+    if (!code) code = find_timeout(s, &opts.timeout_ms);
     if (code) return code;
-    if (client_link_open(&opts, out, &err) != OXQ_OK) return cli_fail("%s", err.text);
-    return CLI_OK;
+    return client_link_open(&opts, out, &err) == OXQ_OK ? CLI_OK : cli_fail("%s", err.text);
 }

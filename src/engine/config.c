@@ -79,6 +79,8 @@ static const struct row rows[] = {
     {"tls-key-file", "tls-key", KIND_TEXT, 0, FIELD(tls_key), .text = "", .help = "PEM file of the certificate's key"},
     {"tls-ca-cert-file", "tls-ca", KIND_TEXT, 0, FIELD(tls_ca), .text = "",
      .help = "PEM file of the authority that clients' certificates must have"},
+    {"tls-auth-clients", NULL, KIND_ENUM, 0, FIELD(tls_auth_clients), .text = "yes", .values = "yes, no, optional",
+     .help = "with tls-ca: must clients show a certificate"},
     {"tls-port", NULL, KIND_INT, 0, FIELD(tls_port), .max = 65535,
      .help = "port for TLS beside the plain one; 0: TLS on port"},
     {"proto-max-bulk-len", NULL, KIND_BYTES, MUTABLE, FIELD(max_bulk_bytes), .min = MIB, .max = INT64_MAX,

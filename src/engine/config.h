@@ -48,6 +48,7 @@ struct config {
     struct config_output_limit output_normal; /* 0 0 0 as Redis */
     struct config_output_limit output_pubsub; /* 32mb 8mb 60 */
     char *tls_cert, *tls_key, *tls_ca;        /* paths, empty: none */
+    char *tls_auth_clients;                   /* "yes" | "no" | "optional", when there is a tls_ca */
     int64_t tls_port;                         /* 0: TLS on `port` when a certificate is given */
     char *log_level;                          /* loglevel: "debug" | "info" | "warning" | "error" */
     char *log_format;                         /* "text" | "json" */

@@ -432,6 +432,24 @@ Test(net_tls, wants_a_certificate_of_clients_when_it_has_an_authority_for_them)
     close_pair(&without);
 }
 
+Test(net_tls, lets_clients_without_a_certificate_in_when_they_may_or_are_not_asked)
+{
+    make_certificate("server");
+    static const enum net_tls_peers lenient[] = {NET_TLS_PEERS_MAY, NET_TLS_PEERS_UNASKED};
+    for (size_t i = 0; i < 2; i++) {
+        struct oxq_error err = {0};
+        struct net_tls_opts opts = {.cert = path_in("server.crt"),
+                                    .key = path_in("server.key"),
+                                    .ca = path_in("server.crt"),
+                                    .peers = lenient[i]};
+        struct pair p = {.client_tls = make_tls(false, NULL, "server")};
+        cr_assert_eq(net_tls_new_server(&opts, &p.server_tls, &err), OXQ_OK, "%s", err.text);
+        connect_pair(&p);
+        cr_assert_eq(pass_bytes(p.client, p.server, 100, &err), OXQ_OK, "%s", err.text);
+        close_pair(&p);
+    }
+}
+
 Test(net_tls, tells_of_plain_bytes_on_a_tls_port)
 {
     make_certificate("server");

@@ -49,8 +49,9 @@ static oxq_err set_up_server(SSL_CTX *ctx, const struct net_tls_opts *o, struct 
     if (!is_given(o->cert) || !is_given(o->key))
         return err_set(err, OXQ_ERR_TLS, "TLS needs both a certificate and its key");
     oxq_err e = load_own(ctx, o, err);
-    if (e || !is_given(o->ca)) return e;
-    SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, NULL);
+    if (e || !is_given(o->ca) || o->peers == NET_TLS_PEERS_UNASKED) return e;
+    int is_needed = o->peers == NET_TLS_PEERS_MUST ? SSL_VERIFY_FAIL_IF_NO_PEER_CERT : 0;
+    SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER | is_needed, NULL);
     SSL_CTX_set_client_CA_list(ctx, SSL_load_client_CA_file(o->ca));
     return load_ca(ctx, o->ca, err);
 }

@@ -7,11 +7,15 @@
 
 struct net_tls;
 
+/* Does a server want certificates of its clients? */
+enum net_tls_peers { NET_TLS_PEERS_MUST, NET_TLS_PEERS_MAY, NET_TLS_PEERS_UNASKED };
+
 /* Paths of PEM files; NULL or empty: not given. */
 struct net_tls_opts {
     const char *cert; /* chain, our own certificate first */
     const char *key;
-    const char *ca; /* server: clients must show a certificate signed by it; client: instead of the system's */
+    const char *ca;           /* server: of clients' certificates; client: instead of the system's */
+    enum net_tls_peers peers; /* server, with a ca */
 };
 
 /* A server's: cert and key are needed. Errors: TLS, with a text that names the file. Owns: caller, net_tls_free. */

@@ -24,7 +24,10 @@ static oxq_err listen_all(struct server *s, int64_t port, struct net_listener **
 static oxq_err open_tls(struct server *s, struct oxq_error *err)
 {
     const struct config *c = s->config;
-    struct net_tls_opts opts = {.cert = c->tls_cert, .key = c->tls_key, .ca = c->tls_ca};
+    enum net_tls_peers peers = c->tls_auth_clients[0] == 'y'   ? NET_TLS_PEERS_MUST
+                               : c->tls_auth_clients[0] == 'n' ? NET_TLS_PEERS_UNASKED
+                                                               : NET_TLS_PEERS_MAY;
+    struct net_tls_opts opts = {.cert = c->tls_cert, .key = c->tls_key, .ca = c->tls_ca, .peers = peers};
     bool is_wanted = c->tls_cert[0] || c->tls_key[0] || c->tls_ca[0] || c->tls_port;
     return is_wanted ? net_tls_new_server(&opts, &s->tls, err) : OXQ_OK;
 }

@@ -252,6 +252,10 @@ static void settle_input(struct server_conn *c)
 
 static void execute_input(struct server_conn *c)
 {
+    if (pending_bytes(c) == 0) {
+        c->is_hungry = true;
+        return;
+    }
     c->input_at += execute(c, c->input.at + c->input_at, pending_bytes(c));
     settle_input(c);
 }

@@ -75,6 +75,21 @@ export class Client {
     this.#socket.end();
   }
 
+  /** Ends it with a reset. */
+  reset() {
+    this.#socket.resetAndDestroy();
+    this.#end();
+  }
+
+  /** Reads nothing until resume(): what the server sends stays in the system's buffers, then in its own. */
+  pause() {
+    this.#socket.pause();
+  }
+
+  resume() {
+    this.#socket.resume();
+  }
+
   destroy() {
     this.#socket.destroy();
     this.#end();

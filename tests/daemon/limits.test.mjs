@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: MIT
+/* Limits by their names, and what happens at each. */
+import { ask, check, closed, equal, sleep, test, until } from './lib/kit.mjs';
+
+test('limits: maxclients is told to whoever comes too late, and can be raised', async (t) => {
+  const server = await t.serve(['--maxclients', '3']);
+  const [a, b, c] = [await t.connect(server), await t.connect(server), await t.connect(server)];
+  for (const client of [a, b, c]) await ask(client, 'PING');
+  const late = await t.connect(server);
+  equal((await late.read()).text, 'ERR max number of clients reached');
+  await closed(late);
+  equal(server.logged('maxclients is reached').length, 1);
+  b.destroy();
+  await until('there is room again', async () => (await (await t.connect(server)).call('PING')).text === 'PONG');
+  await ask(a, 'CONFIG', 'SET', 'maxclients', '10');
+  equal((await ask(await t.connect(server), 'PING')).text, 'PONG');
+});
+
+test('limits: timeout closes who is idle, not who waits or listens', async (t) => {
+  const server = await t.serve(['--timeout', '1']);
+  const [idle, waiting, listening, busy] = [await t.connect(server), await t.connect(server), await t.connect(server), await t.connect(server)];
+  await ask(idle, 'PING');
+  waiting.send(['BLPOP', 'q', '0']);
+  await ask(listening, 'SUBSCRIBE', 'c');
+  const from = Date.now();
+  while (!idle.isClosed) {
+    await ask(busy, 'PING');
+    await sleep(50);
+    check(Date.now() - from < 10_000, 'the idle one is closed');
+  }
+  check(Date.now() - from > 900, 'not before its time');
+  await ask(busy, 'RPUSH', 'q', 'job');
+  equal((await waiting.read()).items[1].text, 'job');
+  equal((await ask(busy, 'PUBLISH', 'c', 'x')).text, '1');
+  equal(server.logged('idle for longer').length, 1);
+});
+
+test('limits: a subscriber that does not read is closed at the hard limit, with one line', async (t) => {
+  const server = await t.serve(['--client-output-buffer-limit', 'pubsub 1mb 0 0']);
+  const slow = await t.connect(server);
+  const other = await t.connect(server);
+  await ask(slow, 'SUBSCRIBE', 'c');
+  slow.pause();
+  const message = 'x'.repeat(500_000);
+  await until('it is closed', async () => (await ask(other, 'PUBLISH', 'c', message)).text === '0');
+  equal(server.logged('hard client-output-buffer-limit').length, 1);
+});
+
+test('limits: a subscriber that reads slowly for too long is closed at the soft limit', async (t) => {
+  const server = await t.serve(['--client-output-buffer-limit', 'pubsub 0 1mb 1']);
+  const slow = await t.connect(server);
+  const other = await t.connect(server);
+  await ask(slow, 'SUBSCRIBE', 'c');
+  slow.pause();
+  for (let i = 0; i < 20; i++) await ask(other, 'PUBLISH', 'c', 'x'.repeat(500_000));
+  await until('it is closed', async () => (await ask(other, 'PUBSUB', 'NUMSUB', 'c')).items[1].text === '0');
+  equal(server.logged('soft client-output-buffer-limit').length, 1);
+});
+
+test('limits: who sends more than client-query-buffer-limit without an end is closed, with one line', async (t) => {
+  const server = await t.serve(['--client-query-buffer-limit', '1mb']);
+  const client = await t.connect(server);
+  client.write(`*2\r\n$4\r\nECHO\r\n$20000000\r\n${'x'.repeat(10_000_000)}`);
+  await closed(client);
+  equal(server.logged('client-query-buffer-limit').length, 1);
+});
+
+test('limits: an argument beyond proto-max-bulk-len is refused by its length', async (t) => {
+  const server = await t.serve(['--proto-max-bulk-len', '1mb']);
+  const client = await t.connect(server);
+  client.write('*2\r\n$4\r\nECHO\r\n$1048577\r\n');
+  equal((await client.read()).text, 'ERR Protocol error: invalid bulk length');
+  await closed(client);
+});
+
+test('limits: without the password, requests are kept short', async (t) => {
+  const server = await t.serve(['--password', 'sesame']);
+  for (const [bytes, text] of [['*11\r\n', 'multibulk'], ['*1\r\n$16385\r\n', 'bulk']]) {
+    const client = await t.connect(server);
+    client.write(bytes);
+    equal((await client.read()).text, `ERR Protocol error: unauthenticated ${text} length`);
+    await closed(client);
+  }
+  const client = await t.connect(server);
+  client.write('*2\r\n$4\r\nAUTH\r\n$6\r\nsesame\r\n*2\r\n$4\r\nECHO\r\n$20000\r\n' + 'x'.repeat(20_000) + '\r\n');
+  equal((await client.read()).text, 'OK');
+  equal((await client.read()).text.length, 20_000);
+});
+
+test('limits: more connections than files does not stop the server', async (t) => {
+  const server = await t.serve(['--maxclients', '400']);
+  const clients = [];
+  for (let i = 0; i < 390; i++) clients.push(await t.connect(server));
+  for (const client of clients) equal((await ask(client, 'PING')).text, 'PONG');
+});
+
+test('limits: an idle connection costs little memory', async (t) => {
+  const server = await t.serve();
+  const client = await t.connect(server);
+  const used = async () => Number(/used_memory:(\d+)/.exec((await ask(client, 'INFO', 'memory')).text)[1]);
+  await used();
+  const before = await used();
+  const count = 500;
+  for (let i = 0; i < count; i++) await ask(await t.connect(server), 'PING');
+  const bytes = await until('buffers are given back', async () => {
+    const now = ((await used()) - before) / count;
+    await sleep(100);
+    return now < 2048 && now;
+  });
+  console.log(`an idle connection: ${Math.round(bytes)} bytes`);
+});
+
+test('limits: the level of the log can be changed while it runs', async (t) => {
+  const server = await t.serve();
+  const client = await t.connect(server);
+  await ask(client, 'CONFIG', 'SET', 'loglevel', 'debug');
+  (await t.connect(server)).destroy();
+  await until('a line about the client that left', () => server.logged(' debug client closed').length === 1);
+  await ask(client, 'CONFIG', 'SET', 'log-format', 'json');
+  (await t.connect(server)).destroy();
+  await until('the same as JSON', () => server.logged('"text":"client closed"').length === 1);
+});
