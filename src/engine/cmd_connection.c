@@ -45,7 +45,8 @@ static void cmd_select(struct cmd_ctx *ctx)
         reply_error(ctx->reply, SLICE_LIT("ERR DB index is out of range"));
         return;
     }
-    client_of(ctx)->db_index = (uint32_t)index;
+    /* A script selects for itself alone. */
+    if (!(ctx->flags & CMD_CTX_SCRIPT)) client_of(ctx)->db_index = (uint32_t)index;
     ctx->db = &ctx->keyspace->dbs[index];
     reply_ok(ctx->reply);
 }

@@ -35,13 +35,13 @@ static bool append_quoted(struct buf *line, struct slice arg)
     return is_whole && append_text(line, "\"", 1);
 }
 
-void monitor_feed(struct engine *e, const struct engine_client *c, const struct slice *argv, int argc)
+static void feed(struct engine *e, uint32_t db_index, const char *from, const struct slice *argv, int argc)
 {
     OWNED(buf_deinit) struct buf line = {.limit_bytes = MONITOR_LINE_MAX};
     char head[160];
     int64_t us = clock_wall_us(e->clock);
     int len = snprintf(head, sizeof(head), "%lld.%06lld [%u %s]", (long long)(us / 1000000), (long long)(us % 1000000),
-                       c->db_index, c->kind == ENGINE_CLIENT_UNIX ? "unix:" : c->addr);
+                       db_index, from);
     bool is_whole = append_text(&line, head, (size_t)len);
     for (int i = 0; i < argc && is_whole; i++) is_whole = append_quoted(&line, argv[i]);
     for (struct list_link *link = e->monitors.next; link != &e->monitors; link = link->next) {
@@ -49,4 +49,14 @@ void monitor_feed(struct engine *e, const struct engine_client *c, const struct 
         reply_status(&watcher->writer.reply, buf_borrow(&line));
         engine_mark_dirty(watcher);
     }
+}
+
+void monitor_feed(struct engine *e, const struct engine_client *c, const struct slice *argv, int argc)
+{
+    feed(e, c->db_index, c->kind == ENGINE_CLIENT_UNIX ? "unix:" : c->addr, argv, argc);
+}
+
+void monitor_feed_script(struct engine *e, uint32_t db_index, const struct slice *argv, int argc)
+{
+    feed(e, db_index, "lua", argv, argc);
 }

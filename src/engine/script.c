@@ -1,33 +1,79 @@
 /* SPDX-License-Identifier: MIT */
 #include "engine/script.h"
 
-const struct command script_rows[] = {{0}};
+#include "os/log.h"
+
+#include <oxq/version.h>
+
+static struct engine *engine_of_ops(struct script_ops *ops)
+{
+    return (struct engine *)((char *)ops - offsetof(struct engine, script_ops));
+}
+
+/* Each command of a script counts, and is shown to those who monitor. */
+static bool before_call(struct script_ops *ops, struct cmd_ctx *ctx)
+{
+    struct engine *e = engine_of_ops(ops);
+    e->stats.commands++;
+    if (!list_is_empty(&e->monitors) && !(ctx->command->flags & (CMD_SKIP_MONITOR | CMD_ADMIN)))
+        monitor_feed_script(e, (uint32_t)(ctx->db - ctx->keyspace->dbs), ctx->argv, ctx->argc);
+    return true;
+}
+
+/* Others are served in the middle of a script; for the script, time stands still. */
+static void poll_host(struct script_ops *ops)
+{
+    struct engine *e = engine_of_ops(ops);
+    int64_t now_ms = e->keyspace.now_ms;
+    e->is_busy = true;
+    e->host->poll(e->host);
+    e->is_busy = false;
+    e->keyspace.now_ms = now_ms;
+}
+
+static bool is_over_memory(struct script_ops *ops)
+{
+    return engine_is_out_of_memory(engine_of_ops(ops));
+}
+
+static void log_script(struct script_ops *ops, enum script_log_level level, struct slice text)
+{
+    (void)ops;
+    static const enum log_level levels[] = {LOG_DEBUG, LOG_DEBUG, LOG_INFO, LOG_WARNING};
+    log_event(levels[level], "script", (struct log_field){.key = "text", .text = text});
+}
 
 oxq_err engine_script_open(struct engine *e, struct oxq_error *err)
 {
-    (void)e;
-    (void)err;
-    return OXQ_OK;
+    e->script_ops = (struct script_ops){
+        .before_call = before_call, .poll = poll_host, .is_over_memory = is_over_memory, .log = log_script};
+    struct script_opts opts = {
+        .commands = &e->table,
+        .ops = &e->script_ops,
+        .memory_bytes = (size_t)e->config->script_memory_bytes,
+        .busy_ms = e->config->busy_reply_ms,
+        .redis_version = OXQ_REDIS_VERSION,
+    };
+    return script_host_new(&opts, &e->scripts, err);
 }
 
 void engine_script_close(struct engine *e)
 {
-    (void)e;
+    script_host_free(e->scripts);
 }
 
 void engine_script_configure(struct engine *e)
 {
-    (void)e;
+    script_host_set_memory(e->scripts, (size_t)e->config->script_memory_bytes);
+    script_host_set_busy_ms(e->scripts, e->config->busy_reply_ms);
 }
 
 size_t engine_script_memory(const struct engine *e)
 {
-    (void)e;
-    return 0;
+    return script_host_memory_bytes(e->scripts);
 }
 
 size_t engine_script_count(const struct engine *e)
 {
-    (void)e;
-    return 0;
+    return script_host_scripts_count(e->scripts);
 }

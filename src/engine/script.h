@@ -4,8 +4,7 @@
 #define ENGINE_SCRIPT_H
 
 #include "engine/state.h"
-
-extern const struct command script_rows[]; /* script/cmd_script.c */
+#include "script/script.h"
 
 OXQ_MUST_USE oxq_err engine_script_open(struct engine *e, struct oxq_error *err);
 void engine_script_close(struct engine *e);

@@ -9,6 +9,7 @@
 #include "base/heap.h"
 #include "cmd/table.h"
 #include "engine/engine.h"
+#include "script/script.h"
 
 #define ENGINE_NEVER_US INT64_MAX
 
@@ -16,7 +17,6 @@
 #define ENGINE_OUT_MAX_BYTES ((size_t)4 << 30)
 
 struct slowlog;
-struct script_host;
 
 /* INFO's counters. */
 struct engine_stats {
@@ -48,6 +48,7 @@ struct engine {
     struct cmd_table table;
     struct arena scratch;
     struct script_host *scripts; /* owned */
+    struct script_ops script_ops;
 
     /* Time: one reading serves the end of a command and the start of the next (engine.c). */
     int64_t mono_us;
@@ -196,6 +197,8 @@ void slowlog_free(struct slowlog *s);
 void slowlog_note(struct engine *e, const struct engine_client *c, const struct slice *argv, int argc, int64_t us);
 /* Shows the command to those who monitor. */
 void monitor_feed(struct engine *e, const struct engine_client *c, const struct slice *argv, int argc);
+/* The same for a script's command. */
+void monitor_feed_script(struct engine *e, uint32_t db_index, const struct slice *argv, int argc);
 
 /* ---- info.c ---- */
 

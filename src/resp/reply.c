@@ -55,6 +55,13 @@ static void drop_text(struct reply *r, struct slice text)
     (void)text;
 }
 
+static void drop_verbatim(struct reply *r, struct slice text, const char *format)
+{
+    (void)r;
+    (void)text;
+    (void)format;
+}
+
 static void drop_integer(struct reply *r, int64_t n)
 {
     (void)r;
@@ -105,7 +112,8 @@ static const struct reply_ops discard_ops = {
     .error = drop_text,
     .integer = drop_integer,
     .bulk = drop_text,
-    .verbatim = drop_text,
+    .verbatim = drop_verbatim,
+    .big_number = drop_text,
     .real = drop_real,
     .boolean = drop_bool,
     .null = drop_nothing,

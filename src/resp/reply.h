@@ -29,7 +29,8 @@ struct reply_ops {
     void (*error)(struct reply *r, struct slice text); /* "CODE message", no CR LF (they are made spaces) */
     void (*integer)(struct reply *r, int64_t n);
     void (*bulk)(struct reply *r, struct slice bytes);
-    void (*verbatim)(struct reply *r, struct slice text); /* human text: RESP3 "txt:" */
+    void (*verbatim)(struct reply *r, struct slice text, const char *format); /* human text: RESP3 "txt:"; 3 letters */
+    void (*big_number)(struct reply *r, struct slice digits);
     void (*real)(struct reply *r, double d);
     void (*boolean)(struct reply *r, bool b); /* RESP2: integer 1 or 0 */
     void (*null)(struct reply *r);            /* RESP2: null bulk */
@@ -71,7 +72,12 @@ static inline void reply_bulk(struct reply *r, struct slice bytes)
 
 static inline void reply_verbatim(struct reply *r, struct slice text)
 {
-    r->ops->verbatim(r, text);
+    r->ops->verbatim(r, text, "txt");
+}
+
+static inline void reply_big_number(struct reply *r, struct slice digits)
+{
+    r->ops->big_number(r, digits);
 }
 
 static inline void reply_double(struct reply *r, double d)

@@ -93,7 +93,7 @@ static void write_bulk(struct reply *r, struct slice bytes)
     commit(r, put_line_end(at + bytes.len));
 }
 
-static void write_verbatim(struct reply *r, struct slice text)
+static void write_verbatim(struct reply *r, struct slice text, const char *format)
 {
     if (r->resp == 2) {
         write_bulk(r, text);
@@ -102,9 +102,18 @@ static void write_verbatim(struct reply *r, struct slice text)
     char *at = reserve(r, HEADER_MAX + 4 + text.len + 2);
     if (!at) return;
     at = put_header(at, '=', (int64_t)text.len + 4);
-    memcpy(at, "txt:", 4);
+    memcpy(at, format, 3);
+    at[3] = ':';
     if (text.len) memcpy(at + 4, text.at, text.len);
     commit(r, put_line_end(at + 4 + text.len));
+}
+
+static void write_big_number(struct reply *r, struct slice digits)
+{
+    if (r->resp == 2)
+        write_bulk(r, digits);
+    else
+        write_line(r, '(', digits);
 }
 
 static void write_real(struct reply *r, double d)
@@ -168,6 +177,7 @@ static const struct reply_ops writer_ops = {
     .integer = write_integer,
     .bulk = write_bulk,
     .verbatim = write_verbatim,
+    .big_number = write_big_number,
     .real = write_real,
     .boolean = write_bool,
     .null = write_null,

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: MIT */
+#include "script/cache.h"
+
+#include "base/mem.h"
+
+static struct slice key_of_sha(const struct map_node *node)
+{
+    return slice_of(MAP_OWNER(node, struct script, by_sha)->sha, SHA1_HEX_CHARS);
+}
+
+static struct slice key_of_body(const struct map_node *node)
+{
+    const struct script *s = MAP_OWNER(node, struct script, by_body);
+    return slice_of(s->body, s->body_len);
+}
+
+void cache_init(struct cache *c)
+{
+    *c = (struct cache){.by_sha = {.key_of = key_of_sha}, .by_body = {.key_of = key_of_body}};
+    list_init(&c->evals);
+}
+
+static void free_script(void *ctx, struct map_node *node)
+{
+    (void)ctx;
+    mem_free(MAP_OWNER(node, struct script, by_sha));
+}
+
+void cache_deinit(struct cache *c)
+{
+    map_deinit(&c->by_body, NULL, NULL);
+    map_deinit(&c->by_sha, free_script, NULL);
+    *c = (struct cache){0};
+}
+
+struct script *cache_find(struct cache *c, struct slice sha)
+{
+    if (sha.len != SHA1_HEX_CHARS) return NULL;
+    char lower[SHA1_HEX_CHARS];
+    for (size_t i = 0; i < sha.len; i++) {
+        char digit = sha.at[i];
+        lower[i] = digit >= 'A' && digit <= 'Z' ? (char)(digit + ('a' - 'A')) : digit;
+    }
+    struct map_node *node = map_find(&c->by_sha, slice_of(lower, sizeof(lower)));
+    return node ? MAP_OWNER(node, struct script, by_sha) : NULL;
+}
+
+struct script *cache_find_body(struct cache *c, struct slice body)
+{
+    struct map_node *node = map_find(&c->by_body, body);
+    return node ? MAP_OWNER(node, struct script, by_body) : NULL;
+}
+
+struct script *cache_add(struct cache *c, struct slice body, bool is_eval)
+{
+    struct script *s = mem_alloc_zero(sizeof(*s) + body.len);
+    sha1_hex(body, s->sha);
+    s->body_len = body.len;
+    if (body.len) memcpy(s->body, body.at, body.len);
+    map_insert(&c->by_sha, &s->by_sha);
+    map_insert(&c->by_body, &s->by_body);
+    c->bodies_bytes += body.len;
+    if (is_eval) {
+        list_push_tail(&c->evals, &s->evals_link);
+        c->evals_count++;
+    }
+    return s;
+}
+
+void cache_touch(struct cache *c, struct script *s)
+{
+    if (!list_is_linked(&s->evals_link) || s->evals_link.next == &c->evals) return;
+    list_remove(&s->evals_link);
+    list_push_tail(&c->evals, &s->evals_link);
+}
+
+void cache_keep(struct cache *c, struct script *s)
+{
+    if (!list_is_linked(&s->evals_link)) return;
+    list_remove(&s->evals_link);
+    c->evals_count--;
+}
+
+struct script *cache_oldest_eval(struct cache *c)
+{
+    return list_is_empty(&c->evals) ? NULL : LIST_OWNER(c->evals.next, struct script, evals_link);
+}
+
+void cache_remove(struct cache *c, struct script *s)
+{
+    cache_keep(c, s);
+    map_unlink(&c->by_sha, &s->by_sha);
+    map_unlink(&c->by_body, &s->by_body);
+    c->bodies_bytes -= s->body_len;
+    mem_free(s);
+}

@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: MIT */
+/* The inside of a Lua host, shared by the files of script/. */
+#ifndef SCRIPT_HOST_H
+#define SCRIPT_HOST_H
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "script/cache.h"
+#include "script/memory.h"
+#include "script/script.h"
+#include "script/sink.h"
+#include "script/watch.h"
+
+#include <lua.h>
+
+/* What stands at the bottom of the main state's stack, for good: reached by index, without a look-up. */
+enum host_slot {
+    HOST_ON_ERROR = 1, /* adds source and line to an error */
+    HOST_GLOBALS,      /* what scripts see as globals; see sandbox.h */
+    HOST_ARGUMENTS,    /* the table with KEYS and ARGV for code that is kept from HOST_GLOBALS */
+    HOST_KEYS,         /* the string "KEYS", and so on */
+    HOST_ARGV,
+    HOST_ERR,
+    HOST_OK,
+    HOST_DOUBLE,
+    HOST_BIG_NUMBER,
+    HOST_VERBATIM_STRING,
+    HOST_MAP,
+    HOST_SET,
+    HOST_TOP = HOST_SET
+};
+
+/* Of the running script. */
+enum host_run_flag {
+    HOST_READ_ONLY = 1 << 0,
+    HOST_ALLOW_OOM = 1 << 1,
+    HOST_OVER_MEMORY = 1 << 2, /* held when it began */
+    HOST_WROTE = 1 << 3,       /* it has called a command that writes */
+    HOST_KILLED = 1 << 4,
+};
+
+/* redis.call's memory of names it was given, so that a hot name costs no look-up in the table. */
+#define HOST_CALLS_COUNT 64
+#define HOST_CALL_NAME_MAX 15
+
+struct host_call {
+    char name[HOST_CALL_NAME_MAX]; /* as the script wrote it */
+    uint8_t len;                   /* 0: empty */
+    struct cmd_slot *slot;
+};
+
+struct script_host {
+    struct memory memory; /* first: Lua's allocator hands us its address */
+    lua_State *lua;
+    size_t memory_limit_bytes;
+    struct cmd_table *commands; /* borrowed */
+    struct script_ops *ops;     /* borrowed */
+    const char *redis_version;  /* borrowed */
+    bool knows_bytecode;        /* see compile_try_bytecode */
+    struct cache cache;
+    uint64_t random; /* state of math.random */
+    struct watch watch;
+    /* ---- the running script ---- */
+    struct script *script; /* NULL: none runs */
+    uint32_t run_flags;    /* enum host_run_flag */
+    struct cmd_ctx ctx;    /* of its commands */
+    struct sink sink;      /* where they reply; its reply.resp is what redis.setresp set */
+    struct arena scratch;  /* reset after each of its commands */
+    struct slice *argv;    /* owned: room for the arguments of a command */
+    int argv_cap;
+    struct host_call calls[HOST_CALLS_COUNT];
+    struct buf out; /* what cmsgpack.pack and struct.pack build */
+};
+
+/* The host of a state or of any of its coroutines. */
+static inline struct script_host *host_of(lua_State *lua)
+{
+    void *memory;
+    lua_getallocf(lua, &memory);
+    return memory;
+}
+
+/* From here on Lua may not grow past the limit / nothing that Lua allocates fails. */
+static inline void host_limit_memory(struct script_host *h)
+{
+    h->memory.ceiling_bytes = h->memory_limit_bytes;
+}
+
+static inline void host_lift_limit(struct script_host *h)
+{
+    h->memory.ceiling_bytes = SIZE_MAX;
+}
+
+static inline bool host_is_over_limit(const struct script_host *h)
+{
+    return h->memory.used_bytes > h->memory_limit_bytes;
+}
+
+/* Forgets all scripts and makes the Lua state anew: SCRIPT FLUSH. */
+void host_flush(struct script_host *h);
+
+/* Runs a script for the command in outer, and answers there. */
+void host_run(struct script_host *h, struct script *s, struct cmd_ctx *outer, int keys_count, bool is_read_only);
+
+/* The buffer for what a library builds, empty; until the next call of this. */
+struct buf *host_borrow_out(struct script_host *h);
+
+/* SCRIPT KILL: the running script ends with an error soon. */
+void host_kill(struct script_host *h);
+/* Raises the error of a killed script, and again at whatever the script does next. */
+int host_raise_killed(lua_State *lua);
+/* Pushes the function that makes an error a table with its source and line. */
+void host_push_on_error(lua_State *lua);
+
+#endif
