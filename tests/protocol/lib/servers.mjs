@@ -15,6 +15,7 @@ const ROOT = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../../.
 const CLOCK_SOURCE = path.join(ROOT, 'tests/support/steered_clock.c');
 const CLOCK_LIBRARY = path.join(ROOT, 'build/tests/steered_clock.so');
 const START_MS = 20_000;
+const TICK_MS = 50;
 const LOG_TAIL_BYTES = 6000;
 const running = new Set();
 
@@ -148,9 +149,12 @@ export class Server {
     const ended = new Promise((resolve) => this.#child.once('close', (code, signal) => resolve(signal ?? code)));
     if (!this.isRunning) return this.status;
     this.#child.kill('SIGTERM');
+    // a server may need the time to go on to see the signal
+    const ticking = setInterval(() => this.clock.advance(TICK_MS), TICK_MS);
     const late = setTimeout(() => this.#child.kill('SIGKILL'), START_MS);
     const status = await ended;
     clearTimeout(late);
+    clearInterval(ticking);
     running.delete(this);
     return status;
   }

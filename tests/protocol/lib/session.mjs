@@ -11,6 +11,8 @@ import { visible } from './resp.mjs';
 const SCAN_CALLS_MAX = 100_000;
 const SCAN_CURSOR_AT = { scan: 1 };
 const SETTLE_TRIES = 20;
+const ID_WORD = /^<id:([1-9])>$/;
+const TIME_WORD = /^<now(_s)?([+-]\d+)>/;
 
 export class Session {
   #connections = new Map();
@@ -40,12 +42,31 @@ export class Session {
     await control.call('SCRIPT', 'FLUSH');
   }
 
-  /** Both sides of connection n. */
+  /** Both sides of connection n: [left, right]. */
   async on(n) {
-    if (!this.#connections.has(n)) {
-      this.#connections.set(n, await Promise.all(this.pair.both.map((server) => Client.open(server.port))));
-    }
+    if (!this.#connections.has(n)) this.#connections.set(n, await Promise.all(this.pair.both.map(openWithId)));
     return this.#connections.get(n);
+  }
+
+  /** Sends args on both sides, with words such as <now+500> replaced: see wordsFor. */
+  async send(n, args) {
+    const both = await this.on(n);
+    for (const arg of args) {
+      const id = ID_WORD.exec(arg);
+      if (id) await this.on(Number(id[1]));
+    }
+    both.forEach((client, side) => client.send(args.map((arg) => this.#word(arg, side))));
+    return both;
+  }
+
+  #word(arg, side) {
+    if (!arg.startsWith('<')) return arg;
+    const id = ID_WORD.exec(arg);
+    if (id) return this.#connections.get(Number(id[1]))[side].id;
+    return arg.replace(TIME_WORD, (_, unit, plus) => {
+      const ms = this.pair.clock.nowMs;
+      return String((unit ? Math.trunc(ms / 1000) : ms) + Number(plus));
+    });
   }
 
   /** Plays one step. Gives null, or what differs: { left, right } as texts. */
@@ -57,10 +78,10 @@ export class Session {
     const both = await this.on(step.on);
     switch (step.does) {
       case 'call':
-        both.forEach((client) => client.send(step.args));
+        await this.send(step.on, step.args);
         return compareReplies(step, await Promise.all(both.map((client) => client.read())));
       case 'send':
-        both.forEach((client) => client.send(step.args));
+        await this.send(step.on, step.args);
         return null;
       case 'write':
         both.forEach((client) => client.write(step.bytes));
@@ -93,6 +114,12 @@ export class Session {
   }
 }
 
+async function openWithId(server) {
+  const client = await Client.open(server.port);
+  client.id = (await client.call('CLIENT', 'ID')).text;
+  return client;
+}
+
 function compareReplies(step, [left, right]) {
   const silent = left.type === 'silent' || right.type === 'silent';
   const isSame = step.expected === undefined ? isEqual(left, right, step.way) : right.raw === step.expected;
@@ -102,7 +129,7 @@ function compareReplies(step, [left, right]) {
 }
 
 /** One array of all that a SCAN of any kind tells, each element once, in order of their texts. */
-async function scanAll(client, args) {
+export async function scanAll(client, args) {
   const cursorAt = SCAN_CURSOR_AT[args[0].toLowerCase()] ?? 2;
   const isPairs = /^[hz]scan$/i.test(args[0]);
   const found = new Set();

@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: MIT
+/*
+ * A seed's episode: a list of steps as protocol scripts have them. Connection 1 does most; 2 to 4 also block, watch and
+ * run transactions; 3 may speak RESP3; 5 may subscribe.
+ */
+import { Gen } from './gen.mjs';
+import { hashes } from './make/hashes.mjs';
+import { databases, keys } from './make/keys.mjs';
+import { blockingLists, lists } from './make/lists.mjs';
+import { evalStep } from './make/lua.mjs';
+import { sets, spop } from './make/sets.mjs';
+import { blockingStreams, streams } from './make/streams.mjs';
+import { strings } from './make/strings.mjs';
+import { blockingZsets, zsets } from './make/zsets.mjs';
+
+export const FAMILIES = { strings, keys, hashes, lists, sets, zsets, streams };
+const BLOCKING = [...blockingLists, ...blockingZsets, ...blockingStreams];
+const RESP3_ON = 3;
+const SUBSCRIBER = 5;
+
+/** @returns steps: { does: 'call' | 'wait', on, args, way, mayBlock, ms } */
+export function makeEpisode(seed, stepsCount) {
+  return new Episode(seed).make(stepsCount);
+}
+
+class Episode {
+  #steps = [];
+  #on = 1;
+  #multi = new Set();
+
+  constructor(seed) {
+    this.g = new Gen(seed);
+  }
+
+  make(count) {
+    const { g } = this;
+    // some episodes keep to a family or two, where what is rare elsewhere becomes common
+    const names = Object.keys(FAMILIES);
+    this.families = g.chance(0.5) ? g.some(1, 2, () => g.pick(names)) : names;
+    this.hasOthers = g.chance(0.6);
+    this.luaChance = g.pick([0, 0.02, 0.1, 0.3]);
+    if (g.chance(0.4)) this.#call(['HELLO', '3'], { on: RESP3_ON, way: 'any' });
+    if (g.chance(0.2)) this.#subscribe();
+    while (this.#steps.length < count) this.#step();
+    return this.#steps;
+  }
+
+  #step() {
+    const { g } = this;
+    if (this.hasOthers && g.chance(0.08)) this.#on = g.pick([1, 1, 2, 3, 4]);
+    g.weighted([
+      [900, () => this.#plain()],
+      [Math.round(1000 * this.luaChance), () => this.#call(...this.#lua())],
+      [12, () => this.#wait()],
+      [this.hasOthers ? 40 : 0, () => this.#block()],
+      [15, () => this.#transaction()],
+      [12, () => this.#call(pickFrom(g, databases).args)],
+      [12, () => this.#spop()],
+      [this.hasOthers ? 4 : 0, () => this.#call(['CLIENT', 'UNBLOCK', `<id:${g.int(2, 4)}>`, ...g.maybe(0.5, () => g.pick(['TIMEOUT', 'ERROR']))])],
+    ])();
+  }
+
+  #plain() {
+    const { args, way, isLex } = pickFrom(this.g, FAMILIES[this.g.pick(this.families)]);
+    this.#call(isLex ? args : mutate(this.g, args), { way });
+  }
+
+  #lua() {
+    const { g } = this;
+    if (g.chance(0.1)) {
+      const sha = g.pick(['e0e1f9fabfc9d4800c877a703b823ac0578ff8db', 'ffffffffffffffffffffffffffffffffffffffff', 'x']);
+      return [g.pick([['EVALSHA', sha, '0'], ['SCRIPT', 'LOAD', `return ${g.int(1, 3)}`], ['SCRIPT', 'EXISTS', sha, sha], ['EVALSHA_RO', sha, '0']])];
+    }
+    const { args } = evalStep(g, () => this.#orderly());
+    return [args];
+  }
+
+  /** The words of a command with one answer, for a script. */
+  #orderly() {
+    for (;;) {
+      const { args, way, isLex } = pickFrom(this.g, FAMILIES[this.g.pick(this.families)]);
+      if (way === 'exact' && !args.some((arg) => arg.includes('<now'))) return isLex ? args : mutate(this.g, args);
+      if (!this.families.some((name) => FAMILIES[name].some((row) => !row[2]))) return ['PING'];
+    }
+  }
+
+  #wait() {
+    this.#steps.push({ does: 'wait', ms: this.g.weighted([[6, () => this.g.int(1, 1500)], [1, () => this.g.int(2000, 20000)]])() });
+    // who asks for every key removes the expired ones, so that both count the same
+    const all = ['s1', 's2', 's3', 'n1', 'n2', 'h1', 'h2', 'h3', 'l1', 'l2', 'l3', 'l4', 'e1', 'e2', 'e3', 'e4', 'z1', 'z2', 'z3', 'z4',
+      'x1', 'x2', 'x3', 'lex1', 'lex2', 'none'];
+    this.#call(['EXISTS', ...all]);
+    this.#call(['DBSIZE']);
+  }
+
+  #block() {
+    const { args } = pickFrom(this.g, BLOCKING);
+    this.#call(mutate(this.g, args), { on: this.g.int(2, 4), mayBlock: true });
+  }
+
+  #transaction() {
+    const { g } = this;
+    const on = this.#on;
+    if (g.chance(0.4)) this.#call(['WATCH', ...g.keys(undefined, 1, 2)]);
+    if (g.chance(0.2)) this.#plain();
+    if (g.chance(0.3) && this.hasOthers) {
+      this.#on = g.int(1, 4);
+      this.#plain();
+      this.#on = on;
+    }
+    if (g.chance(0.95)) this.#call(['MULTI']);
+    for (let i = g.int(0, 6); i > 0; i--) {
+      if (g.chance(0.1)) this.#call(pickFrom(g, BLOCKING).args, { mayBlock: true });
+      else if (g.chance(0.05)) this.#call(['nosuch']);
+      else this.#plain();
+    }
+    this.#call([g.weighted([[8, 'EXEC'], [1, 'DISCARD'], [1, 'UNWATCH']])]);
+  }
+
+  #spop() {
+    for (const { args, way } of spop(this.g)) this.#call(args, { way });
+  }
+
+  #subscribe() {
+    const { g } = this;
+    for (const channel of g.some(0, 3, () => g.letter())) this.#call(['SUBSCRIBE', channel], { on: SUBSCRIBER });
+    if (g.chance(0.5)) this.#call(['PSUBSCRIBE', g.pick(['*', '[a-d]', '?'])], { on: SUBSCRIBER });
+  }
+
+  #call(args, options = {}) {
+    const mayBlock = options.mayBlock ?? false;
+    this.#steps.push({ does: 'call', on: this.#on, way: 'exact', args, ...options, mayBlock });
+  }
+}
+
+function pickFrom(g, rows) {
+  const [, make, way] = g.weighted(rows.map((row) => [row[0], row]));
+  const args = make(g);
+  return { args, way: way === 'lex' || !way ? 'exact' : way, isLex: way === 'lex' };
+}
+
+/** Now and then a command as nobody should send it. */
+function mutate(g, args) {
+  if (g.chance(0.02)) return [g.anyCase(args[0]), ...args.slice(1)];
+  if (!g.chance(0.03)) return args;
+  const at = g.int(1, Math.max(1, args.length - 1));
+  return g.pick([
+    () => args.slice(0, -1),
+    () => [...args, g.junk()],
+    () => args.map((arg, i) => (i === at ? g.junk() : arg)),
+    () => [...args.slice(0, at), ...args.slice(at + 1)],
+    () => args.map((arg) => (/^[A-Z]+$/.test(arg) ? g.anyCase(arg) : arg)),
+  ])();
+}
