@@ -14,13 +14,13 @@ import { strings } from './make/strings.mjs';
 import { blockingZsets, zsets } from './make/zsets.mjs';
 
 export const FAMILIES = { strings, keys, hashes, lists, sets, zsets, streams };
-const BLOCKING = [...blockingLists, ...blockingZsets, ...blockingStreams];
+const BLOCKING = { lists: blockingLists, zsets: blockingZsets, streams: blockingStreams };
 const RESP3_ON = 3;
 const SUBSCRIBER = 5;
 
 /** @returns steps: { does: 'call' | 'wait', on, args, way, mayBlock, ms } */
-export function makeEpisode(seed, stepsCount) {
-  return new Episode(seed).make(stepsCount);
+export function makeEpisode(seed, stepsCount, families) {
+  return new Episode(seed, families).make(stepsCount);
 }
 
 class Episode {
@@ -28,17 +28,20 @@ class Episode {
   #on = 1;
   #multi = new Set();
 
-  constructor(seed) {
+  /* families: of FAMILIES, and lua; undefined: all. */
+  constructor(seed, families) {
     this.g = new Gen(seed);
+    this.names = Object.keys(FAMILIES).filter((name) => !families || families.includes(name));
+    this.hasLua = !families || families.includes('lua');
+    this.blocking = this.names.flatMap((name) => BLOCKING[name] ?? []);
   }
 
   make(count) {
     const { g } = this;
     // some episodes keep to a family or two, where what is rare elsewhere becomes common
-    const names = Object.keys(FAMILIES);
-    this.families = g.chance(0.5) ? g.some(1, 2, () => g.pick(names)) : names;
-    this.hasOthers = g.chance(0.6);
-    this.luaChance = g.pick([0, 0.02, 0.1, 0.3]);
+    this.families = g.chance(0.5) ? g.some(1, 2, () => g.pick(this.names)) : this.names;
+    this.hasOthers = this.blocking.length > 0 && g.chance(0.6);
+    this.luaChance = g.pick([0, 0.02, 0.1, 0.3]) * (this.hasLua ? 1 : 0);
     if (g.chance(0.4)) this.#call(['HELLO', '3'], { on: RESP3_ON, way: 'any' });
     if (g.chance(0.2)) this.#subscribe();
     while (this.#steps.length < count) this.#step();
@@ -51,6 +54,7 @@ class Episode {
     g.weighted([
       [900, () => this.#plain()],
       [Math.round(1000 * this.luaChance), () => this.#call(...this.#lua())],
+      [this.hasLua ? 1 : 0, () => this.#call(['SCRIPT', 'FLUSH', ...g.maybe(0.3, () => g.pick(['ASYNC', 'SYNC', 'NOSUCH']))])],
       [12, () => this.#wait()],
       [this.hasOthers ? 40 : 0, () => this.#block()],
       [15, () => this.#transaction()],
@@ -94,7 +98,7 @@ class Episode {
   }
 
   #block() {
-    const { args } = pickFrom(this.g, BLOCKING);
+    const { args } = pickFrom(this.g, this.blocking);
     this.#call(mutate(this.g, args), { on: this.g.int(2, 4), mayBlock: true });
   }
 
@@ -110,7 +114,7 @@ class Episode {
     }
     if (g.chance(0.95)) this.#call(['MULTI']);
     for (let i = g.int(0, 6); i > 0; i--) {
-      if (g.chance(0.1)) this.#call(pickFrom(g, BLOCKING).args, { mayBlock: true });
+      if (this.hasOthers && g.chance(0.1)) this.#call(pickFrom(g, this.blocking).args, { mayBlock: true });
       else if (g.chance(0.05)) this.#call(['nosuch']);
       else this.#plain();
     }

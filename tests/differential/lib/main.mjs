@@ -15,12 +15,13 @@ const USAGE = `usage: tests/differential/run [options]
   --episodes N  how many (${DEFAULTS.episodes})
   --steps N     commands in each (${DEFAULTS.steps})
   --minutes N   as many episodes as fit, instead of --episodes
+  --only A,B    only these families: strings keys hashes lists sets zsets streams lua
   --self        redis-server beside itself: must find nothing
   --shrink N    seconds to spend on making a difference short (${DEFAULTS.shrinkSeconds})
   --different N stop after so many different differences (${SHOWN_DIFFERENCES})
 OXQ_BIN names the oxq to test (build/release/oxq).`;
 
-const options = Object.fromEntries(['seed', 'episodes', 'steps', 'minutes', 'shrink', 'different'].map((name) => [name, { type: 'string' }]));
+const options = Object.fromEntries(['seed', 'episodes', 'steps', 'minutes', 'shrink', 'different', 'only'].map((name) => [name, { type: 'string' }]));
 Object.assign(options, { self: { type: 'boolean' }, help: { type: 'boolean', short: 'h' } });
 
 class Runner {
@@ -29,7 +30,8 @@ class Runner {
   stepsCount = 0;
   #seen = new Set();
 
-  constructor(pair, shrinkSeconds) {
+  constructor(pair, shrinkSeconds, families) {
+    this.families = families;
     this.player = new Player(pair);
     this.pair = pair;
     this.shrinkMs = shrinkSeconds * 1000;
@@ -40,7 +42,7 @@ class Runner {
   }
 
   async run(seed, length) {
-    const steps = makeEpisode(seed, length);
+    const steps = makeEpisode(seed, length, this.families);
     const difference = await this.player.play(steps);
     this.stepsCount += this.player.played;
     if (!difference) return void this.passed++;
@@ -88,7 +90,7 @@ async function main() {
   if (values.help) return void console.log(USAGE);
   const number = (name, otherwise) => (values[name] === undefined ? otherwise : Number(values[name]));
   const pair = await Pair.start({ right: values.self ? 'redis' : 'oxq', frozenAtMs: START_OF_TIME_MS });
-  const runner = new Runner(pair, number('shrink', DEFAULTS.shrinkSeconds));
+  const runner = new Runner(pair, number('shrink', DEFAULTS.shrinkSeconds), values.only?.split(','));
   const deadline = performance.now() + number('minutes', Infinity) * 60_000;
   const episodes = values.minutes === undefined ? number('episodes', DEFAULTS.episodes) : Infinity;
   const first = number('seed', DEFAULTS.seed);

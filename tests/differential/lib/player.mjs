@@ -34,8 +34,7 @@ export class Player {
     this.difference = null;
     await this.#playAll(steps);
     if (!this.difference) await this.#compareKeyspaces();
-    const ended = await this.pair.revive();
-    if (ended && this.difference) this.difference.ended = ended;
+    if (this.difference) this.difference.ended = await this.pair.revive();
     return this.difference;
   }
 

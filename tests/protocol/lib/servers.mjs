@@ -15,6 +15,7 @@ const ROOT = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../../.
 const CLOCK_SOURCE = path.join(ROOT, 'tests/support/steered_clock.c');
 const CLOCK_LIBRARY = path.join(ROOT, 'build/tests/steered_clock.so');
 const START_MS = 20_000;
+const EXIT_MS = 50;
 const TICK_MS = 50;
 const LOG_TAIL_BYTES = 6000;
 const running = new Set();
@@ -222,6 +223,8 @@ export class Pair {
 
   /** What a server that ended left behind as a text, or null; it is started again. */
   async revive() {
+    // the end of a connection is known before the end of its server
+    await new Promise((resolve) => setTimeout(resolve, EXIT_MS));
     let text = null;
     for (const server of this.both) {
       if (server.isRunning) continue;

@@ -26,7 +26,6 @@ export const databases = [
   [2, (g) => ['SWAPDB', String(g.int(0, 2)), String(g.int(0, 2))]],
   [1, (g) => ['FLUSHDB', ...g.maybe(0.3, () => g.pick(['ASYNC', 'SYNC']))]],
   [1, () => ['FLUSHALL']],
-  [2, (g) => ['SCRIPT', 'FLUSH', ...g.maybe(0.3, () => g.pick(['ASYNC', 'SYNC', 'NOSUCH']))]],
   [2, (g) => ['PUBLISH', g.letter(), g.text()]],
   [2, () => ['TIME']],
   [1, () => ['ROLE']],
