@@ -74,6 +74,7 @@ static bool match_one(struct slice pattern, size_t *p, unsigned char c, bool ign
  */
 bool slice_glob(struct slice pattern, struct slice text, bool ignore_case)
 {
+    if (text.len == 0) return pattern.len == 0;
     size_t p = 0, t = 0;
     size_t star = SIZE_MAX, star_text = 0;
     while (t < text.len) {

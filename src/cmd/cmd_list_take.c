@@ -104,12 +104,13 @@ static bool parse_mpop(struct cmd_ctx *ctx, int i, struct mpop *out)
     i += 1 + (int)keys_count;
     if (!parse_end(ctx, i, &out->end)) return false;
     if (i + 1 == ctx->argc) return true;
-    if (i + 3 != ctx->argc || !cmd_is(ctx, i + 1, "count")) {
+    if (i + 3 > ctx->argc || !cmd_is(ctx, i + 1, "count")) {
         cmd_reply_syntax(ctx);
         return false;
     }
-    if (num_parse_int(ctx->argv[i + 2], &out->count) && out->count > 0) return true;
-    reply_error(ctx->reply, SLICE_LIT("ERR count should be greater than 0"));
+    bool is_valid = num_parse_int(ctx->argv[i + 2], &out->count) && out->count > 0;
+    if (is_valid && i + 3 == ctx->argc) return true;
+    reply_error(ctx->reply, is_valid ? CMD_ERR_SYNTAX : SLICE_LIT("ERR count should be greater than 0"));
     return false;
 }
 

@@ -39,7 +39,7 @@ struct engine_waiter {
     struct slice *argv;
     int argc;
     uint32_t deadline_index; /* in engine->deadlines, or HEAP_NONE */
-    struct wait_link *links; /* one for each key; NULL when paused */
+    struct wait_link *links; /* one for each key; without a key: named before */
     size_t links_count;
     struct list_link pause_link;
     bool is_running; /* its command runs just now: the wait must not be freed under it */
@@ -120,6 +120,12 @@ static void leave_key(struct engine *e, struct wait_link *link)
     mem_free(k);
 }
 
+/* A key may be named twice; the last link is then the waiter's own. */
+static bool is_waiting_at(const struct wait_key *k, const struct engine_waiter *w)
+{
+    return !list_is_empty(&k->waiters) && LIST_OWNER(k->waiters.prev, struct wait_link, link)->waiter == w;
+}
+
 void block_client(struct engine_client *c, const struct cmd_ctx *ctx, struct cmd_slot *slot)
 {
     struct engine *e = c->engine;
@@ -129,6 +135,7 @@ void block_client(struct engine_client *c, const struct cmd_ctx *ctx, struct cmd
     if (w->links_count) w->block.keys = w->argv + (ctx->block.keys - ctx->argv);
     for (size_t i = 0; i < w->links_count; i++) {
         struct wait_key *k = find_or_make_key(e, c->db_index, w->block.keys[i]);
+        if (is_waiting_at(k, w)) continue;
         w->links[i] = (struct wait_link){.key = k, .waiter = w};
         list_push_tail(&k->waiters, &w->links[i].link);
     }

@@ -31,14 +31,21 @@ static void reply_unknown(struct reply *reply, const struct slice *argv, int arg
                  args);
 }
 
-static void reply_unknown_sub(struct reply *reply, const struct cmd_slot *container, struct slice name)
+/* "ERR <what> '<name>'. Try <CONTAINER> HELP." */
+static void reply_try_help(struct reply *reply, const char *what, const char *container, struct slice name)
 {
     char upper[64];
     size_t len = 0;
-    for (const char *at = container->name; *at && len < sizeof(upper); at++)
+    for (const char *at = container; *at && len < sizeof(upper); at++)
         upper[len++] = *at >= 'a' && *at <= 'z' ? (char)(*at - 'a' + 'A') : *at;
     int shown = name.len < 128 ? (int)name.len : 128;
-    reply_errorf(reply, "ERR unknown subcommand '%.*s'. Try %.*s HELP.", shown, name.at, (int)len, upper);
+    reply_errorf(reply, "ERR %s '%.*s'. Try %.*s HELP.", what, shown, name.at, (int)len, upper);
+}
+
+void engine_reply_sub_syntax(struct cmd_ctx *ctx)
+{
+    reply_try_help(ctx->reply, "unknown subcommand or wrong number of arguments for", ctx->container->name,
+                   ctx->argv[1]);
 }
 
 struct cmd_slot *engine_find_command(struct engine *e, const struct slice *argv, int argc, struct reply *reply)
@@ -51,7 +58,7 @@ struct cmd_slot *engine_find_command(struct engine *e, const struct slice *argv,
     if (slot->row->subs && argc > 1) {
         struct cmd_slot *sub = cmd_table_find_sub(&e->table, slot, argv[1]);
         if (!sub) {
-            reply_unknown_sub(reply, slot, argv[1]);
+            reply_try_help(reply, "unknown subcommand", slot->name, argv[1]);
             return NULL;
         }
         slot = sub;
@@ -59,7 +66,8 @@ struct cmd_slot *engine_find_command(struct engine *e, const struct slice *argv,
     int arity = slot->row->arity;
     if ((arity > 0 && argc != arity) || argc < -arity) {
         slot->stats.rejected++;
-        reply_errorf(reply, "ERR wrong number of arguments for '%s' command", slot->name);
+        const char *why = strcmp(slot->name, "exec") == 0 ? "EXECABORT Transaction discarded because of:" : "ERR";
+        reply_errorf(reply, "%s wrong number of arguments for '%s' command", why, slot->name);
         return NULL;
     }
     return slot;
@@ -89,10 +97,14 @@ void engine_call(struct engine_client *c, struct cmd_slot *slot, struct cmd_ctx 
     int64_t started_us = e->mono_us;
     uint32_t errors = ctx->reply->errors_count;
     bool is_shown = !list_is_empty(&e->monitors) && !(slot->row->flags & (CMD_SKIP_MONITOR | CMD_ADMIN));
-    if (is_shown && !(ctx->flags & CMD_CTX_RETRY)) monitor_feed(e, c, ctx->argv, ctx->argc);
+    bool is_script = strcmp(slot->row->group, "scripting") == 0;
+    is_shown = is_shown && !(ctx->flags & CMD_CTX_RETRY);
+    /* A script is shown before the commands it calls, EXEC after those it runs. */
+    if (is_shown && is_script) monitor_feed(e, c, ctx->argv, ctx->argc);
 
     slot->row->run(ctx);
 
+    if (is_shown && !is_script) monitor_feed(e, c, ctx->argv, ctx->argc);
     if (!e->is_busy) arena_reset(&e->scratch); /* else it is the late script's */
     engine_update_time(e);
     e->stats.commands++;
@@ -121,7 +133,7 @@ static struct slice find_refusal(struct engine_client *c, const struct cmd_slot 
 {
     struct engine *e = c->engine;
     uint32_t flags = slot->row->flags;
-    if (!(c->flags & ENGINE_CLIENT_AUTHENTICATED) && !(flags & CMD_NO_AUTH))
+    if (!engine_client_is_authenticated(c) && !(flags & CMD_NO_AUTH))
         return SLICE_LIT("NOAUTH Authentication required.");
     if (c->flags & ENGINE_CLIENT_MULTI && flags & CMD_NO_MULTI)
         return SLICE_LIT("ERR Command not allowed inside a transaction");
@@ -186,7 +198,11 @@ void engine_process(struct engine_client *c, struct slice *argv, int argc)
     if (!slot || refusal.len) {
         e->stats.errors++;
         info_note_error(e, reply->error_code);
-        if (c->flags & ENGINE_CLIENT_MULTI) c->flags |= ENGINE_CLIENT_DIRTY_EXEC;
+        /* A refused EXEC ends the transaction, any other command spoils it. */
+        if (slice_is(argv[0], "exec"))
+            multi_discard(c);
+        else if (c->flags & ENGINE_CLIENT_MULTI)
+            c->flags |= ENGINE_CLIENT_DIRTY_EXEC;
         return;
     }
     if (block_is_paused_for(e, c, slot->row)) {

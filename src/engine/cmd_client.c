@@ -175,7 +175,7 @@ static void cmd_client_list(struct cmd_ctx *ctx)
         first_id = 3;
         for (int i = first_id; i < ctx->argc; i++) {
             int64_t id;
-            if (num_parse_int(ctx->argv[i], &id) && id > 0) continue;
+            if (num_parse_int(ctx->argv[i], &id)) continue;
             reply_error(ctx->reply, SLICE_LIT("ERR Invalid client ID"));
             return;
         }

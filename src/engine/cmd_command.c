@@ -180,7 +180,7 @@ static void cmd_command_info(struct cmd_ctx *ctx)
         if (slot)
             reply_info(ctx, index_of(t, slot));
         else
-            reply_null_array(ctx->reply);
+            reply_null(ctx->reply);
     }
 }
 

@@ -154,7 +154,7 @@ static void cmd_hello(struct cmd_ctx *ctx)
         reply_error(ctx->reply, WRONG_PASSWORD);
         return;
     }
-    if (!(c->flags & ENGINE_CLIENT_AUTHENTICATED)) {
+    if (!engine_client_is_authenticated(c)) {
         reply_error(
             ctx->reply,
             SLICE_LIT("NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO <proto> "
@@ -221,7 +221,7 @@ const struct command engine_connection_rows[] = {
     {.name = "quit",
      .run = cmd_quit,
      .arity = -1,
-     .flags = ANYTIME,
+     .flags = ANYTIME | CMD_SKIP_MONITOR,
      .group = "connection",
      .since = "1.0.0",
      .summary = "Closes the connection.",

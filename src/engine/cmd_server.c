@@ -72,22 +72,26 @@ static void cmd_monitor(struct cmd_ctx *ctx)
 static void cmd_shutdown(struct cmd_ctx *ctx)
 {
     struct engine *e = engine_of(ctx);
-    bool is_abort = false;
+    bool is_abort = false, is_save = false, is_nosave = false;
     for (int i = 1; i < ctx->argc; i++) {
         if (cmd_is(ctx, i, "abort"))
             is_abort = true;
-        else if (!cmd_is(ctx, i, "nosave") && !cmd_is(ctx, i, "save") && !cmd_is(ctx, i, "now") &&
-                 !cmd_is(ctx, i, "force")) {
+        else if (cmd_is(ctx, i, "save"))
+            is_save = true;
+        else if (cmd_is(ctx, i, "nosave"))
+            is_nosave = true;
+        else if (!cmd_is(ctx, i, "now") && !cmd_is(ctx, i, "force")) {
             cmd_reply_syntax(ctx);
             return;
         }
     }
+    if ((is_abort && ctx->argc > 2) || (is_save && is_nosave)) {
+        cmd_reply_syntax(ctx);
+        return;
+    }
     if (is_abort) {
         /* A shutdown is never pending here: it happens at the end of the turn. */
-        if (ctx->argc > 2)
-            cmd_reply_syntax(ctx);
-        else
-            reply_error(ctx->reply, SLICE_LIT("ERR No shutdown in progress."));
+        reply_error(ctx->reply, SLICE_LIT("ERR No shutdown in progress."));
         return;
     }
     e->is_shutting_down = true;
@@ -103,12 +107,14 @@ static void cmd_config_get(struct cmd_ctx *ctx)
     struct reply_mark mark = reply_begin(ctx->reply, REPLY_MAP);
     for (size_t row = 0; row < config_rows_count(); row++) {
         struct slice name = slice_from_text(config_row_name(row));
-        bool is_match = false;
-        for (int i = 2; i < ctx->argc && !is_match; i++) is_match = slice_glob(ctx->argv[i], name, true);
-        if (!is_match) continue;
+        int match = 2;
+        while (match < ctx->argc && !slice_glob(ctx->argv[match], name, true)) match++;
+        if (match == ctx->argc) continue;
         char text[CONFIG_TEXT_MAX];
         config_row_text(config, row, text, sizeof(text));
-        reply_bulk(ctx->reply, name);
+        /* Who asks for a name is answered in the same case. */
+        bool is_name = slice_is(ctx->argv[match], config_row_name(row));
+        reply_bulk(ctx->reply, is_name ? ctx->argv[match] : name);
         reply_bulk(ctx->reply, slice_from_text(text));
         shown++;
     }

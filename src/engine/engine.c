@@ -200,6 +200,11 @@ void engine_client_open(struct engine *e, struct engine_client *c)
     e->stats.connections++;
 }
 
+bool engine_client_is_authenticated(const struct engine_client *c)
+{
+    return c->flags & ENGINE_CLIENT_AUTHENTICATED || c->engine->config->password[0] == '\0';
+}
+
 void engine_client_close(struct engine_client *c)
 {
     struct engine *e = c->engine;

@@ -122,6 +122,8 @@ void engine_free(struct engine *e);
 void engine_client_open(struct engine *e, struct engine_client *c);
 /* Forgets it: subscriptions, watches, waits; frees what it owns. */
 void engine_client_close(struct engine_client *c);
+/* May it do more than give the password? Yes as soon as there is none. */
+bool engine_client_is_authenticated(const struct engine_client *c);
 
 /*
  * Runs one request to its end or until it blocks; argv is borrowed for the call. The reply (also an error) is in

@@ -125,6 +125,19 @@ Test(engine, serves_blocked_clients_in_the_order_they_came)
     world_close(&w);
 }
 
+Test(engine, a_client_may_wait_at_a_key_that_it_names_twice)
+{
+    struct world w;
+    world_open(&w);
+    expect(&w, 0, "BLPOP a a b a 0", "");
+    expect(&w, 2, "RPUSH a 1 2", ":2\r\n");
+    cr_assert_str_eq(got(&w, 0), "*2\r\n$1\r\na\r\n$1\r\n1\r\n");
+    expect(&w, 2, "RPUSH b 1", ":1\r\n");
+    cr_assert_str_eq(got(&w, 0), "");
+    expect(&w, 2, "LLEN a", ":1\r\n");
+    world_close(&w);
+}
+
 Test(engine, a_blocked_client_that_finds_nothing_keeps_its_place)
 {
     struct world w;
@@ -235,6 +248,19 @@ Test(engine, watch_sees_expiry_and_flush_but_not_the_flush_of_a_key_that_never_w
     send(&w, 0, "MULTI");
     got(&w, 0);
     expect(&w, 0, "EXEC", "*0\r\n");
+    world_close(&w);
+}
+
+Test(engine, a_faulty_exec_ends_the_transaction)
+{
+    struct world w;
+    world_open(&w);
+    expect(&w, 0, "MULTI", "+OK\r\n");
+    expect(&w, 0, "SET k 1", "+QUEUED\r\n");
+    expect(&w, 0, "EXEC now",
+           "-EXECABORT Transaction discarded because of: wrong number of arguments for 'exec' command\r\n");
+    expect(&w, 0, "EXEC", "-ERR EXEC without MULTI\r\n");
+    expect(&w, 0, "GET k", "$-1\r\n");
     world_close(&w);
 }
 

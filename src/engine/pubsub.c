@@ -158,10 +158,6 @@ static void reply_subscription(struct cmd_ctx *ctx, struct slice verb, const str
 
 static void subscribe_all(struct cmd_ctx *ctx, struct map *topics, struct map *own, struct slice verb)
 {
-    if (ctx->flags & CMD_CTX_MULTI && ctx->reply->resp == 2) {
-        reply_errorf(ctx->reply, "ERR Command not allowed inside a transaction");
-        return;
-    }
     for (int i = 1; i < ctx->argc; i++) {
         subscribe(client_of(ctx), topics, own, ctx->argv[i]);
         reply_subscription(ctx, verb, &ctx->argv[i]);
@@ -225,6 +221,10 @@ static void cmd_publish(struct cmd_ctx *ctx)
 
 static void cmd_pubsub_channels(struct cmd_ctx *ctx)
 {
+    if (ctx->argc > 3) {
+        engine_reply_sub_syntax(ctx);
+        return;
+    }
     struct map_iter it;
     size_t count = 0;
     struct reply_mark mark = reply_begin(ctx->reply, REPLY_ARRAY);

@@ -7,6 +7,7 @@
 #include "engine/state.h"
 
 #include "base/mem.h"
+#include "base/num.h"
 
 #include <stdio.h>
 
@@ -114,12 +115,11 @@ static void cmd_slowlog_get(struct cmd_ctx *ctx)
     struct slowlog *s = engine_of(ctx)->slowlog;
     int64_t count = 10;
     if (ctx->argc > 3) {
-        cmd_reply_arity(ctx);
+        engine_reply_sub_syntax(ctx);
         return;
     }
     if (ctx->argc == 3) {
-        if (!cmd_int(ctx, 2, &count)) return;
-        if (count < -1) {
+        if (!num_parse_int(ctx->argv[2], &count) || count < -1) {
             reply_error(ctx->reply, SLICE_LIT("ERR count should be greater than or equal to -1"));
             return;
         }

@@ -125,6 +125,8 @@ size_t engine_memory_used(const struct engine *e);
 void engine_call(struct engine_client *c, struct cmd_slot *slot, struct cmd_ctx *ctx);
 /* The slot for argv, or NULL after an error was replied (unknown command, subcommand, wrong number of arguments). */
 struct cmd_slot *engine_find_command(struct engine *e, const struct slice *argv, int argc, struct reply *reply);
+/* Redis's error for a subcommand with arguments that make no sense. */
+void engine_reply_sub_syntax(struct cmd_ctx *ctx);
 /* Runs argv for c with all checks, as engine_execute but without waking others: for EXEC's queue and what was paused. */
 void engine_process(struct engine_client *c, struct slice *argv, int argc);
 /* Over maxmemory? */

@@ -62,11 +62,11 @@ static void push_arg(struct resp_parser *p, struct slice arg)
     p->argv[p->argc++] = arg;
 }
 
-/* The number in a line, of any form. */
+/* The number in a line, of any form; the line's first byte, its mark, stands before `at`. */
 static enum line read_odd_number(const char *at, size_t len, int64_t *out, size_t *out_used)
 {
     const char *cr = memchr(at, '\r', len);
-    if (!cr) return len > RESP_LINE_BYTES_MAX ? LINE_TOO_LONG : LINE_MORE;
+    if (!cr) return len + 1 > RESP_LINE_BYTES_MAX ? LINE_TOO_LONG : LINE_MORE;
     size_t digits = (size_t)(cr - at);
     if (len - digits < 2) return LINE_MORE;
     if (!num_parse_int(slice_of(at, digits), out)) return LINE_BAD;

@@ -139,9 +139,9 @@ Test(resp_parser, refuses_lines_without_an_end)
 {
     expect_long("", 'A', RESP_LINE_BYTES_MAX, "");
     expect_long("", 'A', RESP_LINE_BYTES_MAX + 1, "!Protocol error: too big inline request");
-    expect_long("*", '1', RESP_LINE_BYTES_MAX, "");
-    expect_long("*", '1', RESP_LINE_BYTES_MAX + 1, "!Protocol error: too big mbulk count string");
-    expect_long("*1\r\n$", '1', RESP_LINE_BYTES_MAX + 1, "!Protocol error: too big bulk count string");
+    expect_long("*", '1', RESP_LINE_BYTES_MAX - 1, "");
+    expect_long("*", '1', RESP_LINE_BYTES_MAX, "!Protocol error: too big mbulk count string");
+    expect_long("*1\r\n$", '1', RESP_LINE_BYTES_MAX, "!Protocol error: too big bulk count string");
     expect_long("*1\r\nx", '1', RESP_LINE_BYTES_MAX + 1, "!Protocol error: too big bulk count string");
 }
 

@@ -192,8 +192,8 @@ static void refuse_request(struct server_conn *c)
 static struct resp_limits limits_of(const struct server_conn *c)
 {
     const struct config *config = c->server->config;
-    bool is_authenticated = c->client.flags & ENGINE_CLIENT_AUTHENTICATED || config->password[0] == '\0';
-    return (struct resp_limits){.bulk_bytes = config->max_bulk_bytes, .is_authenticated = is_authenticated};
+    return (struct resp_limits){.bulk_bytes = config->max_bulk_bytes,
+                                .is_authenticated = engine_client_is_authenticated(&c->client)};
 }
 
 /*

@@ -14,8 +14,6 @@ const XINFO_DROPPED = new Set(['radix-tree-keys', 'radix-tree-nodes', 'active-ti
 const KNOWN = [
   // a time-out past 64 bits overflows in 7.0 and comes out negative; 7.2 says what it is
   (_, left, right) => left.text === 'ERR timeout is negative' && right.text === 'ERR timeout is out of range',
-  // WITHSCORE came with 7.2, and another word is then a wrong option instead of a wrong count
-  ({ args }, left, right) => /^z(rev)?rank$/i.test(args[0]) && /wrong number/.test(left.text) && /syntax error/.test(right.text),
   ({ args }, left, right) => args[0] === 'OBJECT' && ENCODINGS_ALIKE.has(`${left.text} ${right.text}`),
 ];
 

@@ -65,8 +65,8 @@ class Episode {
   }
 
   #plain() {
-    const { args, way, isLex } = pickFrom(this.g, FAMILIES[this.g.pick(this.families)]);
-    this.#call(isLex ? args : mutate(this.g, args), { way });
+    const { args, way, isAsIs } = pickFrom(this.g, FAMILIES[this.g.pick(this.families)]);
+    this.#call(isAsIs ? args : mutate(this.g, args), { way });
   }
 
   #lua() {
@@ -82,8 +82,8 @@ class Episode {
   /** The words of a command with one answer, for a script. */
   #orderly() {
     for (;;) {
-      const { args, way, isLex } = pickFrom(this.g, FAMILIES[this.g.pick(this.families)]);
-      if (way === 'exact' && !args.some((arg) => arg.includes('<now'))) return isLex ? args : mutate(this.g, args);
+      const { args, way, isAsIs } = pickFrom(this.g, FAMILIES[this.g.pick(this.families)]);
+      if (way === 'exact' && !args.some((arg) => arg.includes('<now'))) return isAsIs ? args : mutate(this.g, args);
       if (!this.families.some((name) => FAMILIES[name].some((row) => !row[2]))) return ['PING'];
     }
   }
@@ -92,7 +92,7 @@ class Episode {
     this.#steps.push({ does: 'wait', ms: this.g.weighted([[6, () => this.g.int(1, 1500)], [1, () => this.g.int(2000, 20000)]])() });
     // who asks for every key removes the expired ones, so that both count the same
     const all = ['s1', 's2', 's3', 'n1', 'n2', 'h1', 'h2', 'h3', 'l1', 'l2', 'l3', 'l4', 'e1', 'e2', 'e3', 'e4', 'z1', 'z2', 'z3', 'z4',
-      'x1', 'x2', 'x3', 'lex1', 'lex2', 'none'];
+      'x1', 'x2', 'x3', 'lq1', 'lq2', 'lq3', 'zq1', 'zq2', 'zq3', 'xq1', 'xq2', 'lex1', 'lex2', 'none'];
     this.#call(['EXISTS', ...all]);
     this.#call(['DBSIZE']);
   }
@@ -100,6 +100,11 @@ class Episode {
   #block() {
     const { args } = pickFrom(this.g, this.blocking);
     this.#call(mutate(this.g, args), { on: this.g.int(2, 4), mayBlock: true });
+    // what comes by renaming wakes too
+    if (this.g.chance(0.1)) {
+      const type = this.g.pick(['list', 'zset', 'stream']);
+      this.#call(['RENAME', this.g.pureKey(type), this.g.pureKey(type)]);
+    }
   }
 
   #transaction() {
@@ -140,7 +145,7 @@ class Episode {
 function pickFrom(g, rows) {
   const [, make, way] = g.weighted(rows.map((row) => [row[0], row]));
   const args = make(g);
-  return { args, way: way === 'lex' || !way ? 'exact' : way, isLex: way === 'lex' };
+  return { args, way: way === 'asis' || !way ? 'exact' : way, isAsIs: way === 'asis' };
 }
 
 /** Now and then a command as nobody should send it. */

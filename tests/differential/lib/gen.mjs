@@ -12,6 +12,11 @@ const KEYS = {
   stream: ['x1', 'x2', 'x3'],
 };
 const ANY_KEYS = Object.values(KEYS).flat();
+/*
+ * Only ever of their type: here clients block. What one that waits at several keys gets when another of them has a wrong
+ * type differs from 7.0 to 7.2.
+ */
+const PURE_KEYS = { list: ['lq1', 'lq2', 'lq3'], zset: ['zq1', 'zq2', 'zq3'], stream: ['xq1', 'xq2'] };
 const LEX_KEYS = ['lex1', 'lex2'];
 const JUNK = ['', 'x', '-1', '0', '1', '-0', '2', '99', '1.5', '1e400', 'nan', 'inf', '(1', '[a', '+', '-', '$', '*', '>', '=', '~',
   '9223372036854775807', '9223372036854775808', '-9223372036854775808', ' 1', '1 ', '0x10', '007', '\x00', '\xff', 'COUNT', 'LIMIT', 'nosuch'];
@@ -74,7 +79,16 @@ export class Gen {
   key(type) {
     if (this.chance(0.02)) return 'none';
     if (type === undefined || this.chance(0.06)) return this.pick(ANY_KEYS);
+    if (PURE_KEYS[type] && this.chance(0.25)) return this.pick(PURE_KEYS[type]);
     return this.pick(KEYS[type]);
+  }
+
+  pureKey(type) {
+    return this.pick(PURE_KEYS[type]);
+  }
+
+  pureKeys(type, low, high) {
+    return this.some(low, high, () => this.pureKey(type));
   }
 
   /*
@@ -139,7 +153,7 @@ export class Gen {
       [10, () => (this.int(-200, 200) / 4).toString()],
       [4, () => (this.int(-100000, 100000) / 997).toString()],
       [2, () => `${this.int(1, 9)}e${this.int(-9, 15)}`],
-      [1, () => this.pick(['3.0', '0.1', '-0', '1e17', '5e-324', '1.7976931348623157e308', '0.30000000000000004', '7353650997469183'])],
+      [1, () => this.pick(['3.0', '0.1', '-0', '1e20', '5e-324', '1.7976931348623157e308', '0.30000000000000004', '7353650997469183'])],
     ])();
   }
 

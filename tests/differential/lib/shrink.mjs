@@ -22,10 +22,12 @@ async function removeStretches(steps, length, differs, deadline) {
 async function removeWords(steps, differs, deadline) {
   let best = steps;
   for (let i = 0; i < best.length; i++) {
-    for (let word = (best[i].args?.length ?? 0) - 1; word > 0 && performance.now() < deadline; word--) {
-      const args = best[i].args.filter((_, at) => at !== word);
-      const fewer = best.map((step, at) => (at === i ? { ...step, args } : step));
-      if (await differs(fewer)) best = fewer;
+    for (let length = (best[i].args?.length ?? 0) >> 1; length >= 1; length >>= 1) {
+      for (let word = best[i].args.length - length; word > 0 && performance.now() < deadline; word -= length) {
+        const args = best[i].args.filter((_, at) => at < word || at >= word + length);
+        const fewer = best.map((step, at) => (at === i ? { ...step, args } : step));
+        if (await differs(fewer)) best = fewer;
+      }
     }
   }
   return best;

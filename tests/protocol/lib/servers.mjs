@@ -4,7 +4,7 @@
  * (tests/support/steered_clock.c). Every server started here ends with this process, by its pid.
  */
 import { spawn, spawnSync } from 'node:child_process';
-import { closeSync, existsSync, ftruncateSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, statSync, writeSync } from 'node:fs';
+import { closeSync, existsSync, fstatSync, ftruncateSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, statSync, writeSync } from 'node:fs';
 import net from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
@@ -17,7 +17,7 @@ const CLOCK_LIBRARY = path.join(ROOT, 'build/tests/steered_clock.so');
 const START_MS = 20_000;
 const EXIT_MS = 50;
 const TICK_MS = 50;
-const LOG_TAIL_BYTES = 6000;
+const LOG_TAIL_LINES = 30;
 const running = new Set();
 
 process.on('exit', () => {
@@ -105,6 +105,7 @@ export class Server {
   #child;
   #dir;
   #log;
+  #logStart = 0;
 
   constructor(kind, folder, clock) {
     this.kind = kind;
@@ -122,8 +123,9 @@ export class Server {
     return this.#child.signalCode ?? `exit code ${this.#child.exitCode}`;
   }
 
+  /** The last lines of what it wrote since its last start. */
   get log() {
-    return readFileSync(this.#log, 'latin1').slice(-LOG_TAIL_BYTES);
+    return readFileSync(this.#log, 'latin1').slice(this.#logStart).split('\n').slice(-LOG_TAIL_LINES).join('\n');
   }
 
   async start() {
@@ -133,6 +135,7 @@ export class Server {
     const [program, args] = commandLine(this.kind, this.port, this.#dir);
     const env = { ...process.env, LD_PRELOAD: CLOCK_LIBRARY, STEERED_CLOCK: this.clock.path };
     const log = openSync(this.#log, 'a');
+    this.#logStart = fstatSync(log).size;
     this.#child = spawn(program, args.map(String), { stdio: ['ignore', log, log], env });
     closeSync(log);
     this.#child.once('error', () => {});

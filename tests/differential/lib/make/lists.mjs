@@ -17,15 +17,15 @@ export const lists = [
   [4, lpos],
   [4, (g) => ['LMOVE', g.key('list'), g.key('list'), g.pick(['LEFT', 'RIGHT']), g.pick(['LEFT', 'RIGHT'])]],
   [4, (g) => ['RPOPLPUSH', g.key('list'), g.key('list')]],
-  [3, (g) => mpop(g, ['LMPOP'])],
+  [3, (g) => mpop(g, ['LMPOP'], g.keys('list', 1, 3))],
 ];
 
 /** These may wait; the last word of most is the time-out in seconds. */
 export const blockingLists = [
-  [6, (g) => [g.pick(['BLPOP', 'BRPOP']), ...g.keys('list', 1, 3), timeout(g)]],
-  [2, (g) => ['BLMOVE', g.key('list'), g.key('list'), g.pick(['LEFT', 'RIGHT']), g.pick(['LEFT', 'RIGHT']), timeout(g)]],
-  [2, (g) => ['BRPOPLPUSH', g.key('list'), g.key('list'), timeout(g)]],
-  [2, (g) => mpop(g, ['BLMPOP', timeout(g)])],
+  [6, (g) => [g.pick(['BLPOP', 'BRPOP']), ...g.pureKeys('list', 1, 3), timeout(g)]],
+  [2, (g) => ['BLMOVE', g.pureKey('list'), g.key('list'), g.pick(['LEFT', 'RIGHT']), g.pick(['LEFT', 'RIGHT']), timeout(g)]],
+  [2, (g) => ['BRPOPLPUSH', g.pureKey('list'), g.key('list'), timeout(g)]],
+  [2, (g) => mpop(g, ['BLMPOP', timeout(g)], g.pureKeys('list', 1, 3))],
 ];
 
 export function timeout(g) {
@@ -37,7 +37,6 @@ function lpos(g) {
   return ['LPOS', g.key('list'), g.text(), ...g.shuffle(options).flat()];
 }
 
-function mpop(g, start) {
-  const keys = g.keys('list', 1, 3);
+function mpop(g, start, keys) {
   return [...start, String(keys.length), ...keys, g.pick(['LEFT', 'RIGHT']), ...g.maybe(0.5, 'COUNT', () => g.count())];
 }

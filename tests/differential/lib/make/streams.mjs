@@ -5,7 +5,7 @@ export const streams = [
   [2, (g) => ['XLEN', g.key('stream')]],
   [4, (g) => ['XRANGE', g.key('stream'), end(g), end(g), ...g.maybe(0.3, 'COUNT', () => g.count())]],
   [3, (g) => ['XREVRANGE', g.key('stream'), end(g), end(g), ...g.maybe(0.3, 'COUNT', () => g.count())]],
-  [4, (g) => xread(g, [])],
+  [4, (g) => xread(g, g.keys('stream', 1, 3), [])],
   [3, (g) => ['XTRIM', g.key('stream'), ...trim(g)]],
   [5, (g) => ['XDEL', g.key('stream'), ...g.some(1, 3, () => id(g))]],
   [1, (g) => ['XSETID', g.key('stream'), id(g), ...g.maybe(0.3, 'ENTRIESADDED', () => g.count(), 'MAXDELETEDID', () => id(g))]],
@@ -19,7 +19,7 @@ export const streams = [
   [1, (g) => ['XGROUP', 'DESTROY', g.key('stream'), group(g)]],
   [2, (g) => ['XGROUP', 'CREATECONSUMER', g.key('stream'), group(g), consumer(g)]],
   [1, (g) => ['XGROUP', 'DELCONSUMER', g.key('stream'), group(g), consumer(g)]],
-  [8, (g) => xreadgroup(g, [])],
+  [8, (g) => xreadgroup(g, g.keys('stream', 1, 2), [])],
   [4, (g) => ['XACK', g.key('stream'), group(g), ...g.some(1, 3, () => id(g))]],
   [4, xpending],
   [3, xclaim],
@@ -28,8 +28,8 @@ export const streams = [
 ];
 
 export const blockingStreams = [
-  [3, (g) => xread(g, ['BLOCK', String(g.pick([0, g.int(1, 3000), -1, 'x']))])],
-  [3, (g) => xreadgroup(g, ['BLOCK', String(g.pick([0, g.int(1, 3000), -1]))])],
+  [3, (g) => xread(g, g.pureKeys('stream', 1, 2), ['BLOCK', String(g.pick([0, g.int(1, 3000), -1, 'x']))])],
+  [3, (g) => xreadgroup(g, g.pureKeys('stream', 1, 2), ['BLOCK', String(g.pick([0, g.int(1, 3000), -1]))])],
 ];
 
 function group(g) {
@@ -71,13 +71,11 @@ function xadd(g) {
   return ['XADD', g.key('stream'), ...g.maybe(0.1, 'NOMKSTREAM'), ...(g.chance(0.25) ? trim(g) : []), at, ...fields];
 }
 
-function xread(g, block) {
-  const keys = g.keys('stream', 1, 3);
+function xread(g, keys, block) {
   return ['XREAD', ...g.maybe(0.4, 'COUNT', () => g.count()), ...block, 'STREAMS', ...keys, ...keys.map(() => g.pick(['$', '0', id(g)]))];
 }
 
-function xreadgroup(g, block) {
-  const keys = g.keys('stream', 1, 2);
+function xreadgroup(g, keys, block) {
   return ['XREADGROUP', 'GROUP', group(g), consumer(g), ...g.maybe(0.4, 'COUNT', () => g.count()), ...block, ...g.maybe(0.2, 'NOACK'), 'STREAMS', ...keys,
     ...keys.map(() => g.pick(['>', '>', '>', '0', id(g)]))];
 }

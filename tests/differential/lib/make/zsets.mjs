@@ -9,26 +9,26 @@ export const zsets = [
   [14, (g) => ['ZADD', g.key('zset'), ...addOptions(g), ...g.some(1, 4, () => [g.score(), g.member()]).flat()]],
   [2, (g) => ['ZADD', g.key('zset'), ...addOptions(g), 'INCR', g.score(), g.member()]],
   [1, (g) => ['ZADD', g.key('zset'), ...g.some(60, MANY, (_, i) => [String(i % 40), `m${i}`]).flat()]],
-  [6, (g) => ['ZADD', g.lexKey(), ...g.some(1, 5, () => ['0', g.member()]).flat()], 'lex'],
+  [6, (g) => ['ZADD', g.lexKey(), ...g.some(1, 5, () => ['0', g.member()]).flat()], 'asis'],
   [6, (g) => ['ZREM', g.key('zset'), ...g.some(1, 4, () => g.member())]],
   [4, (g) => ['ZSCORE', g.key('zset'), g.member()]],
   [2, (g) => ['ZMSCORE', g.key('zset'), ...g.some(1, 4, () => g.member())]],
   [4, (g) => ['ZINCRBY', g.key('zset'), g.score(), g.member()]],
   [2, (g) => ['ZCARD', g.key('zset')]],
   [3, (g) => ['ZCOUNT', g.key('zset'), g.scoreEnd(), g.scoreEnd()]],
-  [3, (g) => ['ZLEXCOUNT', g.lexKey(), g.lexEnd(), g.lexEnd()], 'lex'],
+  [3, (g) => ['ZLEXCOUNT', g.lexKey(), g.lexEnd(), g.lexEnd()], 'asis'],
   [8, (g) => ['ZRANGE', g.key('zset'), ...range(g)]],
-  [4, (g) => ['ZRANGE', g.lexKey(), g.lexEnd(), g.lexEnd(), 'BYLEX', ...g.maybe(0.3, 'REV'), ...limit(g)], 'lex'],
+  [4, (g) => ['ZRANGE', g.lexKey(), g.lexEnd(), g.lexEnd(), 'BYLEX', ...g.maybe(0.3, 'REV'), ...limit(g)], 'asis'],
   [4, (g) => ['ZRANGESTORE', g.key('zset'), g.key('zset'), ...range(g, true)]],
   [3, (g) => ['ZREVRANGE', g.key('zset'), g.index(), g.index(), ...g.maybe(0.4, 'WITHSCORES')]],
   [4, (g) => [g.pick(['ZRANGEBYSCORE', 'ZREVRANGEBYSCORE']), g.key('zset'), g.scoreEnd(), g.scoreEnd(), ...g.maybe(0.4, 'WITHSCORES'), ...limit(g)]],
-  [3, (g) => [g.pick(['ZRANGEBYLEX', 'ZREVRANGEBYLEX']), g.lexKey(), g.lexEnd(), g.lexEnd(), ...limit(g)], 'lex'],
-  [4, (g) => [g.pick(['ZRANK', 'ZREVRANK']), g.key('zset'), g.member()]],
+  [3, (g) => [g.pick(['ZRANGEBYLEX', 'ZREVRANGEBYLEX']), g.lexKey(), g.lexEnd(), g.lexEnd(), ...limit(g)], 'asis'],
+  [4, (g) => [g.pick(['ZRANK', 'ZREVRANK']), g.key('zset'), g.member()], 'asis'],
   [5, (g) => [g.pick(['ZPOPMIN', 'ZPOPMAX']), g.key('zset'), ...g.maybe(0.4, () => g.count())]],
-  [3, (g) => mpop(g, ['ZMPOP'])],
+  [3, (g) => mpop(g, ['ZMPOP'], g.keys('zset', 1, 3))],
   [2, (g) => ['ZREMRANGEBYRANK', g.key('zset'), g.index(), g.index()]],
   [2, (g) => ['ZREMRANGEBYSCORE', g.key('zset'), g.scoreEnd(), g.scoreEnd()]],
-  [2, (g) => ['ZREMRANGEBYLEX', g.lexKey(), g.lexEnd(), g.lexEnd()], 'lex'],
+  [2, (g) => ['ZREMRANGEBYLEX', g.lexKey(), g.lexEnd(), g.lexEnd()], 'asis'],
   [4, (g) => combine(g, g.pick(['ZUNION', 'ZINTER', 'ZDIFF']))],
   [4, (g) => combine(g, g.pick(['ZUNIONSTORE', 'ZINTERSTORE', 'ZDIFFSTORE']), g.key('zset'))],
   [2, (g) => intercard(g)],
@@ -37,8 +37,8 @@ export const zsets = [
 ];
 
 export const blockingZsets = [
-  [6, (g) => [g.pick(['BZPOPMIN', 'BZPOPMAX']), ...g.keys('zset', 1, 3), timeout(g)]],
-  [2, (g) => mpop(g, ['BZMPOP', timeout(g)])],
+  [6, (g) => [g.pick(['BZPOPMIN', 'BZPOPMAX']), ...g.pureKeys('zset', 1, 3), timeout(g)]],
+  [2, (g) => mpop(g, ['BZMPOP', timeout(g)], g.pureKeys('zset', 1, 3))],
 ];
 
 function addOptions(g) {
@@ -56,8 +56,7 @@ function range(g, isStore = false) {
   return [...ends, ...g.shuffle(options).flat()];
 }
 
-function mpop(g, start) {
-  const keys = g.keys('zset', 1, 3);
+function mpop(g, start, keys) {
   return [...start, String(keys.length), ...keys, g.pick(['MIN', 'MAX']), ...g.maybe(0.5, 'COUNT', () => g.count())];
 }
 
