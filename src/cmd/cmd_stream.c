@@ -26,9 +26,8 @@ struct add_args {
 };
 
 /* Reads "MAXLEN [=|~] n" or "MINID [=|~] id" whose name is argv[*i]; leaves *i at the last argument. */
-static bool parse_strategy(struct cmd_ctx *ctx, int *i, struct stream_trim *trim)
+static bool parse_strategy(struct cmd_ctx *ctx, int *i, bool is_by_count, struct stream_trim *trim)
 {
-    bool is_by_count = cmd_is(ctx, *i, "maxlen");
     if (trim->by != STREAM_TRIM_NONE) {
         reply_error(ctx->reply,
                     SLICE_LIT("ERR syntax error, MAXLEN and MINID options at the same time are not compatible"));
@@ -85,11 +84,12 @@ static int parse_args(struct cmd_ctx *ctx, struct add_args *args)
 {
     int i = 2;
     for (; i < ctx->argc; i++) {
+        if (args->is_add && slice_equal(ctx->argv[i], SLICE_LIT("*"))) break;
         bool has_more = i + 1 < ctx->argc, is_right = true;
-        if (args->is_add && slice_equal(ctx->argv[i], SLICE_LIT("*"))) {
-            break;
-        } else if (has_more && (cmd_is(ctx, i, "maxlen") || cmd_is(ctx, i, "minid"))) {
-            is_right = parse_strategy(ctx, &i, &args->trim);
+        if (has_more && cmd_is(ctx, i, "maxlen")) {
+            is_right = parse_strategy(ctx, &i, true, &args->trim);
+        } else if (has_more && cmd_is(ctx, i, "minid")) {
+            is_right = parse_strategy(ctx, &i, false, &args->trim);
         } else if (has_more && cmd_is(ctx, i, "limit")) {
             is_right = parse_limit(ctx, ++i, args);
         } else if (args->is_add && cmd_is(ctx, i, "nomkstream")) {

@@ -111,12 +111,17 @@ static bool parse_args(struct cmd_ctx *ctx, struct read_args *args)
 static bool find_source(struct cmd_ctx *ctx, const struct read_args *args, struct slice key, struct source *out)
 {
     bool is_retry = ctx->flags & CMD_CTX_RETRY;
-    struct entry *e = db_find(ctx->db, key);
-    *out = (struct source){.e = e && e->value.type == VALUE_STREAM ? e : NULL};
-    if (e && !out->e && !is_retry) return fail(ctx, CMD_ERR_WRONG_TYPE);
+    struct entry *e;
+    if (is_retry) {
+        e = db_find(ctx->db, key);
+        if (e && e->value.type != VALUE_STREAM) e = NULL;
+    } else if (!cmd_find(ctx, key, VALUE_STREAM, &e)) {
+        return false;
+    }
+    *out = (struct source){.e = e};
     if (!args->is_group) return true;
-    if (!out->e && is_retry) return fail(ctx, SLICE_LIT("UNBLOCKED the stream key no longer exists"));
-    if (out->e) out->g = stream_group_find(&e->value, args->group);
+    if (!e && is_retry) return fail(ctx, SLICE_LIT("UNBLOCKED the stream key no longer exists"));
+    if (e) out->g = stream_group_find(&e->value, args->group);
     if (out->g) return true;
     if (is_retry) return fail(ctx, SLICE_LIT("NOGROUP the consumer group this client was blocked on no longer exists"));
     reply_errorf(ctx->reply, "NOGROUP No such key '%.*s' or consumer group '%.*s' in XREADGROUP with GROUP option",
