@@ -166,8 +166,13 @@ fuzz-build: $(fuzzers)
 
 bench: ## compare with Redis side by side
 	@scripts/setup test
-	@$(MAKE) --no-print-directory all
+	@$(MAKE) --no-print-directory all build/bench/load
 	@bench/run
+
+build/bench/load: bench/load.c Makefile
+	@mkdir -p $(@D)
+	@echo "  CC   $@"
+	$(Q)gcc $(cflags) -O2 $< -o $@
 
 docs: build/release/oxq ## write docs/COMMANDS.md from the command table
 	$(if $(COMMANDS_DOC),,$(error COMMANDS_DOC is not set))

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: MIT
+/*
+ * What is asked of the machine: which core a process may use, the CPU time it has used, its memory.
+ *
+ * The server runs on the first core that this process may use, the load on the last. With one core there is nothing to
+ * choose. CPU time comes from the scheduler, in nanoseconds; /proc/PID/stat counts ticks of 10 ms, too coarse for runs of
+ * some hundred milliseconds, and serves where the kernel keeps no such account.
+ */
+import { execFileSync, spawn } from 'node:child_process';
+import { readdirSync, readFileSync } from 'node:fs';
+import os from 'node:os';
+
+const TICKS_PER_SECOND = 100;
+
+function allowedCores() {
+  const list = /^Cpus_allowed_list:\s*(.*)$/m.exec(readFileSync('/proc/self/status', 'utf8'))[1];
+  return list.split(',').flatMap((range) => {
+    const [first, last = first] = range.split('-').map(Number);
+    return Array.from({ length: last - first + 1 }, (_, i) => first + i);
+  });
+}
+
+const cores = allowedCores();
+export const isPinned = cores.length > 1;
+export const serverCore = cores[0];
+export const loadCore = cores.at(-1);
+
+export function pinServer(pid) {
+  if (isPinned) execFileSync('taskset', ['-acp', serverCore, pid], { stdio: 'ignore' });
+}
+
+/** Runs a load on its core to its end and returns the JSON that it prints. */
+export async function runLoad(program, args) {
+  const [file, rest] = isPinned ? ['taskset', ['-c', loadCore, program, ...args]] : [program, args];
+  const child = spawn(file, rest.map(String), { stdio: ['ignore', 'pipe', 'inherit'] });
+  let output = '';
+  child.stdout.on('data', (bytes) => (output += bytes));
+  const status = await new Promise((resolve, reject) => {
+    child.once('error', reject);
+    child.once('close', (code, signal) => resolve(signal ?? code));
+  });
+  if (!output) throw new Error(`${program} ended with ${status}`);
+  return JSON.parse(output);
+}
+
+/** CPU time of all threads of a process so far, in seconds. */
+export function cpuSeconds(pid) {
+  try {
+    const tasks = readdirSync(`/proc/${pid}/task`);
+    const spent = tasks.map((task) => Number(readFileSync(`/proc/${pid}/task/${task}/schedstat`, 'utf8').split(' ')[0]));
+    return spent.reduce((sum, ns) => sum + ns, 0) / 1e9;
+  } catch {
+    const [, , ...fields] = readFileSync(`/proc/${pid}/stat`, 'utf8').replace(/\(.*\)/, 'name').split(' ');
+    return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND;
+  }
+}
+
+export function residentBytes(pid) {
+  return Number(/^VmRSS:\s*(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))[1]) * 1024;
+}
+
+export function describeMachine() {
+  return {
+    cpu: os.cpus()[0].model.trim(),
+    cores: cores.length,
+    memory_gb: Math.round(os.totalmem() / 2 ** 30),
+    kernel: os.release(),
+    pinned: isPinned ? { server: serverCore, load: loadCore } : false,
+    load_average: os.loadavg()[0],
+  };
+}

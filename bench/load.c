@@ -1,0 +1,377 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The load generator: sends requests that were built beforehand, checks every reply, and says how long it took.
+ *
+ *   load --port N --requests FILE [--count N] [--connections N] [--depth N] [--reply TEXT | --first-id N]
+ *
+ * FILE holds requests as RESP arrays, one after the other. They are sent in that order, from the first again after the
+ * last, until --count were sent (default: each once). The connections share one cursor: the one with room takes the next.
+ *
+ * A connection keeps at most --depth requests unanswered. It is filled up again when half of them are answered, so that
+ * requests leave in large writes, as a client with many callers sends them; depth 1 is a client that waits.
+ *
+ * A reply is wrong when it holds an error (at any depth of nesting); or with --reply, when it is not TEXT byte for byte;
+ * or with --first-id F, when the reply to the request of index i does not hold the bulk string F+i. The first wrong reply
+ * is shown. On stdout, one line of JSON; the exit code is 0 when no reply was wrong, 1 when one was, 2 when it did not run.
+ */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+enum {
+    CONNECTIONS_MAX = 1000,
+    DEPTH_MAX = 10000,
+    /* A read takes as much as a server's reply buffers hold in one turn of its loop. */
+    READ_BYTES = 256 * 1024,
+    REPLY_BYTES_MAX = 16 * 1024 * 1024,
+    /* Nobody answers for this long: the server hangs. */
+    SILENCE_MS = 60000,
+    SHOWN_BYTES = 200,
+};
+
+struct options {
+    uint16_t port;
+    const char *path;
+    uint64_t count;
+    unsigned connections;
+    unsigned depth;
+    const char *reply;
+    bool has_ids;
+    uint64_t first_id;
+};
+
+struct requests {
+    const char *bytes;
+    size_t bytes_count;
+    size_t *starts; /* count + 1 of them: the last is where the last request ends */
+    size_t count;
+};
+
+/* A request that waits for its reply. */
+struct pending {
+    uint64_t index;
+    uint64_t sent_ns;
+};
+
+struct connection {
+    int fd;
+    struct pending *ring; /* of options.depth */
+    unsigned oldest;
+    unsigned waiting;
+    char *out;
+    size_t out_size, out_room, out_sent;
+    char *in;
+    size_t in_size, in_room;
+};
+
+struct run {
+    struct options options;
+    struct requests requests;
+    struct connection connections[CONNECTIONS_MAX];
+    uint64_t next;
+    uint64_t answered;
+    uint64_t wrong;
+    char first_wrong[SHOWN_BYTES * 4 + 1];
+    uint32_t *round_trips_ns; /* of count, only at depth 1 */
+};
+
+static _Noreturn void fail(const char *what, const char *detail)
+{
+    fprintf(stderr, "load: %s%s%s\n", what, detail ? ": " : "", detail ? detail : "");
+    exit(2);
+}
+
+static void *reserve(void *old, size_t bytes)
+{
+    void *p = realloc(old, bytes);
+    if (!p) fail("out of memory", NULL);
+    return p;
+}
+
+static uint64_t now_ns(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+/* ---------------------------------------------------------------- RESP */
+
+/* The number after the type byte at `at`; *next is where the following element begins. False: not whole yet. */
+static bool read_header(const char *at, const char *end, long long *number, const char **next)
+{
+    const char *cr = memchr(at, '\r', (size_t)(end - at));
+    if (!cr || cr + 2 > end) return false;
+    long long n = 0;
+    bool is_negative = at + 1 < cr && at[1] == '-';
+    for (const char *p = at + 1 + is_negative; p < cr && *p >= '0' && *p <= '9'; p++) n = n * 10 + (*p - '0');
+    *number = is_negative ? -n : n;
+    *next = cr + 2;
+    return true;
+}
+
+/* Where the value that begins at `at` ends, or NULL when it is not whole yet. */
+static const char *find_end(const char *at, const char *end, bool *has_error)
+{
+    long long left = 1;
+    while (left > 0) {
+        if (at >= end) return NULL;
+        char type = *at;
+        long long number;
+        if (!read_header(at, end, &number, &at)) return NULL;
+        left--;
+        if (type == '-') *has_error = true;
+        if (type == '*' && number > 0) left += number;
+        if (type == '$' && number >= 0) {
+            if (number + 2 > end - at) return NULL;
+            at += number + 2;
+        }
+    }
+    return at;
+}
+
+static struct requests map_requests(const char *path)
+{
+    struct requests r = {0};
+    struct stat st;
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0 || fstat(fd, &st) < 0 || st.st_size == 0) fail("no requests in", path);
+    r.bytes_count = (size_t)st.st_size;
+    r.bytes = mmap(NULL, r.bytes_count, PROT_READ, MAP_PRIVATE | MAP_POPULATE, fd, 0);
+    if (r.bytes == MAP_FAILED) fail("mmap", strerror(errno));
+    close(fd);
+
+    const char *at = r.bytes;
+    const char *end = r.bytes + r.bytes_count;
+    for (size_t room = 0;;) {
+        if (r.count + 1 >= room) {
+            room = room ? room * 2 : 1024;
+            r.starts = reserve(r.starts, room * sizeof *r.starts);
+        }
+        r.starts[r.count] = (size_t)(at - r.bytes);
+        if (at == end) return r;
+        bool has_error = false;
+        at = find_end(at, end, &has_error);
+        if (!at) fail("the last request is cut short", path);
+        r.count++;
+    }
+}
+
+/* ---------------------------------------------------------------- replies */
+
+static bool holds_id(const char *reply, size_t size, uint64_t id)
+{
+    char text[64];
+    char digits[32];
+    int n = snprintf(digits, sizeof digits, "%llu", (unsigned long long)id);
+    int bytes = snprintf(text, sizeof text, "$%d\r\n%s\r\n", n, digits);
+    return memmem(reply, size, text, (size_t)bytes) != NULL;
+}
+
+static bool is_right(const struct options *o, const char *reply, size_t size, uint64_t index)
+{
+    if (o->reply) return size == strlen(o->reply) && memcmp(reply, o->reply, size) == 0;
+    if (o->has_ids) return holds_id(reply, size, o->first_id + index);
+    return true;
+}
+
+/* Keeps the beginning of a wrong reply as text that JSON can hold. */
+static void show_reply(struct run *run, const char *reply, size_t size)
+{
+    char *out = run->first_wrong;
+    for (size_t i = 0; i < size && i < SHOWN_BYTES; i++) {
+        unsigned char c = (unsigned char)reply[i];
+        if (c == '\r' || c == '\n') {
+            *out++ = ' ';
+        } else if (c >= 32 && c < 127 && c != '"' && c != '\\') {
+            *out++ = (char)c;
+        } else {
+            out += snprintf(out, 5, "?%02x", c);
+        }
+    }
+    *out = 0;
+}
+
+static void note_reply(struct run *run, struct connection *c, const char *reply, size_t size, bool has_error)
+{
+    const struct pending *p = &c->ring[c->oldest];
+    if (has_error || !is_right(&run->options, reply, size, p->index)) {
+        if (run->wrong++ == 0) show_reply(run, reply, size);
+    }
+    if (run->round_trips_ns) run->round_trips_ns[p->index] = (uint32_t)(now_ns() - p->sent_ns);
+    c->oldest = (c->oldest + 1) % run->options.depth;
+    c->waiting--;
+    run->answered++;
+}
+
+static void read_replies(struct run *run, struct connection *c)
+{
+    if (c->in_room - c->in_size < READ_BYTES) {
+        c->in_room = c->in_size + 2 * READ_BYTES;
+        if (c->in_room > REPLY_BYTES_MAX) fail("a reply is too long", NULL);
+        c->in = reserve(c->in, c->in_room);
+    }
+    ssize_t got = read(c->fd, c->in + c->in_size, READ_BYTES);
+    if (got < 0 && (errno == EAGAIN || errno == EINTR)) return;
+    if (got <= 0) fail("the server closed the connection", got < 0 ? strerror(errno) : NULL);
+    c->in_size += (size_t)got;
+
+    const char *at = c->in;
+    const char *end = c->in + c->in_size;
+    while (at < end) {
+        bool has_error = false;
+        const char *next = find_end(at, end, &has_error);
+        if (!next) break;
+        if (c->waiting == 0) fail("a reply that nobody asked for", NULL);
+        note_reply(run, c, at, (size_t)(next - at), has_error);
+        at = next;
+    }
+    c->in_size = (size_t)(end - at);
+    memmove(c->in, at, c->in_size);
+}
+
+/* ---------------------------------------------------------------- requests */
+
+static void stage_request(struct run *run, struct connection *c, uint64_t sent_ns)
+{
+    const struct requests *r = &run->requests;
+    size_t i = (size_t)(run->next % r->count);
+    size_t size = r->starts[i + 1] - r->starts[i];
+    if (c->out_size + size > c->out_room) {
+        c->out_room = 2 * (c->out_size + size);
+        c->out = reserve(c->out, c->out_room);
+    }
+    memcpy(c->out + c->out_size, r->bytes + r->starts[i], size);
+    c->out_size += size;
+    c->ring[(c->oldest + c->waiting) % run->options.depth] = (struct pending){run->next, sent_ns};
+    c->waiting++;
+    run->next++;
+}
+
+static void send_requests(struct run *run, struct connection *c)
+{
+    if (c->out_sent == c->out_size && c->waiting <= run->options.depth / 2) {
+        c->out_sent = c->out_size = 0;
+        uint64_t sent_ns = run->round_trips_ns ? now_ns() : 0;
+        while (c->waiting < run->options.depth && run->next < run->options.count) stage_request(run, c, sent_ns);
+    }
+    if (c->out_sent == c->out_size) return;
+    ssize_t sent = write(c->fd, c->out + c->out_sent, c->out_size - c->out_sent);
+    if (sent < 0 && errno != EAGAIN && errno != EINTR) fail("write", strerror(errno));
+    if (sent > 0) c->out_sent += (size_t)sent;
+}
+
+static void open_connection(struct connection *c, const struct options *o)
+{
+    struct sockaddr_in to = {
+        .sin_family = AF_INET, .sin_port = htons(o->port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    c->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (c->fd < 0 || connect(c->fd, (struct sockaddr *)&to, sizeof to) < 0) fail("connect", strerror(errno));
+    int on = 1;
+    setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    fcntl(c->fd, F_SETFL, O_NONBLOCK);
+    c->ring = reserve(NULL, o->depth * sizeof *c->ring);
+}
+
+/* ---------------------------------------------------------------- the run */
+
+static void exchange(struct run *run)
+{
+    static struct pollfd polled[CONNECTIONS_MAX];
+    unsigned n = run->options.connections;
+    while (run->answered < run->options.count) {
+        for (unsigned i = 0; i < n; i++) {
+            struct connection *c = &run->connections[i];
+            send_requests(run, c);
+            polled[i].fd = c->fd;
+            polled[i].events = (short)(POLLIN | (c->out_sent < c->out_size ? POLLOUT : 0));
+        }
+        int ready = poll(polled, n, SILENCE_MS);
+        if (ready == 0) fail("the server does not answer", NULL);
+        for (unsigned i = 0; i < n; i++) {
+            if (polled[i].revents & (POLLIN | POLLERR | POLLHUP)) read_replies(run, &run->connections[i]);
+        }
+    }
+}
+
+static int compare_u32(const void *a, const void *b)
+{
+    uint32_t x = *(const uint32_t *)a;
+    uint32_t y = *(const uint32_t *)b;
+    return (x > y) - (x < y);
+}
+
+static void print_result(struct run *run, uint64_t took_ns)
+{
+    uint64_t n = run->options.count;
+    printf("{\"requests\": %llu, \"seconds\": %.6f, \"wrong\": %llu, \"first_wrong\": \"%s\"", (unsigned long long)n,
+           (double)took_ns / 1e9, (unsigned long long)run->wrong, run->first_wrong);
+    if (run->round_trips_ns) {
+        qsort(run->round_trips_ns, n, sizeof *run->round_trips_ns, compare_u32);
+        printf(", \"p50_us\": %.1f, \"p99_us\": %.1f", run->round_trips_ns[n / 2] / 1e3,
+               run->round_trips_ns[n * 99 / 100] / 1e3);
+    }
+    puts("}");
+}
+
+static unsigned long long read_number(const char *text, unsigned long long max)
+{
+    char *end;
+    errno = 0;
+    unsigned long long n = strtoull(text, &end, 10);
+    if (errno || *end || end == text || n > max) fail("not a number in range", text);
+    return n;
+}
+
+static struct options read_options(int argc, char **argv)
+{
+    static const struct option names[] = {
+        {"port", required_argument, NULL, 'p'},     {"requests", required_argument, NULL, 'r'},
+        {"count", required_argument, NULL, 'n'},    {"connections", required_argument, NULL, 'c'},
+        {"depth", required_argument, NULL, 'd'},    {"reply", required_argument, NULL, 'e'},
+        {"first-id", required_argument, NULL, 'i'}, {0}};
+    struct options o = {.connections = 1, .depth = 1};
+    for (int c = getopt_long(argc, argv, "", names, NULL); c != -1; c = getopt_long(argc, argv, "", names, NULL)) {
+        switch (c) {
+        case 'p': o.port = (uint16_t)read_number(optarg, UINT16_MAX); break;
+        case 'r': o.path = optarg; break;
+        case 'n': o.count = read_number(optarg, UINT32_MAX); break;
+        case 'c': o.connections = (unsigned)read_number(optarg, CONNECTIONS_MAX); break;
+        case 'd': o.depth = (unsigned)read_number(optarg, DEPTH_MAX); break;
+        case 'e': o.reply = optarg; break;
+        case 'i': o.has_ids = true, o.first_id = read_number(optarg, UINT64_MAX / 2); break;
+        default: exit(2);
+        }
+    }
+    if (!o.port || !o.path || !o.connections || !o.depth || optind < argc) fail("see the head of bench/load.c", NULL);
+    return o;
+}
+
+int main(int argc, char **argv)
+{
+    static struct run run;
+    run.options = read_options(argc, argv);
+    run.requests = map_requests(run.options.path);
+    if (!run.options.count) run.options.count = run.requests.count;
+    if (run.options.depth == 1) run.round_trips_ns = reserve(NULL, run.options.count * sizeof *run.round_trips_ns);
+    for (unsigned i = 0; i < run.options.connections; i++) open_connection(&run.connections[i], &run.options);
+
+    uint64_t started_ns = now_ns();
+    exchange(&run);
+    print_result(&run, now_ns() - started_ns);
+    return run.wrong ? 1 : 0;
+}
