@@ -22,8 +22,6 @@ DESTDIR ?=
 FUZZ_SECONDS ?= 20
 # What `make unit` and friends select: a layer (T=keyspace) or part of a test file's name (T=map).
 T ?=
-# The command that prints docs/COMMANDS.md from the command table.
-COMMANDS_DOC ?=
 
 Q := $(if $(filter 1,$(V)),,@)
 
@@ -42,7 +40,7 @@ tested   := $(sort $(foreach f,$(test_c),$(word 2,$(subst /, ,$f))))
 
 # Asked once, when the first command needs it: a machine without pkg-config can still `make run`, which installs it.
 packages   := libevent libevent_pthreads libevent_openssl openssl luajit msgpack jansson yaml-0.1 jemalloc
-pkg_cflags  = $(eval pkg_cflags := $$(shell pkg-config --cflags $(packages)))$(pkg_cflags)
+pkg_cflags  = $(eval pkg_cflags := $$(patsubst -I%,-isystem%,$$(shell pkg-config --cflags $(packages))))$(pkg_cflags)
 pkg_libs    = $(eval pkg_libs := $$(shell pkg-config --libs $(packages)))$(pkg_libs)
 
 # cjson's own .pc file asks for PUC Lua; its archive holds no reference to a Lua and links with LuaJIT as it is.
@@ -99,7 +97,7 @@ build/$1/liboxq.a: $$(objs.$1) build/$1/objects
 
 build/$1/oxq: build/$1/obj/src/cli/main.o build/$1/liboxq.a
 	@echo "  LD   $$@"
-	$$(Q)$$(cc.$1) $$(ldflags) $$(filter-out -fsanitize=fuzzer%,$$(ldflags.$1)) -Wl,--whole-archive $$^ -Wl,--no-whole-archive $$(libs) -o $$@
+	$$(Q)$$(cc.$1) $$(ldflags) $$(filter-out -fsanitize=fuzzer%,$$(ldflags.$1)) $$^ $$(libs) -o $$@
 
 $$(foreach layer,$$(tested),$$(eval $$(call TEST,$1,$$(layer))))
 -include $$(wildcard build/$1/obj/src/*/*.d build/$1/obj/tests/*/*.d)
@@ -111,7 +109,7 @@ build/$1/test/$2: $$(patsubst %.c,build/$1/obj/%.o,$$(filter src/$2/%,$$(test_c)
                     build/$1/liboxq.a
 	@mkdir -p $$(@D)
 	@echo "  LD   $$@"
-	$$(Q)$$(cc.$1) $$(ldflags) $$(ldflags.$1) -Wl,--whole-archive $$^ -Wl,--no-whole-archive -lcriterion $$(libs) -o $$@
+	$$(Q)$$(cc.$1) $$(ldflags) $$(ldflags.$1) $$^ -lcriterion $$(libs) -o $$@
 endef
 
 $(foreach v,$(variants),$(eval $(call VARIANT,$v)))
@@ -128,7 +126,7 @@ FORCE:
 # ---------------------------------------------------------------- targets
 
 .PHONY: all build-check unit unit-debug unit-asan unit-tsan run stop test lint format asan tsan fuzz fuzz-build bench docs \
-        check-public-headers install uninstall clean help lint-tidy
+        check-docs check-public-headers install uninstall clean help lint-tidy
 
 all: build/release/oxq ## build the program with optimisation: build/release/oxq
 
@@ -175,8 +173,10 @@ build/bench/load: bench/load.c Makefile
 	$(Q)gcc $(cflags) -O2 $< -o $@
 
 docs: build/release/oxq ## write docs/COMMANDS.md from the command table
-	$(if $(COMMANDS_DOC),,$(error COMMANDS_DOC is not set))
-	$(Q)$(COMMANDS_DOC) >docs/COMMANDS.md.new && mv docs/COMMANDS.md.new docs/COMMANDS.md
+	$(Q)$< commands >docs/COMMANDS.md.new && mv docs/COMMANDS.md.new docs/COMMANDS.md
+
+check-docs: build/debug/oxq ## does docs/COMMANDS.md say what the command table says?
+	$(Q)$< commands | diff -u docs/COMMANDS.md - || { echo 'docs/COMMANDS.md is not what `make docs` writes' >&2; exit 1; }
 
 # A public header stands alone, in C99 and in C++.
 check-public-headers: $(public_h:%=build/lint/%.ok) ## compile each public header alone as C99 and as C++

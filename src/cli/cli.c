@@ -11,6 +11,7 @@ const struct cli_command cli_commands[] = {
     {"serve", cli_serve, "[flags]", "run the server"},
     {"ping", cli_ping, "[flags]", "ask a server whether it is there, and how long it takes to say so"},
     {"config", cli_config, "get|set|print ...", "show and change parameters"},
+    {"commands", cli_commands_list, "", "print the Redis commands that the server answers"},
     {"version", cli_version, "", "print the version"},
     {"help", cli_help, "[command]", "print this, or a command's flags"},
     {0},

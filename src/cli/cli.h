@@ -22,11 +22,12 @@ extern const struct cli_command cli_commands[];
 /* The whole program: argv as main has it. Returns the exit code. */
 int cli_run(int argc, char **argv);
 
-int cli_serve(int argc, char **argv);   /* serve.c */
-int cli_ping(int argc, char **argv);    /* ping.c */
-int cli_config(int argc, char **argv);  /* config.c */
-int cli_version(int argc, char **argv); /* version.c */
-int cli_help(int argc, char **argv);    /* help.c */
+int cli_serve(int argc, char **argv);         /* serve.c */
+int cli_ping(int argc, char **argv);          /* ping.c */
+int cli_config(int argc, char **argv);        /* config.c */
+int cli_commands_list(int argc, char **argv); /* commands.c */
+int cli_version(int argc, char **argv);       /* version.c */
+int cli_help(int argc, char **argv);          /* help.c */
 
 /* One line on standard error, and CLI_REFUSED or CLI_FAILED. */
 int cli_refuse(const char *format, ...) OXQ_PRINTF(1, 2);

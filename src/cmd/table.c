@@ -94,7 +94,5 @@ void cmd_table_add_data(struct cmd_table *t)
 {
     static const struct command *const families[] = {cmd_string_rows, cmd_key_rows,  cmd_hash_rows,  cmd_list_rows,
                                                      cmd_set_rows,    cmd_zset_rows, cmd_stream_rows};
-    for (size_t i = 0; i < sizeof(families) / sizeof(families[0]); i++) {
-        if (families[i]) cmd_table_add(t, families[i]);
-    }
+    for (size_t i = 0; i < sizeof(families) / sizeof(families[0]); i++) cmd_table_add(t, families[i]);
 }

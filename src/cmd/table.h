@@ -43,7 +43,7 @@ int cmd_find_keys(const struct command *row, const struct slice *argv, int argc,
 
 /* The families of this layer. */
 extern const struct command cmd_string_rows[], cmd_key_rows[], cmd_hash_rows[], cmd_list_rows[], cmd_set_rows[],
-    cmd_zset_rows[], cmd_stream_rows[] __attribute__((weak));
+    cmd_zset_rows[], cmd_stream_rows[];
 /* All of them. */
 void cmd_table_add_data(struct cmd_table *t);
 

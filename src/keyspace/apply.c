@@ -7,15 +7,13 @@
  */
 #include "keyspace/db.h"
 #include "keyspace/edit_hash.h"
+#include "keyspace/edit_list.h"
+#include "keyspace/edit_set.h"
+#include "keyspace/edit_stream.h"
 #include "keyspace/edit_string.h"
+#include "keyspace/edit_zset.h"
 
 typedef oxq_err apply_fn(struct db *db, const struct effect *e);
-
-#define DECLARE(type) oxq_err __attribute__((weak)) edit_##type##_apply(struct db *db, const struct effect *e);
-DECLARE(list)
-DECLARE(set)
-DECLARE(zset)
-DECLARE(stream)
 
 static bool is_db(int64_t n)
 {

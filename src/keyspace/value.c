@@ -3,7 +3,11 @@
 
 #include "base/err.h"
 #include "keyspace/hash.h"
+#include "keyspace/list.h"
+#include "keyspace/set.h"
+#include "keyspace/stream.h"
 #include "keyspace/string.h"
+#include "keyspace/zset.h"
 
 /* What every type provides, one row each. */
 struct value_ops {
@@ -16,19 +20,6 @@ struct value_ops {
     uint64_t (*digest)(const struct value *v);
     size_t (*count)(const struct value *v); /* NULL: an empty value is a value (strings, streams) */
 };
-
-#define DECLARE(type)                                                                                                  \
-    void __attribute__((weak)) type##_init(struct value *v);                                                           \
-    void __attribute__((weak)) type##_deinit(struct value *v);                                                         \
-    void __attribute__((weak)) type##_copy(const struct value *v, struct value *out);                                  \
-    const char *__attribute__((weak)) type##_encoding_name(const struct value *v);                                     \
-    size_t __attribute__((weak)) type##_bytes(const struct value *v, size_t samples);                                  \
-    uint64_t __attribute__((weak)) type##_digest(const struct value *v);                                               \
-    size_t __attribute__((weak)) type##_count(const struct value *v);
-DECLARE(list)
-DECLARE(set)
-DECLARE(zset)
-DECLARE(stream)
 
 #define OPS(type, count_fn)                                                                                            \
     {                                                                                                                  \
