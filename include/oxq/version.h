@@ -10,4 +10,15 @@
 #define OXQ_REDIS_VERSION "7.2.4"
 #define OXQ_REDIS_VERSION_NUMBER 0x00070204
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* The version of the library that is linked: "0.1.0". Static storage. */
+const char *oxq_version(void);
+
+#ifdef __cplusplus
+}
+#endif
+
 #endif

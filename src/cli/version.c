@@ -7,6 +7,6 @@
 int cli_version(int argc, char **argv)
 {
     if (argc > 0) return cli_refuse("version takes no argument '%s'", argv[0]);
-    puts("oxq " OXQ_VERSION);
+    printf("oxq %s\n", oxq_version());
     return CLI_OK;
 }
