@@ -88,8 +88,8 @@ bool num_parse_int(struct slice text, int64_t *out)
     return true;
 }
 
-/* strtod and strtold want a NUL: texts that may be numbers are short, everything longer is none. */
-#define NUM_TEXT_MAX 256
+/* strtod and strtold want a NUL. Whatever num_format_long_double writes must be read again; what is longer is no number. */
+#define NUM_TEXT_MAX NUM_LONG_DOUBLE_MAX_CHARS
 
 static bool copy_number(struct slice text, char *dst)
 {

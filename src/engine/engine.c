@@ -23,7 +23,13 @@
 static void note_key(struct engine *e, uint32_t db, struct slice key)
 {
     if (map_count(&e->waits[db]) > 0) block_note_key(e, db, key);
-    if (map_count(&e->watched[db]) > 0) multi_note_key(e, db, key);
+    if (map_count(&e->watched[db]) > 0) multi_note_key(e, db, key, false);
+}
+
+/* Consumer groups and a stream's counters are beside its entries: who watches the stream does not care, as in Redis. */
+static bool is_beside_entries(enum effect_kind kind)
+{
+    return kind >= EFFECT_STREAM_SET_ID && kind <= EFFECT_STREAM_PENDING_DELETE;
 }
 
 static void note_db(struct engine *e, uint32_t db)
@@ -38,6 +44,11 @@ static void on_effect(struct effect_sink *sink, const struct effect *effect)
     if (effect->kind == EFFECT_DB_FLUSH || effect->kind == EFFECT_DB_SWAP) {
         note_db(e, effect->db);
         if (effect->kind == EFFECT_DB_SWAP) note_db(e, (uint32_t)effect->n);
+        return;
+    }
+    if (is_beside_entries(effect->kind)) {
+        if (map_count(&e->waits[effect->db]) > 0) block_note_key(e, effect->db, effect->key);
+        if (map_count(&e->watched[effect->db]) > 0) multi_note_key(e, effect->db, effect->key, true);
         return;
     }
     note_key(e, effect->db, effect->key);

@@ -138,18 +138,22 @@ static void unwatch_all(struct engine_client *c)
     m->watches_count = 0;
 }
 
-static void dirty_watchers(struct watch_key *k, bool only_existing)
+enum watched { WATCHED_ANY, WATCHED_EXISTING, WATCHED_MISSING };
+
+/* Of those who watch the key: all, or who found it there, or who found nothing. */
+static void dirty_watchers(struct watch_key *k, enum watched which)
 {
     for (struct list_link *link = k->watches.next; link != &k->watches; link = link->next) {
         struct watch *w = LIST_OWNER(link, struct watch, key_link);
-        if (w->did_exist || !only_existing) w->client->flags |= ENGINE_CLIENT_DIRTY_CAS;
+        if (which == WATCHED_ANY || w->did_exist == (which == WATCHED_EXISTING))
+            w->client->flags |= ENGINE_CLIENT_DIRTY_CAS;
     }
 }
 
-void multi_note_key(struct engine *e, uint32_t db, struct slice key)
+void multi_note_key(struct engine *e, uint32_t db, struct slice key, bool is_beside)
 {
     struct watch_key *k = (struct watch_key *)map_find(&e->watched[db], key);
-    if (k) dirty_watchers(k, false);
+    if (k) dirty_watchers(k, is_beside ? WATCHED_MISSING : WATCHED_ANY);
 }
 
 void multi_note_db(struct engine *e, uint32_t db)
@@ -159,7 +163,7 @@ void multi_note_db(struct engine *e, uint32_t db)
     for (struct map_node *node = map_iter_next(&it); node; node = map_iter_next(&it)) {
         struct watch_key *k = (struct watch_key *)node;
         bool exists = db_find(&e->keyspace.dbs[db], key_of_watch(node)) != NULL;
-        dirty_watchers(k, !exists);
+        dirty_watchers(k, exists ? WATCHED_ANY : WATCHED_EXISTING);
     }
     map_iter_end(&it);
 }

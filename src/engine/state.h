@@ -163,7 +163,8 @@ extern const struct command engine_multi_rows[];
 void multi_queue(struct engine_client *c, struct cmd_slot *slot, const struct slice *argv, int argc);
 /* Forgets queue and watches (DISCARD, RESET, close). */
 void multi_discard(struct engine_client *c);
-void multi_note_key(struct engine *e, uint32_t db, struct slice key);
+/* is_beside: what changed matters only to those who watch for the key to come. */
+void multi_note_key(struct engine *e, uint32_t db, struct slice key, bool is_beside);
 /* The whole database was emptied or swapped. */
 void multi_note_db(struct engine *e, uint32_t db);
 size_t multi_queued_count(const struct engine_client *c);

@@ -41,7 +41,8 @@ class Episode {
     // some episodes keep to a family or two, where what is rare elsewhere becomes common
     this.families = g.chance(0.5) ? g.some(1, 2, () => g.pick(this.names)) : this.names;
     this.hasOthers = this.blocking.length > 0 && g.chance(0.6);
-    this.luaChance = g.pick([0, 0.02, 0.1, 0.3]) * (this.hasLua ? 1 : 0);
+    g.hasSeveralPureKeys = this.hasOthers && g.chance(0.3);
+    this.luaChance = g.pick([0, 0.02, 0.1, 0.3]) * (this.hasLua && !g.hasSeveralPureKeys ? 1 : 0);
     if (g.chance(0.4)) this.#call(['HELLO', '3'], { on: RESP3_ON, way: 'any' });
     if (g.chance(0.2)) this.#subscribe();
     while (this.#steps.length < count) this.#step();
@@ -57,7 +58,7 @@ class Episode {
       [this.hasLua ? 1 : 0, () => this.#call(['SCRIPT', 'FLUSH', ...g.maybe(0.3, () => g.pick(['ASYNC', 'SYNC', 'NOSUCH']))])],
       [12, () => this.#wait()],
       [this.hasOthers ? 40 : 0, () => this.#block()],
-      [15, () => this.#transaction()],
+      [g.hasSeveralPureKeys ? 0 : 15, () => this.#transaction()],
       [12, () => this.#call(pickFrom(g, databases).args)],
       [12, () => this.#spop()],
       [this.hasOthers ? 4 : 0, () => this.#call(['CLIENT', 'UNBLOCK', `<id:${g.int(2, 4)}>`, ...g.maybe(0.5, () => g.pick(['TIMEOUT', 'ERROR']))])],
@@ -75,8 +76,8 @@ class Episode {
       const sha = g.pick(['e0e1f9fabfc9d4800c877a703b823ac0578ff8db', 'ffffffffffffffffffffffffffffffffffffffff', 'x']);
       return [g.pick([['EVALSHA', sha, '0'], ['SCRIPT', 'LOAD', `return ${g.int(1, 3)}`], ['SCRIPT', 'EXISTS', sha, sha], ['EVALSHA_RO', sha, '0']])];
     }
-    const { args } = evalStep(g, () => this.#orderly());
-    return [args];
+    const { args, way } = evalStep(g, () => this.#orderly());
+    return [args, { way }];
   }
 
   /** The words of a command with one answer, for a script. */
@@ -89,7 +90,7 @@ class Episode {
   }
 
   #wait() {
-    this.#steps.push({ does: 'wait', ms: this.g.weighted([[6, () => this.g.int(1, 1500)], [1, () => this.g.int(2000, 20000)]])() });
+    this.#steps.push({ does: 'wait', ms: 2 * this.g.weighted([[6, () => this.g.int(1, 750)], [1, () => this.g.int(1000, 10000)]])() });
     // who asks for every key removes the expired ones, so that both count the same
     const all = ['s1', 's2', 's3', 'n1', 'n2', 'h1', 'h2', 'h3', 'l1', 'l2', 'l3', 'l4', 'e1', 'e2', 'e3', 'e4', 'z1', 'z2', 'z3', 'z4',
       'x1', 'x2', 'x3', 'lq1', 'lq2', 'lq3', 'zq1', 'zq2', 'zq3', 'xq1', 'xq2', 'lex1', 'lex2', 'none'];
@@ -151,7 +152,7 @@ function pickFrom(g, rows) {
 /** Now and then a command as nobody should send it. */
 function mutate(g, args) {
   if (g.chance(0.02)) return [g.anyCase(args[0]), ...args.slice(1)];
-  if (!g.chance(0.03)) return args;
+  if (!g.chance(0.03) || args.length === 1) return args;
   const at = g.int(1, Math.max(1, args.length - 1));
   return g.pick([
     () => args.slice(0, -1),

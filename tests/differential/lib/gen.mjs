@@ -87,15 +87,19 @@ export class Gen {
     return this.pick(PURE_KEYS[type]);
   }
 
-  pureKeys(type, low, high) {
-    return this.some(low, high, () => this.pureKey(type));
+  /*
+   * Several only where no step fills two of them at once: whether then the first named or the first filled is taken
+   * differs from 7.0 to 7.2.
+   */
+  pureKeys(type) {
+    return this.hasSeveralPureKeys ? this.shuffle(PURE_KEYS[type]).slice(0, this.int(1, 3)) : [this.pureKey(type)];
   }
 
   /*
    * Where all scores are the same. Ranges by lex have no defined answer elsewhere, so nothing else writes to these.
    */
   lexKey() {
-    return this.chance(0.05) ? this.pick([...KEYS.list, ...KEYS.hash, 'none']) : this.pick(LEX_KEYS);
+    return this.chance(0.03) ? 'none' : this.pick(LEX_KEYS);
   }
 
   keys(type, low, high) {

@@ -28,8 +28,8 @@ export const streams = [
 ];
 
 export const blockingStreams = [
-  [3, (g) => xread(g, g.pureKeys('stream', 1, 2), ['BLOCK', String(g.pick([0, g.int(1, 3000), -1, 'x']))])],
-  [3, (g) => xreadgroup(g, g.pureKeys('stream', 1, 2), ['BLOCK', String(g.pick([0, g.int(1, 3000), -1]))])],
+  [3, (g) => xread(g, g.pureKeys('stream'), ['BLOCK', String(g.pick([0, 2 * g.int(0, 1500) + 1, -1, 'x']))])],
+  [3, (g) => xreadgroup(g, g.pureKeys('stream'), ['BLOCK', String(g.pick([0, 2 * g.int(0, 1500) + 1, -1]))])],
 ];
 
 function group(g) {

@@ -37,8 +37,8 @@ export const zsets = [
 ];
 
 export const blockingZsets = [
-  [6, (g) => [g.pick(['BZPOPMIN', 'BZPOPMAX']), ...g.pureKeys('zset', 1, 3), timeout(g)]],
-  [2, (g) => mpop(g, ['BZMPOP', timeout(g)], g.pureKeys('zset', 1, 3))],
+  [6, (g) => [g.pick(['BZPOPMIN', 'BZPOPMAX']), ...g.pureKeys('zset'), timeout(g)]],
+  [2, (g) => mpop(g, ['BZMPOP', timeout(g)], g.pureKeys('zset'))],
 ];
 
 function addOptions(g) {
