@@ -103,10 +103,7 @@ void cmd_reply_timeout(struct reply *reply, enum cmd_timeout_reply kind)
 void cmd_block(struct cmd_ctx *ctx, struct cmd_block block)
 {
     if (ctx->flags & CMD_CTX_NO_BLOCK) {
-        if (block.on_timeout == CMD_TIMEOUT_NULL_ARRAY)
-            reply_null_array(ctx->reply);
-        else
-            reply_null(ctx->reply);
+        cmd_reply_timeout(ctx->reply, block.on_timeout);
         return;
     }
     ctx->outcome = CMD_BLOCKED;

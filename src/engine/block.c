@@ -267,9 +267,8 @@ void block_serve(struct engine *e)
 
 bool block_is_paused_for(const struct engine *e, const struct engine_client *c, const struct command *row)
 {
-    (void)c;
     if (e->pause_end_us == 0 || row->flags & CMD_ALLOW_BUSY) return false;
-    bool may_write = row->flags & (CMD_WRITE | CMD_MAY_REPLICATE);
+    bool may_write = multi_flags_of(c, row) & (CMD_WRITE | CMD_MAY_REPLICATE);
     return e->is_pause_for_writes_only ? may_write : strcmp(row->group, "connection") != 0;
 }
 

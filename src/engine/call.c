@@ -128,16 +128,27 @@ static bool is_allowed_while_subscribed(const struct cmd_slot *slot)
     return false;
 }
 
+static bool runs_inside_multi(const struct cmd_slot *slot)
+{
+    static const char *const names[] = {"exec", "discard", "multi", "watch", "quit", "reset"};
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        if (strcmp(slot->name, names[i]) == 0) return true;
+    }
+    return false;
+}
+
 /* The error that refuses the command now, or an empty slice. */
 static struct slice find_refusal(struct engine_client *c, const struct cmd_slot *slot, char *text, size_t cap)
 {
     struct engine *e = c->engine;
-    uint32_t flags = slot->row->flags;
+    uint32_t flags = multi_flags_of(c, slot->row);
+    /* A queue takes memory too: nothing enters it when there is none. */
+    bool takes_memory = flags & CMD_DENYOOM || (c->flags & ENGINE_CLIENT_MULTI && !runs_inside_multi(slot));
     if (!engine_client_is_authenticated(c) && !(flags & CMD_NO_AUTH))
         return SLICE_LIT("NOAUTH Authentication required.");
     if (c->flags & ENGINE_CLIENT_MULTI && flags & CMD_NO_MULTI)
         return SLICE_LIT("ERR Command not allowed inside a transaction");
-    if (flags & CMD_DENYOOM && engine_is_out_of_memory(e))
+    if (takes_memory && engine_is_out_of_memory(e))
         return SLICE_LIT("OOM command not allowed when used memory > 'maxmemory'.");
     if (c->writer.reply.resp == 2 && pubsub_count(c) > 0 && !is_allowed_while_subscribed(slot)) {
         int len = snprintf(
@@ -149,15 +160,6 @@ static struct slice find_refusal(struct engine_client *c, const struct cmd_slot 
     if (e->is_busy && !(flags & CMD_ALLOW_BUSY))
         return SLICE_LIT("BUSY Redis is busy running a script. You can only call SCRIPT KILL or SHUTDOWN NOSAVE.");
     return SLICE_LIT("");
-}
-
-static bool runs_inside_multi(const struct cmd_slot *slot)
-{
-    static const char *const names[] = {"exec", "discard", "multi", "watch", "quit", "reset"};
-    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-        if (strcmp(slot->name, names[i]) == 0) return true;
-    }
-    return false;
 }
 
 static void run_for_client(struct engine_client *c, struct cmd_slot *slot, struct slice *argv, int argc)
@@ -183,6 +185,14 @@ static void run_for_client(struct engine_client *c, struct cmd_slot *slot, struc
     if (ctx.outcome == CMD_BLOCKED) block_client(c, &ctx, slot);
 }
 
+/* Whatever refuses EXEC, the client must see that its transaction is over. */
+static void refuse(struct reply *reply, const struct cmd_slot *slot, struct slice refusal)
+{
+    bool is_exec = strcmp(slot->name, "exec") == 0;
+    const char *why = is_exec ? "EXECABORT Transaction discarded because of: " : "";
+    reply_errorf(reply, "%s%.*s", why, (int)refusal.len, refusal.at);
+}
+
 void engine_process(struct engine_client *c, struct slice *argv, int argc)
 {
     char text[256];
@@ -193,7 +203,7 @@ void engine_process(struct engine_client *c, struct slice *argv, int argc)
     if (slot) refusal = find_refusal(c, slot, text, sizeof(text));
     if (refusal.len) {
         slot->stats.rejected++;
-        reply_error(reply, refusal);
+        refuse(reply, slot, refusal);
     }
     if (!slot || refusal.len) {
         e->stats.errors++;

@@ -290,8 +290,9 @@ Test(engine, blocking_commands_in_exec_answer_at_once)
     send(&w, 0, "MULTI");
     send(&w, 0, "BLPOP a 0");
     send(&w, 0, "XREAD BLOCK 0 STREAMS s $");
+    send(&w, 0, "WAIT 1 0");
     got(&w, 0);
-    expect(&w, 0, "EXEC", "*2\r\n*-1\r\n*-1\r\n");
+    expect(&w, 0, "EXEC", "*3\r\n*-1\r\n*-1\r\n:0\r\n");
     world_close(&w);
 }
 
@@ -331,6 +332,44 @@ Test(engine, a_pause_keeps_writes_back_until_it_ends)
     expect(&w, 1, "GET k", "");
     expect(&w, 0, "CLIENT UNPAUSE", "+OK\r\n");
     cr_assert_str_eq(got(&w, 1), "$1\r\nv\r\n");
+    world_close(&w);
+}
+
+Test(engine, a_pause_of_writes_keeps_back_an_exec_that_writes)
+{
+    struct world w;
+    world_open(&w);
+    for (int i = 1; i <= 2; i++) {
+        send(&w, i, "MULTI");
+        send(&w, i, i == 1 ? "SET k v" : "GET k");
+        got(&w, i);
+    }
+    expect(&w, 0, "CLIENT PAUSE 100 WRITE", "+OK\r\n");
+    expect(&w, 1, "EXEC", "");
+    expect(&w, 2, "EXEC", "*1\r\n$-1\r\n");
+    pass_ms(&w, 100);
+    cr_assert_str_eq(got(&w, 1), "*1\r\n+OK\r\n");
+    world_close(&w);
+}
+
+Test(engine, a_transaction_takes_no_memory_when_there_is_none)
+{
+    struct world w;
+    world_open(&w);
+    send(&w, 0, "MULTI");
+    send(&w, 0, "SET k v");
+    send(&w, 1, "MULTI");
+    send(&w, 1, "GET k");
+    got(&w, 0);
+    got(&w, 1);
+    w.config.max_memory_bytes = 1;
+    expect(&w, 0, "EXEC",
+           "-EXECABORT Transaction discarded because of: OOM command not allowed when used memory > 'maxmemory'.\r\n");
+    expect(&w, 0, "EXEC", "-ERR EXEC without MULTI\r\n");
+    expect(&w, 1, "EXEC", "*1\r\n$-1\r\n");
+    expect(&w, 0, "MULTI", "+OK\r\n");
+    expect(&w, 0, "GET k", "-OOM command not allowed when used memory > 'maxmemory'.\r\n");
+    expect(&w, 0, "DISCARD", "+OK\r\n");
     world_close(&w);
 }
 

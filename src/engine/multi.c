@@ -10,6 +10,11 @@
 
 #include "base/mem.h"
 
+/* What EXEC does because a command of its queue does it. */
+#define MULTI_INHERITED_FLAGS (CMD_WRITE | CMD_MAY_REPLICATE | CMD_DENYOOM)
+
+static void cmd_exec(struct cmd_ctx *ctx);
+
 /* A command that waits for EXEC, its arguments behind it in the same allocation. */
 struct multi_command {
     struct cmd_slot *slot;
@@ -35,6 +40,7 @@ struct watch {
 struct engine_multi {
     struct multi_command **queue; /* owned, each owned */
     size_t count, cap;
+    uint32_t queued_flags;    /* enum cmd_flag of all that is queued */
     struct list_link watches; /* of watch.client_link */
     size_t watches_count;
 };
@@ -55,6 +61,12 @@ static struct engine_multi *multi_of(struct engine_client *c)
 size_t multi_queued_count(const struct engine_client *c)
 {
     return c->multi ? c->multi->count : 0;
+}
+
+uint32_t multi_flags_of(const struct engine_client *c, const struct command *row)
+{
+    bool is_exec = row->run == cmd_exec && c->multi;
+    return row->flags | (is_exec ? c->multi->queued_flags & MULTI_INHERITED_FLAGS : 0);
 }
 
 size_t multi_watched_count(const struct engine_client *c)
@@ -83,6 +95,7 @@ void multi_queue(struct engine_client *c, struct cmd_slot *slot, const struct sl
         m->queue = mem_resize(m->queue, m->cap * sizeof(struct multi_command *));
     }
     m->queue[m->count++] = q;
+    m->queued_flags |= slot->row->flags;
 }
 
 static void drop_queue(struct engine_multi *m)

@@ -167,6 +167,8 @@ void multi_discard(struct engine_client *c);
 void multi_note_key(struct engine *e, uint32_t db, struct slice key, bool is_beside);
 /* The whole database was emptied or swapped. */
 void multi_note_db(struct engine *e, uint32_t db);
+/* The row's flags, and for EXEC what its queue adds to them. */
+uint32_t multi_flags_of(const struct engine_client *c, const struct command *row);
 size_t multi_queued_count(const struct engine_client *c);
 size_t multi_watched_count(const struct engine_client *c);
 
