@@ -25,7 +25,7 @@ static void play_server(const char *const *replies, bool stays)
     char request[4096];
     struct net_peer peer;
     struct net_stream *s;
-    while (net_accept(listener, &peer, NULL) != OXQ_OK) net_loop_poll(loop, NET_FOREVER);
+    while (net_accept(listener, &peer, NULL) != OXQ_OK) net_loop_poll(loop, 0, 1000);
     if (net_stream_new(peer.fd, &(struct net_stream_opts){0}, &s, NULL) != OXQ_OK) _exit(1);
     for (size_t n = 0; *replies; replies++) {
         while (net_stream_read(s, request, sizeof(request), &n, NULL) == OXQ_ERR_AGAIN)

@@ -3,7 +3,8 @@
  * libevent's loop, of which one pass at a time is asked for. A watch is one event; changing what it wants is rare (a
  * socket that takes no more bytes) and costs a system call then.
  *
- * The wait is bounded by one event without a descriptor, armed for each pass that may wait.
+ * The wait is bounded by one event without a descriptor. It stays armed over passes that end at the same time: under load
+ * that is nearly all of them, since the owner's next timer is the same for many turns.
  */
 #include "net/loop.h"
 
@@ -15,6 +16,7 @@
 struct net_loop {
     struct event_base *base; /* owned */
     struct event deadline;
+    int64_t armed_until_us; /* 0: it is not */
     bool is_polling;
 };
 
@@ -31,7 +33,7 @@ static void on_deadline(evutil_socket_t fd, short events, void *ctx)
 {
     (void)fd;
     (void)events;
-    (void)ctx;
+    ((struct net_loop *)ctx)->armed_until_us = 0;
 }
 
 static void on_event(evutil_socket_t fd, short events, void *ctx)
@@ -55,7 +57,7 @@ oxq_err net_loop_new(struct net_loop **out, struct oxq_error *err)
     if (!base) return err_set(err, OXQ_ERR_IO, "cannot make an event loop: too many open files?");
     struct net_loop *loop = mem_alloc_zero(sizeof(*loop));
     loop->base = base;
-    evtimer_assign(&loop->deadline, base, on_deadline, NULL);
+    evtimer_assign(&loop->deadline, base, on_deadline, loop);
     *out = loop;
     return OXQ_OK;
 }
@@ -68,17 +70,23 @@ void net_loop_free(struct net_loop *loop)
     mem_free(loop);
 }
 
-void net_loop_poll(struct net_loop *loop, int64_t wait_us)
+static void arm(struct net_loop *loop, int64_t wait_us, int64_t until_us)
+{
+    if (loop->armed_until_us == until_us) return;
+    struct timeval wait = {.tv_sec = wait_us / 1000000, .tv_usec = wait_us % 1000000};
+    event_add(&loop->deadline, &wait);
+    loop->armed_until_us = until_us;
+}
+
+void net_loop_poll(struct net_loop *loop, int64_t now_us, int64_t until_us)
 {
     CHECK(!loop->is_polling);
     loop->is_polling = true;
     int flags = EVLOOP_ONCE | EVLOOP_NO_EXIT_ON_EMPTY;
-    if (wait_us <= 0) {
+    if (until_us > now_us)
+        arm(loop, until_us - now_us, until_us);
+    else
         flags |= EVLOOP_NONBLOCK;
-    } else if (wait_us != NET_FOREVER) {
-        struct timeval wait = {.tv_sec = wait_us / 1000000, .tv_usec = wait_us % 1000000};
-        event_add(&loop->deadline, &wait);
-    }
     event_base_loop(loop->base, flags);
     loop->is_polling = false;
 }

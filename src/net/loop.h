@@ -21,16 +21,15 @@ enum net_ready { NET_READABLE = 1 << 0, NET_WRITABLE = 1 << 1 };
 /* ready: enum net_ready. Must not call net_loop_poll; may free no watch. */
 typedef void net_ready_fn(void *ctx, uint32_t ready);
 
-#define NET_FOREVER INT64_MAX
-
 OXQ_MUST_USE oxq_err net_loop_new(struct net_loop **out, struct oxq_error *err);
 /* All watches must be freed. NULL is fine. */
 void net_loop_free(struct net_loop *loop);
 /*
- * One pass: waits until something is ready or wait_us microseconds are over (0: does not wait; NET_FOREVER; rounded to
- * milliseconds), calls back for each ready descriptor, returns. Never from inside a callback.
+ * One pass: waits until something is ready or it is until_us, calls back for each ready descriptor, returns. Both times are
+ * microseconds of one clock of the caller's; until_us <= now_us does not wait at all. It may return early, and late by a
+ * millisecond. Never from inside a callback.
  */
-void net_loop_poll(struct net_loop *loop, int64_t wait_us);
+void net_loop_poll(struct net_loop *loop, int64_t now_us, int64_t until_us);
 
 /* Watches fd (borrowed) for reading. Level-triggered: as long as it is ready, each pass says so. */
 struct net_watch *net_watch_new(struct net_loop *loop, int fd, net_ready_fn *fn, void *ctx);

@@ -22,6 +22,11 @@
 static char folder[64];
 static struct net_loop *loop;
 
+static void poll_for(int64_t wait_us)
+{
+    net_loop_poll(loop, 1, 1 + wait_us);
+}
+
 static void set_up(void)
 {
     strcpy(folder, "/tmp/oxq-net-test-XXXXXX");
@@ -61,21 +66,21 @@ Test(net_loop, tells_what_is_ready_as_long_as_it_is)
     uint32_t ready = 0;
     cr_assert_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds), 0);
     struct net_watch *w = net_watch_new(loop, fds[0], note_ready, &ready);
-    net_loop_poll(loop, 0);
+    poll_for(0);
     cr_assert_eq(ready, 0);
     cr_assert_eq(write(fds[1], "x", 1), 1);
     for (int i = 0; i < 2; i++) {
         ready = 0;
-        net_loop_poll(loop, NET_FOREVER);
+        poll_for(TIMEOUT_US);
         cr_assert_eq(ready, NET_READABLE);
     }
     net_watch_want(w, NET_WRITABLE);
     ready = 0;
-    net_loop_poll(loop, TIMEOUT_US);
+    poll_for(TIMEOUT_US);
     cr_assert_eq(ready, NET_WRITABLE);
     net_watch_want(w, 0);
     ready = 0;
-    net_loop_poll(loop, 0);
+    poll_for(0);
     cr_assert_eq(ready, 0);
     net_watch_free(w);
     close(fds[0]);
@@ -84,9 +89,10 @@ Test(net_loop, tells_what_is_ready_as_long_as_it_is)
 
 Test(net_loop, waits_no_longer_than_asked)
 {
-    net_loop_poll(loop, 1000);
-    net_loop_poll(loop, 1);
-    net_loop_poll(loop, -5);
+    poll_for(1000);
+    poll_for(1000);
+    poll_for(1);
+    poll_for(-5);
 }
 
 /* ---------------------------------------------------------------- a connected pair */
@@ -102,7 +108,7 @@ struct pair {
 static void accept_one(struct pair *p)
 {
     struct oxq_error err;
-    while (!p->listeners->is_ready) net_loop_poll(loop, TIMEOUT_US);
+    while (!p->listeners->is_ready) poll_for(TIMEOUT_US);
     cr_assert_eq(net_accept(p->listeners, &p->peer, &err), OXQ_OK);
     struct net_stream_opts opts = {.loop = loop, .fn = note_ready, .ctx = &p->ready, .tls = p->server_tls};
     cr_assert_eq(net_stream_new(p->peer.fd, &opts, &p->server, &err), OXQ_OK);
@@ -144,7 +150,7 @@ static oxq_err pass_bytes(struct net_stream *from, struct net_stream *to, size_t
             char none[1];
             size_t ignored;
             if (sent == 0 && net_stream_read(from, none, 1, &ignored, err) == OXQ_ERR_TLS) return OXQ_ERR_TLS;
-            net_loop_poll(loop, 1000);
+            poll_for(1000);
             continue;
         }
         if (e) return e;
@@ -199,7 +205,7 @@ Test(net_listener, lets_those_wait_who_connect_while_it_is_paused)
     net_listener_pause(p.listeners, true);
     struct net_dial_opts dial = {.host = "127.0.0.1", .port = p.listeners->port, .timeout_ms = TIMEOUT_MS};
     cr_assert_eq(net_dial(&dial, &p.client, NULL), OXQ_OK);
-    net_loop_poll(loop, 0);
+    poll_for(0);
     cr_assert_not(p.listeners->is_ready);
     net_listener_pause(p.listeners, false);
     accept_one(&p);
@@ -264,7 +270,7 @@ Test(net_stream, passes_bytes_both_ways_and_tells_of_the_end)
     net_stream_free(p.client);
     p.client = NULL;
     p.ready = 0;
-    net_loop_poll(loop, TIMEOUT_US);
+    poll_for(TIMEOUT_US);
     cr_assert(p.ready & NET_READABLE);
     cr_assert_eq(net_stream_read(p.server, &c, 1, &n, &err), OXQ_ERR_CLOSED);
     cr_assert_str_eq(err.text, "the other side closed it");
@@ -282,18 +288,18 @@ Test(net_stream, tells_when_there_is_room_again)
         total += n;
     }
     p.ready = 0;
-    net_loop_poll(loop, 0);
+    poll_for(0);
     cr_assert_eq(p.ready & NET_WRITABLE, 0);
     while (total > 0) {
         cr_assert_eq(net_stream_wait(p.client, NET_READABLE, TIMEOUT_MS), OXQ_OK);
         cr_assert_eq(net_stream_read(p.client, bytes, sizeof(bytes), &n, NULL), OXQ_OK);
         total -= n;
     }
-    net_loop_poll(loop, TIMEOUT_US);
+    poll_for(TIMEOUT_US);
     cr_assert(p.ready & NET_WRITABLE);
     cr_assert_eq(net_stream_write(p.server, SLICE_LIT("x"), &n, NULL), OXQ_OK);
     p.ready = 0;
-    net_loop_poll(loop, 0);
+    poll_for(0);
     cr_assert_eq(p.ready, 0);
     close_pair(&p);
 }
@@ -305,7 +311,7 @@ Test(net_stream, is_silent_about_input_once_reading_stopped)
     connect_pair(&p);
     net_stream_stop_reading(p.server);
     cr_assert_eq(net_stream_write(p.client, SLICE_LIT("x"), &n, NULL), OXQ_OK);
-    net_loop_poll(loop, 1000);
+    poll_for(1000);
     cr_assert_eq(p.ready, 0);
     close_pair(&p);
 }
@@ -459,7 +465,7 @@ Test(net_tls, tells_of_plain_bytes_on_a_tls_port)
     char c;
     connect_pair(&p);
     cr_assert_eq(net_stream_write(p.client, SLICE_LIT("*1\r\n$4\r\nPING\r\n"), &n, &err), OXQ_OK);
-    net_loop_poll(loop, TIMEOUT_US);
+    poll_for(TIMEOUT_US);
     cr_assert_eq(net_stream_read(p.server, &c, 1, &n, &err), OXQ_ERR_TLS, "%s", err.text);
     close_pair(&p);
 }

@@ -21,8 +21,9 @@
 #include <stdio.h>
 
 #define ARGS_FIRST 8
-/* So many digits fit an int64_t without a look at overflow. */
-#define FAST_DIGITS 9
+
+/* Rare: kept out of the way of what runs for each request. */
+#define SELDOM __attribute__((noinline, cold))
 
 enum line { LINE_OK, LINE_MORE, LINE_TOO_LONG, LINE_BAD };
 
@@ -62,8 +63,28 @@ static void push_arg(struct resp_parser *p, struct slice arg)
     p->argv[p->argc++] = arg;
 }
 
-/* The number in a line, of any form; the line's first byte, its mark, stands before `at`. */
-static enum line read_odd_number(const char *at, size_t len, int64_t *out, size_t *out_used)
+/* A number of up to three digits, CR and the byte after it, within 5 bytes; NULL when it is anything else. */
+static inline const char *read_short_number(const char *at, size_t *out)
+{
+    size_t n = (unsigned char)(at[0] - '0');
+    if (n > 9) return NULL;
+    size_t digit = (unsigned char)(at[1] - '0');
+    if (digit <= 9 && n > 0) {
+        n = n * 10 + digit;
+        at++;
+        digit = (unsigned char)(at[1] - '0');
+        if (digit <= 9) {
+            n = n * 10 + digit;
+            at++;
+        }
+    }
+    if (at[1] != '\r') return NULL;
+    *out = n;
+    return at + 3;
+}
+
+/* The number in a line, whose first byte, its mark, stands before `at`; *out_used is the line's length with CR LF. */
+static enum line read_number(const char *at, size_t len, int64_t *out, size_t *out_used)
 {
     const char *cr = memchr(at, '\r', len);
     if (!cr) return len + 1 > RESP_LINE_BYTES_MAX ? LINE_TOO_LONG : LINE_MORE;
@@ -71,20 +92,6 @@ static enum line read_odd_number(const char *at, size_t len, int64_t *out, size_
     if (len - digits < 2) return LINE_MORE;
     if (!num_parse_int(slice_of(at, digits), out)) return LINE_BAD;
     *out_used = digits + 2;
-    return LINE_OK;
-}
-
-/* The number in a line; *out_used is the line's length with CR LF. */
-static inline enum line read_number(const char *at, size_t len, int64_t *out, size_t *out_used)
-{
-    size_t max = len < FAST_DIGITS ? len : FAST_DIGITS;
-    size_t i = 0;
-    int64_t n = 0;
-    while (i < max && (unsigned char)(at[i] - '0') <= 9) n = n * 10 + (at[i++] - '0');
-    bool is_plain = i > 0 && len - i >= 2 && at[i] == '\r' && (at[0] != '0' || i == 1);
-    if (!is_plain) return read_odd_number(at, len, out, out_used);
-    *out = n;
-    *out_used = i + 2;
     return LINE_OK;
 }
 
@@ -161,7 +168,7 @@ static bool take_word(struct resp_parser *p, char **at, const char *end)
     return true;
 }
 
-static enum resp_parsed take_inline(struct resp_parser *p, char *input, size_t len)
+SELDOM static enum resp_parsed take_inline(struct resp_parser *p, char *input, size_t len)
 {
     char *line_end = memchr(input + p->used_bytes, '\n', len - p->used_bytes);
     if (!line_end) {
@@ -183,11 +190,31 @@ static enum resp_parsed take_inline(struct resp_parser *p, char *input, size_t l
 
 /* ---------------------------------------------------------------- arrays of bulk strings */
 
-static enum resp_parsed take_header(struct resp_parser *p, const char *input, size_t len,
-                                    const struct resp_limits *limits)
+static void begin_args(struct resp_parser *p, size_t header_bytes, int args)
 {
-    int64_t args;
-    size_t line_bytes;
+    p->used_bytes = header_bytes;
+    p->is_inline = false;
+    p->bulk_bytes = -1;
+    p->args_left = args;
+    p->state = RESP_IN_ARGS;
+}
+
+/* "*12" and the like, with a few bytes behind it: nearly all that ever come. */
+static inline bool take_short_header(struct resp_parser *p, const char *input, size_t len,
+                                     const struct resp_limits *limits)
+{
+    size_t args;
+    const char *after = len >= 6 ? read_short_number(input + 1, &args) : NULL;
+    if (!after || (args > RESP_UNAUTHENTICATED_ARGS_MAX && !limits->is_authenticated)) return false;
+    begin_args(p, (size_t)(after - input), (int)args);
+    return true;
+}
+
+SELDOM static enum resp_parsed take_header(struct resp_parser *p, const char *input, size_t len,
+                                           const struct resp_limits *limits)
+{
+    int64_t args = 0;
+    size_t line_bytes = 0;
     switch (read_number(input + 1, len - 1, &args, &line_bytes)) {
     case LINE_MORE: return RESP_NEED_MORE;
     case LINE_TOO_LONG: return fail(p, "too big mbulk count string");
@@ -197,17 +224,13 @@ static enum resp_parsed take_header(struct resp_parser *p, const char *input, si
     if (args > RESP_ARGS_MAX) return fail(p, "invalid multibulk length");
     if (args > RESP_UNAUTHENTICATED_ARGS_MAX && !limits->is_authenticated)
         return fail(p, "unauthenticated multibulk length");
-    p->used_bytes = 1 + line_bytes;
-    p->is_inline = false;
-    p->bulk_bytes = -1;
-    p->args_left = args > 0 ? (int)args : 0;
-    p->state = RESP_IN_ARGS;
+    begin_args(p, 1 + line_bytes, args > 0 ? (int)args : 0);
     return RESP_REQUEST;
 }
 
 /* Reads `$<bytes>\r\n`. REQUEST here means: bulk_bytes is known now. */
-static enum resp_parsed take_bulk_header(struct resp_parser *p, const char *input, size_t len,
-                                         const struct resp_limits *limits)
+SELDOM static enum resp_parsed take_bulk_header(struct resp_parser *p, const char *input, size_t len,
+                                                const struct resp_limits *limits)
 {
     const char *at = input + p->used_bytes;
     size_t rest = len - p->used_bytes;
@@ -235,10 +258,36 @@ static enum resp_parsed take_bulk_header(struct resp_parser *p, const char *inpu
     return RESP_REQUEST;
 }
 
+/*
+ * Takes arguments as long as they are short, complete and have room in argv: nearly all that ever come. No limit is as low as
+ * their length can be. Whatever else stands there is left to take_bulk_header.
+ */
+static void take_short_args(struct resp_parser *p, const char *input, size_t len)
+{
+    int room = p->argv_cap - p->argc;
+    int most = p->args_left < room ? p->args_left : room;
+    if (most == 0) return;
+    const char *at = input + p->used_bytes, *end = input + len;
+    struct slice *arg = p->argv + p->argc;
+    int taken = 0;
+    for (; taken < most && end - at >= 6 && at[0] == '$'; taken++) {
+        size_t bytes;
+        const char *from = read_short_number(at + 1, &bytes);
+        if (!from || (size_t)(end - from) < bytes + 2) break;
+        arg[taken] = slice_of(from, bytes);
+        at = from + bytes + 2;
+    }
+    p->used_bytes = (size_t)(at - input);
+    p->argc += taken;
+    p->args_left -= taken;
+}
+
 static enum resp_parsed take_args(struct resp_parser *p, const char *input, size_t len,
                                   const struct resp_limits *limits)
 {
-    while (p->args_left > 0) {
+    for (;;) {
+        if (p->bulk_bytes < 0) take_short_args(p, input, len);
+        if (p->args_left == 0) break;
         if (p->bulk_bytes < 0) {
             enum resp_parsed parsed = take_bulk_header(p, input, len, limits);
             if (parsed != RESP_REQUEST) return parsed;
@@ -267,7 +316,7 @@ enum resp_parsed resp_parser_next(struct resp_parser *p, char *input, size_t len
         p->argc = 0;
         p->used_bytes = 0;
         if (len == 0) return RESP_NEED_MORE;
-        if (input[0] == '*') {
+        if (input[0] == '*' && !take_short_header(p, input, len, limits)) {
             enum resp_parsed parsed = take_header(p, input, len, limits);
             if (parsed != RESP_REQUEST) return parsed;
         }

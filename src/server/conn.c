@@ -288,7 +288,8 @@ static void read_to_scratch(struct server_conn *c)
     s->is_scratch_taken = true;
     size_t used = execute(c, s->scratch, half + got);
     s->is_scratch_taken = false;
-    if (buf_append(&c->input, slice_of(s->scratch + used, half + got - used)) != OXQ_OK) {
+    struct slice rest = slice_of(s->scratch + used, half + got - used);
+    if (rest.len && buf_append(&c->input, rest) != OXQ_OK) {
         conn_drop(c, "no memory for its request");
         return;
     }

@@ -135,7 +135,7 @@ static void host_poll(struct engine_host *host)
 {
     struct server *s = server_of(host);
     s->poll_depth++;
-    net_loop_poll(s->loop, 0);
+    net_loop_poll(s->loop, s->now_us, 0);
     s->now_us = clock_mono_us(s->clock);
     if (!s->is_stopping) accept_ready(s);
     run_ready(s);
@@ -158,9 +158,9 @@ static bool has_work(const struct server *s)
 
 static void wait_for_work(struct server *s)
 {
-    int64_t until_us = engine_next_timer_us(s->engine);
-    if (s->cron_at_us < until_us) until_us = s->cron_at_us;
-    net_loop_poll(s->loop, has_work(s) ? 0 : until_us - clock_mono_us(s->clock));
+    s->timers_at_us = engine_next_timer_us(s->engine);
+    int64_t until_us = s->timers_at_us < s->cron_at_us ? s->timers_at_us : s->cron_at_us;
+    net_loop_poll(s->loop, clock_mono_us(s->clock), has_work(s) ? 0 : until_us);
     s->now_us = clock_mono_us(s->clock);
 }
 
@@ -169,7 +169,7 @@ void server_turn(struct server *s)
     wait_for_work(s);
     accept_ready(s);
     run_ready(s);
-    if (s->now_us >= engine_next_timer_us(s->engine)) engine_run_timers(s->engine);
+    if (s->now_us >= s->timers_at_us) engine_run_timers(s->engine);
     engine_commit(s->engine);
     flush_released(s);
     cron_run(s);
@@ -185,7 +185,7 @@ static void drain(struct server *s)
     int64_t until_us = clock_mono_us(s->clock) + SERVER_DRAIN_US;
     reap(s);
     while (s->conns_count > 0 && s->now_us < until_us) {
-        net_loop_poll(s->loop, until_us - s->now_us);
+        net_loop_poll(s->loop, s->now_us, until_us);
         s->now_us = clock_mono_us(s->clock);
         run_ready(s);
         reap(s);

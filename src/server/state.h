@@ -62,7 +62,8 @@ struct server {
     char *scratch; /* owned, SERVER_SCRATCH_BYTES */
     bool is_scratch_taken;
 
-    int64_t now_us; /* CLOCK_MONOTONIC at the last look */
+    int64_t now_us;       /* CLOCK_MONOTONIC at the last look */
+    int64_t timers_at_us; /* the engine's, as known when the turn began */
     int64_t cron_at_us;
     int64_t accept_again_at_us; /* accepting is paused until then; 0: it is not */
     int64_t quiet_until_us;     /* no line about refused connections before that */
