@@ -125,7 +125,7 @@ test('network: others are served while a script runs for long', async (t) => {
   waiting.destroy();
   const late = await t.connect(server);
   check((await late.call('GET', 'a')).text.startsWith('BUSY'), 'one that came later is told too');
-  equal(script.pendingCount, 3, 'the replies before EXEC came, and none of its own');
+  check(script.pendingCount <= 3, 'nothing of the reply to EXEC came', script.pendingCount);
   equal((await ask(late, 'SCRIPT', 'KILL')).text, 'OK');
   for (const want of ['OK', 'QUEUED', 'QUEUED']) equal((await script.read()).text, want);
   const exec = await script.read();
