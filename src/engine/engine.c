@@ -278,6 +278,11 @@ void engine_commit(struct engine *e)
     e->is_time_stale = true;
 }
 
+struct engine_host_stats *engine_host_stats(struct engine *e)
+{
+    return &e->stats.host;
+}
+
 bool engine_is_busy(const struct engine *e)
 {
     return e->is_busy;

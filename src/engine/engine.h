@@ -114,6 +114,15 @@ struct engine_opts {
     const char *run_id;       /* 40 hex digits, copied */
 };
 
+/* What the host counts for INFO. */
+struct engine_host_stats {
+    uint64_t reads, writes; /* system calls */
+    uint64_t input_bytes, output_bytes;
+    uint64_t refused_connections; /* over maxclients */
+    uint64_t query_limit,
+        output_limit; /* connections closed at client-query-buffer-limit, client-output-buffer-limit */
+};
+
 OXQ_MUST_USE oxq_err engine_new(const struct engine_opts *opts, struct engine **out_engine, struct oxq_error *err);
 /* All clients must be closed. NULL is fine. */
 void engine_free(struct engine *e);
@@ -140,6 +149,9 @@ void engine_commit(struct engine *e);
 
 /* All commands as Markdown, into an empty buffer: docs/COMMANDS.md. Errors: those of buf_append. */
 OXQ_MUST_USE oxq_err engine_describe_commands(struct buf *out);
+
+/* The host's counters, for it to change; CONFIG RESETSTAT sets them to zero. Valid as long as the engine. */
+struct engine_host_stats *engine_host_stats(struct engine *e);
 
 /* True while a script runs past its time limit (the host is inside its poll callback). */
 bool engine_is_busy(const struct engine *e);

@@ -173,9 +173,9 @@ static void write_stats(struct engine *e, struct buf *out)
     line(out, "total_connections_received:%" PRIu64, s->connections);
     line(out, "total_commands_processed:%" PRIu64, s->commands);
     line(out, "instantaneous_ops_per_sec:%" PRIu64, s->ops_per_s);
-    line(out, "total_net_input_bytes:%" PRIu64, s->input_bytes);
-    line(out, "total_net_output_bytes:%" PRIu64, s->output_bytes);
-    line(out, "rejected_connections:%" PRIu64, s->rejected_connections);
+    line(out, "total_net_input_bytes:%" PRIu64, s->host.input_bytes);
+    line(out, "total_net_output_bytes:%" PRIu64, s->host.output_bytes);
+    line(out, "rejected_connections:%" PRIu64, s->host.refused_connections);
     line(out, "expired_keys:%" PRIu64, e->keyspace.expired_count);
     line(out, "evicted_keys:0");
     line(out, "keyspace_hits:%" PRIu64, e->keyspace.hits_count);
@@ -183,6 +183,10 @@ static void write_stats(struct engine *e, struct buf *out)
     line(out, "pubsub_channels:%zu", map_count(&e->channels));
     line(out, "pubsub_patterns:%zu", map_count(&e->patterns));
     line(out, "total_error_replies:%" PRIu64, s->errors);
+    line(out, "total_reads_processed:%" PRIu64, s->host.reads);
+    line(out, "total_writes_processed:%" PRIu64, s->host.writes);
+    line(out, "client_query_buffer_limit_disconnections:%" PRIu64, s->host.query_limit);
+    line(out, "client_output_buffer_limit_disconnections:%" PRIu64, s->host.output_limit);
 }
 
 static void write_replication(struct engine *e, struct buf *out)

@@ -20,16 +20,14 @@ struct slowlog;
 
 /* INFO's counters. */
 struct engine_stats {
+    struct engine_host_stats host;
     uint64_t commands;
     uint64_t connections;
-    uint64_t rejected_connections;
     uint64_t unexpected_errors;
-    uint64_t errors;                    /* error replies */
-    uint64_t input_bytes, output_bytes; /* kept by the host */
+    uint64_t errors; /* error replies */
     size_t peak_memory_bytes;
     int64_t started_at_ms;
     int64_t reset_at_ms;
-    uint64_t timed_out_clients;
     uint64_t published;
     /* instantaneous_ops_per_sec: from samples of the cron */
     uint64_t sample_commands;

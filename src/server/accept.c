@@ -71,6 +71,7 @@ static void refuse(struct server *s, const struct net_peer *peer, enum engine_cl
     /* Whoever still has a TLS handshake to do could not read a text. */
     bool can_read = kind != ENGINE_CLIENT_TLS;
     net_refuse(peer, can_read ? SLICE_LIT("-ERR max number of clients reached\r\n") : SLICE_LIT(""));
+    engine_host_stats(s->engine)->refused_connections++;
     tell_refused(s, "connections refused", "maxclients is reached");
 }
 

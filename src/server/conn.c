@@ -139,6 +139,9 @@ void conn_flush(struct server_conn *c)
         lose(c, e, &err);
         return;
     }
+    struct engine_host_stats *stats = engine_host_stats(c->server->engine);
+    stats->writes++;
+    stats->output_bytes += sent;
     c->sent_bytes += sent;
     if (sent > 0) c->last_io_us = c->server->now_us;
     if (c->sent_bytes == client->out.len) {
@@ -155,6 +158,12 @@ static bool is_subscriber(const struct engine_client *client)
     return map_count(&client->channels) + map_count(&client->patterns) > 0;
 }
 
+static void drop_unread(struct server_conn *c, const char *reason)
+{
+    engine_host_stats(c->server->engine)->output_limit++;
+    conn_drop(c, reason);
+}
+
 void conn_check_output(struct server_conn *c)
 {
     const struct config *config = c->server->config;
@@ -162,15 +171,13 @@ void conn_check_output(struct server_conn *c)
         is_subscriber(&c->client) ? &config->output_pubsub : &config->output_normal;
     int64_t unread = (int64_t)(c->client.out.len - c->sent_bytes);
     if (limit->hard_bytes && unread > limit->hard_bytes) {
-        conn_drop(c, "it left more replies unread than the hard client-output-buffer-limit");
-        return;
-    }
-    if (!limit->soft_bytes || unread <= limit->soft_bytes) {
+        drop_unread(c, "it left more replies unread than the hard client-output-buffer-limit");
+    } else if (!limit->soft_bytes || unread <= limit->soft_bytes) {
         c->soft_since_us = 0;
     } else if (c->soft_since_us == 0) {
         c->soft_since_us = c->server->now_us;
     } else if (c->server->now_us - c->soft_since_us >= limit->soft_s * 1000000) {
-        conn_drop(c, "it left more replies unread than the soft client-output-buffer-limit for too long");
+        drop_unread(c, "it left more replies unread than the soft client-output-buffer-limit for too long");
     }
 }
 
@@ -246,8 +253,9 @@ static void settle_input(struct server_conn *c)
     }
     c->client.input_bytes = pending_bytes(c);
     c->client.input_free_bytes = c->input.cap - c->input.len;
-    if (c->client.input_bytes > (size_t)c->server->config->query_buffer_bytes)
-        conn_drop(c, "it sent more than client-query-buffer-limit without a request's end");
+    if (c->client.input_bytes <= (size_t)c->server->config->query_buffer_bytes) return;
+    engine_host_stats(c->server->engine)->query_limit++;
+    conn_drop(c, "it sent more than client-query-buffer-limit without a request's end");
 }
 
 static void execute_input(struct server_conn *c)
@@ -268,6 +276,9 @@ static bool read_into(struct server_conn *c, char *to, size_t cap, size_t *out_b
     oxq_err e = net_stream_read(c->stream, to, cap, out_bytes, &err);
     if (e && e != OXQ_ERR_AGAIN) lose(c, e, &err);
     if (e) return false;
+    struct engine_host_stats *stats = engine_host_stats(c->server->engine);
+    stats->reads++;
+    stats->input_bytes += *out_bytes;
     c->last_io_us = c->server->now_us;
     if (net_stream_has_more(c->stream)) {
         c->is_readable = true;

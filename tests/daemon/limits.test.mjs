@@ -110,6 +110,22 @@ test('limits: an idle connection costs little memory', async (t) => {
   console.log(`an idle connection: ${Math.round(bytes)} bytes`);
 });
 
+test('limits: INFO counts what was refused and what passed', async (t) => {
+  const server = await t.serve(['--maxclients', '2', '--client-output-buffer-limit', 'pubsub 1mb 0 0']);
+  const [a, slow] = [await t.connect(server), await t.connect(server)];
+  const stats = async () => Object.fromEntries((await ask(a, 'INFO', 'stats')).text.trim().split('\r\n').map((line) => line.split(':')));
+  await closed(await t.connect(server));
+  await ask(slow, 'SUBSCRIBE', 'c');
+  slow.pause();
+  await until('it is closed', async () => (await ask(a, 'PUBLISH', 'c', 'x'.repeat(500_000))).text === '0');
+  const now = await stats();
+  equal([now.rejected_connections, now.client_output_buffer_limit_disconnections, now.client_query_buffer_limit_disconnections], ['1', '1', '0']);
+  check(Number(now.total_net_input_bytes) > 500_000 && Number(now.total_reads_processed) > 1, 'input', now);
+  check(Number(now.total_net_output_bytes) > 500_000 && Number(now.total_writes_processed) > 1, 'output', now);
+  await ask(a, 'CONFIG', 'RESETSTAT');
+  equal((await stats()).rejected_connections, '0');
+});
+
 test('limits: the level of the log can be changed while it runs', async (t) => {
   const server = await t.serve();
   const client = await t.connect(server);
