@@ -70,6 +70,8 @@ void script_host_tick(struct script_host *h)
 static void on_signal(int number, siginfo_t *info, void *context)
 {
     (void)number, (void)context;
+    /* Anybody may send the signal; only the timer's carries our pointer. */
+    if (info->si_code != SI_TIMER) return;
     int saved = errno;
     script_host_tick(info->si_value.sival_ptr);
     errno = saved;
