@@ -8,7 +8,7 @@
 
 int cli_commands_list(int argc, char **argv)
 {
-    if (argc > 0 && strcmp(argv[0], "--help") == 0) {
+    if (argc > 0 && (strcmp(argv[0], "--help") == 0 || strcmp(argv[0], "-h") == 0)) {
         puts("Usage: oxq commands\n\nPrints the Redis commands that oxq answers, as Markdown.");
         return CLI_OK;
     }

@@ -102,8 +102,12 @@ static void run_ready(struct server *s)
         struct server_conn *c = LIST_OWNER(s->ready.next, struct server_conn, ready_link);
         if (c->turn > turn) break;
         list_remove(&c->ready_link);
-        /* In the engine's poll: the one who waits for it. The loop tells of its input again afterwards. */
-        if (!conn_is_running(c)) conn_run(c);
+        if (conn_is_running(c)) {
+            /* In the engine's poll, the one who waits for it: its turn comes when its request is done. */
+            conn_mark_ready(c);
+            continue;
+        }
+        conn_run(c);
         /* Now, not at the end: whoever is gone must not be given what the next one brings. */
         if (s->poll_depth == 0) reap(s);
     }

@@ -387,6 +387,23 @@ Test(server, serves_others_while_a_long_request_polls)
     net_stream_free(late);
 }
 
+Test(server, goes_on_with_what_a_client_sent_before_its_long_request)
+{
+    enum { REQUESTS = SERVER_TURN_REQUESTS_MAX + 5 };
+    struct net_stream *s = dial();
+    char *pings = mem_alloc(6 * REQUESTS);
+    for (int i = 0; i < REQUESTS; i++) memcpy(pings + 6 * i, "PING\r\n", 6);
+    put(s, slice_of(pings, 6 * REQUESTS));
+    server_turn(server);
+    cr_assert_eq(executed(), SERVER_TURN_REQUESTS_MAX);
+    poll_for(last_conn());
+    cr_assert_eq(executed(), SERVER_TURN_REQUESTS_MAX);
+    server_turn(server);
+    cr_assert_eq(executed(), REQUESTS);
+    mem_free(pings);
+    net_stream_free(s);
+}
+
 Test(server, frees_nobody_while_a_long_request_polls)
 {
     struct net_stream *script = dial(), *gone = dial(), *quits = dial();

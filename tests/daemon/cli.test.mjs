@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* The commands that are not serve. */
 import net from 'node:net';
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, readFileSync } from 'node:fs';
 import { writeCertificate } from '../e2e/lib/certificate.mjs';
 import { check, equal, freePort, test } from './lib/kit.mjs';
 
@@ -28,6 +28,14 @@ test('cli: version and help', async (t) => {
   }
   const bare = await t.oxq([]);
   check(bare.status === 2 && bare.stdout.startsWith('Usage: oxq'), 'no command shows the usage', bare.stdout);
+});
+
+test('cli: the manual names every flag and every command', async (t) => {
+  const manual = (page) => readFileSync(new URL(`../../docs/man/${page}.1`, import.meta.url), 'utf8');
+  const flags = async (...args) => [...(await t.oxq([...args, '--help'])).stdout.matchAll(/^ +--([a-z-]+)/gm)].map((match) => match[1]);
+  for (const name of await flags('serve')) check(manual('oxq-serve').includes(`Fl -${name} `) || manual('oxq-serve').includes(`Fl -${name}\n`), `oxq-serve.1 has --${name}`);
+  for (const name of await flags('ping')) check(manual('oxq-ping').includes(`Fl -${name} `), `oxq-ping.1 has --${name}`);
+  for (const [, name] of (await t.oxq(['help'])).stdout.matchAll(/^  ([a-z]+)/gm)) check(manual('oxq').includes(`.It Cm ${name}`), `oxq.1 has ${name}`);
 });
 
 test('cli: what makes no sense is named, with what was meant', async (t) => {

@@ -110,6 +110,14 @@ test('limits: an idle connection costs little memory', async (t) => {
   console.log(`an idle connection: ${Math.round(bytes)} bytes`);
 });
 
+test('limits: a maxclients that the system has no files for is lowered, with a line', async (t) => {
+  const server = await t.serve(['--maxclients', '4000000000']);
+  equal(server.logged('the limit of open files is lower').length, 1);
+  const client = await t.connect(server);
+  const fits = Number((await ask(client, 'CONFIG', 'GET', 'maxclients')).items[1].text);
+  check(fits > 0 && fits < 4_000_000_000, 'what fits', fits);
+});
+
 test('limits: INFO counts what was refused and what passed', async (t) => {
   const server = await t.serve(['--maxclients', '2', '--client-output-buffer-limit', 'pubsub 1mb 0 0']);
   const [a, slow] = [await t.connect(server), await t.connect(server)];
