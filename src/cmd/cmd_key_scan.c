@@ -26,12 +26,12 @@ struct key_scan {
     const struct db *db;
 };
 
-static bool is_wanted(const struct key_scan *s, const struct entry *e)
+static bool is_wanted(struct key_scan *s, const struct entry *e)
 {
-    const struct cmd_scan *scan = &s->scan;
+    struct cmd_scan *scan = &s->scan;
+    if (!cmd_scan_matches(scan, entry_key(e)) || db_is_expired(s->db, e)) return false;
     const char *type = value_type_name((enum value_type)e->value.type);
-    if (scan->type_name.at && !slice_is(scan->type_name, type)) return false;
-    return cmd_scan_matches(scan, entry_key(e)) && !db_is_expired(s->db, e);
+    return !scan->type_name.at || slice_is(scan->type_name, type);
 }
 
 static void add_key(void *ctx, struct map_node *node)

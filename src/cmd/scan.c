@@ -54,7 +54,7 @@ void cmd_scan_add(struct cmd_scan *scan, struct slice item)
 
 bool cmd_scan_wants_more(struct cmd_scan *scan)
 {
-    return scan->cursor != 0 && scan->items_count < scan->count && scan->steps_left-- > 0;
+    return scan->cursor != 0 && scan->seen_count < scan->count && scan->steps_left-- > 0;
 }
 
 void cmd_scan_reply(struct cmd_ctx *ctx, const struct cmd_scan *scan)

@@ -16,10 +16,11 @@
 
 struct cmd_scan {
     uint64_t cursor;
-    uint64_t count;         /* COUNT: elements wanted of one call */
+    uint64_t count;         /* COUNT: elements to meet in one call */
     struct slice pattern;   /* MATCH */
     bool has_pattern;       /* false: everything matches */
     struct slice type_name; /* TYPE; at is NULL without it */
+    uint64_t seen_count;    /* elements met so far */
     uint64_t steps_left;    /* empty buckets must not make one call endless */
     struct arena *scratch;  /* borrowed from ctx */
     struct slice *items;    /* in scratch */
@@ -28,8 +29,10 @@ struct cmd_scan {
 
 /* Reads MATCH, COUNT and (where allowed) TYPE from argv[first] on; keeps the cursor. False: the error was replied. */
 bool cmd_scan_options(struct cmd_ctx *ctx, int first, bool has_type, struct cmd_scan *scan);
-static inline bool cmd_scan_matches(const struct cmd_scan *scan, struct slice bytes)
+/* Call it once for each element that the scan meets: COUNT counts those, matching or not (as Redis 7.2 does). */
+static inline bool cmd_scan_matches(struct cmd_scan *scan, struct slice bytes)
 {
+    scan->seen_count++;
     return !scan->has_pattern || slice_glob(scan->pattern, bytes, false);
 }
 /* One more element of the answer; its bytes must stay until cmd_scan_reply. */
