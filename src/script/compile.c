@@ -95,7 +95,7 @@ void compile_try_bytecode(struct script_host *h)
                         !is_found_plain(lua, "return function() KEYS = {} end") &&
                         !is_found_plain(lua, "return pairs(string)") &&
                         fails_with(lua, "\nreturn error('a')", "try:2: a") &&
-                        fails_with(lua, "if not ARGV[1] then\nreturn error('a') end\nreturn 1", "try:2: a") &&
+                        fails_with(lua, "if #_VERSION > 0 then\nreturn error('a') end\nreturn 1", "try:2: a") &&
                         fails_with(lua, "return\nerror(tostring(1), select(2, 1, 1))", "try:2: 1");
 }
 

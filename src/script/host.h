@@ -53,6 +53,7 @@ struct script_host {
     struct memory memory; /* first: Lua's allocator hands us its address */
     lua_State *lua;
     size_t memory_limit_bytes;
+    size_t collected_bytes;     /* what was left when all was collected last */
     struct cmd_table *commands; /* borrowed */
     struct script_ops *ops;     /* borrowed */
     const char *redis_version;  /* borrowed */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Basic functions that are not Lua's own: those that could write to a guard, or see that it is empty; those that compile;
- * pcall, which hands out Redis's errors as text.
+ * pcall, which hands out Redis's errors as text; xpcall, whose handler must not outlive a kill.
  */
 #include "script/compile.h"
 #include "script/lib.h"
@@ -167,6 +167,28 @@ static int base_pcall(lua_State *lua)
     return lua_gettop(lua);
 }
 
+/* Upvalue: the handler that the script gave. It does not get to see the end of a killed script: it would run inside the hook that ends
+ * it, where nothing could interrupt it. */
+static int handle_error(lua_State *lua)
+{
+    if (host_of(lua)->run_flags & HOST_KILLED) return 1;
+    lua_pushvalue(lua, lua_upvalueindex(1));
+    lua_insert(lua, 1);
+    lua_call(lua, 1, 1);
+    return 1;
+}
+
+static int base_xpcall(lua_State *lua)
+{
+    luaL_checkany(lua, 2);
+    lua_settop(lua, 2);
+    lua_pushcclosure(lua, handle_error, 1);
+    lua_insert(lua, 1);
+    lua_pushboolean(lua, lua_pcall(lua, 0, LUA_MULTRET, 1) == 0);
+    lua_replace(lua, 1);
+    return lua_gettop(lua);
+}
+
 /* Scripts may ask for a collection and for its numbers, not change how others' garbage is collected. */
 static int base_collectgarbage(lua_State *lua)
 {
@@ -184,10 +206,15 @@ static int base_collectgarbage(lua_State *lua)
 
 void lib_base_replace(lua_State *lua)
 {
-    static const luaL_Reg functions[] = {{"next", base_next},     {"rawget", base_rawget},
-                                         {"rawset", base_rawset}, {"setmetatable", base_setmetatable},
-                                         {"load", base_load},     {"loadstring", base_loadstring},
-                                         {"pcall", base_pcall},   {"collectgarbage", base_collectgarbage}};
+    static const luaL_Reg functions[] = {{"next", base_next},
+                                         {"rawget", base_rawget},
+                                         {"rawset", base_rawset},
+                                         {"setmetatable", base_setmetatable},
+                                         {"load", base_load},
+                                         {"loadstring", base_loadstring},
+                                         {"pcall", base_pcall},
+                                         {"xpcall", base_xpcall},
+                                         {"collectgarbage", base_collectgarbage}};
     lua_getfield(lua, -1, "next");
     for (size_t i = 0; i < sizeof(functions) / sizeof(functions[0]); i++) {
         lua_pushcfunction(lua, functions[i].func);

@@ -7,6 +7,9 @@
  *   free[3] -> block of 48 bytes -> block of 48 bytes -> NULL
  *   chunk -> | link | block | block | ... room ... room_end |
  *
+ * One exception is known: a closure whose upvalues LuaJIT had no memory for is given back as smaller than it is. Such a block ends
+ * in the list of a smaller size, which is safe, and used_bytes stays too high by a few bytes.
+ *
  * While commands run and replies are converted the ceiling is SIZE_MAX: an error there would leap over frames of C that
  * are in the middle of a change. What they add is noticed right after.
  */

@@ -24,7 +24,7 @@ struct memory {
 
 /* A lua_Alloc: p has `old_bytes`, wanted are `new_bytes` (0 frees). NULL above the ceiling, p stays valid then. */
 void *memory_resize(void *memory, void *p, size_t old_bytes, size_t new_bytes);
-/* Frees all chunks. Everything must have been given back. */
+/* Frees all chunks, when the state that used them is closed. */
 void memory_deinit(struct memory *m);
 
 #endif
