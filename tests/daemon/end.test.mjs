@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* Ending: by signals, by SHUTDOWN, and what is left behind. */
 import { existsSync } from 'node:fs';
-import { ask, check, closed, equal, test, until } from './lib/kit.mjs';
+import { ask, check, closed, equal, test, testOfLateScript, until } from './lib/kit.mjs';
 
 for (const signal of ['SIGTERM', 'SIGINT']) {
   test(`end: ${signal} ends it with 0 and a line`, async (t) => {
@@ -60,7 +60,7 @@ test('end: SHUTDOWN ends it with 0', async (t) => {
   await closed(client);
 });
 
-test('end: a second signal does not wait for an endless script', async (t) => {
+testOfLateScript('end: a second signal does not wait for an endless script', async (t) => {
   const server = await t.serve(['--busy-reply-threshold', '50']);
   const client = await t.connect(server);
   client.send(['EVAL', 'while true do end', '0']);

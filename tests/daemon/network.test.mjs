@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* Addresses, and clients that behave badly or slowly. */
 import { statSync } from 'node:fs';
-import { ask, check, closed, equal, test, until } from './lib/kit.mjs';
+import { ask, check, closed, equal, test, testOfLateScript, until } from './lib/kit.mjs';
 
 async function clientList(client) {
   return (await ask(client, 'CLIENT', 'LIST')).text.trim().split('\n');
@@ -114,7 +114,7 @@ test('network: a protocol error is replied, logged once and closes', async (t) =
   equal(server.logged('protocol error').length, 1);
 });
 
-test('network: others are served while a script runs for long', async (t) => {
+testOfLateScript('network: others are served while a script runs for long', async (t) => {
   const server = await t.serve(['--busy-reply-threshold', '50']);
   const script = await t.connect(server);
   const waiting = await t.connect(server);
