@@ -51,7 +51,7 @@ warnings := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototy
 harden   := -fstack-protector-strong -fstack-clash-protection -fPIE
 language  = -std=c17 -D_GNU_SOURCE -Isrc -Iinclude $(pkg_cflags)
 cflags    = $(language) $(warnings) $(harden) -g -pthread $(CFLAGS)
-ldflags  := -pie -pthread -Wl,-z,relro,-z,now -Wl,--as-needed
+ldflags  := -pie -pthread -Wl,-z,relro,-z,now -Wl,--as-needed -Wl,--wrap=fpconv_g_fmt -Wl,-u,__wrap_fpconv_g_fmt
 
 # What a sanitizer finds ends the program, in a test as in a server that is tested.
 export ASAN_OPTIONS  ?= abort_on_error=1:detect_leaks=1:allocator_may_return_null=1

@@ -94,7 +94,8 @@ Test(num, doubles_look_as_in_redis)
     cr_assert_not(num_parse_double(SLICE_LIT(" 1"), &d));
     char digits[NUM_LONG_DOUBLE_MAX_CHARS];
     long double huge;
-    cr_assert(num_parse_long_double(slice_of(digits, num_format_long_double(digits, 1e4000L)), &huge) && huge == 1e4000L);
+    cr_assert(num_parse_long_double(slice_of(digits, num_format_long_double(digits, 1e4000L)), &huge) &&
+              huge == 1e4000L);
 }
 
 Test(buf, refuses_to_pass_its_limit_and_keeps_its_content)
