@@ -11,7 +11,12 @@ const ENCODINGS_ALIKE = new Set(['hashtable listpack', 'quicklist listpack']);
 /* XINFO tells how the original's radix tree is built; ours is another structure. */
 const XINFO_DROPPED = new Set(['radix-tree-keys', 'radix-tree-nodes', 'active-time', 'inactive']);
 
+/* Longer error texts are cut, and end otherwise. */
+const ERROR_BYTES_MIN = 800;
+
 const KNOWN = [
+  (_, left, right) => left.type === '-' && right.type === '-' && right.text.length > ERROR_BYTES_MIN &&
+    left.text.slice(0, ERROR_BYTES_MIN) === right.text.slice(0, ERROR_BYTES_MIN),
   // each compiler's own words behind the line's number
   (_, left, right) => compileError(left) !== undefined && compileError(left) === compileError(right),
   // a time-out past 64 bits overflows in 7.0 and comes out negative; 7.2 says what it is

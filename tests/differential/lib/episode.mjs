@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
  * A seed's episode: a list of steps as protocol scripts have them. Connection 1 does most; 2 to 4 also block, watch and
- * run transactions; 3 may speak RESP3; 5 may subscribe.
+ * run transactions; 3 or all may speak RESP3; 5 may subscribe.
  */
 import { Gen } from './gen.mjs';
 import { hashes } from './make/hashes.mjs';
@@ -15,7 +15,6 @@ import { blockingZsets, zsets } from './make/zsets.mjs';
 
 export const FAMILIES = { strings, keys, hashes, lists, sets, zsets, streams };
 const BLOCKING = { lists: blockingLists, zsets: blockingZsets, streams: blockingStreams };
-const RESP3_ON = 3;
 const SUBSCRIBER = 5;
 
 /** @returns steps: { does: 'call' | 'wait', on, args, way, mayBlock, ms } */
@@ -43,7 +42,8 @@ class Episode {
     this.hasOthers = this.blocking.length > 0 && g.chance(0.6);
     g.hasSeveralPureKeys = this.hasOthers && g.chance(0.3);
     this.luaChance = g.pick([0, 0.02, 0.1, 0.3]) * (this.hasLua && !g.hasSeveralPureKeys ? 1 : 0);
-    if (g.chance(0.4)) this.#call(['HELLO', '3'], { on: RESP3_ON, way: 'any' });
+    const resp3 = g.weighted([[4, []], [4, [3]], [2, [1, 2, 3, 4]]]);
+    for (const on of resp3) this.#call(['HELLO', '3'], { on, way: 'any' });
     if (g.chance(0.2)) this.#subscribe();
     while (this.#steps.length < count) this.#step();
     return this.#steps;

@@ -23,5 +23,4 @@ export async function* keyspaceSteps(session, on, database) {
     const type = (await left.call('TYPE', key)).text;
     for (const { args, way } of CONTENTS[type](key)) yield step(args, way);
   }
-  yield step(['DBSIZE']);
 }

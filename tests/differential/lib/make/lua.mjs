@@ -3,6 +3,8 @@
  * Random Lua programs for EVAL: commands called with what KEYS, ARGV, literals and earlier results give, conversions
  * back and forth, and the libraries. Only what has one answer: no order of pairs(), no chance, no time.
  */
+import { LEX_KEYS } from '../gen.mjs';
+
 const FORMATS = ['b', 'B', 'h', 'H', 'i4', 'I4', 'l', 'L', 'f', 'd', 'i2', 'I3', '>I4', '<i8', '>h', '!4i4', 'x', 's', 'c4', 'c0'];
 const WORDS_MAX = 60; // a call of more than some 250 does not compile
 const PATTERNS = ['%a+', '%d+', '(%w)(%w)', '^.', '.$', '[aeiou]', '%s*', '(.-),', '%%', '%x%x', '%b()', '%f[%w]%w+'];
@@ -69,7 +71,8 @@ class Program {
     const { g } = this;
     const words = this.command(g).slice(0, WORDS_MAX);
     const how = g.weighted([[5, 'redis.call'], [5, 'redis.pcall']]);
-    return `${how}(${words.map((word) => this.#word(word)).join(', ')})`;
+    const mayVary = !words.some((word) => LEX_KEYS.includes(word));
+    return `${how}(${words.map((word) => (mayVary ? this.#word(word) : literal(word))).join(', ')})`;
   }
 
   /** A word of a command: as it is, or the KEYS, ARGV or number that it is. */
