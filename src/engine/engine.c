@@ -165,7 +165,8 @@ int64_t engine_next_timer_us(const struct engine *e)
     int64_t cron_us = e->stats.sample_us + CRON_INTERVAL_US;
     if (cron_us < next) next = cron_us;
     int64_t expiry_ms = keyspace_next_expiry_ms(&e->keyspace);
-    if (expiry_ms == INT64_MAX) return next;
+    /* Far off means never: the cron comes first anyway, and the product below keeps within 64 bits. */
+    if (expiry_ms - e->keyspace.now_ms > CRON_INTERVAL_US / 1000) return next;
     /* A key lives through its last millisecond. The wait of one at least also leaves room for clients between batches. */
     int64_t wait_ms = expiry_ms > e->keyspace.now_ms ? expiry_ms - e->keyspace.now_ms + 1 : 1;
     int64_t expiry_us = e->mono_us + wait_ms * 1000;

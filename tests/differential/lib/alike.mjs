@@ -15,6 +15,8 @@ const XINFO_DROPPED = new Set(['radix-tree-keys', 'radix-tree-nodes', 'active-ti
 const ERROR_BYTES_MIN = 800;
 
 const KNOWN = [
+  // Redis tells the size of a key whose time is over and that nobody has touched since
+  ({ args }, left, right) => /^memory$/i.test(args[0]) && left.type === ':' && right.text === undefined,
   (_, left, right) => left.type === '-' && right.type === '-' && right.text.length > ERROR_BYTES_MIN &&
     left.text.slice(0, ERROR_BYTES_MIN) === right.text.slice(0, ERROR_BYTES_MIN),
   // each compiler's own words behind the line's number
