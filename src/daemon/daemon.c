@@ -4,8 +4,8 @@
  * open to the world, the data folder, signals, sockets, the engine; then READY. Whatever stops it is one line on standard
  * error that says what to do about it, and exit code 2.
  *
- * End: SIGTERM, SIGINT or SHUTDOWN let the turn finish, replies leave, and the process ends with 0. A second signal ends it
- * at once with 1, for somebody who does not want to wait for a script.
+ * End: SIGTERM, SIGINT or SHUTDOWN let the turn finish, replies leave, and the process ends with 0. Where a script runs that
+ * does not end, a second signal ends it at once with 1, and SHUTDOWN NOSAVE with 0.
  */
 #include "daemon/daemon.h"
 
@@ -80,17 +80,30 @@ static void notify(const char *state)
         log_event(LOG_WARNING, "the service manager could not be told", log_text("reason", err.text));
 }
 
+/* Without waiting for the request that runs. */
+static _Noreturn void end_now(struct daemon *d, const char *reason, int code)
+{
+    log_event(LOG_WARNING, "ending at once", log_text("reason", reason));
+    server_abandon(d->server);
+    _exit(code);
+}
+
+static void on_abandon(void *ctx)
+{
+    end_now(ctx, "SHUTDOWN NOSAVE while a script runs past its time", DAEMON_OK);
+}
+
 static void on_signal(void *ctx)
 {
     struct daemon *d = ctx;
     int number;
     while ((number = signals_take(d->signals_fd)) != 0) {
-        if (d->is_stopping) {
-            log_event(LOG_WARNING, "ending at once", log_text("signal", signals_name(number)));
-            _exit(DAEMON_FAILED);
-        }
+        if (d->is_stopping) end_now(d, signals_name(number), DAEMON_FAILED);
         d->is_stopping = true;
         log_event(LOG_INFO, "stopping", log_text("signal", signals_name(number)));
+        if (engine_is_busy(d->engine))
+            log_event(LOG_WARNING, "a script runs past its time",
+                      log_text("mend", "SCRIPT KILL or SHUTDOWN NOSAVE ends it, and so does a second signal"));
         notify("STOPPING=1");
         server_stop(d->server);
     }
@@ -127,7 +140,8 @@ static oxq_err open_all(struct daemon *d, const char **out_mend, struct oxq_erro
     e = signals_open(&d->signals_fd, err);
     if (e) return e;
     seed_hashes();
-    e = server_new(&(struct server_opts){&d->config, os_clock()}, &d->server, err);
+    struct server_opts opts = {.config = &d->config, .clock = os_clock(), .abandon = on_abandon, .ctx = d};
+    e = server_new(&opts, &d->server, err);
     if (e) *out_mend = find_mend(e);
     if (!e) e = open_engine(d, err);
     if (!e) server_watch(d->server, d->signals_fd, on_signal, d);

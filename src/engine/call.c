@@ -157,8 +157,7 @@ static struct slice find_refusal(struct engine_client *c, const struct cmd_slot 
             slot->name);
         return slice_of(text, (size_t)len);
     }
-    if (e->is_busy && !(flags & CMD_ALLOW_BUSY))
-        return SLICE_LIT("BUSY Redis is busy running a script. You can only call SCRIPT KILL or SHUTDOWN NOSAVE.");
+    if (e->is_busy && !(flags & CMD_ALLOW_BUSY)) return ENGINE_ERR_BUSY;
     return SLICE_LIT("");
 }
 

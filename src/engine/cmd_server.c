@@ -94,6 +94,10 @@ static void cmd_shutdown(struct cmd_ctx *ctx)
         reply_error(ctx->reply, SLICE_LIT("ERR No shutdown in progress."));
         return;
     }
+    if (e->is_busy && !is_nosave) {
+        reply_error(ctx->reply, ENGINE_ERR_BUSY);
+        return;
+    }
     e->is_shutting_down = true;
     e->host->shut_down(e->host);
 }

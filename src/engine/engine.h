@@ -37,7 +37,8 @@ struct engine_host {
     /* A script is past its time: take requests of other clients for a moment, without blocking, and execute them
      * (they get BUSY, but SCRIPT KILL and SHUTDOWN work). */
     void (*poll)(struct engine_host *host);
-    /* SHUTDOWN was accepted: leave the loop after this turn. */
+    /* SHUTDOWN was accepted: leave the loop after this turn. Inside poll it was SHUTDOWN NOSAVE because of a script that may
+     * never end: there is no turn to wait for. */
     void (*shut_down)(struct engine_host *host);
     /* A parameter that the host cares for was changed by CONFIG SET ("maxclients", "timeout", "loglevel", ...). May be NULL. */
     void (*config_changed)(struct engine_host *host, const char *name);

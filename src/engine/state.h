@@ -13,6 +13,9 @@
 
 #define ENGINE_NEVER_US INT64_MAX
 
+#define ENGINE_ERR_BUSY                                                                                                \
+    SLICE_LIT("BUSY Redis is busy running a script. You can only call SCRIPT KILL or SHUTDOWN NOSAVE.")
+
 /* What a connection's reply buffer may hold at the very most; client-output-buffer-limit is checked by the host before. */
 #define ENGINE_OUT_MAX_BYTES ((size_t)4 << 30)
 

@@ -53,7 +53,9 @@ static void host_close(struct engine_host *host, struct engine_client *client, b
 
 static void host_shut_down(struct engine_host *host)
 {
-    server_stop(server_of(host));
+    struct server *s = server_of(host);
+    if (s->poll_depth > 0 && s->abandon) s->abandon(s->abandon_ctx);
+    server_stop(s);
 }
 
 static void raise_files(const struct server *s)
@@ -214,6 +216,8 @@ oxq_err server_new(const struct server_opts *opts, struct server **out, struct o
                                    .config_changed = host_config_changed};
     s->config = opts->config;
     s->clock = opts->clock;
+    s->abandon = opts->abandon;
+    s->abandon_ctx = opts->ctx;
     s->now_us = clock_mono_us(s->clock);
     list_init(&s->conns);
     list_init(&s->ready);
@@ -273,6 +277,11 @@ void server_run(struct server *s, struct engine *engine)
 void server_stop(struct server *s)
 {
     s->is_stopping = true;
+}
+
+void server_abandon(struct server *s)
+{
+    accept_stop(s);
 }
 
 int server_port(const struct server *s)

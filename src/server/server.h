@@ -27,6 +27,9 @@ struct server;
 struct server_opts {
     struct config *config; /* borrowed */
     struct clock *clock;   /* borrowed */
+    /* SHUTDOWN NOSAVE came while a script runs that may never end: end the process. NULL: wait for the script. */
+    void (*abandon)(void *ctx);
+    void *ctx;
 };
 
 /*
@@ -45,6 +48,9 @@ void server_watch(struct server *s, int fd, void (*fn)(void *ctx), void *ctx);
 void server_run(struct server *s, struct engine *engine);
 /* Makes server_run return after this turn. From inside its loop only. */
 void server_stop(struct server *s);
+
+/* For a process that ends without returning from server_run: takes unix sockets off the disk and accepts nobody more. */
+void server_abandon(struct server *s);
 
 /* The TCP port that it listens on (that of TLS when there is only TLS), also when the config asked for 0; 0: none. */
 int server_port(const struct server *s);

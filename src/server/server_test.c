@@ -31,7 +31,8 @@ static void start(void)
     cr_assert_eq(config_set(&config, SLICE_LIT("unix"), slice_from_text(path), CONFIG_FLAG, NULL), OXQ_OK);
     clock_manual_init(&manual, 1000000);
     struct oxq_error err = {0};
-    cr_assert_eq(server_new(&(struct server_opts){&config, &manual.clock}, &server, &err), OXQ_OK, "%s", err.text);
+    cr_assert_eq(server_new(&(struct server_opts){.config = &config, .clock = &manual.clock}, &server, &err), OXQ_OK,
+                 "%s", err.text);
     struct engine_opts opts = {
         .clock = &manual.clock, .seed = 1, .config = &config, .host = server_host(server), .run_id = "0123456789"};
     cr_assert_eq(engine_new(&opts, &engine, &err), OXQ_OK, "%s", err.text);
@@ -527,14 +528,16 @@ Test(server, says_what_it_cannot_listen_on)
 {
     struct server *other;
     struct oxq_error err = {0};
-    cr_assert_eq(server_new(&(struct server_opts){&config, &manual.clock}, &other, &err), OXQ_ERR_ADDRESS_IN_USE);
+    cr_assert_eq(server_new(&(struct server_opts){.config = &config, .clock = &manual.clock}, &other, &err),
+                 OXQ_ERR_ADDRESS_IN_USE);
     cr_assert_not_null(strstr(err.text, "/s is in use"), "%s", err.text);
     struct config none;
     config_init(&none);
     none.port = 0;
-    cr_assert_eq(server_new(&(struct server_opts){&none, &manual.clock}, &other, &err), OXQ_ERR_CONFIG);
+    cr_assert_eq(server_new(&(struct server_opts){.config = &none, .clock = &manual.clock}, &other, &err),
+                 OXQ_ERR_CONFIG);
     none.port = 7700;
     cr_assert_eq(config_set(&none, SLICE_LIT("tls-cert"), SLICE_LIT("/none.crt"), CONFIG_FLAG, NULL), OXQ_OK);
-    cr_assert_eq(server_new(&(struct server_opts){&none, &manual.clock}, &other, &err), OXQ_ERR_TLS);
+    cr_assert_eq(server_new(&(struct server_opts){.config = &none, .clock = &manual.clock}, &other, &err), OXQ_ERR_TLS);
     config_deinit(&none);
 }

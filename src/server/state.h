@@ -45,7 +45,9 @@ struct server {
     struct net_loop *loop;                          /* owned */
     struct net_tls *tls;                            /* owned, or NULL */
     struct net_listener *listeners, *tls_listeners; /* owned */
-    struct net_watch *watch;                        /* owned, or NULL */
+    void (*abandon)(void *ctx);                     /* or NULL */
+    void *abandon_ctx;
+    struct net_watch *watch; /* owned, or NULL */
     void (*watch_fn)(void *ctx);
     void *watch_ctx;
 

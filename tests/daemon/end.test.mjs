@@ -73,6 +73,19 @@ testOfLateScript('end: a second signal does not wait for an endless script', asy
   equal(await server.ended, 1);
 });
 
+testOfLateScript('end: SHUTDOWN NOSAVE does not wait for an endless script', async (t) => {
+  const server = await t.serve(['--busy-reply-threshold', '50', '--unix', t.path('s')]);
+  const script = await t.connect(server);
+  script.send(['EVAL', 'while true do end', '0']);
+  const other = await t.connect(server);
+  await until('others are told that it is busy', async () => (await other.call('PING')).text.startsWith('BUSY'));
+  check((await other.call('SHUTDOWN')).text.startsWith('BUSY'), 'SHUTDOWN alone is refused');
+  other.send(['SHUTDOWN', 'NOSAVE']);
+  equal(await server.ended, 0);
+  await closed(script);
+  check(!existsSync(t.path('s')), 'the unix socket is gone');
+});
+
 test('end: a unix socket is taken away, and one left by a killed server is replaced', async (t) => {
   const socket = t.path('s');
   const killed = await t.serve(['--unix', socket]);
