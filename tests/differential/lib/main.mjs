@@ -2,12 +2,14 @@
 /* The runner of random episodes; see ../README.md. */
 import { parseArgs } from 'node:util';
 import { Pair } from '../../protocol/lib/servers.mjs';
+import { makeStream, playStream, shrinkStream, streamAsScript } from './bytes.mjs';
 import { makeEpisode } from './episode.mjs';
 import { Player } from './player.mjs';
 import { shrink } from './shrink.mjs';
 
 const DEFAULTS = { seed: 1, steps: 400, episodes: 120, shrinkSeconds: 20 };
 const START_OF_TIME_MS = 1_700_000_000_000;
+const STREAMS_PER_EPISODE = 10;
 const SHOWN_BYTES = 700;
 const SHOWN_DIFFERENCES = 12;
 const USAGE = `usage: tests/differential/run [options]
@@ -45,12 +47,40 @@ class Runner {
     const steps = makeEpisode(seed, length, this.families);
     const difference = await this.player.play(steps);
     this.stepsCount += this.player.played;
-    if (!difference) return void this.passed++;
+    if (!difference) return this.#runStreams(seed);
     this.failed++;
     const name = signature(difference);
     if (this.#seen.has(name)) return;
     this.#seen.add(name);
     await this.#tell(seed, steps, difference, name);
+  }
+
+  /** Malformed requests, in the wake of an episode. */
+  async #runStreams(seed) {
+    for (let i = 0; i < STREAMS_PER_EPISODE; i++) {
+      const bytes = makeStream(seed * STREAMS_PER_EPISODE + i);
+      const difference = await playStream(this.player.session, bytes);
+      if (difference) return this.#tellStream(seed, bytes, difference);
+    }
+    this.passed++;
+  }
+
+  async #tellStream(seed, bytes, first) {
+    this.failed++;
+    let last = { ...first, ended: await this.pair.revive() };
+    const name = `bytes ${last.left.slice(0, 24)} | ${last.right.slice(0, 24)} | ${last.ended ? 'ended' : ''}`;
+    if (this.#seen.has(name)) return;
+    this.#seen.add(name);
+    await this.player.session.reset();
+    const differs = async (fewer) => {
+      const difference = await playStream(this.player.session, fewer);
+      if (!difference) return false;
+      last = { ...difference, ended: await this.pair.revive() };
+      if (last.ended) await this.player.session.reset();
+      return true;
+    };
+    const script = streamAsScript(await shrinkStream(bytes, differs, performance.now() + this.shrinkMs));
+    this.#print(`seed ${seed}, malformed requests`, script, last);
   }
 
   async #tell(seed, steps, first, name) {
@@ -62,11 +92,15 @@ class Runner {
       return true;
     };
     await shrink(steps, differs, performance.now() + this.shrinkMs);
-    console.log(`seed ${seed} of ${steps.length} steps: the last reply differs`);
-    for (const line of last.script) console.log(`    ${line}`);
-    console.log(`  # redis ${cut(last.left, last.right)}`);
-    console.log(`  # ${this.pair.right.kind.padEnd(5)} ${cut(last.right, last.left)}`);
-    if (last.ended) console.log(last.ended);
+    this.#print(`seed ${seed} of ${steps.length} steps: the last reply differs`, last.script, last);
+  }
+
+  #print(title, script, { left, right, ended }) {
+    console.log(title);
+    for (const line of script) console.log(`    ${line}`);
+    console.log(`  # redis ${cut(left, right)}`);
+    console.log(`  # ${this.pair.right.kind.padEnd(5)} ${cut(right, left)}`);
+    if (ended) console.log(ended);
   }
 }
 

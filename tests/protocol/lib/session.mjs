@@ -30,6 +30,11 @@ export class Session {
     await Promise.all(this.pair.both.map((server, i) => this.#clean(server, i)));
   }
 
+  /** An empty keyspace. */
+  async flush() {
+    await Promise.all(this.#control.map((client) => client.call('FLUSHALL')));
+  }
+
   async #clean(server, i) {
     this.#control ??= [];
     if (!this.#control[i] || this.#control[i].isClosed) this.#control[i] = await Client.open(server.port);
