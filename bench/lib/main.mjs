@@ -15,7 +15,7 @@ import { markdown, summarise, svg } from './report.mjs';
 const HELP = `bench/run [--quick] [--only NAME,...] [--rounds N] [--readme] [--null] [--list]
   --quick       tiny counts and two rounds: shows that everything runs, its numbers mean nothing
   --only NAMES  only measures whose name starts with one of these, comma-separated (--list prints them)
-  --rounds N    alternating rounds (7); those of a million jobs are three at most
+  --rounds N    alternating rounds (5); memory, which hardly varies, has three at most and a million jobs two
   --readme      put the table between the marks in README.md, and the results into bench/results/
   --null        Redis on both sides: shows what noise alone looks like
 `;
@@ -93,7 +93,7 @@ function readOptions() {
       help: { type: 'boolean' },
     },
   });
-  const rounds = Number(values.rounds ?? (values.quick ? 2 : 7));
+  const rounds = Number(values.rounds ?? (values.quick ? 2 : 5));
   if (!Number.isInteger(rounds) || rounds < 1) throw new Error('--rounds takes a number from 1');
   if (values.readme && (values.quick || values.only || values.null)) throw new Error('--readme needs a whole run');
   return { ...values, rounds };

@@ -15,7 +15,7 @@ const LOAD = path.join(ROOT, 'build/bench/load');
 const NODE_LOAD = path.join(ROOT, 'bench/lib/node_load.mjs');
 const DEPTH = 100;
 
-export const FULL = { jobs: 50_000, commands: 400_000, waits: 60_000, memory: 100_000, many: 1_000_000, node: 10_000 };
+export const FULL = { jobs: 40_000, commands: 200_000, waits: 20_000, memory: 100_000, many: 1_000_000, node: 6000 };
 export const QUICK = { jobs: 200, commands: 1000, waits: 200, memory: 500, many: 4000, node: 100 };
 
 /** The measures, and the files of requests they need; `scratch` is a server whose data may be deleted. */
@@ -108,6 +108,7 @@ function memoryMeasure(loadScripts, adds, jobs, id, what) {
   return {
     name: `memory-${id}`,
     isFresh: true,
+    roundsMax: 3,
     rows: [
       { id: `used-${id}`, title: `Memory of a waiting ${what} (\`used_memory\`)`, unit: 'bytes', isCost: true },
       { id: `rss-${id}`, title: `Memory of a waiting ${what} (resident)`, unit: 'bytes', isCost: true },
@@ -132,7 +133,7 @@ function manyMeasure(loadScripts, adds, many) {
   return {
     name: 'many',
     isFresh: true,
-    roundsMax: 3,
+    roundsMax: 2,
     rows: [
       { id: 'many-first', title: `Add when ${first.toLocaleString('en')} jobs wait`, unit: 'jobs/s' },
       { id: 'many-last', title: `Add when ${many.toLocaleString('en')} jobs wait`, unit: 'jobs/s' },
