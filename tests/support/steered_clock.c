@@ -16,6 +16,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <sys/time.h>
 #include <time.h>
 #include <unistd.h>
@@ -27,14 +28,15 @@ struct steer {
 
 static const struct steer flowing;
 
+/* Bare system calls: a sanitizer asks for the time before its own open() and mmap() are ready. */
 static const struct steer *map_steer(void)
 {
     const char *path = getenv("STEERED_CLOCK");
-    int fd = path ? open(path, O_RDONLY | O_CLOEXEC) : -1;
+    long fd = path ? syscall(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC) : -1;
     if (fd < 0) return &flowing;
-    const void *at = mmap(NULL, sizeof(struct steer), PROT_READ, MAP_SHARED, fd, 0);
-    close(fd);
-    return at == MAP_FAILED ? &flowing : at;
+    long at = syscall(SYS_mmap, NULL, sizeof(struct steer), PROT_READ, MAP_SHARED, fd, 0);
+    syscall(SYS_close, fd);
+    return at == -1 ? &flowing : (const struct steer *)at;
 }
 
 static const struct steer *steer(void)
