@@ -212,7 +212,6 @@ static void cmd_command_list(struct cmd_ctx *ctx)
     struct reply_mark mark = reply_begin(ctx->reply, REPLY_ARRAY);
     for (size_t i = 0; i < t->count; i++) {
         const struct cmd_slot *slot = t->slots[i];
-        if (!has_filter && slot->container) continue;
         if (by_module || (by_pattern && !slice_glob(ctx->argv[4], slice_from_text(slot->name), true))) continue;
         if (by_category && !is_in_category(slot->row, ctx->argv[4])) continue;
         reply_text(ctx, slot->name);

@@ -17,7 +17,7 @@ const ANY_KEYS = Object.values(KEYS).flat();
  * type differs from 7.0 to 7.2.
  */
 const PURE_KEYS = { list: ['lq1', 'lq2', 'lq3'], zset: ['zq1', 'zq2', 'zq3'], stream: ['xq1', 'xq2'] };
-export const LEX_KEYS = ['lex1', 'lex2'];
+export const LEX_KEYS = ['lex1', 'lex2', 'lex3'];
 const JUNK = ['', 'x', '-1', '0', '1', '-0', '2', '99', '1.5', '1e400', 'nan', 'inf', '(1', '[a', '+', '-', '$', '*', '>', '=', '~',
   '9223372036854775807', '9223372036854775808', '-9223372036854775808', ' 1', '1 ', '0x10', '007', '\x00', '\xff', 'COUNT', 'LIMIT', 'nosuch'];
 const BYTES_MAX = 256;
@@ -103,7 +103,7 @@ export class Gen {
    * Where all scores are the same. Ranges by lex have no defined answer elsewhere, so nothing else writes to these.
    */
   lexKey() {
-    return this.chance(0.03) ? 'none' : this.pick(LEX_KEYS);
+    return this.pick(LEX_KEYS);
   }
 
   keys(type, low, high) {
