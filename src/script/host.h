@@ -34,7 +34,7 @@ enum host_slot {
  * Lua's garbage collector starts its next cycle when memory has grown to this many percent of what lives. Each cycle marks
  * all cached scripts again, so a few MiB of garbage more buy that rarely.
  */
-#define HOST_GC_PAUSE 400
+#define HOST_GC_PAUSE 600
 
 /* Of the running script. */
 enum host_run_flag {
