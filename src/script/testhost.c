@@ -86,10 +86,9 @@ static void on_poll(struct script_ops *ops)
     t->polls_count++;
     if (!t->on_poll) return;
     char copy[64];
-    struct slice argv[ARGS_MAX];
+    struct slice argv[ARGS_MAX] = {0};
     int argc = 0;
     snprintf(copy, sizeof(copy), "%s", t->on_poll);
-    argv[0] = slice_of("", 0);
     for (char *word = strtok(copy, " "); word; word = strtok(NULL, " ")) argv[argc++] = slice_from_text(word);
     struct buf out = {.limit_bytes = OUT_MAX};
     snprintf(t->polled, sizeof(t->polled), "%s", run_into(t, argv, argc, &out));
