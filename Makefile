@@ -43,15 +43,14 @@ packages   := libevent libevent_pthreads libevent_openssl openssl luajit msgpack
 pkg_cflags  = $(eval pkg_cflags := $$(patsubst -I%,-isystem%,$$(shell pkg-config --cflags $(packages))))$(pkg_cflags)
 pkg_libs    = $(eval pkg_libs := $$(shell pkg-config --libs $(packages)))$(pkg_libs)
 
-# cjson's own .pc file asks for PUC Lua; its archive holds no reference to a Lua and links with LuaJIT as it is.
-libs = -l:liblua5.1-cjson.a $(pkg_libs) -lm
+libs = $(pkg_libs) -lm
 
 warnings := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wold-style-definition -Wvla \
             -Wimplicit-fallthrough -Wundef -Wpointer-arith -Wwrite-strings -Wformat=2
 harden   := -fstack-protector-strong -fstack-clash-protection -fPIE
 language  = -std=c17 -D_GNU_SOURCE -Isrc -Iinclude $(pkg_cflags)
 cflags    = $(language) $(warnings) $(harden) -g -pthread $(CFLAGS)
-ldflags  := -pie -pthread -Wl,-z,relro,-z,now -Wl,--as-needed -Wl,--wrap=fpconv_g_fmt -Wl,-u,__wrap_fpconv_g_fmt
+ldflags  := -pie -pthread -Wl,-z,relro,-z,now -Wl,--as-needed
 
 # What a sanitizer finds ends the program, in a test as in a server that is tested.
 export ASAN_OPTIONS  ?= abort_on_error=1:detect_leaks=1:allocator_may_return_null=1

@@ -101,3 +101,45 @@ Test(script_lib, random_formats_of_struct_stay_within_their_bytes)
     }
     testhost_deinit(&t);
 }
+
+Test(script_lib, what_cjson_writes_is_a_script_s_memory)
+{
+    struct testhost t;
+    testhost_init(&t, SCRIPT_MEMORY_BYTES_MIN, 0);
+    /* The same text again and again: little to hold, much to write. */
+    assert_eval(&t,
+                "local s, list = string.rep('x', 100000), {} for i = 1, 100 do list[i] = s end "
+                "local ok, e = pcall(cjson.encode, list) return tostring(ok) .. e",
+                "$22\r\nfalsenot enough memory\r\n");
+    assert_eval(&t, "cjson.encode_sparse_array(false, 0) return {pcall(cjson.encode, {[2000000000] = 1})}",
+                "*2\r\n$-1\r\n$17\r\nnot enough memory\r\n");
+    assert_eval(&t, "return cjson.encode({1, {a = 'fine'}})", "$16\r\n[1,{\"a\":\"fine\"}]\r\n");
+    testhost_deinit(&t);
+}
+
+Test(script_lib, cjson_nests_as_deep_as_is_set_and_no_deeper_than_the_stack)
+{
+    struct testhost t;
+    testhost_init(&t, 0, 0);
+    assert_eval(
+        &t,
+        "cjson.encode_max_depth(2147483647) cjson.decode_max_depth(2147483647) "
+        "local t, text = {}, string.rep('[', 3900) .. string.rep(']', 3900) "
+        "if cjson.encode(cjson.decode(text)):gsub('[{}]', '') ~= text:sub(2, -2) then return 'differs' end "
+        "t.t = t local ok, e = pcall(cjson.encode, t) if ok then return 'endless' end "
+        "local ok, e = pcall(cjson.decode, string.rep('[', 100000)) if ok then return 'endless' end return e:sub(1, 32)",
+        "$32\r\nFound too many nested data struc\r\n");
+    testhost_deinit(&t);
+}
+
+Test(script_lib, tables_of_cjson_new_keep_their_own_settings)
+{
+    struct testhost t;
+    testhost_init(&t, 0, 0);
+    assert_eval(&t,
+                "local other = cjson.new() other.encode_number_precision(3) other.decode_max_depth(1) "
+                "return {cjson.encode(1 / 3), other.encode(1 / 3), tostring(pcall(other.decode, '[[1]]')), "
+                "cjson.encode(cjson.decode('[[1]]'))}",
+                "*4\r\n$16\r\n0.33333333333333\r\n$5\r\n0.333\r\n$5\r\nfalse\r\n$5\r\n[[1]]\r\n");
+    testhost_deinit(&t);
+}

@@ -12,6 +12,7 @@
 #include "script/sandbox.h"
 
 #include "script/lib.h"
+#include "script/lib_cjson.h"
 
 #include <luajit.h>
 #include <lualib.h>
@@ -81,8 +82,6 @@ static void set_fallback(lua_State *lua)
 
 /* ---- the libraries ---- */
 
-int luaopen_cjson(lua_State *lua);
-
 static void open_library(lua_State *lua, const char *name, lua_CFunction open)
 {
     lua_pushcfunction(lua, open);
@@ -132,8 +131,7 @@ static void open_libraries(lua_State *lua)
     open_library(lua, LUA_MATHLIBNAME, luaopen_math);
     open_library(lua, LUA_OSLIBNAME, luaopen_os);
     open_library(lua, LUA_BITLIBNAME, luaopen_bit);
-    lua_pushcfunction(lua, luaopen_cjson);
-    lua_call(lua, 0, 1);
+    lib_cjson_open(lua);
     lua_setglobal(lua, "cjson");
     lib_cmsgpack_open(lua);
     lua_setglobal(lua, "cmsgpack");
