@@ -15,6 +15,14 @@ import { blockingZsets, zsets } from './make/zsets.mjs';
 
 export const FAMILIES = { strings, keys, hashes, lists, sets, zsets, streams };
 const BLOCKING = { lists: blockingLists, zsets: blockingZsets, streams: blockingStreams };
+/* A command for the i-th element; g.member() knows m1 to m3000. */
+const BIG = {
+  hashes: ['hash', `"HSET", KEYS[1], "m" .. i, i`],
+  lists: ['list', `"RPUSH", KEYS[1], i % 97`],
+  sets: ['set', `"SADD", KEYS[1], "m" .. i`],
+  zsets: ['zset', `"ZADD", KEYS[1], i * 7919 % 1009, "m" .. i`],
+  streams: ['stream', `"XADD", KEYS[1], i .. "-1", "f", i`],
+};
 const SUBSCRIBER = 5;
 
 /** @returns steps: { does: 'call' | 'wait', on, args, way, mayBlock, ms } */
@@ -45,6 +53,7 @@ class Episode {
     const resp3 = g.weighted([[4, []], [4, [3]], [2, [1, 2, 3, 4]]]);
     for (const on of resp3) this.#call(['HELLO', '3'], { on, way: 'any' });
     if (g.chance(0.2)) this.#subscribe();
+    if (g.chance(0.15)) this.#fill();
     while (this.#steps.length < count) this.#step();
     return this.#steps;
   }
@@ -126,6 +135,17 @@ class Episode {
 
   #spop() {
     for (const { args, way } of spop(this.g)) this.#call(args, { way });
+  }
+
+  /** Values of thousands of elements, where ranks and ranges are found by other ways than in small ones. */
+  #fill() {
+    const { g } = this;
+    for (const name of this.names.filter((family) => BIG[family])) {
+      const [type, command] = BIG[name];
+      for (const key of g.keys(type, 1, 2)) {
+        this.#call(['EVAL', `for i = 1, tonumber(ARGV[1]) do redis.pcall(${command}) end`, '1', key, String(g.int(200, 3000))]);
+      }
+    }
   }
 
   #subscribe() {

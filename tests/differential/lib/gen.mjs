@@ -139,6 +139,7 @@ export class Gen {
       [2, () => 'm'.repeat(this.int(62, 68))],
       [2, () => ''],
       [8, () => this.letter() + this.letter()],
+      [8, () => `m${this.int(1, 3000)}`],
       [2, () => this.integer()],
     ])();
   }
@@ -168,6 +169,7 @@ export class Gen {
   score() {
     return this.weighted([
       [50, () => String(this.int(-3, 12))],
+      [6, () => String(this.int(0, 1009))],
       [12, () => this.float()],
       [3, () => this.pick(['inf', '-inf', '+inf', 'Infinity'])],
       [1, () => this.pick(['nan', 'x', ''])],
@@ -184,7 +186,7 @@ export class Gen {
   }
 
   index() {
-    return String(this.weighted([[8, () => this.int(-6, 6)], [3, () => this.pick([0, -1])], [1, () => this.int(-600, 600)]])());
+    return String(this.weighted([[8, () => this.int(-6, 6)], [3, () => this.pick([0, -1])], [1, () => this.int(-3000, 3000)]])());
   }
 
   count() {

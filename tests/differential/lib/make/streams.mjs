@@ -44,6 +44,7 @@ function consumer(g) {
 function id(g) {
   return g.weighted([
     [8, () => `${g.int(1, 30)}-${g.int(0, 3)}`],
+    [2, () => `${g.int(1, 3000)}-${g.int(0, 2)}`],
     [3, () => String(g.int(1, 30))],
     [2, () => `<now+0>-${g.int(0, 2)}`],
     [1, () => g.pick(['0-0', '0', '-', 'x', '1-x', '18446744073709551615-18446744073709551615', '18446744073709551616', '1-1-1'])],
@@ -58,7 +59,7 @@ function trim(g) {
   const limit = g.maybe(0.15, 'LIMIT', () => g.count());
   return g.pick([
     ['MAXLEN', ...g.maybe(0.3, '='), String(g.int(0, 15))],
-    ['MAXLEN', '~', String(g.int(0, 15)), ...limit],
+    ['MAXLEN', '~', String(g.pick([g.int(0, 15), g.int(0, 1000)])), ...limit],
     ['MINID', ...g.maybe(0.3, '='), id(g)],
     ['MINID', '~', id(g), ...limit],
     ['MAXLEN', ...g.maybe(0.5, '='), String(g.int(-1, 5)), ...limit],
