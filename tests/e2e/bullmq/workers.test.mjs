@@ -43,7 +43,8 @@ test('limiter runs at most max jobs per duration', async (scope) => {
   await queue.addBulk(jobs(6));
   await counts(queue, { completed: 6 });
   const at = await activations(scope, queue);
-  for (const i of range(4)) assert.ok(at[i + 2] - at[i] >= 245, `3 jobs in ${at[i + 2] - at[i]} ms`);
+  // the window opens with its first job: the one after two of them opens the next
+  for (const i of [0, 2]) assert.ok(at[i + 2] - at[i] >= 245, `3 jobs in ${at[i + 2] - at[i]} ms`);
 });
 
 test('limiter holds for prioritized and delayed jobs', async (scope) => {
