@@ -159,7 +159,6 @@ static void open_state(struct script_host *h)
     CHECK(lua_gettop(h->lua) == HOST_TOP);
     compile_try_bytecode(h);
     lua_gc(h->lua, LUA_GCCOLLECT, 0);
-    lua_gc(h->lua, LUA_GCSETPAUSE, HOST_GC_PAUSE);
     h->collected_bytes = h->memory.used_bytes;
 }
 
