@@ -158,6 +158,8 @@ static void open_state(struct script_host *h)
     for (int slot = HOST_KEYS; slot <= HOST_TOP; slot++) lua_pushstring(h->lua, slot_names[slot]);
     CHECK(lua_gettop(h->lua) == HOST_TOP);
     compile_try_bytecode(h);
+    /* The collector keeps its pause of 200 percent. A longer one marks less, but garbage then goes through more memory than
+     * the core's cache holds, which costs more than it saves. */
     lua_gc(h->lua, LUA_GCCOLLECT, 0);
     h->collected_bytes = h->memory.used_bytes;
 }

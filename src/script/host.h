@@ -30,12 +30,6 @@ enum host_slot {
     HOST_TOP = HOST_SET
 };
 
-/*
- * Lua's garbage collector starts its next cycle when memory has grown to this many percent of what lives. Each cycle marks
- * all cached scripts again, so a few MiB of garbage more buy that rarely.
- */
-#define HOST_GC_PAUSE 600
-
 /* Of the running script. */
 enum host_run_flag {
     HOST_READ_ONLY = 1 << 0,
