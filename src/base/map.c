@@ -223,6 +223,7 @@ static struct map_node *random_bucket(struct map *m, struct rng *r)
     size_t skip = is_moving(m) ? m->move_at : 0;
     for (;;) {
         size_t at = skip + (size_t)rng_below(r, sizes[0] + sizes[1] - skip);
+        CHECK(m->table[at < sizes[0] ? 0 : 1].buckets != NULL);
         struct map_node *first = at < sizes[0] ? m->table[0].buckets[at] : m->table[1].buckets[at - sizes[0]];
         if (first) return first;
     }
@@ -235,7 +236,10 @@ struct map_node *map_random(struct map *m, struct rng *r)
     struct map_node *first = random_bucket(m, r);
     size_t len = 0;
     for (struct map_node *node = first; node; node = node->next) len++;
-    for (size_t pick = (size_t)rng_below(r, len); pick > 0; pick--) first = first->next;
+    for (size_t pick = (size_t)rng_below(r, len); pick > 0; pick--) {
+        CHECK(first != NULL);
+        first = first->next;
+    }
     return first;
 }
 
