@@ -23,6 +23,7 @@ struct format {
     lua_State *lua;
     const char *at;
     bool is_little;
+    bool skips_unknown; /* size passes over letters and digits that mean nothing */
     size_t align;
 };
 
@@ -91,7 +92,7 @@ static void obey(struct format *f, char kind)
         int n = read_number(f, ALIGN_DEFAULT);
         if (n <= 0 || (n & (n - 1)) != 0) luaL_error(f->lua, "alignment %d is not a power of 2", n);
         f->align = (size_t)n;
-    } else {
+    } else if (!f->skips_unknown || !isalnum((unsigned char)kind)) {
         luaL_argerror(f->lua, 1, lua_pushfstring(f->lua, "invalid format option '%c'", kind));
     }
 }
@@ -165,6 +166,8 @@ static int struct_pack(lua_State *lua)
 {
     static const char zeros[INTEGER_BYTES_MAX];
     struct format f = format_start(lua);
+    /* The first missing value is told as nil. */
+    lua_pushnil(lua);
     struct buf *out = host_borrow_out(host_of(lua));
     struct item item;
     int arg = 2;
@@ -247,10 +250,11 @@ static int struct_unpack(lua_State *lua)
     size_t len;
     const char *at = luaL_checklstring(lua, 2, &len);
     lua_Integer start = luaL_optinteger(lua, 3, 1);
-    luaL_argcheck(lua, start > 0, 3, "offset must be 1 or greater");
-    size_t position = (size_t)start - 1;
+    luaL_argcheck(lua, start != 0, 3, "offset must be 1 or greater");
+    size_t position = start > 0 ? (size_t)start - 1 : SIZE_MAX / 2;
     struct item item;
     int count = 0;
+    if (*f.at) check_left(lua, 0, position, len);
     while (next_item(&f, &item)) {
         position += padding(&f, item, position);
         check_left(lua, item.bytes, position, len);
@@ -274,6 +278,7 @@ static int struct_unpack(lua_State *lua)
 static int struct_size(lua_State *lua)
 {
     struct format f = format_start(lua);
+    f.skips_unknown = true;
     struct item item;
     size_t position = 0;
     while (next_item(&f, &item)) {
