@@ -47,6 +47,15 @@ static bool push_field(lua_State *lua, int slot, int type)
     return false;
 }
 
+/* Pushes the field of the table at the index; raw, for nobody catches what a metamethod raises. */
+static void push_raw(lua_State *lua, int index, const char *name)
+{
+    lua_pushvalue(lua, index);
+    lua_pushstring(lua, name);
+    lua_rawget(lua, -2);
+    lua_replace(lua, -2);
+}
+
 static struct slice text_at(lua_State *lua, int index)
 {
     size_t len;
@@ -67,8 +76,8 @@ static struct slice one_line(struct answer *a, struct slice text)
 static bool answer_verbatim(struct answer *a)
 {
     lua_State *lua = a->lua;
-    lua_getfield(lua, -1, "format");
-    lua_getfield(lua, -2, "string");
+    push_raw(lua, -1, "format");
+    push_raw(lua, -2, "string");
     bool is_whole = lua_type(lua, -1) == LUA_TSTRING && lua_type(lua, -2) == LUA_TSTRING;
     if (is_whole) {
         char format[3] = {' ', ' ', ' '};

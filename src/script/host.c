@@ -14,6 +14,7 @@
 #include "script/answer.h"
 #include "script/compile.h"
 #include "script/lib.h"
+#include "script/nest.h"
 #include "script/sandbox.h"
 
 #include <luajit.h>
@@ -63,9 +64,12 @@ static void set_raw(lua_State *lua, int table, const char *name)
 /* Where the error was raised: in the Lua function that runs, or that called the C function that raised it. */
 static bool find_raiser(lua_State *lua, lua_Debug *out)
 {
-    for (int level = 1; level <= 2; level++) {
+    for (int level = 1, last = 2; level <= last; level++) {
         if (!lua_getstack(lua, level, out) || !lua_getinfo(lua, "Sl", out)) return false;
-        if (*out->what != 'C') return true;
+        if (nest_is_wrapper(out))
+            last++;
+        else if (*out->what != 'C')
+            return true;
     }
     return true;
 }
@@ -203,6 +207,7 @@ static void prepare_run(struct script_host *h, struct script *s, const struct cm
 {
     h->script = s;
     h->run_flags = 0;
+    nest_begin(h);
     if (is_read_only || s->flags & SCRIPT_NO_WRITES) h->run_flags |= HOST_READ_ONLY;
     if (s->flags & SCRIPT_ALLOW_OOM) h->run_flags |= HOST_ALLOW_OOM;
     if (h->ops->is_over_memory(h->ops)) h->run_flags |= HOST_OVER_MEMORY;

@@ -62,12 +62,14 @@ struct script_host {
     uint64_t random; /* state of math.random */
     struct watch watch;
     /* ---- the running script ---- */
-    struct script *script; /* NULL: none runs */
-    uint32_t run_flags;    /* enum host_run_flag */
-    struct cmd_ctx ctx;    /* of its commands */
-    struct sink sink;      /* where they reply; its reply.resp is what redis.setresp set */
-    struct arena scratch;  /* reset after each of its commands */
-    struct slice *argv;    /* owned: room for the arguments of a command */
+    struct script *script;   /* NULL: none runs */
+    uint32_t run_flags;      /* enum host_run_flag */
+    uint32_t nested;         /* protected calls under way; nest.h */
+    const char *stack_began; /* link: where on the machine's stack; nest.h */
+    struct cmd_ctx ctx;      /* of its commands */
+    struct sink sink;        /* where they reply; its reply.resp is what redis.setresp set */
+    struct arena scratch;    /* reset after each of its commands */
+    struct slice *argv;      /* owned: room for the arguments of a command */
     int argv_cap;
     struct host_call calls[HOST_CALLS_COUNT];
     struct buf out; /* what cmsgpack.pack and struct.pack build */

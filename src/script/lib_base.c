@@ -5,6 +5,7 @@
  */
 #include "script/compile.h"
 #include "script/lib.h"
+#include "script/nest.h"
 #include "script/sandbox.h"
 
 /* ---- functions that see through guards ---- */
@@ -123,22 +124,43 @@ static int base_loadstring(lua_State *lua)
 }
 
 /* Gathers what the function at index 1 returns, piece by piece. */
-static int base_load(lua_State *lua)
+static int read_pieces(lua_State *lua)
 {
-    luaL_checktype(lua, 1, LUA_TFUNCTION);
-    const char *name = luaL_optstring(lua, 2, "=(load)");
-    lua_settop(lua, 2);
     luaL_Buffer text;
     luaL_buffinit(lua, &text);
     for (;;) {
         lua_pushvalue(lua, 1);
         lua_call(lua, 0, 1);
         if (lua_isnil(lua, -1) || (lua_isstring(lua, -1) && lua_objlen(lua, -1) == 0)) break;
-        if (!lua_isstring(lua, -1)) return luaL_error(lua, "reader function must return a string");
+        if (!lua_isstring(lua, -1)) {
+            luaL_where(lua, 2); /* the caller of load */
+            lua_pushliteral(lua, "reader function must return a string");
+            lua_concat(lua, 2);
+            return lua_error(lua);
+        }
         luaL_addvalue(&text);
     }
     lua_pop(lua, 1);
     luaL_pushresult(&text);
+    return 1;
+}
+
+/* The reader's errors are given back like the compiler's. */
+static int base_load(lua_State *lua)
+{
+    luaL_checktype(lua, 1, LUA_TFUNCTION);
+    const char *name = luaL_optstring(lua, 2, "=(load)");
+    lua_settop(lua, 2);
+    lua_pushcfunction(lua, read_pieces);
+    lua_pushvalue(lua, 1);
+    uint32_t entered = nest_enter(lua);
+    int status = lua_pcall(lua, 1, 1, 0);
+    nest_leave(lua, entered);
+    if (status != 0) {
+        lua_pushnil(lua);
+        lua_insert(lua, -2);
+        return 2;
+    }
     size_t len;
     const char *at = lua_tolstring(lua, -1, &len);
     return return_compiled(lua, slice_of(at, len), name);
@@ -157,10 +179,14 @@ static int base_pcall(lua_State *lua)
         return 2;
     }
     lua_insert(lua, 1);
-    if (lua_pcall(lua, argc - 1, LUA_MULTRET, 0) == 0) return lua_gettop(lua);
+    uint32_t entered = nest_enter(lua);
+    int status = lua_pcall(lua, argc - 1, LUA_MULTRET, 0);
+    nest_leave(lua, entered);
+    if (status == 0) return lua_gettop(lua);
     lua_pushboolean(lua, 0);
     lua_replace(lua, 1);
     if (lua_istable(lua, -1)) {
+        nest_check(lua); /* this may be a call of __index */
         lua_getfield(lua, -1, "err");
         if (lua_isstring(lua, -1)) lua_replace(lua, -2);
     }
@@ -184,7 +210,10 @@ static int base_xpcall(lua_State *lua)
     lua_settop(lua, 2);
     lua_pushcclosure(lua, handle_error, 1);
     lua_insert(lua, 1);
-    lua_pushboolean(lua, lua_pcall(lua, 0, LUA_MULTRET, 1) == 0);
+    uint32_t entered = nest_enter(lua);
+    int status = lua_pcall(lua, 0, LUA_MULTRET, 1);
+    nest_leave(lua, entered);
+    lua_pushboolean(lua, status == 0);
     lua_replace(lua, 1);
     return lua_gettop(lua);
 }

@@ -13,6 +13,7 @@
 
 #include "script/lib.h"
 #include "script/lib_cjson.h"
+#include "script/nest.h"
 
 #include <luajit.h>
 #include <lualib.h>
@@ -113,6 +114,7 @@ static void adjust_libraries(lua_State *lua)
     lua_getglobal(lua, "math");
     copy_field(lua, "fmod", "mod");
     lib_random_replace(lua);
+    nest_replace(lua);
     lua_getglobal(lua, "coroutine");
     remove_field(lua, "isyieldable");
     lua_getglobal(lua, "os");

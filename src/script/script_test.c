@@ -109,17 +109,73 @@ Test(script, kill_ends_a_script_that_only_read_whatever_it_catches)
         "setmetatable({}, {__index = function() while true do end end}).x = nil "
         "local t = setmetatable({}, {__index = function() while true do end end}) while true do pcall(function() "
         "return t.x end) end",
+        /* late only where there is no room left for the hook */
+        "local is_late = false local function f() while true do local ok = pcall(f) if not ok and not is_late then "
+        "redis.call('TEST.TICK', 51) is_late = true end end end f()",
     };
     struct testhost t;
     testhost_init(&t, 0, 5000);
     t.on_poll = "SCRIPT KILL";
     for (size_t i = 0; i < sizeof(bodies) / sizeof(bodies[0]); i++) {
         char text[512];
-        snprintf(text, sizeof(text), "redis.call('TEST.TICK', 51) %s", bodies[i]);
+        bool ticks_itself = strstr(bodies[i], "TEST.TICK");
+        snprintf(text, sizeof(text), "%s %s", ticks_itself ? "" : "redis.call('TEST.TICK', 51)", bodies[i]);
         assert_fails(&t, text, "-ERR Script killed by user with SCRIPT KILL... script: ");
         cr_assert_str_eq(t.polled, "+OK\r\n");
         assert_eval(&t, "return 1", ":1\r\n");
     }
+    testhost_deinit(&t);
+}
+
+Test(script, recursion_through_c_ends_with_an_error)
+{
+    static const char *const bodies[] = {
+        "local function f() return string.gsub('a', 'a', f) end f()",
+        "local function f() return ('a'):gsub('a', setmetatable({}, {__index = f})) end f()",
+        "local function f() assert(load(f))() end f()",
+        "local function f() return string.format('%s', setmetatable({}, {__tostring = f})) end f()",
+        "local t t = setmetatable({}, {__index = function() return select(2, pcall(error, t)) end}) error(t.x, 0)",
+        "local function f() return coroutine.wrap(f)() end f()",
+        "local function f() error(select(2, coroutine.resume(coroutine.create(f))), 0) end f()",
+        "local function f() assert(pcall(f)) end f()",
+        "local function f() assert(xpcall(f, tostring)) end f()",
+        "local function f() table.sort({1, 2}, f) end f()",
+        "local function f() table.foreach({1}, f) end f()",
+        "local function f() table.foreachi({1}, f) end f()",
+    };
+    struct testhost t;
+    testhost_init(&t, 0, 5000);
+    for (size_t i = 0; i < sizeof(bodies) / sizeof(bodies[0]); i++) {
+        char text[512];
+        snprintf(text, sizeof(text), "local ok, e = pcall(function() %s end) return {tostring(ok), e:sub(-14)}",
+                 bodies[i]);
+        assert_eval(&t, text, "*2\r\n$5\r\nfalse\r\n$14\r\nstack overflow\r\n");
+        /* What an error leapt over was counted back. */
+        assert_eval(&t,
+                    "local n = 0 for i = 1, 1000 do pcall(error) pcall(string.gsub, 'a', 'a', error) end "
+                    "local function f() n = n + 1 pcall(f) end f() return n",
+                    ":199\r\n");
+    }
+    testhost_deinit(&t);
+}
+
+Test(script, an_answer_calls_no_metamethod)
+{
+    struct testhost t;
+    testhost_init(&t, 0, 5000);
+    assert_eval(&t, "return {verbatim_string = setmetatable({}, {__index = function() error('x') end})}", "*0\r\n");
+    assert_eval(&t, "return setmetatable({}, {__index = function() error('x') end})", "*0\r\n");
+    testhost_deinit(&t);
+}
+
+Test(script, load_gives_back_its_readers_errors)
+{
+    struct testhost t;
+    testhost_init(&t, 0, 5000);
+    assert_eval(&t, "local f, e = load(function() error('x', 0) end) return {tostring(f), e}",
+                "*2\r\n$3\r\nnil\r\n$1\r\nx\r\n");
+    assert_eval(&t, "return select(2, load(function() return {} end))",
+                "$51\r\nuser_script:1: reader function must return a string\r\n");
     testhost_deinit(&t);
 }
 

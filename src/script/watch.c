@@ -31,9 +31,8 @@
 #define HOOK_INSTRUCTIONS 10000
 
 /* The engine serves others and may be told to kill the script. */
-static void on_hook(lua_State *lua, lua_Debug *unused)
+void watch_poll(lua_State *lua)
 {
-    (void)unused;
     struct script_host *h = host_of(lua);
     if (!(h->run_flags & HOST_KILLED)) {
         host_lift_limit(h);
@@ -41,6 +40,12 @@ static void on_hook(lua_State *lua, lua_Debug *unused)
         host_limit_memory(h);
     }
     if (h->run_flags & HOST_KILLED) host_raise_killed(lua);
+}
+
+static void on_hook(lua_State *lua, lua_Debug *unused)
+{
+    (void)unused;
+    watch_poll(lua);
 }
 
 static void set_timer(struct watch *w, int64_t ms)

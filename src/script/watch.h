@@ -9,6 +9,7 @@
 #include <time.h>
 
 struct script_host;
+struct lua_State;
 
 /* Fields that the signal handler reads or writes are volatile: it interrupts the thread that uses the rest. */
 struct watch {
@@ -31,6 +32,8 @@ void watch_begin(struct script_host *h);
 void watch_end(struct script_host *h);
 /* From now on the hook is called at every instruction: what it raises cannot be caught for good. */
 void watch_insist(struct script_host *h);
+/* In a late script: others are served. Raises the error of a killed one. */
+void watch_poll(struct lua_State *lua);
 void watch_deinit(struct script_host *h);
 
 #endif
