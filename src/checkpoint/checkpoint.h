@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Checkpoints: the keyspace at one sequence number, in LMDB, written by a thread of its own.
+ *
+ *   engine: checkpoint_begin(C), checkpoint_give(items) ..., checkpoint_end
+ *   thread: one LMDB transaction; commit with C; wake(ctx)
+ *   engine: checkpoint_poll -> committed C, or why not
+ *
+ * A failed transaction leaves the checkpoint before as it was; the next one may succeed (a full disk has room again).
+ * Rows: docs/FORMAT.md; each has a CRC32C over key and value, and the number of the checkpoint that wrote it.
+ *
+ * Threads: one thread (the engine's) calls everything; `wake` is called on the checkpoint's own.
+ */
+#ifndef CHECKPOINT_CHECKPOINT_H
+#define CHECKPOINT_CHECKPOINT_H
+
+#include "keyspace/items.h"
+
+struct checkpoint;
+
+struct checkpoint_opts {
+    const char *folder; /* copied; made if it is not there */
+    size_t map_bytes;   /* the file's greatest size; 0: 1 TiB */
+    bool is_read_only;  /* for oxq check and backup: no thread */
+    bool is_unsynced;   /* durability off: commits are not synced */
+    void (*wake)(void *ctx);
+    void *ctx;
+};
+
+/* Errors: IO, PERMISSION; FORMAT: damage, or a newer version; the text names the file. */
+OXQ_MUST_USE oxq_err checkpoint_open(const struct checkpoint_opts *opts, struct checkpoint **out,
+                                     struct oxq_error *err);
+/* Waits for a running checkpoint. NULL is fine. */
+void checkpoint_close(struct checkpoint *c);
+
+/* ---- loading ---- */
+
+struct checkpoint_summary {
+    uint64_t seq; /* 0: there is none yet */
+    int64_t saved_at_ms;
+    uint64_t keys_count, rows_count, file_bytes;
+    uint32_t db_numbers[16];
+    uint64_t next_number;
+};
+void checkpoint_summary(struct checkpoint *c, struct checkpoint_summary *out);
+
+/* A key's row. `bytes` is a small value's encoding, borrowed until the next call; large ones have disk_id. */
+struct checkpoint_row {
+    uint32_t db; /* database, not its number on disk */
+    struct slice key;
+    enum value_type type;
+    int64_t expire_ms;
+    uint64_t disk_id; /* 0: small */
+    struct slice bytes;
+};
+struct checkpoint_cursor;
+/* Walks all keys of the committed checkpoint in the order of the file. Errors: IO, FORMAT (damage: which row, what). */
+OXQ_MUST_USE oxq_err checkpoint_cursor_open(struct checkpoint *c, struct checkpoint_cursor **out,
+                                            struct oxq_error *err);
+OXQ_MUST_USE oxq_err checkpoint_cursor_next(struct checkpoint_cursor *cursor, struct checkpoint_row *out, bool *out_has,
+                                            struct oxq_error *err);
+void checkpoint_cursor_close(struct checkpoint_cursor *cursor);
+/* Makes a large value from its rows. Errors: FORMAT, IO. */
+OXQ_MUST_USE oxq_err checkpoint_load_large(struct checkpoint *c, uint64_t disk_id, enum value_type type,
+                                           struct value *out, struct oxq_error *err);
+/* One small value of the committed checkpoint. Errors: NOT_FOUND, FORMAT, IO. */
+OXQ_MUST_USE oxq_err checkpoint_load(struct checkpoint *c, uint32_t db_number, struct slice key, enum value_type type,
+                                     struct value *out, struct oxq_error *err);
+/* Gives pages of the file back that the process has mapped: they stay in the page cache. */
+void checkpoint_forget_pages(struct checkpoint *c);
+
+/* ---- saving ---- */
+
+/* Not while one is running. */
+void checkpoint_begin(struct checkpoint *c, uint64_t seq);
+/* Moves the buffer's items to the thread; the buffer is left empty. */
+void checkpoint_give(struct checkpoint *c, struct buf *items);
+/* Nothing more follows: commit. */
+void checkpoint_end(struct checkpoint *c);
+/* Bytes given and not yet written: the engine waits with more when it is long. */
+size_t checkpoint_backlog_bytes(struct checkpoint *c);
+
+enum checkpoint_state { CHECKPOINT_IDLE, CHECKPOINT_RUNNING, CHECKPOINT_COMMITTED, CHECKPOINT_FAILED };
+struct checkpoint_progress {
+    enum checkpoint_state state; /* COMMITTED and FAILED are told once, then it is IDLE */
+    uint64_t seq;                /* of the last committed one */
+    uint64_t rows_count;         /* written by the last one */
+    struct oxq_error error;      /* FAILED: what */
+};
+void checkpoint_poll(struct checkpoint *c, struct checkpoint_progress *out);
+
+/* ---- checking ---- */
+
+struct checkpoint_report {
+    uint64_t keys_count, rows_count, bytes;
+    uint64_t damaged_count;
+};
+/* Reads every row and its checksum, and that keys and large values fit together. on_damage is told each fault (row, reason).
+ * Errors: IO, FORMAT when the file cannot be walked at all. */
+OXQ_MUST_USE oxq_err checkpoint_verify(struct checkpoint *c, void (*on_damage)(void *ctx, const char *text), void *ctx,
+                                       struct checkpoint_report *out, struct oxq_error *err);
+
+#endif

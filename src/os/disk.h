@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Files that must hold what they were given: every write, sync, rename and removal of the journal goes through here.
+ *
+ * Each call names the path in its errors. Tests make the n-th call of a kind fail (disk_fail).
+ * Threads: any; a file by one at a time.
+ */
+#ifndef OS_DISK_H
+#define OS_DISK_H
+
+#include "base/err.h"
+#include "base/slice.h"
+
+struct disk_file {
+    int fd;     /* -1: closed */
+    char *path; /* owned */
+};
+
+enum disk_mode { DISK_READ, DISK_WRITE, DISK_CREATE /* must not be there yet */ };
+
+OXQ_MUST_USE oxq_err disk_open(const char *path, enum disk_mode mode, struct disk_file *out, struct oxq_error *err);
+void disk_close(struct disk_file *f);
+/* All of it, or an error: a short write is one. */
+OXQ_MUST_USE oxq_err disk_write_at(struct disk_file *f, struct slice bytes, uint64_t offset, struct oxq_error *err);
+/* *out_len < cap only at the end of the file. */
+OXQ_MUST_USE oxq_err disk_read_at(struct disk_file *f, void *out, size_t cap, uint64_t offset, size_t *out_len,
+                                  struct oxq_error *err);
+OXQ_MUST_USE oxq_err disk_size(struct disk_file *f, uint64_t *out_bytes, struct oxq_error *err);
+/* Reserves the room and makes the file that long; what is new reads as zeros. Errors: IO (no space: errno_of tells). */
+OXQ_MUST_USE oxq_err disk_reserve(struct disk_file *f, uint64_t bytes, struct oxq_error *err);
+OXQ_MUST_USE oxq_err disk_truncate(struct disk_file *f, uint64_t bytes, struct oxq_error *err);
+/* fdatasync(2). */
+OXQ_MUST_USE oxq_err disk_sync(struct disk_file *f, struct oxq_error *err);
+/* fsync(2) of a folder: its names are durable. */
+OXQ_MUST_USE oxq_err disk_sync_folder(const char *path, struct oxq_error *err);
+OXQ_MUST_USE oxq_err disk_rename(const char *from, const char *to, struct oxq_error *err);
+OXQ_MUST_USE oxq_err disk_remove(const char *path, struct oxq_error *err);
+/* Calls fn with the name of each file in a folder, in no order. */
+OXQ_MUST_USE oxq_err disk_list(const char *path, void (*fn)(void *ctx, const char *name), void *ctx,
+                               struct oxq_error *err);
+/* Bytes that an unprivileged user may still write to the file system of path. */
+OXQ_MUST_USE oxq_err disk_free_bytes(const char *path, uint64_t *out_bytes, struct oxq_error *err);
+/*
+ * Takes the folder for this process: a lock on `path` that ends with the process, with its pid inside. Errors: EXISTS:
+ * another process has it, the text names its pid; IO.
+ */
+OXQ_MUST_USE oxq_err disk_lock(const char *path, struct disk_file *out, struct oxq_error *err);
+
+/* Tests: from now on the n-th call of the kind (1: the next) and, if is_lasting, all after it fail with this errno;
+ * an errno of 0 makes a write short. n = 0 ends it. */
+enum disk_call {
+    DISK_CALL_OPEN,
+    DISK_CALL_WRITE,
+    DISK_CALL_READ,
+    DISK_CALL_RESERVE,
+    DISK_CALL_SYNC,
+    DISK_CALL_SYNC_FOLDER,
+    DISK_CALL_RENAME,
+    DISK_CALL_REMOVE,
+    DISK_CALLS_COUNT
+};
+void disk_fail(enum disk_call call, long n, int error, bool is_lasting);
+
+#endif
