@@ -4,20 +4,20 @@
  * sides of a numbered connection live and die together.
  */
 import { setImmediate as turn } from 'node:timers/promises';
-import { Client } from './client.mjs';
+import { Client, SILENT } from './client.mjs';
 import { isEqual } from './compare.mjs';
 import { visible } from './resp.mjs';
 
 const SCAN_CALLS_MAX = 100_000;
 const SCAN_CURSOR_AT = { scan: 1 };
-const PATIENCE_MS = 200;
+const SETTLE_MS = 500;
 const SETTLE_TRIES = 20;
 const ID_WORD = /^<id:([1-9])>$/;
 const TIME_WORD = /^<now(_s)?([+-]\d+)>/;
 
 export class Session {
   #connections = new Map();
-  #control;
+  #controls = [];
 
   constructor(pair) {
     this.pair = pair;
@@ -27,18 +27,23 @@ export class Session {
   async reset() {
     for (const both of this.#connections.values()) both.forEach((client) => client.destroy());
     this.#connections.clear();
-    await Promise.all(this.pair.both.map((server, i) => this.#clean(server, i)));
+    await Promise.all((await this.#control()).map((control) => this.#clean(control)));
   }
 
   /** An empty keyspace. */
   async flush() {
-    await Promise.all(this.#control.map((client) => client.call('FLUSHALL')));
+    await Promise.all((await this.#control()).map((client) => client.call('FLUSHALL')));
   }
 
-  async #clean(server, i) {
-    this.#control ??= [];
-    if (!this.#control[i] || this.#control[i].isClosed) this.#control[i] = await Client.open(server.port);
-    const control = this.#control[i];
+  /** A connection to each server that no script sees. */
+  async #control() {
+    return Promise.all(this.pair.both.map(async (server, i) => {
+      if (!this.#controls[i] || this.#controls[i].isClosed) this.#controls[i] = await Client.open(server.port);
+      return this.#controls[i];
+    }));
+  }
+
+  async #clean(control) {
     for (let tries = 0; tries < SETTLE_TRIES; tries++) {
       const list = await control.call('CLIENT', 'LIST');
       if ((list.text?.match(/addr=/g) ?? []).length <= 1) break;
@@ -77,39 +82,59 @@ export class Session {
 
   /** Plays one step. Gives null, or what differs: { left, right } as texts. */
   async play(step) {
-    // Redis beside itself knows nothing of what oxq should answer
-    if (this.pair.right.kind === 'redis') step = { ...step, expected: undefined };
     if (step.does === 'reset') return void (await this.reset()) ?? null;
     if (step.does === 'wait') return void (await this.pair.advance(step.ms)) ?? null;
     const both = await this.on(step.on);
     switch (step.does) {
       case 'call':
         await this.send(step.on, step.args);
-        return compareReplies(step, await readBoth(both, step));
-      case 'send':
-        await this.send(step.on, step.args);
-        return null;
-      case 'write':
-        both.forEach((client) => client.write(step.bytes));
-        return null;
+        return this.#compareNext(both, step);
       case 'read':
-        return compareReplies(step, await readBoth(both, step));
-      case 'end':
-        both.forEach((client) => client.end());
-        return null;
+        return this.#compareNext(both, step);
       case 'scan':
         return compareReplies(step, await Promise.all(both.map((client) => scanAll(client, step.args))));
       case 'quiet':
         return this.#quiet(both);
+      case 'send':
+        await this.send(step.on, step.args);
+        break;
+      case 'write':
+        both.forEach((client) => client.write(step.bytes));
+        break;
+      case 'end':
+        both.forEach((client) => client.end());
+        break;
       default:
         throw new Error(`no such step: ${step.does}`);
     }
+    // the next step, on another connection, must not overtake this one
+    await this.settle();
+    return null;
   }
 
-  /** After this, what the servers had to say to anybody is here. */
+  /**
+   * After this, the servers have seen what was sent, and what they had to say to anybody is here. A server that answers
+   * nobody (it is paused, a script runs) is not waited for.
+   */
   async settle() {
-    for (let i = 0; i < 2; i++) await Promise.all(this.#control.map((client) => client.call('PING')));
+    for (let i = 0; i < 2; i++) {
+      for (const control of await this.#control()) control.send(['PING']);
+      await Promise.all(this.#controls.map(async (control) => {
+        if ((await control.read(SETTLE_MS)) === SILENT) control.destroy();
+      }));
+    }
     for (let i = 0; i < 2; i++) await turn();
+  }
+
+  async #compareNext([left, right], step) {
+    if (step.expected === undefined) return compareReplies(step, await Promise.all([left.read(), right.read()]));
+    // what oxq must answer is given: Redis's answer, if it has one, is only taken away
+    const isSelf = this.pair.right.kind === 'redis';
+    const reply = isSelf ? null : await right.read();
+    await this.settle();
+    for (const client of isSelf ? [left, right] : [left]) if (client.pendingCount > 0) await client.read();
+    if (isSelf || reply.raw === step.expected) return null;
+    return { left: visible(step.expected), right: visible(reply.raw), isLost: reply === SILENT };
   }
 
   async #quiet(both) {
@@ -126,18 +151,10 @@ async function openWithId(server) {
   return client;
 }
 
-/* Where oxq's reply is given beforehand, Redis may have none. */
-async function readBoth([left, right], { expected }) {
-  const reply = await right.read();
-  return [await left.read(expected === undefined ? undefined : PATIENCE_MS), reply];
-}
-
 function compareReplies(step, [left, right]) {
-  const silent = (left.type === 'silent' && step.expected === undefined) || right.type === 'silent';
-  const isSame = step.expected === undefined ? isEqual(left, right, step.way) : right.raw === step.expected;
-  if (isSame && !silent) return null;
-  const wanted = step.expected === undefined ? left.raw : step.expected;
-  return { left: visible(wanted), right: visible(right.raw), isLost: silent };
+  const isLost = left === SILENT || right === SILENT;
+  if (!isLost && isEqual(left, right, step.way)) return null;
+  return { left: visible(left.raw), right: visible(right.raw), isLost };
 }
 
 /** One array of all that a SCAN of any kind tells, each element once, in order of their texts. */
