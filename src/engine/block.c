@@ -19,14 +19,14 @@
 struct wait_key {
     struct map_node node; /* aux: length of the key */
     uint32_t db;
-    struct list_link waiters;    /* of wait_link.link */
-    struct list_link ready_link; /* in engine->ready while it is to be served */
+    struct link waiters;    /* of wait_link.link */
+    struct link ready_link; /* in engine->ready while it is to be served */
     char key[];
 };
 
 /* One client at one key. */
 struct wait_link {
-    struct list_link link;
+    struct link link;
     struct wait_key *key;
     struct engine_waiter *waiter;
 };
@@ -41,7 +41,7 @@ struct engine_waiter {
     uint32_t deadline_index; /* in engine->deadlines, or HEAP_NONE */
     struct wait_link *links; /* one for each key; without a key: named before */
     size_t links_count;
-    struct list_link pause_link;
+    struct link pause_link;
     bool is_running; /* its command runs just now: the wait must not be freed under it */
 };
 
@@ -62,8 +62,8 @@ void block_init(struct engine *e)
 {
     for (uint32_t i = 0; i < KEYSPACE_DBS_COUNT; i++) e->waits[i].key_of = key_of_wait;
     e->deadlines.moved = deadline_moved;
-    list_init(&e->ready);
-    list_init(&e->paused);
+    link_init(&e->ready);
+    link_init(&e->paused);
 }
 
 void block_deinit(struct engine *e)
@@ -103,7 +103,7 @@ static struct wait_key *find_or_make_key(struct engine *e, uint32_t db, struct s
     k->db = db;
     k->node.aux = (uint32_t)key.len;
     if (key.len) memcpy(k->key, key.at, key.len);
-    list_init(&k->waiters);
+    link_init(&k->waiters);
     map_insert(&e->waits[db], &k->node);
     return k;
 }
@@ -113,9 +113,9 @@ static void leave_key(struct engine *e, struct wait_link *link)
     struct wait_key *k = link->key;
     if (!k) return;
     link->key = NULL;
-    list_remove(&link->link);
-    if (!list_is_empty(&k->waiters)) return;
-    list_remove(&k->ready_link);
+    link_remove(&link->link);
+    if (!link_is_empty(&k->waiters)) return;
+    link_remove(&k->ready_link);
     map_unlink(&e->waits[k->db], &k->node);
     mem_free(k);
 }
@@ -123,7 +123,7 @@ static void leave_key(struct engine *e, struct wait_link *link)
 /* A key may be named twice; the last link is then the waiter's own. */
 static bool is_waiting_at(const struct wait_key *k, const struct engine_waiter *w)
 {
-    return !list_is_empty(&k->waiters) && LIST_OWNER(k->waiters.prev, struct wait_link, link)->waiter == w;
+    return !link_is_empty(&k->waiters) && LINK_OWNER(k->waiters.prev, struct wait_link, link)->waiter == w;
 }
 
 void block_client(struct engine_client *c, const struct cmd_ctx *ctx, struct cmd_slot *slot)
@@ -137,7 +137,7 @@ void block_client(struct engine_client *c, const struct cmd_ctx *ctx, struct cmd
         struct wait_key *k = find_or_make_key(e, c->db_index, w->block.keys[i]);
         if (is_waiting_at(k, w)) continue;
         w->links[i] = (struct wait_link){.key = k, .waiter = w};
-        list_push_tail(&k->waiters, &w->links[i].link);
+        link_push_tail(&k->waiters, &w->links[i].link);
     }
     if (w->block.timeout_ms > 0) heap_push(&e->deadlines, e->mono_us + w->block.timeout_ms * 1000, w);
     c->waiter = w;
@@ -154,7 +154,7 @@ static void end_wait(struct engine_client *c)
     for (size_t i = 0; i < w->links_count; i++) leave_key(e, &w->links[i]);
     if (w->deadline_index != HEAP_NONE) heap_remove(&e->deadlines, w->deadline_index);
     w->deadline_index = HEAP_NONE;
-    list_remove(&w->pause_link);
+    link_remove(&w->pause_link);
     c->waiter = NULL;
     c->state = ENGINE_CLIENT_READY;
     if (!w->is_running) mem_free(w);
@@ -190,7 +190,7 @@ bool block_unblock(struct engine_client *c, bool with_error)
 void block_note_key(struct engine *e, uint32_t db, struct slice key)
 {
     struct wait_key *k = (struct wait_key *)map_find(&e->waits[db], key);
-    if (k && !list_is_linked(&k->ready_link)) list_push_tail(&e->ready, &k->ready_link);
+    if (k && !link_is_linked(&k->ready_link)) link_push_tail(&e->ready, &k->ready_link);
 }
 
 void block_note_db(struct engine *e, uint32_t db)
@@ -199,7 +199,7 @@ void block_note_db(struct engine *e, uint32_t db)
     map_iter_begin(&it, &e->waits[db]);
     for (struct map_node *node = map_iter_next(&it); node; node = map_iter_next(&it)) {
         struct wait_key *k = (struct wait_key *)node;
-        if (!list_is_linked(&k->ready_link)) list_push_tail(&e->ready, &k->ready_link);
+        if (!link_is_linked(&k->ready_link)) link_push_tail(&e->ready, &k->ready_link);
     }
     map_iter_end(&it);
 }
@@ -238,12 +238,12 @@ static bool is_worth_running(struct engine *e, const struct wait_key *k, const s
 
 static void serve_key(struct engine *e, struct wait_key *k)
 {
-    struct list_link *link = k->waiters.next;
+    struct link *link = k->waiters.next;
     size_t left = 0;
-    for (struct list_link *at = link; at != &k->waiters; at = at->next) left++;
+    for (struct link *at = link; at != &k->waiters; at = at->next) left++;
     while (left > 0) {
         left--;
-        struct engine_waiter *w = LIST_OWNER(link, struct wait_link, link)->waiter;
+        struct engine_waiter *w = LINK_OWNER(link, struct wait_link, link)->waiter;
         link = link->next;
         if (!is_worth_running(e, k, w)) continue;
         if (block_is_paused_for(e, w->client, w->slot->row)) continue;
@@ -256,9 +256,9 @@ static void serve_key(struct engine *e, struct wait_key *k)
 
 void block_serve(struct engine *e)
 {
-    while (!list_is_empty(&e->ready)) {
-        struct wait_key *k = LIST_OWNER(e->ready.next, struct wait_key, ready_link);
-        list_remove(&k->ready_link);
+    while (!link_is_empty(&e->ready)) {
+        struct wait_key *k = LINK_OWNER(e->ready.next, struct wait_key, ready_link);
+        link_remove(&k->ready_link);
         serve_key(e, k);
     }
 }
@@ -277,7 +277,7 @@ void block_pause(struct engine_client *c, const struct slice *argv, int argc)
     struct engine_waiter *w = waiter_new(c, argv, argc, 0);
     c->waiter = w;
     c->state = ENGINE_CLIENT_PAUSED;
-    list_push_tail(&c->engine->paused, &w->pause_link);
+    link_push_tail(&c->engine->paused, &w->pause_link);
 }
 
 void block_start_pause(struct engine *e, int64_t end_us, bool is_for_writes_only)
@@ -292,8 +292,8 @@ void block_end_pause(struct engine *e)
 {
     e->pause_end_us = 0;
     e->is_pause_for_writes_only = false;
-    while (!list_is_empty(&e->paused) && e->pause_end_us == 0) {
-        struct engine_waiter *w = LIST_OWNER(e->paused.next, struct engine_waiter, pause_link);
+    while (!link_is_empty(&e->paused) && e->pause_end_us == 0) {
+        struct engine_waiter *w = LINK_OWNER(e->paused.next, struct engine_waiter, pause_link);
         struct engine_client *c = w->client;
         w->is_running = true;
         end_wait(c);

@@ -96,7 +96,7 @@ void engine_call(struct engine_client *c, struct cmd_slot *slot, struct cmd_ctx 
     struct engine *e = c->engine;
     int64_t started_us = e->mono_us;
     uint32_t errors = ctx->reply->errors_count;
-    bool is_shown = !list_is_empty(&e->monitors) && !(slot->row->flags & (CMD_SKIP_MONITOR | CMD_ADMIN));
+    bool is_shown = !link_is_empty(&e->monitors) && !(slot->row->flags & (CMD_SKIP_MONITOR | CMD_ADMIN));
     bool is_script = strcmp(slot->row->group, "scripting") == 0;
     is_shown = is_shown && !(ctx->flags & CMD_CTX_RETRY);
     /* A script is shown before the commands it calls, EXEC after those it runs. */
@@ -247,7 +247,7 @@ void engine_execute(struct engine_client *c, struct slice *argv, int argc)
 
     engine_process(c, argv, argc);
     step_reply_skip(c);
-    if (!e->is_busy && !list_is_empty(&e->ready)) block_serve(e);
+    if (!e->is_busy && !link_is_empty(&e->ready)) block_serve(e);
 
     c->flags &= ~(uint32_t)ENGINE_CLIENT_RUNNING;
     e->current = outer;

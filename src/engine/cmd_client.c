@@ -81,7 +81,7 @@ static void cmd_client_setinfo(struct cmd_ctx *ctx)
 static size_t write_flags(const struct engine_client *c, char *out)
 {
     size_t len = 0;
-    if (list_is_linked(&c->monitor_link)) out[len++] = 'O';
+    if (link_is_linked(&c->monitor_link)) out[len++] = 'O';
     if (pubsub_count(c) > 0) out[len++] = 'P';
     if (c->flags & ENGINE_CLIENT_MULTI) out[len++] = 'x';
     if (c->state == ENGINE_CLIENT_BLOCKED) out[len++] = 'b';
@@ -185,8 +185,8 @@ static void cmd_client_list(struct cmd_ctx *ctx)
     }
     OWNED(buf_deinit) struct buf out = {.limit_bytes = CLIENT_LIST_MAX_BYTES};
     struct engine *e = engine_of(ctx);
-    for (struct list_link *link = e->clients.next; link != &e->clients; link = link->next) {
-        const struct engine_client *c = LIST_OWNER(link, struct engine_client, link);
+    for (struct link *link = e->clients.next; link != &e->clients; link = link->next) {
+        const struct engine_client *c = LINK_OWNER(link, struct engine_client, link);
         if (!is_of_type(c, type) || !is_listed(ctx, c, first_id)) continue;
         if (write_client(c, &out) != OXQ_OK) break;
     }
@@ -254,8 +254,8 @@ static int64_t kill_clients(struct cmd_ctx *ctx, const struct kill_filter *f)
 {
     struct engine *e = engine_of(ctx);
     int64_t killed = 0;
-    for (struct list_link *link = e->clients.next; link != &e->clients; link = link->next) {
-        struct engine_client *c = LIST_OWNER(link, struct engine_client, link);
+    for (struct link *link = e->clients.next; link != &e->clients; link = link->next) {
+        struct engine_client *c = LINK_OWNER(link, struct engine_client, link);
         if (!is_to_be_killed(ctx, c, f)) continue;
         /* The one who asks still gets the answer. */
         engine_close_later(c, c != client_of(ctx));

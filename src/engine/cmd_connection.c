@@ -186,7 +186,7 @@ static void cmd_reset(struct cmd_ctx *ctx)
     struct engine_client *c = client_of(ctx);
     multi_discard(c);
     pubsub_drop(c);
-    list_remove(&c->monitor_link);
+    link_remove(&c->monitor_link);
     c->db_index = 0;
     c->flags = ENGINE_CLIENT_RUNNING;
     if (c->engine->config->password[0] == '\0') c->flags |= ENGINE_CLIENT_AUTHENTICATED;

@@ -65,7 +65,7 @@ static void cmd_monitor(struct cmd_ctx *ctx)
         reply_error(ctx->reply, SLICE_LIT("ERR MONITOR isn't allowed for DENY BLOCKING client"));
         return;
     }
-    if (!list_is_linked(&c->monitor_link)) list_push_tail(&c->engine->monitors, &c->monitor_link);
+    if (!link_is_linked(&c->monitor_link)) link_push_tail(&c->engine->monitors, &c->monitor_link);
     reply_ok(ctx->reply);
 }
 

@@ -95,9 +95,9 @@ oxq_err engine_new(const struct engine_opts *opts, struct engine **out_engine, s
     keyspace_init(&e->keyspace, &e->rng);
     e->sink = (struct effect_sink){on_effect};
     e->keyspace.sink = &e->sink;
-    list_init(&e->clients);
-    list_init(&e->dirty);
-    list_init(&e->monitors);
+    link_init(&e->clients);
+    link_init(&e->dirty);
+    link_init(&e->monitors);
     block_init(e);
     pubsub_init(e);
     engine_add_commands(&e->table);
@@ -120,7 +120,7 @@ oxq_err engine_new(const struct engine_opts *opts, struct engine **out_engine, s
 void engine_free(struct engine *e)
 {
     if (!e) return;
-    CHECK(list_is_empty(&e->clients));
+    CHECK(link_is_empty(&e->clients));
     engine_script_close(e);
     slowlog_free(e->slowlog);
     info_reset_errors(e);
@@ -207,7 +207,7 @@ void engine_client_open(struct engine *e, struct engine_client *c)
     c->channels.key_of = no_key;
     c->patterns.key_of = no_key;
     if (e->config->password[0] == '\0') c->flags |= ENGINE_CLIENT_AUTHENTICATED;
-    list_push_tail(&e->clients, &c->link);
+    link_push_tail(&e->clients, &c->link);
     e->clients_count++;
     e->stats.connections++;
 }
@@ -224,9 +224,9 @@ void engine_client_close(struct engine_client *c)
     if (c->waiter) block_cancel(c);
     multi_discard(c);
     pubsub_drop(c);
-    list_remove(&c->monitor_link);
-    list_remove(&c->dirty_link);
-    list_remove(&c->link);
+    link_remove(&c->monitor_link);
+    link_remove(&c->dirty_link);
+    link_remove(&c->link);
     e->clients_count--;
     mem_free(c->name);
     mem_free(c->lib_name);
@@ -237,8 +237,8 @@ void engine_client_close(struct engine_client *c)
 
 struct engine_client *engine_find_client(struct engine *e, uint64_t id)
 {
-    for (struct list_link *link = e->clients.next; link != &e->clients; link = link->next) {
-        struct engine_client *c = LIST_OWNER(link, struct engine_client, link);
+    for (struct link *link = e->clients.next; link != &e->clients; link = link->next) {
+        struct engine_client *c = LINK_OWNER(link, struct engine_client, link);
         if (c->id == id) return c;
     }
     return NULL;
@@ -254,7 +254,7 @@ void engine_close_later(struct engine_client *c, bool is_at_once)
 
 void engine_mark_dirty(struct engine_client *c)
 {
-    if (!list_is_linked(&c->dirty_link)) list_push_tail(&c->engine->dirty, &c->dirty_link);
+    if (!link_is_linked(&c->dirty_link)) link_push_tail(&c->engine->dirty, &c->dirty_link);
 }
 
 struct reply *engine_reply_of(struct engine_client *c)
@@ -267,9 +267,9 @@ struct reply *engine_reply_of(struct engine_client *c)
 
 void engine_commit(struct engine *e)
 {
-    while (!list_is_empty(&e->dirty)) {
-        struct engine_client *c = LIST_OWNER(e->dirty.next, struct engine_client, dirty_link);
-        list_remove(&c->dirty_link);
+    while (!link_is_empty(&e->dirty)) {
+        struct engine_client *c = LINK_OWNER(e->dirty.next, struct engine_client, dirty_link);
+        link_remove(&c->dirty_link);
         c->released_bytes = c->out.len;
         if (c->writer.reply.is_full)
             engine_close_later(c, true);

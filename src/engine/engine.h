@@ -17,7 +17,7 @@
 #define ENGINE_ENGINE_H
 
 #include "base/clock.h"
-#include "base/list.h"
+#include "base/link.h"
 #include "cmd/table.h"
 #include "engine/config.h"
 #include "resp/writer.h"
@@ -75,9 +75,9 @@ struct engine_client {
     size_t input_free_bytes;
     /* ---- engine ---- */
     struct engine *engine;
-    struct list_link link;         /* in engine->clients, in order of arrival */
-    struct list_link dirty_link;   /* in engine->dirty while it has replies that are not released */
-    struct list_link monitor_link; /* in engine->monitors while it monitors */
+    struct link link;         /* in engine->clients, in order of arrival */
+    struct link dirty_link;   /* in engine->dirty while it has replies that are not released */
+    struct link monitor_link; /* in engine->monitors while it monitors */
     struct resp_writer writer;
     struct reply discard; /* CLIENT REPLY OFF/SKIP */
     uint32_t db_index;

@@ -127,8 +127,8 @@ static void write_server(struct engine *e, struct buf *out)
 static void write_clients(struct engine *e, struct buf *out)
 {
     size_t pubsub = 0;
-    for (struct list_link *link = e->clients.next; link != &e->clients; link = link->next)
-        pubsub += pubsub_count(LIST_OWNER(link, struct engine_client, link)) > 0;
+    for (struct link *link = e->clients.next; link != &e->clients; link = link->next)
+        pubsub += pubsub_count(LINK_OWNER(link, struct engine_client, link)) > 0;
     line(out, "connected_clients:%zu", e->clients_count);
     line(out, "cluster_connections:0");
     line(out, "maxclients:%" PRId64, e->config->max_clients);

@@ -44,8 +44,8 @@ static void feed(struct engine *e, uint32_t db_index, const char *from, const st
                        db_index, from);
     bool is_whole = append_text(&line, head, (size_t)len);
     for (int i = 0; i < argc && is_whole; i++) is_whole = append_quoted(&line, argv[i]);
-    for (struct list_link *link = e->monitors.next; link != &e->monitors; link = link->next) {
-        struct engine_client *watcher = LIST_OWNER(link, struct engine_client, monitor_link);
+    for (struct link *link = e->monitors.next; link != &e->monitors; link = link->next) {
+        struct engine_client *watcher = LINK_OWNER(link, struct engine_client, monitor_link);
         reply_status(&watcher->writer.reply, buf_borrow(&line));
         engine_mark_dirty(watcher);
     }

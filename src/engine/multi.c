@@ -25,13 +25,13 @@ struct multi_command {
 struct watch_key {
     struct map_node node; /* aux: length of the key */
     uint32_t db;
-    struct list_link watches; /* of watch.key_link */
+    struct link watches; /* of watch.key_link */
     char key[];
 };
 
 struct watch {
-    struct list_link key_link;
-    struct list_link client_link; /* in engine_multi.watches */
+    struct link key_link;
+    struct link client_link; /* in engine_multi.watches */
     struct watch_key *key;
     struct engine_client *client;
     bool did_exist; /* when WATCH ran: emptying the database changes only keys that exist */
@@ -40,8 +40,8 @@ struct watch {
 struct engine_multi {
     struct multi_command **queue; /* owned, each owned */
     size_t count, cap;
-    uint32_t queued_flags;    /* enum cmd_flag of all that is queued */
-    struct list_link watches; /* of watch.client_link */
+    uint32_t queued_flags; /* enum cmd_flag of all that is queued */
+    struct link watches;   /* of watch.client_link */
     size_t watches_count;
 };
 
@@ -54,7 +54,7 @@ static struct engine_multi *multi_of(struct engine_client *c)
 {
     if (c->multi) return c->multi;
     c->multi = mem_alloc_zero(sizeof(*c->multi));
-    list_init(&c->multi->watches);
+    link_init(&c->multi->watches);
     return c->multi;
 }
 
@@ -121,15 +121,15 @@ static void watch(struct engine_client *c, struct slice key)
         k->db = c->db_index;
         k->node.aux = (uint32_t)key.len;
         if (key.len) memcpy(k->key, key.at, key.len);
-        list_init(&k->watches);
+        link_init(&k->watches);
         map_insert(keys, &k->node);
     }
     struct watch *w = mem_alloc_zero(sizeof(*w));
     w->key = k;
     w->client = c;
     w->did_exist = db_find(&e->keyspace.dbs[c->db_index], key) != NULL;
-    list_push_tail(&k->watches, &w->key_link);
-    list_push_tail(&m->watches, &w->client_link);
+    link_push_tail(&k->watches, &w->key_link);
+    link_push_tail(&m->watches, &w->client_link);
     m->watches_count++;
 }
 
@@ -138,13 +138,13 @@ static void unwatch_all(struct engine_client *c)
     struct engine_multi *m = c->multi;
     c->flags &= ~(uint32_t)ENGINE_CLIENT_DIRTY_CAS;
     if (!m) return;
-    while (!list_is_empty(&m->watches)) {
-        struct watch *w = LIST_OWNER(m->watches.next, struct watch, client_link);
+    while (!link_is_empty(&m->watches)) {
+        struct watch *w = LINK_OWNER(m->watches.next, struct watch, client_link);
         struct watch_key *k = w->key;
-        list_remove(&w->client_link);
-        list_remove(&w->key_link);
+        link_remove(&w->client_link);
+        link_remove(&w->key_link);
         mem_free(w);
-        if (!list_is_empty(&k->watches)) continue;
+        if (!link_is_empty(&k->watches)) continue;
         map_unlink(&c->engine->watched[k->db], &k->node);
         mem_free(k);
     }
@@ -156,8 +156,8 @@ enum watched { WATCHED_ANY, WATCHED_EXISTING, WATCHED_MISSING };
 /* Of those who watch the key: all, or who found it there, or who found nothing. */
 static void dirty_watchers(struct watch_key *k, enum watched which)
 {
-    for (struct list_link *link = k->watches.next; link != &k->watches; link = link->next) {
-        struct watch *w = LIST_OWNER(link, struct watch, key_link);
+    for (struct link *link = k->watches.next; link != &k->watches; link = link->next) {
+        struct watch *w = LINK_OWNER(link, struct watch, key_link);
         if (which == WATCHED_ANY || w->did_exist == (which == WATCHED_EXISTING))
             w->client->flags |= ENGINE_CLIENT_DIRTY_CAS;
     }
@@ -186,8 +186,8 @@ static void expire_watched(struct engine_client *c)
 {
     struct engine_multi *m = c->multi;
     if (!m) return;
-    for (struct list_link *link = m->watches.next; link != &m->watches; link = link->next) {
-        const struct watch_key *k = LIST_OWNER(link, struct watch, client_link)->key;
+    for (struct link *link = m->watches.next; link != &m->watches; link = link->next) {
+        const struct watch_key *k = LINK_OWNER(link, struct watch, client_link)->key;
         db_find(&c->engine->keyspace.dbs[k->db], key_of_watch(&k->node));
     }
 }

@@ -11,14 +11,14 @@
 
 struct topic {
     struct map_node node; /* in engine->channels or ->patterns; aux: length of the name */
-    struct list_link subscriptions;
+    struct link subscriptions;
     size_t count;
     char name[];
 };
 
 struct subscription {
     struct map_node node; /* in client->channels or ->patterns */
-    struct list_link link;
+    struct link link;
     struct topic *topic;
     struct engine_client *client;
 };
@@ -59,7 +59,7 @@ static struct topic *find_or_make_topic(struct map *topics, struct slice name)
     t = mem_alloc_zero(sizeof(*t) + name.len);
     t->node.aux = (uint32_t)name.len;
     if (name.len) memcpy(t->name, name.at, name.len);
-    list_init(&t->subscriptions);
+    link_init(&t->subscriptions);
     map_insert(topics, &t->node);
     return t;
 }
@@ -72,14 +72,14 @@ static void subscribe(struct engine_client *c, struct map *topics, struct map *o
     s->client = c;
     s->topic = find_or_make_topic(topics, name);
     s->topic->count++;
-    list_push_tail(&s->topic->subscriptions, &s->link);
+    link_push_tail(&s->topic->subscriptions, &s->link);
     map_insert(own, &s->node);
 }
 
 static void end_subscription(struct map *topics, struct subscription *s)
 {
     struct topic *t = s->topic;
-    list_remove(&s->link);
+    link_remove(&s->link);
     mem_free(s);
     if (--t->count > 0) return;
     map_unlink(topics, &t->node);
@@ -109,8 +109,8 @@ void pubsub_drop(struct engine_client *c)
 /* Pushes go to the writer also while CLIENT REPLY is off: they are no replies. */
 static void push_message(const struct topic *t, bool is_pattern, struct slice channel, struct slice message)
 {
-    for (struct list_link *link = t->subscriptions.next; link != &t->subscriptions; link = link->next) {
-        struct engine_client *c = LIST_OWNER(link, struct subscription, link)->client;
+    for (struct link *link = t->subscriptions.next; link != &t->subscriptions; link = link->next) {
+        struct engine_client *c = LINK_OWNER(link, struct subscription, link)->client;
         struct reply *reply = &c->writer.reply;
         reply_push(reply, is_pattern ? 4 : 3);
         reply_bulk(reply, is_pattern ? SLICE_LIT("pmessage") : SLICE_LIT("message"));

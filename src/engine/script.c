@@ -15,7 +15,7 @@ static bool before_call(struct script_ops *ops, struct cmd_ctx *ctx)
 {
     struct engine *e = engine_of_ops(ops);
     e->stats.commands++;
-    if (!list_is_empty(&e->monitors) && !(ctx->command->flags & (CMD_SKIP_MONITOR | CMD_ADMIN)))
+    if (!link_is_empty(&e->monitors) && !(ctx->command->flags & (CMD_SKIP_MONITOR | CMD_ADMIN)))
         monitor_feed_script(e, (uint32_t)(ctx->db - ctx->keyspace->dbs), ctx->argv, ctx->argc);
     return true;
 }

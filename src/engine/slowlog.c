@@ -15,7 +15,7 @@
 #define SLOWLOG_ARG_BYTES_MAX 128
 
 struct slow_entry {
-    struct list_link link;
+    struct link link;
     int64_t id;
     int64_t at_s;
     int64_t us;
@@ -26,7 +26,7 @@ struct slow_entry {
 };
 
 struct slowlog {
-    struct list_link entries; /* oldest first */
+    struct link entries; /* oldest first */
     size_t count;
     int64_t next_id;
 };
@@ -34,14 +34,14 @@ struct slowlog {
 struct slowlog *slowlog_new(void)
 {
     struct slowlog *s = mem_alloc_zero(sizeof(*s));
-    list_init(&s->entries);
+    link_init(&s->entries);
     return s;
 }
 
 static void drop_oldest(struct slowlog *s)
 {
-    struct slow_entry *entry = LIST_OWNER(s->entries.next, struct slow_entry, link);
-    list_remove(&entry->link);
+    struct slow_entry *entry = LINK_OWNER(s->entries.next, struct slow_entry, link);
+    link_remove(&entry->link);
     for (int i = 0; i < entry->argc; i++) mem_free((void *)(uintptr_t)entry->argv[i].at);
     mem_free(entry->client_name);
     mem_free(entry);
@@ -93,7 +93,7 @@ void slowlog_note(struct engine *e, const struct engine_client *c, const struct 
         entry->argv[i] = is_rest ? copy_shortened(SLICE_LIT(""), (size_t)(argc - SLOWLOG_ARGS_MAX + 1), "arguments")
                                  : copy_argument(argv[i]);
     }
-    list_push_tail(&s->entries, &entry->link);
+    link_push_tail(&s->entries, &entry->link);
     s->count++;
     trim(s, (size_t)e->config->slowlog_max_len);
 }
@@ -126,8 +126,8 @@ static void cmd_slowlog_get(struct cmd_ctx *ctx)
     }
     size_t shown = count == -1 || (size_t)count > s->count ? s->count : (size_t)count;
     reply_array(ctx->reply, shown);
-    for (struct list_link *link = s->entries.prev; shown > 0; link = link->prev, shown--)
-        reply_entry(ctx, LIST_OWNER(link, struct slow_entry, link));
+    for (struct link *link = s->entries.prev; shown > 0; link = link->prev, shown--)
+        reply_entry(ctx, LINK_OWNER(link, struct slow_entry, link));
 }
 
 static void cmd_slowlog_len(struct cmd_ctx *ctx)

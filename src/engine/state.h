@@ -57,22 +57,22 @@ struct engine {
     bool is_time_stale;
 
     /* Clients (engine.c) */
-    struct list_link clients; /* of engine_client.link, in order of arrival */
+    struct link clients; /* of engine_client.link, in order of arrival */
     size_t clients_count;
     uint64_t next_client_id;
-    struct list_link dirty; /* of engine_client.dirty_link: replies behind the gate */
+    struct link dirty; /* of engine_client.dirty_link: replies behind the gate */
     struct engine_client *current;
 
     /* Blocking (block.c) */
     struct map waits[KEYSPACE_DBS_COUNT]; /* of wait_key: keys that clients wait for */
-    struct list_link ready;               /* of wait_key.ready_link: changed since they were last served */
+    struct link ready;                    /* of wait_key.ready_link: changed since they were last served */
     struct heap deadlines;                /* of engine_waiter, by CLOCK_MONOTONIC microseconds */
     size_t blocked_count;
 
     /* CLIENT PAUSE (block.c) */
     int64_t pause_end_us; /* 0: not paused */
     bool is_pause_for_writes_only;
-    struct list_link paused; /* of engine_waiter.pause_link, in order of arrival */
+    struct link paused; /* of engine_waiter.pause_link, in order of arrival */
 
     /* WATCH (multi.c) */
     struct map watched[KEYSPACE_DBS_COUNT]; /* of watch_key */
@@ -82,8 +82,8 @@ struct engine {
     struct map patterns; /* of pubsub_topic */
 
     /* MONITOR (monitor.c), SLOWLOG (slowlog.c) */
-    struct list_link monitors; /* of engine_client.monitor_link */
-    struct slowlog *slowlog;   /* owned */
+    struct link monitors;    /* of engine_client.monitor_link */
+    struct slowlog *slowlog; /* owned */
 
     struct engine_stats stats;
     struct map error_stats; /* info.c */

@@ -17,7 +17,7 @@ static struct slice key_of_body(const struct map_node *node)
 void cache_init(struct cache *c)
 {
     *c = (struct cache){.by_sha = {.key_of = key_of_sha}, .by_body = {.key_of = key_of_body}};
-    list_init(&c->evals);
+    link_init(&c->evals);
 }
 
 static void free_script(void *ctx, struct map_node *node)
@@ -61,7 +61,7 @@ struct script *cache_add(struct cache *c, struct slice body, bool is_eval)
     map_insert(&c->by_body, &s->by_body);
     c->bodies_bytes += body.len;
     if (is_eval) {
-        list_push_tail(&c->evals, &s->evals_link);
+        link_push_tail(&c->evals, &s->evals_link);
         c->evals_count++;
     }
     return s;
@@ -69,21 +69,21 @@ struct script *cache_add(struct cache *c, struct slice body, bool is_eval)
 
 void cache_touch(struct cache *c, struct script *s)
 {
-    if (!list_is_linked(&s->evals_link) || s->evals_link.next == &c->evals) return;
-    list_remove(&s->evals_link);
-    list_push_tail(&c->evals, &s->evals_link);
+    if (!link_is_linked(&s->evals_link) || s->evals_link.next == &c->evals) return;
+    link_remove(&s->evals_link);
+    link_push_tail(&c->evals, &s->evals_link);
 }
 
 void cache_keep(struct cache *c, struct script *s)
 {
-    if (!list_is_linked(&s->evals_link)) return;
-    list_remove(&s->evals_link);
+    if (!link_is_linked(&s->evals_link)) return;
+    link_remove(&s->evals_link);
     c->evals_count--;
 }
 
 struct script *cache_oldest_eval(struct cache *c)
 {
-    return list_is_empty(&c->evals) ? NULL : LIST_OWNER(c->evals.next, struct script, evals_link);
+    return link_is_empty(&c->evals) ? NULL : LINK_OWNER(c->evals.next, struct script, evals_link);
 }
 
 void cache_remove(struct cache *c, struct script *s)

@@ -6,7 +6,7 @@
 #ifndef SCRIPT_CACHE_H
 #define SCRIPT_CACHE_H
 
-#include "base/list.h"
+#include "base/link.h"
 #include "base/map.h"
 #include "codec/sha1.h"
 
@@ -22,9 +22,9 @@ enum script_flag {
 
 struct script {
     struct map_node by_sha, by_body;
-    struct list_link evals_link; /* linked while it came by EVAL alone */
-    uint32_t flags;              /* enum script_flag */
-    int function;                /* its number in Lua's registry */
+    struct link evals_link; /* linked while it came by EVAL alone */
+    uint32_t flags;         /* enum script_flag */
+    int function;           /* its number in Lua's registry */
     char sha[SHA1_HEX_CHARS];
     size_t body_len;
     char body[];
@@ -32,7 +32,7 @@ struct script {
 
 struct cache {
     struct map by_sha, by_body;
-    struct list_link evals; /* oldest use first */
+    struct link evals; /* oldest use first */
     size_t evals_count;
     size_t bodies_bytes;
 };

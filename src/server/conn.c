@@ -56,7 +56,7 @@ void conn_open(struct server *s, const struct net_peer *peer, enum engine_client
     c->client.fd = peer->fd;
     memcpy(c->client.addr, peer->addr, sizeof(c->client.addr));
     memcpy(c->client.laddr, peer->laddr, sizeof(c->client.laddr));
-    list_push_tail(&s->conns, &c->link);
+    link_push_tail(&s->conns, &c->link);
     s->conns_count++;
     engine_client_open(s->engine, &c->client);
 }
@@ -66,10 +66,10 @@ void conn_free(struct server_conn *c)
     CHECK(!conn_is_running(c));
     log_event(LOG_DEBUG, "client closed", log_int("id", (int64_t)c->client.id), log_text("addr", c->client.addr));
     engine_client_close(&c->client);
-    list_remove(&c->link);
-    list_remove(&c->ready_link);
-    list_remove(&c->flush_link);
-    list_remove(&c->closing_link);
+    link_remove(&c->link);
+    link_remove(&c->ready_link);
+    link_remove(&c->flush_link);
+    link_remove(&c->closing_link);
     c->server->conns_count--;
     net_stream_free(c->stream);
     resp_parser_deinit(&c->parser);
@@ -79,9 +79,9 @@ void conn_free(struct server_conn *c)
 
 void conn_mark_ready(struct server_conn *c)
 {
-    if (list_is_linked(&c->ready_link)) return;
+    if (link_is_linked(&c->ready_link)) return;
     c->turn = c->server->turn + 1;
-    list_push_tail(&c->server->ready, &c->ready_link);
+    link_push_tail(&c->server->ready, &c->ready_link);
 }
 
 /* ---------------------------------------------------------------- the end */
@@ -95,7 +95,7 @@ void conn_close(struct server_conn *c, bool is_dropped)
     c->is_closing = true;
     c->close_by_us = s->now_us + SERVER_LINGER_US;
     net_stream_stop_reading(c->stream);
-    list_push_tail(&s->closing, &c->closing_link);
+    link_push_tail(&s->closing, &c->closing_link);
 }
 
 void conn_drop(struct server_conn *c, const char *reason)

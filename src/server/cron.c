@@ -45,9 +45,9 @@ void cron_run(struct server *s)
     size_t visits = s->conns_count / 10 > VISITS_MIN ? s->conns_count / 10 : VISITS_MIN;
     if (visits > s->conns_count) visits = s->conns_count;
     while (visits-- > 0) {
-        struct server_conn *c = LIST_OWNER(s->conns.next, struct server_conn, link);
-        list_remove(&c->link);
-        list_push_tail(&s->conns, &c->link);
+        struct server_conn *c = LINK_OWNER(s->conns.next, struct server_conn, link);
+        link_remove(&c->link);
+        link_push_tail(&s->conns, &c->link);
         visit(c);
     }
 }

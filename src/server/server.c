@@ -36,7 +36,7 @@ static struct server *server_of(struct engine_host *host)
 static void host_release(struct engine_host *host, struct engine_client *client)
 {
     struct server_conn *c = conn_of(client);
-    if (!list_is_linked(&c->flush_link)) list_push_tail(&server_of(host)->flush, &c->flush_link);
+    if (!link_is_linked(&c->flush_link)) link_push_tail(&server_of(host)->flush, &c->flush_link);
 }
 
 static void host_resume(struct engine_host *host, struct engine_client *client)
@@ -90,8 +90,8 @@ static void reap(struct server *s)
 {
     if (!s->is_reap_due) return;
     s->is_reap_due = false;
-    for (struct list_link *link = s->closing.next; link != &s->closing;) {
-        struct server_conn *c = LIST_OWNER(link, struct server_conn, closing_link);
+    for (struct link *link = s->closing.next; link != &s->closing;) {
+        struct server_conn *c = LINK_OWNER(link, struct server_conn, closing_link);
         link = link->next;
         if (c->is_dropped || c->client.out.len == c->sent_bytes) conn_free(c);
     }
@@ -100,10 +100,10 @@ static void reap(struct server *s)
 static void run_ready(struct server *s)
 {
     uint64_t turn = ++s->turn;
-    while (!list_is_empty(&s->ready)) {
-        struct server_conn *c = LIST_OWNER(s->ready.next, struct server_conn, ready_link);
+    while (!link_is_empty(&s->ready)) {
+        struct server_conn *c = LINK_OWNER(s->ready.next, struct server_conn, ready_link);
         if (c->turn > turn) break;
-        list_remove(&c->ready_link);
+        link_remove(&c->ready_link);
         if (conn_is_running(c)) {
             /* In the engine's poll, the one who waits for it: its turn comes when its request is done. */
             conn_mark_ready(c);
@@ -117,23 +117,23 @@ static void run_ready(struct server *s)
 
 static void flush_released(struct server *s)
 {
-    struct list_link running;
-    list_init(&running);
-    while (!list_is_empty(&s->flush)) {
-        struct server_conn *c = LIST_OWNER(s->flush.next, struct server_conn, flush_link);
-        list_remove(&c->flush_link);
+    struct link running;
+    link_init(&running);
+    while (!link_is_empty(&s->flush)) {
+        struct server_conn *c = LINK_OWNER(s->flush.next, struct server_conn, flush_link);
+        link_remove(&c->flush_link);
         if (conn_is_running(c)) {
             /* Its reply is half written, and the engine knows places in its buffer. */
-            list_push_tail(&running, &c->flush_link);
+            link_push_tail(&running, &c->flush_link);
             continue;
         }
         conn_flush(c);
         if (!c->is_closing) conn_check_output(c);
     }
-    while (!list_is_empty(&running)) {
-        struct list_link *link = running.next;
-        list_remove(link);
-        list_push_tail(&s->flush, link);
+    while (!link_is_empty(&running)) {
+        struct link *link = running.next;
+        link_remove(link);
+        link_push_tail(&s->flush, link);
     }
 }
 
@@ -152,7 +152,7 @@ static void host_poll(struct engine_host *host)
 
 static bool has_work(const struct server *s)
 {
-    if (!list_is_empty(&s->ready)) return true;
+    if (!link_is_empty(&s->ready)) return true;
     for (const struct net_listener *l = s->listeners; l; l = l->next) {
         if (l->is_ready) return true;
     }
@@ -186,8 +186,8 @@ void server_turn(struct server *s)
 static void drain(struct server *s)
 {
     accept_stop(s);
-    for (struct list_link *link = s->conns.next; link != &s->conns; link = link->next)
-        conn_close(LIST_OWNER(link, struct server_conn, link), false);
+    for (struct link *link = s->conns.next; link != &s->conns; link = link->next)
+        conn_close(LINK_OWNER(link, struct server_conn, link), false);
     int64_t until_us = clock_mono_us(s->clock) + SERVER_DRAIN_US;
     reap(s);
     while (s->conns_count > 0 && s->now_us < until_us) {
@@ -200,7 +200,7 @@ static void drain(struct server *s)
 
 static void free_conns(struct server *s)
 {
-    while (!list_is_empty(&s->conns)) conn_free(LIST_OWNER(s->conns.next, struct server_conn, link));
+    while (!link_is_empty(&s->conns)) conn_free(LINK_OWNER(s->conns.next, struct server_conn, link));
 }
 
 /* ---------------------------------------------------------------- life */
@@ -219,10 +219,10 @@ oxq_err server_new(const struct server_opts *opts, struct server **out, struct o
     s->abandon = opts->abandon;
     s->abandon_ctx = opts->ctx;
     s->now_us = clock_mono_us(s->clock);
-    list_init(&s->conns);
-    list_init(&s->ready);
-    list_init(&s->flush);
-    list_init(&s->closing);
+    link_init(&s->conns);
+    link_init(&s->ready);
+    link_init(&s->flush);
+    link_init(&s->closing);
     s->scratch = mem_alloc(SERVER_SCRATCH_BYTES);
     raise_files(s);
     oxq_err e = net_loop_new(&s->loop, err);

@@ -41,7 +41,7 @@ static void start(void)
 
 static void stop(void)
 {
-    while (server->conns_count > 0) conn_free(LIST_OWNER(server->conns.next, struct server_conn, link));
+    while (server->conns_count > 0) conn_free(LINK_OWNER(server->conns.next, struct server_conn, link));
     engine_free(engine);
     server_free(server);
     config_deinit(&config);
@@ -143,7 +143,7 @@ static void make_big(struct net_stream *s, size_t bytes)
 
 static struct server_conn *last_conn(void)
 {
-    return LIST_OWNER(server->conns.prev, struct server_conn, link);
+    return LINK_OWNER(server->conns.prev, struct server_conn, link);
 }
 
 static uint64_t executed(void)
@@ -226,7 +226,7 @@ Test(server, gives_each_connection_its_share_of_a_turn)
     mem_free(pings);
     put(modest, SLICE_LIT("PING\r\n"));
     server_turn(server);
-    struct server_conn *first = LIST_OWNER(server->conns.next, struct server_conn, link);
+    struct server_conn *first = LINK_OWNER(server->conns.next, struct server_conn, link);
     cr_assert_eq(first->client.commands_count, SERVER_TURN_REQUESTS_MAX);
     cr_assert_eq(executed(), 1);
     expect(modest, "+PONG\r\n");
@@ -296,7 +296,7 @@ Test(server, sends_long_replies_to_slow_readers_without_holding_up_others)
     cr_assert_eq(memcmp(got, "$5000000\r\n\0\0\0", 13), 0);
     cr_assert_str_eq(got + 5000009, "x\r\n+PONG\r\n");
     mem_free(got);
-    struct server_conn *c = LIST_OWNER(server->conns.next, struct server_conn, link);
+    struct server_conn *c = LINK_OWNER(server->conns.next, struct server_conn, link);
     cr_assert_leq(c->client.out.cap, SERVER_BUFFER_KEPT_BYTES);
     net_stream_free(slow);
     net_stream_free(other);
@@ -366,7 +366,7 @@ static void poll_for(struct server_conn *c)
 Test(server, serves_others_while_a_long_request_polls)
 {
     struct net_stream *script = dial(), *other = dial();
-    struct server_conn *c = LIST_OWNER(server->conns.next, struct server_conn, link);
+    struct server_conn *c = LINK_OWNER(server->conns.next, struct server_conn, link);
     put(script, SLICE_LIT("PING\r\n"));
     put(other, SLICE_LIT("PING\r\n"));
     struct reply_mark mark = reply_begin(&c->client.writer.reply, REPLY_ARRAY);
@@ -408,7 +408,7 @@ Test(server, goes_on_with_what_a_client_sent_before_its_long_request)
 Test(server, frees_nobody_while_a_long_request_polls)
 {
     struct net_stream *script = dial(), *gone = dial(), *quits = dial();
-    struct server_conn *c = LIST_OWNER(server->conns.next, struct server_conn, link);
+    struct server_conn *c = LINK_OWNER(server->conns.next, struct server_conn, link);
     net_stream_free(gone);
     net_stream_free(script);
     put(quits, SLICE_LIT("PING\r\nQUIT\r\n"));

@@ -19,8 +19,8 @@ struct server_conn {
     struct engine_client client; /* first: the engine's pointer to it is ours */
     struct server *server;       /* borrowed */
     struct net_stream *stream;   /* owned */
-    struct list_link link;       /* in server->conns */
-    struct list_link ready_link, flush_link, closing_link;
+    struct link link;            /* in server->conns */
+    struct link ready_link, flush_link, closing_link;
     uint64_t turn; /* it was found ready for */
 
     struct buf input; /* bytes that came and were not executed */
@@ -51,11 +51,11 @@ struct server {
     void (*watch_fn)(void *ctx);
     void *watch_ctx;
 
-    struct list_link conns; /* the cron visits the first and moves it to the end */
+    struct link conns; /* the cron visits the first and moves it to the end */
     size_t conns_count;
-    struct list_link ready; /* something to read, to execute or room to write; in order of readiness */
-    struct list_link flush; /* replies were released */
-    struct list_link closing;
+    struct link ready; /* something to read, to execute or room to write; in order of readiness */
+    struct link flush; /* replies were released */
+    struct link closing;
     uint64_t turn;
     int poll_depth; /* > 0: inside the engine's poll, that is inside a request of somebody */
     bool is_stopping;

@@ -1,34 +1,34 @@
 /* SPDX-License-Identifier: MIT */
 /* An intrusive doubly linked list with a head node; all operations O(1). */
-#ifndef BASE_LIST_H
-#define BASE_LIST_H
+#ifndef BASE_LINK_H
+#define BASE_LINK_H
 
 #include <stdbool.h>
 #include <stddef.h>
 
-struct list_link {
-    struct list_link *prev;
-    struct list_link *next;
+struct link {
+    struct link *prev;
+    struct link *next;
 };
 
 /* A list is a link that points to itself when empty; a link not in a list is {NULL, NULL}. */
-static inline void list_init(struct list_link *head)
+static inline void link_init(struct link *head)
 {
     head->prev = head;
     head->next = head;
 }
 
-static inline bool list_is_empty(const struct list_link *head)
+static inline bool link_is_empty(const struct link *head)
 {
     return head->next == head;
 }
 
-static inline bool list_is_linked(const struct list_link *link)
+static inline bool link_is_linked(const struct link *link)
 {
     return link->next != NULL;
 }
 
-static inline void list_push_tail(struct list_link *head, struct list_link *link)
+static inline void link_push_tail(struct link *head, struct link *link)
 {
     link->prev = head->prev;
     link->next = head;
@@ -37,7 +37,7 @@ static inline void list_push_tail(struct list_link *head, struct list_link *link
 }
 
 /* Does nothing when the link is in no list. */
-static inline void list_remove(struct list_link *link)
+static inline void link_remove(struct link *link)
 {
     if (!link->next) return;
     link->prev->next = link->next;
@@ -46,6 +46,6 @@ static inline void list_remove(struct list_link *link)
     link->next = NULL;
 }
 
-#define LIST_OWNER(link, type, member) ((type *)((char *)(link)-offsetof(type, member)))
+#define LINK_OWNER(link, type, member) ((type *)((char *)(link)-offsetof(type, member)))
 
 #endif
