@@ -2,8 +2,9 @@
 /*
  * Files that must hold what they were given: every write, sync, rename and removal of the journal goes through here.
  *
- * Each call names the path in its errors. Tests make the n-th call of a kind fail (disk_fail).
- * Threads: any; a file by one at a time.
+ * Each call names the path in its errors, and these are the codes of all: NOT_FOUND, EXISTS, PERMISSION, LIMIT (the disk or
+ * a quota has no room left), IO. Tests make the n-th call of a kind fail (disk_fail).
+ * Threads: any; a file by one at a time, but disk_sync beside anything.
  */
 #ifndef OS_DISK_H
 #define OS_DISK_H
@@ -16,9 +17,16 @@ struct disk_file {
     char *path; /* owned */
 };
 
-enum disk_mode { DISK_READ, DISK_WRITE, DISK_CREATE /* must not be there yet */ };
+#define DISK_CLOSED ((struct disk_file){.fd = -1})
+
+enum disk_mode {
+    DISK_READ,
+    DISK_WRITE, /* read and write */
+    DISK_CREATE /* the same; must not be there yet; for the owner alone (mode 0600) */
+};
 
 OXQ_MUST_USE oxq_err disk_open(const char *path, enum disk_mode mode, struct disk_file *out, struct oxq_error *err);
+/* Of a closed file does nothing. */
 void disk_close(struct disk_file *f);
 /* All of it, or an error: a short write is one. */
 OXQ_MUST_USE oxq_err disk_write_at(struct disk_file *f, struct slice bytes, uint64_t offset, struct oxq_error *err);
@@ -26,10 +34,13 @@ OXQ_MUST_USE oxq_err disk_write_at(struct disk_file *f, struct slice bytes, uint
 OXQ_MUST_USE oxq_err disk_read_at(struct disk_file *f, void *out, size_t cap, uint64_t offset, size_t *out_len,
                                   struct oxq_error *err);
 OXQ_MUST_USE oxq_err disk_size(struct disk_file *f, uint64_t *out_bytes, struct oxq_error *err);
-/* Reserves the room and makes the file that long; what is new reads as zeros. Errors: IO (no space: errno_of tells). */
+/*
+ * Reserves the room and makes the file at least that long; what is new reads as zeros. A file system that cannot reserve
+ * only lengthens the file: writing the zeros reserves there.
+ */
 OXQ_MUST_USE oxq_err disk_reserve(struct disk_file *f, uint64_t bytes, struct oxq_error *err);
 OXQ_MUST_USE oxq_err disk_truncate(struct disk_file *f, uint64_t bytes, struct oxq_error *err);
-/* fdatasync(2). */
+/* fdatasync(2): what was written is on the disk, and so is the file's length. */
 OXQ_MUST_USE oxq_err disk_sync(struct disk_file *f, struct oxq_error *err);
 /* fsync(2) of a folder: its names are durable. */
 OXQ_MUST_USE oxq_err disk_sync_folder(const char *path, struct oxq_error *err);
@@ -42,23 +53,27 @@ OXQ_MUST_USE oxq_err disk_list(const char *path, void (*fn)(void *ctx, const cha
 OXQ_MUST_USE oxq_err disk_free_bytes(const char *path, uint64_t *out_bytes, struct oxq_error *err);
 /*
  * Takes the folder for this process: a lock on `path` that ends with the process, with its pid inside. Errors: EXISTS:
- * another process has it, the text names its pid; IO.
+ * another process has it, the text names its pid.
  */
 OXQ_MUST_USE oxq_err disk_lock(const char *path, struct disk_file *out, struct oxq_error *err);
 
-/* Tests: from now on the n-th call of the kind (1: the next) and, if is_lasting, all after it fail with this errno;
- * an errno of 0 makes a write short. n = 0 ends it. */
 enum disk_call {
     DISK_CALL_OPEN,
     DISK_CALL_WRITE,
     DISK_CALL_READ,
-    DISK_CALL_RESERVE,
+    DISK_CALL_RESERVE, /* disk_reserve, disk_truncate */
     DISK_CALL_SYNC,
     DISK_CALL_SYNC_FOLDER,
     DISK_CALL_RENAME,
     DISK_CALL_REMOVE,
     DISK_CALLS_COUNT
 };
+/*
+ * Tests: from now on the n-th call of the kind (1: the next) and, if is_lasting, all after it fail with this errno; 0
+ * makes a write short: its first half is in the file. n = 0 ends it.
+ */
 void disk_fail(enum disk_call call, long n, int error, bool is_lasting);
+/* Tests: has a call failed since disk_fail said so? */
+bool disk_has_failed(void);
 
 #endif

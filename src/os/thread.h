@@ -12,9 +12,14 @@
 struct thread {
     pthread_t id;
     bool is_started;
+    void (*run)(void *ctx);
+    void *ctx;
 };
 
-/* Signals are blocked in it. `name`: at most 15 characters, for ps and debuggers. Errors: MEMORY (the system's limits). */
+/*
+ * Signals are blocked in it. `name`: at most 15 characters, for ps and debuggers. *t stays where it is until thread_join.
+ * Errors: MEMORY (the system's limits).
+ */
 OXQ_MUST_USE oxq_err thread_start(struct thread *t, const char *name, void (*run)(void *ctx), void *ctx,
                                   struct oxq_error *err);
 /* Waits for its end; nothing when it was not started. */
@@ -29,7 +34,8 @@ void lock_init(struct lock *l);
 void lock_deinit(struct lock *l);
 void lock_enter(struct lock *l);
 void lock_leave(struct lock *l);
-/* Waits for lock_notify, inside. until_us: CLOCK_MONOTONIC, INT64_MAX for ever; false: the time came. */
+/* Waits for lock_notify, inside. until_us: CLOCK_MONOTONIC, INT64_MAX for ever; false: the time came. It may return
+ * true without a reason: look again at what was waited for. */
 bool lock_wait(struct lock *l, int64_t until_us);
 /* Wakes all who wait. */
 void lock_notify(struct lock *l);

@@ -1,0 +1,272 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * One system call each, tried again when a signal interrupts it, and the seam where tests make one fail.
+ *
+ * The seam is a row of counters that all threads share: a call of a kind counts its row down and fails when it comes to
+ * its turn. Without a test it is one load of a flag beside a system call.
+ */
+#include "os/disk.h"
+
+#include "base/mem.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+/* ---------------------------------------------------------------- faults */
+
+struct fault {
+    atomic_bool is_on;
+    atomic_long left; /* calls until the one that fails */
+    atomic_int error;
+    atomic_bool is_lasting;
+};
+
+static struct fault faults[DISK_CALLS_COUNT];
+static atomic_bool has_failed;
+
+void disk_fail(enum disk_call call, long n, int error, bool is_lasting)
+{
+    struct fault *f = &faults[call];
+    atomic_store(&f->is_on, false);
+    atomic_store(&has_failed, false);
+    if (n <= 0) return;
+    atomic_store(&f->left, n);
+    atomic_store(&f->error, error);
+    atomic_store(&f->is_lasting, is_lasting);
+    atomic_store(&f->is_on, true);
+}
+
+bool disk_has_failed(void)
+{
+    return atomic_load(&has_failed);
+}
+
+/* Is it this call's turn to fail? Sets errno then. */
+static bool must_fail(enum disk_call call)
+{
+    struct fault *f = &faults[call];
+    if (!atomic_load_explicit(&f->is_on, memory_order_relaxed)) return false;
+    long left = atomic_fetch_sub(&f->left, 1);
+    if (left > 1 || (left < 1 && !atomic_load(&f->is_lasting))) return false;
+    atomic_store(&has_failed, true);
+    errno = atomic_load(&f->error);
+    return true;
+}
+
+/* ---------------------------------------------------------------- errors */
+
+static oxq_err code_of(int error)
+{
+    switch (error) {
+    case ENOENT: return OXQ_ERR_NOT_FOUND;
+    case EEXIST: return OXQ_ERR_EXISTS;
+    case EACCES:
+    case EPERM:
+    case EROFS: return OXQ_ERR_PERMISSION;
+    case ENOSPC:
+    case EDQUOT: return OXQ_ERR_LIMIT;
+    default: return OXQ_ERR_IO;
+    }
+}
+
+/* After a system call that failed. */
+static oxq_err fail(const char *verb, const char *path, struct oxq_error *err)
+{
+    int error = errno;
+    return err_set(err, code_of(error), "cannot %s %s: %s", verb, path, strerror(error));
+}
+
+/* ---------------------------------------------------------------- files */
+
+static char *copy_path(const char *path)
+{
+    size_t bytes = strlen(path) + 1;
+    return memcpy(mem_alloc(bytes), path, bytes);
+}
+
+oxq_err disk_open(const char *path, enum disk_mode mode, struct disk_file *out, struct oxq_error *err)
+{
+    static const int flags[] = {
+        [DISK_READ] = O_RDONLY, [DISK_WRITE] = O_RDWR, [DISK_CREATE] = O_RDWR | O_CREAT | O_EXCL};
+    const char *verb = mode == DISK_CREATE ? "create" : "open";
+    if (must_fail(DISK_CALL_OPEN)) return fail(verb, path, err);
+    int fd = open(path, flags[mode] | O_CLOEXEC, 0600);
+    if (fd < 0) return fail(verb, path, err);
+    *out = (struct disk_file){.fd = fd, .path = copy_path(path)};
+    return OXQ_OK;
+}
+
+void disk_close(struct disk_file *f)
+{
+    if (f->fd >= 0) close(f->fd);
+    mem_free(f->path);
+    *f = DISK_CLOSED;
+}
+
+static oxq_err write_all(struct disk_file *f, struct slice bytes, uint64_t offset, struct oxq_error *err)
+{
+    size_t done = 0;
+    while (done < bytes.len) {
+        ssize_t n = pwrite(f->fd, bytes.at + done, bytes.len - done, (off_t)(offset + done));
+        if (n < 0 && errno == EINTR) continue;
+        if (n < 0) return fail("write", f->path, err);
+        /* A full disk ends a write early; the next one says why. */
+        if (n == 0) return err_set(err, OXQ_ERR_IO, "cannot write %s: no progress", f->path);
+        done += (size_t)n;
+    }
+    return OXQ_OK;
+}
+
+oxq_err disk_write_at(struct disk_file *f, struct slice bytes, uint64_t offset, struct oxq_error *err)
+{
+    if (!must_fail(DISK_CALL_WRITE)) return write_all(f, bytes, offset, err);
+    if (errno != 0) return fail("write", f->path, err);
+    oxq_err e = write_all(f, slice_of(bytes.at, bytes.len / 2), offset, err);
+    if (e) return e;
+    return err_set(err, OXQ_ERR_IO, "cannot write %s: short write, %zu of %zu bytes", f->path, bytes.len / 2,
+                   bytes.len);
+}
+
+oxq_err disk_read_at(struct disk_file *f, void *out, size_t cap, uint64_t offset, size_t *out_len,
+                     struct oxq_error *err)
+{
+    if (must_fail(DISK_CALL_READ)) return fail("read", f->path, err);
+    size_t done = 0;
+    while (done < cap) {
+        ssize_t n = pread(f->fd, (char *)out + done, cap - done, (off_t)(offset + done));
+        if (n < 0 && errno == EINTR) continue;
+        if (n < 0) return fail("read", f->path, err);
+        if (n == 0) break;
+        done += (size_t)n;
+    }
+    *out_len = done;
+    return OXQ_OK;
+}
+
+oxq_err disk_size(struct disk_file *f, uint64_t *out_bytes, struct oxq_error *err)
+{
+    struct stat st;
+    if (fstat(f->fd, &st) != 0) return fail("ask the size of", f->path, err);
+    *out_bytes = (uint64_t)st.st_size;
+    return OXQ_OK;
+}
+
+oxq_err disk_reserve(struct disk_file *f, uint64_t bytes, struct oxq_error *err)
+{
+    if (must_fail(DISK_CALL_RESERVE)) return fail("reserve room for", f->path, err);
+    int rc = 0;
+    do {
+        rc = fallocate(f->fd, 0, 0, (off_t)bytes);
+    } while (rc != 0 && errno == EINTR);
+    if (rc == 0) return OXQ_OK;
+    if (errno != EOPNOTSUPP) return fail("reserve room for", f->path, err);
+    uint64_t now = 0;
+    oxq_err e = disk_size(f, &now, err);
+    if (e || now >= bytes) return e;
+    if (ftruncate(f->fd, (off_t)bytes) != 0) return fail("lengthen", f->path, err);
+    return OXQ_OK;
+}
+
+oxq_err disk_truncate(struct disk_file *f, uint64_t bytes, struct oxq_error *err)
+{
+    if (must_fail(DISK_CALL_RESERVE) || ftruncate(f->fd, (off_t)bytes) != 0) return fail("truncate", f->path, err);
+    return OXQ_OK;
+}
+
+oxq_err disk_sync(struct disk_file *f, struct oxq_error *err)
+{
+    /* Never tried again: after a failed sync the kernel may have thrown the bytes away and the next one would succeed. */
+    if (must_fail(DISK_CALL_SYNC) || fdatasync(f->fd) != 0) return fail("sync", f->path, err);
+    return OXQ_OK;
+}
+
+/* ---------------------------------------------------------------- folders */
+
+oxq_err disk_sync_folder(const char *path, struct oxq_error *err)
+{
+    if (must_fail(DISK_CALL_SYNC_FOLDER)) return fail("sync the folder", path, err);
+    int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0) return fail("open the folder", path, err);
+    oxq_err e = fsync(fd) == 0 ? OXQ_OK : fail("sync the folder", path, err);
+    close(fd);
+    return e;
+}
+
+oxq_err disk_rename(const char *from, const char *to, struct oxq_error *err)
+{
+    if (must_fail(DISK_CALL_RENAME) || rename(from, to) != 0) return fail("rename", from, err);
+    return OXQ_OK;
+}
+
+oxq_err disk_remove(const char *path, struct oxq_error *err)
+{
+    if (must_fail(DISK_CALL_REMOVE) || unlink(path) != 0) return fail("remove", path, err);
+    return OXQ_OK;
+}
+
+oxq_err disk_list(const char *path, void (*fn)(void *ctx, const char *name), void *ctx, struct oxq_error *err)
+{
+    DIR *dir = opendir(path);
+    if (!dir) return fail("list the folder", path, err);
+    oxq_err e = OXQ_OK;
+    for (;;) {
+        errno = 0;
+        const struct dirent *entry = readdir(dir);
+        if (!entry) {
+            if (errno != 0) e = fail("list the folder", path, err);
+            break;
+        }
+        if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0) fn(ctx, entry->d_name);
+    }
+    closedir(dir);
+    return e;
+}
+
+oxq_err disk_free_bytes(const char *path, uint64_t *out_bytes, struct oxq_error *err)
+{
+    struct statvfs fs;
+    if (statvfs(path, &fs) != 0) return fail("ask for the free space at", path, err);
+    *out_bytes = (uint64_t)fs.f_bavail * fs.f_frsize;
+    return OXQ_OK;
+}
+
+/* ---------------------------------------------------------------- lock */
+
+static oxq_err tell_owner(int fd, const char *path, struct oxq_error *err)
+{
+    char pid[24];
+    ssize_t len = pread(fd, pid, sizeof(pid) - 1, 0);
+    pid[len > 0 ? len : 0] = '\0';
+    pid[strcspn(pid, "\n")] = '\0';
+    /* The owner may not have come to writing it. */
+    return err_set(err, OXQ_ERR_EXISTS, "%s is locked by %s%s", path, pid[0] ? "process " : "another process", pid);
+}
+
+oxq_err disk_lock(const char *path, struct disk_file *out, struct oxq_error *err)
+{
+    if (must_fail(DISK_CALL_OPEN)) return fail("open", path, err);
+    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (fd < 0) return fail("open", path, err);
+    oxq_err e = OXQ_OK;
+    if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
+        e = errno == EWOULDBLOCK ? tell_owner(fd, path, err) : fail("lock", path, err);
+    } else {
+        char pid[24];
+        int len = snprintf(pid, sizeof(pid), "%ld\n", (long)getpid());
+        if (ftruncate(fd, 0) != 0 || pwrite(fd, pid, (size_t)len, 0) != len) e = fail("write", path, err);
+    }
+    if (e) {
+        close(fd);
+        return e;
+    }
+    *out = (struct disk_file){.fd = fd, .path = copy_path(path)};
+    return OXQ_OK;
+}

@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: MIT */
+#include "os/disk.h"
+
+#include "base/buf.h"
+
+#include <criterion/criterion.h>
+#include <errno.h>
+#include <ftw.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static char folder[64];
+static struct oxq_error err;
+
+static int remove_entry(const char *path, const struct stat *st, int kind, struct FTW *at)
+{
+    (void)st, (void)kind, (void)at;
+    return remove(path);
+}
+
+static void make_folder(void)
+{
+    strcpy(folder, "/tmp/oxq-disk-test-XXXXXX");
+    cr_assert_not_null(mkdtemp(folder));
+}
+
+static void remove_folder(void)
+{
+    nftw(folder, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
+}
+
+TestSuite(os_disk, .init = make_folder, .fini = remove_folder);
+
+static const char *path_in(const char *name)
+{
+    static char path[2][256];
+    static int turn;
+    turn = !turn;
+    snprintf(path[turn], sizeof(path[turn]), "%s/%s", folder, name);
+    return path[turn];
+}
+
+static struct disk_file make_file(const char *name)
+{
+    struct disk_file f = DISK_CLOSED;
+    cr_assert_eq(disk_open(path_in(name), DISK_CREATE, &f, &err), OXQ_OK);
+    return f;
+}
+
+static void expect_bytes(const char *name, uint64_t offset, struct slice want)
+{
+    char got[256];
+    size_t len = 0;
+    OWNED(disk_close) struct disk_file f = DISK_CLOSED;
+    cr_assert_eq(disk_open(path_in(name), DISK_READ, &f, &err), OXQ_OK);
+    cr_assert_eq(disk_read_at(&f, got, want.len, offset, &len, &err), OXQ_OK);
+    cr_assert(slice_equal(slice_of(got, len), want));
+}
+
+Test(os_disk, keeps_what_it_was_given)
+{
+    OWNED(disk_close) struct disk_file f = make_file("a");
+    uint64_t bytes = 0;
+    size_t len = 0;
+    char got[8];
+    cr_assert_eq(disk_write_at(&f, SLICE_LIT("world"), 6, &err), OXQ_OK);
+    cr_assert_eq(disk_write_at(&f, SLICE_LIT("hello "), 0, &err), OXQ_OK);
+    cr_assert_eq(disk_sync(&f, &err), OXQ_OK);
+    expect_bytes("a", 0, SLICE_LIT("hello world"));
+    cr_assert_eq(disk_size(&f, &bytes, &err), OXQ_OK);
+    cr_assert_eq(bytes, 11);
+    cr_assert_eq(disk_read_at(&f, got, sizeof(got), 8, &len, &err), OXQ_OK);
+    cr_assert_eq(len, 3);
+    cr_assert_eq(disk_truncate(&f, 5, &err), OXQ_OK);
+    cr_assert_eq(disk_size(&f, &bytes, &err), OXQ_OK);
+    cr_assert_eq(bytes, 5);
+}
+
+Test(os_disk, reserves_room_that_reads_as_zeros)
+{
+    OWNED(disk_close) struct disk_file f = make_file("a");
+    struct stat st;
+    cr_assert_eq(disk_reserve(&f, 1 << 20, &err), OXQ_OK);
+    cr_assert_eq(fstat(f.fd, &st), 0);
+    cr_assert_eq(st.st_size, 1 << 20);
+    cr_assert_geq(st.st_blocks * 512, 1 << 20);
+    cr_assert_eq(st.st_mode & 0777, 0600);
+    expect_bytes("a", (1 << 20) - 4, slice_of("\0\0\0\0", 4));
+}
+
+Test(os_disk, tells_what_failed_by_code_and_path)
+{
+    struct disk_file f = make_file("a");
+    disk_close(&f);
+    disk_close(&f);
+    cr_assert_eq(disk_open(path_in("none"), DISK_READ, &f, &err), OXQ_ERR_NOT_FOUND);
+    cr_assert_not_null(strstr(err.text, "/none: No such file"), "%s", err.text);
+    cr_assert_eq(disk_open(path_in("a"), DISK_CREATE, &f, &err), OXQ_ERR_EXISTS);
+    cr_assert_eq(disk_remove(path_in("none"), &err), OXQ_ERR_NOT_FOUND);
+    cr_assert_eq(disk_rename(path_in("none"), path_in("b"), &err), OXQ_ERR_NOT_FOUND);
+    cr_assert_eq(disk_sync_folder(path_in("none"), &err), OXQ_ERR_NOT_FOUND);
+    cr_assert_eq(disk_list(path_in("none"), NULL, NULL, &err), OXQ_ERR_NOT_FOUND);
+}
+
+static void count_name(void *ctx, const char *name)
+{
+    cr_assert(name[0] == 'a' || name[0] == 'b');
+    *(int *)ctx += 1;
+}
+
+Test(os_disk, lists_renames_and_removes_names)
+{
+    OWNED(disk_close) struct disk_file a = make_file("a");
+    OWNED(disk_close) struct disk_file c = make_file("c");
+    int count = 0;
+    uint64_t bytes = 0;
+    cr_assert_eq(disk_rename(path_in("c"), path_in("b"), &err), OXQ_OK);
+    cr_assert_eq(disk_sync_folder(folder, &err), OXQ_OK);
+    cr_assert_eq(disk_list(folder, count_name, &count, &err), OXQ_OK);
+    cr_assert_eq(count, 2);
+    cr_assert_eq(disk_remove(path_in("a"), &err), OXQ_OK);
+    count = 0;
+    cr_assert_eq(disk_list(folder, count_name, &count, &err), OXQ_OK);
+    cr_assert_eq(count, 1);
+    cr_assert_eq(disk_free_bytes(folder, &bytes, &err), OXQ_OK);
+    cr_assert_gt(bytes, 0);
+}
+
+Test(os_disk, locks_a_folder_for_one_process_and_names_it)
+{
+    struct disk_file lock = DISK_CLOSED, second = DISK_CLOSED;
+    char want[64];
+    cr_assert_eq(disk_lock(path_in("lock"), &lock, &err), OXQ_OK);
+    cr_assert_eq(disk_lock(path_in("lock"), &second, &err), OXQ_ERR_EXISTS);
+    snprintf(want, sizeof(want), "/lock is locked by process %d", getpid());
+    cr_assert_not_null(strstr(err.text, want), "%s", err.text);
+    disk_close(&lock);
+    cr_assert_eq(disk_lock(path_in("lock"), &second, &err), OXQ_OK);
+    disk_close(&second);
+}
+
+Test(os_disk, frees_the_lock_of_a_process_that_was_killed)
+{
+    int ready[2];
+    char byte;
+    cr_assert_eq(pipe(ready), 0);
+    pid_t child = fork();
+    if (child == 0) {
+        struct disk_file lock;
+        if (disk_lock(path_in("lock"), &lock, NULL) != OXQ_OK) _exit(1);
+        if (write(ready[1], "x", 1) != 1) _exit(1);
+        for (;;) pause();
+    }
+    cr_assert_eq(read(ready[0], &byte, 1), 1);
+    struct disk_file lock = DISK_CLOSED;
+    cr_assert_eq(disk_lock(path_in("lock"), &lock, &err), OXQ_ERR_EXISTS);
+    cr_assert_eq(kill(child, SIGKILL), 0);
+    cr_assert_eq(waitpid(child, NULL, 0), child);
+    cr_assert_eq(disk_lock(path_in("lock"), &lock, &err), OXQ_OK);
+    disk_close(&lock);
+}
+
+Test(os_disk, fails_the_call_that_a_test_picked)
+{
+    OWNED(disk_close) struct disk_file f = make_file("a");
+    disk_fail(DISK_CALL_WRITE, 2, ENOSPC, false);
+    cr_assert_eq(disk_write_at(&f, SLICE_LIT("one"), 0, &err), OXQ_OK);
+    cr_assert_not(disk_has_failed());
+    cr_assert_eq(disk_write_at(&f, SLICE_LIT("two"), 0, &err), OXQ_ERR_LIMIT);
+    cr_assert(disk_has_failed());
+    cr_assert_not_null(strstr(err.text, "/a: No space left"), "%s", err.text);
+    cr_assert_eq(disk_write_at(&f, SLICE_LIT("three"), 0, &err), OXQ_OK);
+    disk_fail(DISK_CALL_WRITE, 1, 0, false);
+    cr_assert_eq(disk_write_at(&f, SLICE_LIT("FOUR"), 0, &err), OXQ_ERR_IO);
+    expect_bytes("a", 0, SLICE_LIT("FOree"));
+    disk_fail(DISK_CALL_SYNC, 1, EIO, true);
+    cr_assert_eq(disk_sync(&f, &err), OXQ_ERR_IO);
+    cr_assert_eq(disk_sync(&f, &err), OXQ_ERR_IO);
+    disk_fail(DISK_CALL_SYNC, 0, 0, false);
+    cr_assert_eq(disk_sync(&f, &err), OXQ_OK);
+}

@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: MIT */
+#include "os/thread.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+static void *run_thread(void *arg)
+{
+    struct thread *t = arg;
+    t->run(t->ctx);
+    return NULL;
+}
+
+oxq_err thread_start(struct thread *t, const char *name, void (*run)(void *ctx), void *ctx, struct oxq_error *err)
+{
+    t->run = run;
+    t->ctx = ctx;
+    /* A thread inherits what is blocked where it starts: signals stay with the thread that reads them. */
+    sigset_t all, before;
+    sigfillset(&all);
+    CHECK(pthread_sigmask(SIG_SETMASK, &all, &before) == 0);
+    int rc = pthread_create(&t->id, NULL, run_thread, t);
+    CHECK(pthread_sigmask(SIG_SETMASK, &before, NULL) == 0);
+    if (rc != 0) return err_set(err, OXQ_ERR_MEMORY, "cannot start the thread %s: %s", name, strerror(rc));
+    t->is_started = true;
+    CHECK(pthread_setname_np(t->id, name) == 0);
+    return OXQ_OK;
+}
+
+void thread_join(struct thread *t)
+{
+    if (!t->is_started) return;
+    CHECK(pthread_join(t->id, NULL) == 0);
+    t->is_started = false;
+}
+
+void lock_init(struct lock *l)
+{
+    pthread_condattr_t attr;
+    CHECK(pthread_mutex_init(&l->mutex, NULL) == 0);
+    CHECK(pthread_condattr_init(&attr) == 0);
+    CHECK(pthread_condattr_setclock(&attr, CLOCK_MONOTONIC) == 0);
+    CHECK(pthread_cond_init(&l->changed, &attr) == 0);
+    CHECK(pthread_condattr_destroy(&attr) == 0);
+}
+
+void lock_deinit(struct lock *l)
+{
+    CHECK(pthread_cond_destroy(&l->changed) == 0);
+    CHECK(pthread_mutex_destroy(&l->mutex) == 0);
+}
+
+void lock_enter(struct lock *l)
+{
+    CHECK(pthread_mutex_lock(&l->mutex) == 0);
+}
+
+void lock_leave(struct lock *l)
+{
+    CHECK(pthread_mutex_unlock(&l->mutex) == 0);
+}
+
+bool lock_wait(struct lock *l, int64_t until_us)
+{
+    if (until_us == INT64_MAX) {
+        CHECK(pthread_cond_wait(&l->changed, &l->mutex) == 0);
+        return true;
+    }
+    if (until_us < 0) until_us = 0;
+    struct timespec until = {.tv_sec = until_us / 1000000, .tv_nsec = until_us % 1000000 * 1000};
+    int rc = pthread_cond_timedwait(&l->changed, &l->mutex, &until);
+    CHECK(rc == 0 || rc == ETIMEDOUT);
+    return rc == 0;
+}
+
+void lock_notify(struct lock *l)
+{
+    CHECK(pthread_cond_broadcast(&l->changed) == 0);
+}
+
+oxq_err waker_open(int *out_fd, struct oxq_error *err)
+{
+    int fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    if (fd < 0) return err_set(err, OXQ_ERR_IO, "cannot make an eventfd: %s", strerror(errno));
+    *out_fd = fd;
+    return OXQ_OK;
+}
+
+void waker_wake(int fd)
+{
+    /* EAGAIN: the counter is full, and so it is awake already. */
+    CHECK(eventfd_write(fd, 1) == 0 || errno == EAGAIN);
+}
+
+void waker_clear(int fd)
+{
+    eventfd_t count;
+    CHECK(eventfd_read(fd, &count) == 0 || errno == EAGAIN);
+}

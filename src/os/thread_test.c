@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: MIT */
+#include "os/thread.h"
+
+#include "os/clock.h"
+
+#include <criterion/criterion.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <unistd.h>
+
+struct counter {
+    struct lock lock;
+    int asked, answered;
+};
+
+/* Answers three questions. */
+static void answer(void *ctx)
+{
+    struct counter *c = ctx;
+    lock_enter(&c->lock);
+    while (c->answered < 3) {
+        while (c->asked == c->answered) lock_wait(&c->lock, INT64_MAX);
+        c->answered++;
+        lock_notify(&c->lock);
+    }
+    lock_leave(&c->lock);
+}
+
+Test(os_thread, waits_and_is_woken)
+{
+    struct counter c = {0};
+    struct thread t = {0};
+    lock_init(&c.lock);
+    cr_assert_eq(thread_start(&t, "answer", answer, &c, NULL), OXQ_OK);
+    for (int i = 1; i <= 3; i++) {
+        lock_enter(&c.lock);
+        c.asked = i;
+        lock_notify(&c.lock);
+        while (c.answered < i) lock_wait(&c.lock, INT64_MAX);
+        lock_leave(&c.lock);
+    }
+    thread_join(&t);
+    thread_join(&t);
+    lock_deinit(&c.lock);
+    cr_assert_eq(c.answered, 3);
+}
+
+Test(os_thread, stops_waiting_at_the_time)
+{
+    struct lock lock;
+    lock_init(&lock);
+    lock_enter(&lock);
+    int64_t until = clock_mono_us(os_clock()) + 1000;
+    /* A wait may end early without a reason, but then it says so. */
+    while (lock_wait(&lock, until)) {
+    }
+    cr_assert_geq(clock_mono_us(os_clock()), until);
+    cr_assert_not(lock_wait(&lock, 0));
+    lock_leave(&lock);
+    lock_deinit(&lock);
+}
+
+struct look {
+    bool is_term_blocked;
+};
+
+static void look_around(void *ctx)
+{
+    struct look *look = ctx;
+    sigset_t set;
+    pthread_sigmask(SIG_SETMASK, NULL, &set);
+    look->is_term_blocked = sigismember(&set, SIGTERM) == 1;
+}
+
+Test(os_thread, leaves_signals_to_the_thread_that_started_it)
+{
+    struct look look = {0};
+    struct thread t = {0};
+    sigset_t set;
+    cr_assert_eq(thread_start(&t, "look", look_around, &look, NULL), OXQ_OK);
+    thread_join(&t);
+    cr_assert(look.is_term_blocked);
+    pthread_sigmask(SIG_SETMASK, NULL, &set);
+    cr_assert_eq(sigismember(&set, SIGTERM), 0);
+}
+
+static bool is_readable(int fd)
+{
+    struct pollfd p = {.fd = fd, .events = POLLIN};
+    return poll(&p, 1, 0) == 1;
+}
+
+Test(os_thread, wakes_a_loop_until_it_is_cleared)
+{
+    int fd = -1;
+    cr_assert_eq(waker_open(&fd, NULL), OXQ_OK);
+    cr_assert_not(is_readable(fd));
+    waker_clear(fd);
+    waker_wake(fd);
+    waker_wake(fd);
+    cr_assert(is_readable(fd));
+    waker_clear(fd);
+    cr_assert_not(is_readable(fd));
+    close(fd);
+}
