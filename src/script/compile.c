@@ -3,13 +3,16 @@
 
 #include "base/mem.h"
 #include "resp/parser.h"
-#include "script/bytecode.h"
+#include "script/hoist.h"
 #include "script/sandbox.h"
 
 #include <lauxlib.h>
 
 /* Scripts' name in messages, Redis's. */
 #define SCRIPT_NAME "@user_script"
+
+/* A chunk that a function was hoisted into is no longer than the one that it came from, but for this. */
+#define HOIST_ADDED_MAX 4096
 
 /* ---- text to function ---- */
 
@@ -25,41 +28,106 @@ static bool is_library(void *ctx, struct slice name)
     return sandbox_is_library(name);
 }
 
-/* Puts the prepared form in the place of the function on top of the stack. */
-static int replace_function(lua_State *lua, struct slice prepared, const char *name)
+static int load_dump(lua_State *lua, struct slice dump, const char *name)
 {
+    return luaL_loadbufferx(lua, dump.at, dump.len, name, "b");
+}
+
+/* Pushes what a function captures; the script's main function lies at index. */
+static void push_capture(lua_State *lua, int main, const struct hoist_capture *c)
+{
+    if (c->function >= 0) {
+        lua_getupvalue(lua, main, c->function + 1);
+        return;
+    }
+    lua_pushlstring(lua, c->library.at, c->library.len);
+    lua_rawget(lua, HOST_GLOBALS);
+    lua_pushlstring(lua, c->field.at, c->field.len);
+    lua_rawget(lua, -2);
+    lua_remove(lua, -2);
+}
+
+/* Puts hoisted function i, on top of the stack, into the main function, and into it what it captures: perhaps itself. */
+static void link_function(lua_State *lua, const struct hoist_function *f, int i)
+{
+    int function = lua_gettop(lua), main = function - 1;
+    lua_pushvalue(lua, function);
+    lua_setupvalue(lua, main, i + 1);
+    for (int n = 0; n < f->captures_count; n++) {
+        push_capture(lua, main, &f->captures[n]);
+        lua_setupvalue(lua, function, n + 1);
+    }
     lua_pop(lua, 1);
-    return luaL_loadbufferx(lua, prepared.at, prepared.len, name, "b");
+}
+
+/* Pushes the main function with its hoisted functions, or a message. */
+static int load_hoisted(lua_State *lua, const struct hoist *h, const char *name)
+{
+    struct script_host *host = host_of(lua);
+    int status = load_dump(lua, buf_borrow(&h->main), name);
+    for (int i = 0; i < h->functions_count && status == 0; i++) {
+        status = load_dump(lua, buf_borrow(&h->functions[i].dump), name);
+        if (status != 0) {
+            lua_remove(lua, -2);
+            break;
+        }
+        size_t ceiling_bytes = host->memory.ceiling_bytes;
+        host_lift_limit(host);
+        link_function(lua, &h->functions[i], i);
+        host->memory.ceiling_bytes = ceiling_bytes;
+    }
+    return status;
+}
+
+/* Pushes the function of a dump that is prepared, or a message. */
+static int load_prepared(lua_State *lua, struct slice dump, const char *name, enum compile_kind kind)
+{
+    struct hoist hoist;
+    if (kind != COMPILE_SCRIPT || hoist_functions(dump, is_library, NULL, dump.len + HOIST_ADDED_MAX, &hoist) != OXQ_OK)
+        return load_dump(lua, dump, name);
+    int status = hoist.functions_count ? load_hoisted(lua, &hoist, name) : load_dump(lua, dump, name);
+    hoist_deinit(&hoist);
+    return status;
 }
 
 /* Works on the compiled function on top of the stack. What cannot be found out about it counts as bad. */
-static int prepare_function(lua_State *lua, const char *name, struct bytecode_facts *facts)
+static int prepare_function(lua_State *lua, const char *name, enum compile_kind kind, struct bytecode_facts *facts)
 {
     size_t limit = host_of(lua)->memory_limit_bytes;
     OWNED(buf_deinit) struct buf dump = {.limit_bytes = limit};
     OWNED(buf_deinit) struct buf prepared = {.limit_bytes = limit};
     if (lua_dump(lua, write_dump, &dump) != 0) return 0;
     if (bytecode_prepare(buf_borrow(&dump), is_library, NULL, &prepared, facts) != OXQ_OK) return 0;
+    lua_pop(lua, 1);
     if (facts->has_odd_numbers) {
-        lua_pop(lua, 1);
         lua_pushfstring(lua, "%s: malformed number near 'LL', 'ULL' or 'i'", name + 1);
         return LUA_ERRSYNTAX;
     }
-    return replace_function(lua, buf_borrow(&prepared), name);
+    return load_prepared(lua, buf_borrow(&prepared), name, kind);
 }
 
-int compile_text(lua_State *lua, struct slice text, const char *name, enum compile_globals globals)
+/* Gives the function on top of the stack, and those hoisted out of it, the globals that lie at index. */
+static void set_globals(lua_State *lua, int globals)
+{
+    for (int i = 1; lua_getupvalue(lua, -1, i); i++) {
+        lua_pushvalue(lua, globals);
+        lua_setfenv(lua, -2);
+        lua_pop(lua, 1);
+    }
+    lua_pushvalue(lua, globals);
+    lua_setfenv(lua, -2);
+}
+
+int compile_text(lua_State *lua, struct slice text, const char *name, enum compile_kind kind)
 {
     int status = luaL_loadbufferx(lua, text.len ? text.at : "", text.len, name, "t");
     if (status != 0) return status;
+    bool knows_bytecode = host_of(lua)->knows_bytecode;
     struct bytecode_facts facts = {0};
-    status = prepare_function(lua, name, &facts);
+    status = prepare_function(lua, name, knows_bytecode ? kind : COMPILE_CHUNK, &facts);
     if (status != 0) return status;
-    if (globals == COMPILE_OPEN_IF_PLAIN && facts.is_plain && host_of(lua)->knows_bytecode)
-        lua_pushvalue(lua, HOST_GLOBALS);
-    else
-        lua_pushvalue(lua, LUA_GLOBALSINDEX);
-    lua_setfenv(lua, -2);
+    bool is_open = kind == COMPILE_SCRIPT && facts.is_plain && knows_bytecode;
+    set_globals(lua, is_open ? HOST_GLOBALS : LUA_GLOBALSINDEX);
     return 0;
 }
 
@@ -68,7 +136,7 @@ int compile_text(lua_State *lua, struct slice text, const char *name, enum compi
 static bool is_found_plain(lua_State *lua, const char *text)
 {
     bool is_plain = false;
-    if (compile_text(lua, slice_from_text(text), "=try", COMPILE_OPEN_IF_PLAIN) == 0) {
+    if (compile_text(lua, slice_from_text(text), "=try", COMPILE_SCRIPT) == 0) {
         lua_getfenv(lua, -1);
         is_plain = lua_rawequal(lua, -1, HOST_GLOBALS);
         lua_pop(lua, 1);
@@ -77,26 +145,36 @@ static bool is_found_plain(lua_State *lua, const char *text)
     return is_plain;
 }
 
-/* Runs a text whose error must have this message. */
-static bool fails_with(lua_State *lua, const char *text, const char *message)
+/* Runs a text whose result or error must be this. */
+static bool ends_with(lua_State *lua, enum compile_kind kind, const char *text, int status, const char *want)
 {
-    bool is_so = compile_text(lua, slice_from_text(text), "=try", COMPILE_GUARDED) == 0 &&
-                 lua_pcall(lua, 0, 0, 0) != 0 && lua_isstring(lua, -1) && strcmp(lua_tostring(lua, -1), message) == 0;
+    bool is_so = compile_text(lua, slice_from_text(text), "=try", kind) == 0 && lua_pcall(lua, 0, 1, 0) == status &&
+                 lua_isstring(lua, -1) && strcmp(lua_tostring(lua, -1), want) == 0;
     lua_settop(lua, HOST_TOP);
     return is_so;
+}
+
+static bool fails_with(lua_State *lua, const char *text, const char *message)
+{
+    return ends_with(lua, COMPILE_CHUNK, text, LUA_ERRRUN, message);
 }
 
 void compile_try_bytecode(struct script_host *h)
 {
     lua_State *lua = h->lua;
     h->knows_bytecode = true;
-    h->knows_bytecode = is_found_plain(lua, "local c = redis.call return c(KEYS[1])") &&
-                        !is_found_plain(lua, "local r = redis return r.call(KEYS[1])") &&
-                        !is_found_plain(lua, "return function() KEYS = {} end") &&
-                        !is_found_plain(lua, "return pairs(string)") &&
-                        fails_with(lua, "\nreturn error('a')", "try:2: a") &&
-                        fails_with(lua, "if #_VERSION > 0 then\nreturn error('a') end\nreturn 1", "try:2: a") &&
-                        fails_with(lua, "return\nerror(tostring(1), select(2, 1, 1))", "try:2: 1");
+    h->knows_bytecode =
+        is_found_plain(lua, "local c = redis.call return c(KEYS[1])") &&
+        !is_found_plain(lua, "local r = redis return r.call(KEYS[1])") &&
+        !is_found_plain(lua, "return function() KEYS = {} end") && !is_found_plain(lua, "return pairs(string)") &&
+        fails_with(lua, "\nreturn error('a')", "try:2: a") &&
+        fails_with(lua, "if #_VERSION > 0 then\nreturn error('a') end\nreturn 1", "try:2: a") &&
+        fails_with(lua, "return\nerror(tostring(1), select(2, 1, 1))", "try:2: 1") &&
+        ends_with(lua, COMPILE_SCRIPT,
+                  "local upper, x = string.upper, 1 local function f(s, n) if n == 0 then return upper(s) .. x end\n"
+                  "return f(s, n - 1) end local rep = string.rep local function g(s) return rep(s, 2) end\n"
+                  "local function h(s) return f(g(s), 2) .. g('y') end x = 2 return h('a')",
+                  0, "AA2yy");
 }
 
 /* ---- scripts ---- */
@@ -188,14 +266,14 @@ static void drop_script(struct script_host *h, struct script *s)
 static int compile_within_limit(struct script_host *h, struct slice text)
 {
     host_limit_memory(h);
-    int status = compile_text(h->lua, text, SCRIPT_NAME, COMPILE_OPEN_IF_PLAIN);
+    int status = compile_text(h->lua, text, SCRIPT_NAME, COMPILE_SCRIPT);
     host_lift_limit(h);
     if (status != LUA_ERRMEM) return status;
     lua_pop(h->lua, 1);
     for (struct script *s = cache_oldest_eval(&h->cache); s; s = cache_oldest_eval(&h->cache)) drop_script(h, s);
     lua_gc(h->lua, LUA_GCCOLLECT, 0);
     host_limit_memory(h);
-    status = compile_text(h->lua, text, SCRIPT_NAME, COMPILE_OPEN_IF_PLAIN);
+    status = compile_text(h->lua, text, SCRIPT_NAME, COMPILE_SCRIPT);
     host_lift_limit(h);
     return status;
 }

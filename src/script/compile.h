@@ -5,16 +5,16 @@
 
 #include "script/host.h"
 
-enum compile_globals {
-    COMPILE_GUARDED,      /* sees the guarded globals */
-    COMPILE_OPEN_IF_PLAIN /* sees the open ones if it cannot harm them */
+enum compile_kind {
+    COMPILE_CHUNK, /* sees the guarded globals */
+    COMPILE_SCRIPT /* sees the open ones if it cannot harm them; its functions are made once, if they cannot tell */
 };
 
 /*
  * Compiles a text (never a binary chunk); `name` as lua_load takes it. Pushes the function, or a message that says what is wrong.
  * Returns lua_load's status, 0 when all is well. Raises no error.
  */
-int compile_text(lua_State *lua, struct slice text, const char *name, enum compile_globals globals);
+int compile_text(lua_State *lua, struct slice text, const char *name, enum compile_kind kind);
 
 /* Tries on known texts whether this LuaJIT's compiled form is the one that we know; without that no script gets the open globals. */
 void compile_try_bytecode(struct script_host *h);

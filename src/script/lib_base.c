@@ -110,7 +110,7 @@ static int table_setn(lua_State *lua)
 
 static int return_compiled(lua_State *lua, struct slice text, const char *name)
 {
-    if (compile_text(lua, text, name, COMPILE_GUARDED) == 0) return 1;
+    if (compile_text(lua, text, name, COMPILE_CHUNK) == 0) return 1;
     lua_pushnil(lua);
     lua_insert(lua, -2);
     return 2;

@@ -195,7 +195,7 @@ Test(sandbox, bytecode_cannot_be_loaded)
 static bool is_open(struct testhost *t, const char *text)
 {
     lua_State *lua = t->host->lua;
-    cr_assert_eq(compile_text(lua, slice_from_text(text), "=test", COMPILE_OPEN_IF_PLAIN), 0, "%s: %s", text,
+    cr_assert_eq(compile_text(lua, slice_from_text(text), "=test", COMPILE_SCRIPT), 0, "%s: %s", text,
                  lua_tostring(lua, -1));
     lua_getfenv(lua, -1);
     bool is_open = lua_rawequal(lua, -1, HOST_GLOBALS);
@@ -315,7 +315,7 @@ Test(sandbox, broken_dumps_are_refused_and_read_within_their_bounds)
     testhost_init(&t, 0, 0);
     lua_State *lua = t.host->lua;
     struct buf dump = {.limit_bytes = 1 << 20}, out = {.limit_bytes = 1 << 20};
-    cr_assert_eq(compile_text(lua, slice_from_text(text), "=test", COMPILE_GUARDED), 0);
+    cr_assert_eq(compile_text(lua, slice_from_text(text), "=test", COMPILE_CHUNK), 0);
     cr_assert_eq(lua_dump(lua, write_dump, &dump), 0);
     struct bytecode_facts facts;
     cr_assert_eq(bytecode_prepare(buf_borrow(&dump), is_library, NULL, &out, &facts), OXQ_OK);

@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: MIT */
+#include "base/mem.h"
+#include "base/rng.h"
+#include "script/compile.h"
+#include "script/hoist.h"
+#include "script/testhost.h"
+
+#include <criterion/criterion.h>
+#include <lauxlib.h>
+
+/* How many of a script's functions are made once. */
+static int hoisted_count(struct testhost *t, const char *text)
+{
+    lua_State *lua = t->host->lua;
+    cr_assert_eq(compile_text(lua, slice_from_text(text), "=test", COMPILE_SCRIPT), 0, "%s: %s", text,
+                 lua_tostring(lua, -1));
+    int count = 0;
+    while (lua_getupvalue(lua, -1, count + 1)) {
+        lua_pop(lua, 1);
+        count++;
+    }
+    lua_pop(lua, 1);
+    return count;
+}
+
+Test(hoist, functions_that_are_the_same_in_every_run_are_made_once)
+{
+    static const struct {
+        int count;
+        const char *text;
+    } cases[] = {
+        {1, "local function f() return 1 end return f()"},
+        {1, "local f = function() return 1 end return f()"},
+        {1, "local rcall = redis.call local function f() return rcall('PING') end return f()"},
+        {2, "local rcall = redis.call local function f() return rcall('PING') end\n"
+            "local function g() return f(), rcall end return g()"},
+        {1, "local function f(n) if n > 0 then return f(n - 1) end return 1 end return f(2)"},
+        /* A function inside belongs to the one around it. */
+        {1, "local rcall = redis.call local function f(a) return function() return rcall, a end end return f(1)"},
+        {1,
+         "local id = KEYS[1] local rcall = redis.call if id then id = '1' end local function f() return rcall end return f()"},
+        {1, "do local x = redis.call local function f() return x end end local y = 1 return function() return y end"},
+        {2,
+         "local a = redis.call local b = redis.pcall local function f() return a, b end return table.sort({}, function() end)"},
+    };
+    struct testhost t;
+    testhost_init(&t, 0, 0);
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+        cr_expect_eq(hoisted_count(&t, cases[i].text), cases[i].count, "%s", cases[i].text);
+    testhost_deinit(&t);
+}
+
+Test(hoist, functions_that_could_tell_are_made_in_each_run)
+{
+    static const char *const texts[] = {
+        "local key = KEYS[1] local function f() return key end return f()",
+        "local rcall = redis.call local function f() return rcall end rcall = redis.pcall return f()",
+        "local n = 0 local function f() n = n + 1 return n end return f()",
+        "local r = redis local function f() return r.call end return f()",
+        "local rcall = ARGV[1] and redis.call local function f() return rcall end return f()",
+        "local rcall = ARGV[1] or redis.call local function f() return rcall end return f()",
+        "local rcall = (ARGV[1] or redis).call local function f() return rcall end return f()",
+        "local f = ARGV[1] or function() end local x = 1 local function g() return f, x end return g()",
+        "local t = {} for i = 1, 2 do t[i] = function() end end return t[1] == t[2]",
+        "local i = 0 while i < 2 do local function f() end i = i + 1 end",
+        "local i = 0 repeat local function f() end i = i + 1 until i == 2",
+        "local i = 0 ::again:: local function f() end i = i + 1 if i < 2 then goto again end",
+        "local a, b = redis.call, redis.pcall local function f() return a end return f()",
+        "local f local function g() return f end f = function() return g end return f()",
+        "do local x = redis.call end local x = KEYS[1] return function() return x end",
+        "return 1",
+    };
+    struct testhost t;
+    testhost_init(&t, 0, 0);
+    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+        int count = strstr(texts[i], "or function") ? 1 : 0;
+        cr_expect_eq(hoisted_count(&t, texts[i]), count, "%s", texts[i]);
+    }
+    testhost_deinit(&t);
+}
+
+static void assert_eval(struct testhost *t, const char *text, const char *const *args, int count, const char *want)
+{
+    const char *reply = testhost_eval(t, text, 0, args, count);
+    cr_assert_str_eq(reply, want, "%s gives %s", text, reply);
+}
+
+Test(hoist, a_script_behaves_the_same_in_every_run)
+{
+    static const char *const first[] = {"1"}, *const second[] = {"2"};
+    struct testhost t;
+    testhost_init(&t, 0, 0);
+    const char *text =
+        "local rcall = redis.call\n"
+        "local function get() return rcall('ECHO', ARGV[1]) end\n"
+        "local given = ARGV[1]\n"
+        "local function both() return get() .. given end\n"
+        "local function down(n) if n == 0 then return both() end return down(n - 1) end\n"
+        "local seen = {[get] = 1, [down] = 1} local count = 0 for _ in pairs(seen) do count = count + 1 end\n"
+        "return down(3) .. count";
+    for (int i = 0; i < 3; i++) {
+        assert_eval(&t, text, first, 1, "$3\r\n112\r\n");
+        assert_eval(&t, text, second, 1, "$3\r\n222\r\n");
+    }
+    /* Each function of a text that is compiled at run time is still a new one. */
+    assert_eval(&t, "local f = loadstring('local function g() end return g') return f() ~= f()", NULL, 0, ":1\r\n");
+    assert_eval(&t, "local t = {} for i = 1, 2 do t[i] = function() end end return t[1] ~= t[2]", NULL, 0, ":1\r\n");
+    /* Functions see the same globals as the script, guarded or open. */
+    assert_eval(&t, "local s = string local function f() return ARGV[1] .. s.len('abc') end return f()", first, 1,
+                "$2\r\n13\r\n");
+    assert_eval(&t, "local function f() return ARGV[1] end return f()", second, 1, "$1\r\n2\r\n");
+    testhost_deinit(&t);
+}
+
+Test(hoist, errors_name_what_they_named_before)
+{
+    static const char *const texts[][2] = {
+        {"local f\nlocal function g() return f() end\nreturn g()", "attempt to call upvalue 'f' (a nil value) script:"},
+        {"local c = redis.nope\nlocal function g()\n local x = c()\nend\nreturn g()",
+         "attempt to call upvalue 'c' (a nil value)"},
+        {"local function g(a)\n local x = a.b.c\nend\nlocal x = g({})", "attempt to index field 'b' (a nil value)"},
+        {"local function g() end\nlocal x = g + 1", "attempt to perform arithmetic on local 'g' (a function value)"},
+        {"local function g()\n return missing\nend\nlocal x = g()", "on @user_script:2."},
+    };
+    struct testhost t;
+    testhost_init(&t, 0, 0);
+    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+        const char *reply = testhost_eval(&t, texts[i][0], 0, NULL, 0);
+        cr_assert(strstr(reply, texts[i][1]), "%s gives %s", texts[i][0], reply);
+    }
+    testhost_deinit(&t);
+}
+
+static bool is_library(void *ctx, struct slice name)
+{
+    (void)ctx;
+    return slice_equal(name, SLICE_LIT("redis"));
+}
+
+static int write_dump(lua_State *lua, const void *at, size_t len, void *out)
+{
+    (void)lua;
+    return (int)buf_append(out, slice_of(at, len));
+}
+
+Test(hoist, broken_dumps_are_read_within_their_bounds)
+{
+    static const char *const text =
+        "local c = redis.call local t = {1, 'a', x = 2.5} local function f(n) return c(n) end\n"
+        "local function g(n) return function() return f(n) end end\n"
+        "for i = 1, 2 do f(i) end return g(t)";
+    struct testhost t;
+    testhost_init(&t, 0, 0);
+    lua_State *lua = t.host->lua;
+    struct buf dump = {.limit_bytes = 1 << 20};
+    struct hoist h;
+    cr_assert_eq(luaL_loadbuffer(lua, text, strlen(text), "=test"), 0);
+    cr_assert_eq(lua_dump(lua, write_dump, &dump), 0);
+    cr_assert_eq(hoist_functions(buf_borrow(&dump), is_library, NULL, 1 << 20, &h), OXQ_OK);
+    cr_assert_eq(h.functions_count, 2);
+    hoist_deinit(&h);
+    cr_assert_eq(hoist_functions(buf_borrow(&dump), is_library, NULL, dump.len / 2, &h), OXQ_ERR_LIMIT);
+    struct rng rng;
+    rng_init(&rng, 7);
+    for (int i = 0; i < 20000; i++) {
+        /* A copy of its exact size, so that a sanitizer sees a look beyond. */
+        size_t len = i < (int)dump.len ? (size_t)i : dump.len;
+        char *copy = mem_alloc(len);
+        memcpy(copy, dump.at, len);
+        for (uint64_t n = len < dump.len ? 0 : 1 + rng_below(&rng, 4); n > 0; n--)
+            copy[rng_below(&rng, len)] = (char)rng_next(&rng);
+        oxq_err e = hoist_functions(slice_of(copy, len), is_library, NULL, 1 << 20, &h);
+        cr_assert(len < dump.len ? e == OXQ_ERR_FORMAT : e == OXQ_OK || e == OXQ_ERR_FORMAT || e == OXQ_ERR_LIMIT);
+        if (e == OXQ_OK) hoist_deinit(&h);
+        mem_free(copy);
+    }
+    buf_deinit(&dump);
+    testhost_deinit(&t);
+}
