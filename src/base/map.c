@@ -197,23 +197,32 @@ void map_replace(struct map *m, const struct map_node *node, struct map_node *wi
     *link = with;
 }
 
+/* The table at the front loses its nodes from bucket move_at on; below it there are none, also while the map was resized. */
+bool map_drain(struct map *m, map_visit_fn *fn, void *ctx, size_t *steps)
+{
+    struct map_table *t = &m->table[0];
+    while (t->buckets) {
+        while (fn && t->count > 0) {
+            if (*steps == 0) return false;
+            --*steps;
+            struct map_node *node = t->buckets[m->move_at];
+            if (!node) {
+                m->move_at++;
+                continue;
+            }
+            t->buckets[m->move_at] = node->next;
+            t->count--;
+            fn(ctx, node);
+        }
+        finish_move(m);
+    }
+    return true;
+}
+
 void map_deinit(struct map *m, map_visit_fn *fn, void *ctx)
 {
-    for (int i = 0; i < 2; i++) {
-        size_t count = bucket_count(&m->table[i]);
-        for (size_t b = 0; b < count && fn && m->table[i].count > 0; b++) {
-            struct map_node *node = m->table[i].buckets[b];
-            while (node) {
-                struct map_node *next = node->next;
-                m->table[i].count--;
-                fn(ctx, node);
-                node = next;
-            }
-        }
-        mem_free(m->table[i].buckets);
-        m->table[i] = (struct map_table){0};
-    }
-    m->move_at = 0;
+    size_t steps = SIZE_MAX;
+    map_drain(m, fn, ctx, &steps);
 }
 
 /* A random bucket that is not empty, of both tables by their sizes. */

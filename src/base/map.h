@@ -57,6 +57,9 @@ void map_unlink(struct map *m, struct map_node *node);
 void map_replace(struct map *m, const struct map_node *node, struct map_node *with);
 /* Visits every node once and gives it to fn (which may free it), then frees the tables: an empty map again. fn may be NULL. */
 void map_deinit(struct map *m, map_visit_fn *fn, void *ctx);
+/* The same in parts: at most *steps nodes and buckets, counted down (fn may take from it too). True when done; until then nothing
+ * else may be done with the map. */
+bool map_drain(struct map *m, map_visit_fn *fn, void *ctx, size_t *steps);
 /* A random node; NULL when empty. Near uniform. */
 struct map_node *map_random(struct map *m, struct rng *r);
 /*

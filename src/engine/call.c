@@ -73,10 +73,18 @@ struct cmd_slot *engine_find_command(struct engine *e, const struct slice *argv,
     return slot;
 }
 
+/* A look at the memory in use costs little beside so many. */
+#define FREE_AT_LIMIT_STEPS 1000
+
 bool engine_is_out_of_memory(struct engine *e)
 {
     int64_t max = e->config->max_memory_bytes;
-    return max > 0 && engine_memory_used(e) > (size_t)max;
+    if (max == 0) return false;
+    /* What is deleted and not yet freed refuses nobody. */
+    while (engine_memory_used(e) > (size_t)max) {
+        if (!graveyard_free_some(&e->keyspace.graveyard, FREE_AT_LIMIT_STEPS)) return true;
+    }
+    return false;
 }
 
 /* ---- running a row ---- */

@@ -6,6 +6,7 @@
 #include "base/num.h"
 
 #include <criterion/criterion.h>
+#include <stdio.h>
 
 #define CLIENTS 4
 
@@ -441,6 +442,46 @@ Test(engine, keys_are_removed_in_the_background_when_their_time_comes)
     cr_assert_eq(db_count(&w.engine->keyspace.dbs[0]), 1);
     pass_ms(&w, 1);
     cr_assert_eq(db_count(&w.engine->keyspace.dbs[0]), 0);
+    world_close(&w);
+}
+
+static void fill_set(struct world *w)
+{
+    for (int i = 0; i < 10000; i++) {
+        char line[32];
+        snprintf(line, sizeof(line), "SADD big m%d", i);
+        send(w, 0, line);
+        w->clients[0].out.len = 0;
+    }
+}
+
+Test(engine, a_big_value_is_freed_in_turns_that_come_at_once)
+{
+    struct world w;
+    world_open(&w);
+    fill_set(&w);
+    struct graveyard *dead = &w.engine->keyspace.graveyard;
+    expect(&w, 0, "DEL big", ":1\r\n");
+    expect(&w, 0, "EXISTS big", ":0\r\n");
+    int turns = 0;
+    for (; !graveyard_is_empty(dead); turns++) {
+        cr_assert_leq(engine_next_timer_us(w.engine), w.clock.us);
+        engine_run_timers(w.engine);
+    }
+    cr_assert_geq(turns, 2);
+    cr_assert_gt(engine_next_timer_us(w.engine), w.clock.us);
+    world_close(&w);
+}
+
+Test(engine, memory_that_waits_to_be_freed_refuses_no_write)
+{
+    struct world w;
+    world_open(&w);
+    fill_set(&w);
+    w.config.max_memory_bytes = (int64_t)mem_used() - 100000;
+    expect(&w, 0, "SET k v", "-OOM command not allowed when used memory > 'maxmemory'.\r\n");
+    expect(&w, 0, "FLUSHALL", "+OK\r\n");
+    expect(&w, 0, "SET k v", "+OK\r\n");
     world_close(&w);
 }
 

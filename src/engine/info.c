@@ -150,6 +150,8 @@ static void write_memory(struct engine *e, struct buf *out)
     line(out, "maxmemory_policy:noeviction");
     line(out, "mem_fragmentation_ratio:%.2f", used ? (double)resident / (double)used : 0.0);
     line(out, "mem_allocator:%s", mem_allocator());
+    line(out, "lazyfree_pending_objects:%zu", e->keyspace.graveyard.pending_count);
+    line(out, "lazyfreed_objects:%zu", e->keyspace.graveyard.freed_count);
     line(out, "number_of_cached_scripts:%zu", engine_script_count(e));
 }
 

@@ -36,23 +36,22 @@ void keyspace_init(struct keyspace *ks, struct rng *rng)
     }
 }
 
-static void free_entry(void *ctx, struct map_node *node)
+static void free_entry(struct db *db, struct entry *e)
 {
-    (void)ctx;
-    struct entry *e = (struct entry *)node;
-    value_deinit(&e->value);
+    graveyard_give_value(&db->keyspace->graveyard, &e->value);
     mem_free(e);
 }
 
 static void empty(struct db *db)
 {
-    map_deinit(&db->keys, free_entry, NULL);
+    graveyard_give_keys(&db->keyspace->graveyard, &db->keys);
     heap_deinit(&db->expiries);
 }
 
 void keyspace_deinit(struct keyspace *ks)
 {
     for (uint32_t i = 0; i < KEYSPACE_DBS_COUNT; i++) empty(&ks->dbs[i]);
+    graveyard_deinit(&ks->graveyard);
 }
 
 void db_report(struct db *db, struct effect e)
@@ -131,7 +130,7 @@ static void unlink_entry(struct db *db, struct entry *e)
 static void discard(struct db *db, struct entry *e)
 {
     unlink_entry(db, e);
-    free_entry(NULL, &e->node);
+    free_entry(db, e);
 }
 
 void db_delete(struct db *db, struct entry *e)
@@ -139,7 +138,7 @@ void db_delete(struct db *db, struct entry *e)
     /* The key must outlive the entry for the report, and the sink must see the keyspace without it. */
     unlink_entry(db, e);
     db_report(db, (struct effect){.kind = EFFECT_KEY_DELETE, .key = entry_key(e)});
-    free_entry(NULL, &e->node);
+    free_entry(db, e);
 }
 
 bool db_delete_if_empty(struct db *db, struct entry *e)

@@ -16,6 +16,7 @@
 #include "base/map.h"
 #include "base/rng.h"
 #include "keyspace/effect.h"
+#include "keyspace/graveyard.h"
 #include "keyspace/value.h"
 
 #define KEYSPACE_DBS_COUNT 16
@@ -39,6 +40,7 @@ struct db {
 
 struct keyspace {
     struct db dbs[KEYSPACE_DBS_COUNT];
+    struct graveyard graveyard;        /* what was big and is deleted; for the owner to free some of it now and then */
     struct effect_sink *sink;          /* borrowed; NULL reports to nobody */
     struct rng *rng;                   /* borrowed */
     int64_t now_ms;                    /* the current command's instant, wall clock */

@@ -6,7 +6,7 @@ static struct entry *make_string(struct db *db, struct slice key, struct entry *
 {
     if (!e) return db_create(db, key, VALUE_STRING);
     if (e->value.type != VALUE_STRING) {
-        value_deinit(&e->value);
+        graveyard_give_value(&db->keyspace->graveyard, &e->value);
         value_init(&e->value, VALUE_STRING);
     }
     return e;

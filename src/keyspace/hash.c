@@ -41,6 +41,11 @@ void hash_init(struct value *v)
     v->flags = 0;
 }
 
+bool hash_drain(struct value *v, size_t *steps)
+{
+    return v->encoding != HASH_BIG || hash_big_drain(v->ptr, steps);
+}
+
 void hash_deinit(struct value *v)
 {
     if (v->encoding == HASH_BIG)

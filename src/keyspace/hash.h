@@ -17,6 +17,7 @@
 
 void hash_init(struct value *v);
 void hash_deinit(struct value *v);
+bool hash_drain(struct value *v, size_t *steps);
 void hash_copy(const struct value *v, struct value *out);
 /* "listpack", or "hashtable" once it had more than 512 fields or one field or value above 64 bytes (Redis's rule). */
 const char *hash_encoding_name(const struct value *v);

@@ -22,6 +22,11 @@ static void free_node(void *ctx, struct map_node *node)
     mem_free(node);
 }
 
+bool hash_big_drain(struct map *m, size_t *steps)
+{
+    return map_drain(m, free_node, NULL, steps);
+}
+
 void hash_big_free(struct map *m)
 {
     map_deinit(m, free_node, NULL);

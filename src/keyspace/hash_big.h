@@ -27,6 +27,8 @@ static inline struct slice hash_node_value(const struct hash_node *n)
 /* Owns: caller; hash_big_free. */
 struct map *hash_big_new(void);
 void hash_big_free(struct map *m);
+/* Frees at most *steps nodes, counted down, as map_drain does. */
+bool hash_big_drain(struct map *m, size_t *steps);
 struct map *hash_big_copy(struct map *from);
 /* Sets the value of `node`, or of a new node when it is NULL (the field must be absent then). */
 void hash_big_put(struct map *m, struct hash_node *node, uint32_t hash, struct slice field, struct slice value);

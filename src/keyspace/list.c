@@ -72,18 +72,25 @@ void list_init(struct value *v)
     v->encoding = LIST_EMPTY;
 }
 
+bool list_drain(struct value *v, size_t *steps)
+{
+    if (v->encoding != LIST_CHUNKS) return true;
+    struct list_chunks *l = v->ptr;
+    for (; l->ends[LIST_HEAD]; --*steps) {
+        if (*steps == 0) return false;
+        struct list_chunk *chunk = l->ends[LIST_HEAD];
+        l->ends[LIST_HEAD] = chunk->beside[LIST_TAIL];
+        mem_free(chunk->block);
+        mem_free(chunk);
+    }
+    return true;
+}
+
 void list_deinit(struct value *v)
 {
-    if (v->encoding == LIST_BLOCK) mem_free(v->ptr);
-    if (v->encoding == LIST_CHUNKS) {
-        struct list_chunks *l = v->ptr;
-        for (struct list_chunk *chunk = l->ends[LIST_HEAD], *next; chunk; chunk = next) {
-            next = chunk->beside[LIST_TAIL];
-            mem_free(chunk->block);
-            mem_free(chunk);
-        }
-        mem_free(l);
-    }
+    size_t steps = SIZE_MAX;
+    list_drain(v, &steps);
+    mem_free(v->ptr);
     list_init(v);
 }
 

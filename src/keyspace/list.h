@@ -28,6 +28,7 @@ struct list_cursor {
 
 void list_init(struct value *v);
 void list_deinit(struct value *v);
+bool list_drain(struct value *v, size_t *steps);
 void list_copy(const struct value *v, struct value *out);
 const char *list_encoding_name(const struct value *v);
 size_t list_bytes(const struct value *v, size_t samples);

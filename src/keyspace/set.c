@@ -67,6 +67,11 @@ void set_init(struct value *v)
     v->encoding = SET_EMPTY;
 }
 
+bool set_drain(struct value *v, size_t *steps)
+{
+    return v->encoding != SET_MAP || map_drain(v->ptr, free_node, NULL, steps);
+}
+
 void set_deinit(struct value *v)
 {
     if (v->encoding == SET_MAP) map_deinit(v->ptr, free_node, NULL);

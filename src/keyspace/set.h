@@ -13,6 +13,7 @@
 
 void set_init(struct value *v);
 void set_deinit(struct value *v);
+bool set_drain(struct value *v, size_t *steps);
 void set_copy(const struct value *v, struct value *out);
 const char *set_encoding_name(const struct value *v);
 size_t set_bytes(const struct value *v, size_t samples);

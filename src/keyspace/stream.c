@@ -52,11 +52,23 @@ void stream_init(struct value *v)
     v->encoding = 0;
 }
 
+bool stream_drain(struct value *v, size_t *steps)
+{
+    struct stream *s = v->ptr;
+    if (!s) return true;
+    for (; s->blocks.count > 0; --*steps) {
+        if (*steps == 0) return false;
+        mem_free(block_at(s, --s->blocks.count));
+    }
+    return stream_groups_drain(&s->groups, steps);
+}
+
 void stream_deinit(struct value *v)
 {
     struct stream *s = v->ptr;
     if (!s) return;
-    for (uint32_t i = 0; i < s->blocks.count; i++) mem_free(block_at(s, i));
+    size_t steps = SIZE_MAX;
+    stream_drain(v, &steps);
     stream_dir_deinit(&s->blocks);
     stream_groups_deinit(&s->groups);
     mem_free(s);

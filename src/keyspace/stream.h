@@ -38,6 +38,7 @@ struct stream {
 
 void stream_init(struct value *v);
 void stream_deinit(struct value *v);
+bool stream_drain(struct value *v, size_t *steps);
 void stream_copy(const struct value *v, struct value *out);
 /* "stream". */
 const char *stream_encoding_name(const struct value *v);

@@ -136,9 +136,21 @@ struct stream_group *stream_group_create(struct value *v, struct slice name)
     return create_group(&stream_make(v)->groups, name);
 }
 
+static bool group_drain(struct stream_group *g, size_t *steps)
+{
+    for (; g->consumers.count > 0; g->consumers.count--) {
+        struct stream_consumer *c = stream_consumer_at(g, g->consumers.count - 1);
+        if (!stream_pel_drain(&c->pending, steps) || *steps == 0) return false;
+        --*steps;
+        consumer_free(c);
+    }
+    return stream_pel_drain(&g->pending, steps);
+}
+
 static void group_free(struct stream_group *g)
 {
-    for (uint32_t i = 0; i < g->consumers.count; i++) consumer_free(stream_consumer_at(g, i));
+    size_t steps = SIZE_MAX;
+    group_drain(g, &steps);
     mem_free(g->consumers.items);
     stream_pel_deinit(&g->pending);
     mem_free(g);
@@ -226,9 +238,21 @@ bool stream_group_lag(const struct value *v, const struct stream_group *g, int64
 
 /* ---- all groups ---- */
 
+bool stream_groups_drain(struct stream_names *groups, size_t *steps)
+{
+    for (; groups->count > 0; groups->count--) {
+        struct stream_group *g = (struct stream_group *)groups->items[groups->count - 1];
+        if (!group_drain(g, steps) || *steps == 0) return false;
+        --*steps;
+        group_free(g);
+    }
+    return true;
+}
+
 void stream_groups_deinit(struct stream_names *groups)
 {
-    for (uint32_t i = 0; i < groups->count; i++) group_free((struct stream_group *)groups->items[i]);
+    size_t steps = SIZE_MAX;
+    stream_groups_drain(groups, &steps);
     mem_free(groups->items);
     *groups = (struct stream_names){0};
 }

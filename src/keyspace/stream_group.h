@@ -75,6 +75,8 @@ bool stream_group_lag(const struct value *v, const struct stream_group *g, int64
 
 /* For stream.c. */
 void stream_groups_deinit(struct stream_names *groups);
+/* Frees groups as long as *steps, counted down, lasts. True when none is left; until deinit nothing else may be done. */
+bool stream_groups_drain(struct stream_names *groups, size_t *steps);
 void stream_groups_copy(const struct stream_names *groups, struct stream_names *out);
 size_t stream_groups_bytes(const struct stream_names *groups);
 uint64_t stream_groups_digest(const struct stream_names *groups, uint64_t digest);

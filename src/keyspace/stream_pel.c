@@ -46,9 +46,19 @@ static struct chunk *chunk_resize(const struct stream_pel *p, struct chunk *c, u
     return c;
 }
 
+bool stream_pel_drain(struct stream_pel *p, size_t *steps)
+{
+    for (; p->chunks.count > 0; --*steps) {
+        if (*steps == 0) return false;
+        mem_free(chunk_at(p, --p->chunks.count));
+    }
+    return true;
+}
+
 void stream_pel_deinit(struct stream_pel *p)
 {
-    for (uint32_t i = 0; i < p->chunks.count; i++) mem_free(chunk_at(p, i));
+    size_t steps = SIZE_MAX;
+    stream_pel_drain(p, &steps);
     stream_dir_deinit(&p->chunks);
     p->count = 0;
 }

@@ -21,6 +21,8 @@ struct stream_pel {
 };
 
 void stream_pel_deinit(struct stream_pel *p);
+/* Frees at most *steps chunks, counted down. True when none is left; until deinit nothing else may be done. */
+bool stream_pel_drain(struct stream_pel *p, size_t *steps);
 void stream_pel_copy(const struct stream_pel *p, struct stream_pel *out);
 /* NULL when absent. */
 void *stream_pel_find(const struct stream_pel *p, struct stream_id id);

@@ -14,6 +14,7 @@ struct value_ops {
     const char *name;
     void (*init)(struct value *v);
     void (*deinit)(struct value *v);
+    bool (*drain)(struct value *v, size_t *steps); /* frees all that is many; deinit can follow at any time */
     void (*copy)(const struct value *v, struct value *out);
     const char *(*encoding_name)(const struct value *v);
     size_t (*bytes)(const struct value *v, size_t samples);
@@ -21,9 +22,15 @@ struct value_ops {
     size_t (*count)(const struct value *v); /* NULL: an empty value is a value (strings, streams) */
 };
 
+static bool string_drain(struct value *v, size_t *steps)
+{
+    (void)v, (void)steps;
+    return true;
+}
+
 #define OPS(type, count_fn)                                                                                            \
     {                                                                                                                  \
-        .name = #type, .init = type##_init, .deinit = type##_deinit, .copy = type##_copy,                              \
+        .name = #type, .init = type##_init, .deinit = type##_deinit, .drain = type##_drain, .copy = type##_copy,       \
         .encoding_name = type##_encoding_name, .bytes = type##_bytes, .digest = type##_digest, .count = count_fn       \
     }
 
@@ -42,6 +49,11 @@ void value_init(struct value *v, enum value_type type)
 void value_deinit(struct value *v)
 {
     ops[v->type].deinit(v);
+}
+
+bool value_drain(struct value *v, size_t *steps)
+{
+    return ops[v->type].drain(v, steps);
 }
 
 void value_copy(const struct value *v, struct value *out)

@@ -29,6 +29,9 @@ struct value {
 void value_init(struct value *v, enum value_type type);
 /* Frees what v owns. Large values free in time proportional to their allocations. */
 void value_deinit(struct value *v);
+/* Frees parts of v, at most *steps of them, counted down. True when value_deinit will be short; until then nothing else may be
+ * done with v. */
+bool value_drain(struct value *v, size_t *steps);
 /* A deep copy, equal in content and type; *out must be uninitialised (its aux is left alone). */
 void value_copy(const struct value *v, struct value *out);
 /* The type's digest of the content (keyspace/digest.h). */

@@ -216,6 +216,13 @@ void zset_init(struct value *v)
     v->flags = 0;
 }
 
+bool zset_drain(struct value *v, size_t *steps)
+{
+    if (v->encoding != ZSET_BIG) return true;
+    struct zset_big *big = big_of(v);
+    return zset_tree_drain(&big->tree, steps) && map_drain(&big->members, free_node, NULL, steps);
+}
+
 void zset_deinit(struct value *v)
 {
     if (v->encoding == ZSET_BIG)

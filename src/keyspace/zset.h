@@ -30,6 +30,7 @@ struct zset_element {
 /* Like every value: *v is uninitialised before, its aux is left alone. */
 void zset_init(struct value *v);
 void zset_deinit(struct value *v);
+bool zset_drain(struct value *v, size_t *steps);
 void zset_copy(const struct value *v, struct value *out);
 /* "listpack" or "skiplist". */
 const char *zset_encoding_name(const struct value *v);

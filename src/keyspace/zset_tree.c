@@ -553,14 +553,24 @@ static void free_inner(struct zset_part *part)
     }
 }
 
-void zset_tree_deinit(struct zset_tree *t)
+bool zset_tree_drain(struct zset_tree *t, size_t *steps)
 {
-    if (!t->root) return;
-    free_inner(t->root);
-    for (struct zset_leaf *leaf = t->first, *next; leaf; leaf = next) {
-        next = leaf->next;
+    /* All inner nodes at once: there is one for hundreds of elements. */
+    if (t->root) free_inner(t->root);
+    t->root = NULL;
+    for (; t->first; --*steps) {
+        if (*steps == 0) return false;
+        struct zset_leaf *leaf = t->first;
+        t->first = leaf->next;
         mem_free(leaf);
     }
+    return true;
+}
+
+void zset_tree_deinit(struct zset_tree *t)
+{
+    size_t steps = SIZE_MAX;
+    zset_tree_drain(t, &steps);
     mem_free(t->leaves);
     *t = (struct zset_tree){0};
 }

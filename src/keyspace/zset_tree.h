@@ -111,6 +111,8 @@ static inline bool zset_member_before(struct slice member, const struct zset_bou
 void zset_tree_init(struct zset_tree *t);
 /* Frees leaves and inner nodes, not the members' nodes. */
 void zset_tree_deinit(struct zset_tree *t);
+/* Frees inner nodes, and at most *steps leaves, counted down. True when no leaf is left; until deinit nothing else may be done. */
+bool zset_tree_drain(struct zset_tree *t, size_t *steps);
 /* The element must be absent. The node is borrowed until it is removed. */
 void zset_tree_insert(struct zset_tree *t, struct zset_node *node, double score);
 /* Gives a node that is in the tree another score. */
