@@ -132,7 +132,7 @@ all: build/release/oxq ## build the program with optimisation: build/release/oxq
 build-check: build/debug/oxq $(tests.debug) ## compile everything, tests too, and run nothing
 
 unit: unit-debug ## build and run the unit tests; T=keyspace or T=map selects
-$(foreach v,debug asan tsan,$(eval unit-$v: $(tests.$v); @scripts/unit '$$(T)' $(tests.$v)))
+$(foreach v,debug asan tsan,$(eval unit-$v: $(tests.$v); @scripts/with-tmpdir scripts/unit '$$(T)' $(tests.$v)))
 
 run: ## install what is missing, build, start `oxq serve` in the background, say how to use it
 	@scripts/run

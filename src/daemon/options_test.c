@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "daemon/options.h"
 
+#include "os/testfolder.h"
+
 #include <criterion/criterion.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,13 +11,12 @@
 static struct config config;
 static struct options options;
 static struct oxq_error error;
-static char folder[64];
+static char folder[TESTFOLDER_PATH_MAX];
 
 /* A folder without an oxq.yaml to be found by chance. */
 static void set_up(void)
 {
-    strcpy(folder, "/tmp/oxq-options-test-XXXXXX");
-    cr_assert_not_null(mkdtemp(folder));
+    testfolder_make(folder);
     cr_assert_eq(chdir(folder), 0);
     config_init(&config);
 }
@@ -23,10 +24,8 @@ static void set_up(void)
 static void tear_down(void)
 {
     config_deinit(&config);
-    unlink("oxq.yaml");
-    unlink("other.yaml");
-    (void)!chdir("/");
-    rmdir(folder);
+    cr_assert_eq(chdir("/"), 0);
+    testfolder_remove(folder);
 }
 
 TestSuite(options, .init = set_up, .fini = tear_down);

@@ -5,6 +5,7 @@
 #include "net/stream.h"
 
 #include "base/mem.h"
+#include "os/testfolder.h"
 
 #include <criterion/criterion.h>
 #include <openssl/evp.h>
@@ -19,7 +20,7 @@
 #define TIMEOUT_MS 5000
 #define TIMEOUT_US ((int64_t)TIMEOUT_MS * 1000)
 
-static char folder[64];
+static char folder[TESTFOLDER_PATH_MAX];
 static struct net_loop *loop;
 
 static void poll_for(int64_t wait_us)
@@ -29,14 +30,14 @@ static void poll_for(int64_t wait_us)
 
 static void set_up(void)
 {
-    strcpy(folder, "/tmp/oxq-net-test-XXXXXX");
-    cr_assert_not_null(mkdtemp(folder));
+    testfolder_make(folder);
     cr_assert_eq(net_loop_new(&loop, NULL), OXQ_OK);
 }
 
 static void tear_down(void)
 {
     net_loop_free(loop);
+    testfolder_remove(folder);
 }
 
 static const char *path_in(const char *name)

@@ -5,6 +5,7 @@
 #include "os/process.h"
 #include "os/random.h"
 #include "os/signals.h"
+#include "os/testfolder.h"
 
 #include "base/mem.h"
 
@@ -19,12 +20,16 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-static char folder[64];
+static char folder[TESTFOLDER_PATH_MAX];
 
 static void make_folder(void)
 {
-    strcpy(folder, "/tmp/oxq-os-test-XXXXXX");
-    cr_assert_not_null(mkdtemp(folder));
+    testfolder_make(folder);
+}
+
+static void remove_folder(void)
+{
+    testfolder_remove(folder);
 }
 
 static const char *path_in(const char *name)
@@ -34,8 +39,8 @@ static const char *path_in(const char *name)
     return path;
 }
 
-TestSuite(os_file, .init = make_folder);
-TestSuite(os_process, .init = make_folder);
+TestSuite(os_file, .init = make_folder, .fini = remove_folder);
+TestSuite(os_process, .init = make_folder, .fini = remove_folder);
 
 /* ---------------------------------------------------------------- log */
 
@@ -224,7 +229,7 @@ Test(os_process, tells_a_service_manager_that_asked)
     int fd = bind_datagrams(path_in("notify"), strlen(path_in("notify")));
     setenv("NOTIFY_SOCKET", path_in("notify"), 1);
     expect_notice(fd);
-    char name[80];
+    char name[TESTFOLDER_PATH_MAX + 1];
     snprintf(name, sizeof(name), "@%s", folder);
     setenv("NOTIFY_SOCKET", name, 1);
     name[0] = '\0';

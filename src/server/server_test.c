@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "net/dial.h"
 #include "os/clock.h"
+#include "os/testfolder.h"
 
 #include <criterion/criterion.h>
 #include <stdio.h>
@@ -18,12 +19,11 @@ static struct server *server;
 static struct engine *engine;
 static struct config config;
 static struct clock_manual manual;
-static char folder[64];
+static char folder[TESTFOLDER_PATH_MAX];
 
 static void start(void)
 {
-    strcpy(folder, "/tmp/oxq-server-test-XXXXXX");
-    cr_assert_not_null(mkdtemp(folder));
+    testfolder_make(folder);
     char path[128];
     snprintf(path, sizeof(path), "%s/s", folder);
     config_init(&config);
@@ -45,6 +45,7 @@ static void stop(void)
     engine_free(engine);
     server_free(server);
     config_deinit(&config);
+    testfolder_remove(folder);
 }
 
 TestSuite(server, .init = start, .fini = stop);
