@@ -81,7 +81,6 @@ static apply_fn *const appliers[EFFECT_KINDS_COUNT] = {
     [EFFECT_SET_REMOVE] = edit_set_apply,
     [EFFECT_ZSET_SET] = edit_zset_apply,
     [EFFECT_ZSET_REMOVE] = edit_zset_apply,
-    [EFFECT_ZSET_REMOVE_RANKS] = edit_zset_apply,
     [EFFECT_STREAM_ADD] = edit_stream_apply,
     [EFFECT_STREAM_DELETE] = edit_stream_apply,
     [EFFECT_STREAM_TRIM] = edit_stream_apply,

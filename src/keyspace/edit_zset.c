@@ -26,9 +26,12 @@ bool edit_zset_remove(struct db *db, struct entry *e, struct slice member)
 void edit_zset_remove_ranks(struct db *db, struct entry *e, size_t first, size_t count)
 {
     if (count == 0) return;
+    /* Reported while the members are still there to be named. */
+    struct zset_cursor c = zset_seek_rank(&e->value, first);
+    struct zset_element element;
+    for (size_t i = 0; i < count && zset_next(&c, &element); i++)
+        db_report(db, (struct effect){.kind = EFFECT_ZSET_REMOVE, .key = entry_key(e), .a = element.member});
     zset_remove_ranks(&e->value, first, count);
-    db_report(db, (struct effect){
-                      .kind = EFFECT_ZSET_REMOVE_RANKS, .key = entry_key(e), .n = (int64_t)first, .m = (int64_t)count});
 }
 
 void edit_zset_replace(struct db *db, struct slice key, struct value *v)
@@ -49,15 +52,6 @@ void edit_zset_replace(struct db *db, struct slice key, struct value *v)
     while (zset_next(&c, &element)) report_set(db, e, element.member, element.score);
 }
 
-static oxq_err apply_remove_ranks(struct db *db, struct entry *e, const struct effect *effect)
-{
-    size_t count = zset_count(&e->value);
-    if (effect->n < 0 || effect->m <= 0 || (size_t)effect->n > count) return OXQ_ERR_FORMAT;
-    if ((size_t)effect->m > count - (size_t)effect->n) return OXQ_ERR_FORMAT;
-    edit_zset_remove_ranks(db, e, (size_t)effect->n, (size_t)effect->m);
-    return OXQ_OK;
-}
-
 oxq_err edit_zset_apply(struct db *db, const struct effect *effect)
 {
     struct entry *e = db_find(db, effect->key);
@@ -69,7 +63,6 @@ oxq_err edit_zset_apply(struct db *db, const struct effect *effect)
         return OXQ_OK;
     }
     if (!e) return OXQ_ERR_NOT_FOUND;
-    if (effect->kind == EFFECT_ZSET_REMOVE_RANKS) return apply_remove_ranks(db, e, effect);
     if (effect->kind != EFFECT_ZSET_REMOVE) return OXQ_ERR_FORMAT;
     return edit_zset_remove(db, e, effect->a) ? OXQ_OK : OXQ_ERR_NOT_FOUND;
 }

@@ -11,7 +11,7 @@ enum zset_added edit_zset_add(struct db *db, struct entry *e, struct slice membe
                               double *out_score);
 /* False when absent. The set may be left empty: db_delete_if_empty afterwards. Reports: ZSET_REMOVE. */
 bool edit_zset_remove(struct db *db, struct entry *e, struct slice member);
-/* See zset_remove_ranks. The set may be left empty: db_delete_if_empty afterwards. Reports: ZSET_REMOVE_RANKS unless count is 0. */
+/* See zset_remove_ranks. The set may be left empty: db_delete_if_empty afterwards. Reports: ZSET_REMOVE for each. */
 void edit_zset_remove_ranks(struct db *db, struct entry *e, size_t first, size_t count);
 /* Replaces whatever the key holds by a sorted set, which moves out of *v (left empty); an empty one just deletes the key.
  * Reports: KEY_DELETE, ZSET_SET for each element. */

@@ -36,7 +36,6 @@
     X(SET_REMOVE, "key a=member")                                                                                      \
     X(ZSET_SET, "key a=member score")                                                                                  \
     X(ZSET_REMOVE, "key a=member")                                                                                     \
-    X(ZSET_REMOVE_RANKS, "key n=first rank m=count")                                                                   \
     X(STREAM_ADD, "key n=ms m=seq items=field, value, ...")                                                            \
     X(STREAM_DELETE, "key n=ms m=seq")                                                                                 \
     X(STREAM_TRIM, "key n=entries dropped from the start")                                                             \
@@ -67,7 +66,8 @@ struct effect {
     size_t items_count;
 };
 
-/* Told after each change. It must not change the keyspace. */
+/* Told of each change when it is done (of those that one call does together, maybe before the last of them). It must not
+ * change the keyspace. */
 struct effect_sink {
     void (*on_effect)(struct effect_sink *sink, const struct effect *e);
 };

@@ -2,41 +2,47 @@
 /*
  * Effects as bytes: the payload of a journal record is a sequence of them.
  *
- *   effect:  kind  [db when it changes]  shared  suffix  fields of the kind
+ *   effect:  kind and flags  [db]  [shared  suffix length  suffix]  fields of the kind
  *
- * A key is told by how many of its first bytes it shares with the key before it in the same sequence and what follows; the
- * fields of a BullMQ job that everybody has go by number. Integers are varints, signed ones zigzag. docs/FORMAT.md has it all.
+ * A key is told by how many of its first bytes it shares with the key before it in the same sequence and what follows, and
+ * not at all when it is the same; the fields of a BullMQ job that everybody has go by number. Integers are varints, signed
+ * ones folded. effect_codec.c has it all.
  */
 #ifndef KEYSPACE_EFFECT_CODEC_H
 #define KEYSPACE_EFFECT_CODEC_H
 
+#include "base/arena.h"
 #include "base/buf.h"
 #include "keyspace/effect.h"
 
-/* A writer of one sequence into a buffer whose start is the sequence's start. */
+/* Places for words by their hash: at most half are taken. */
+#define EFFECT_WORD_PLACES 256
+
+/* A writer of sequences into a buffer. */
 struct effect_writer {
     struct buf *out; /* borrowed */
     struct buf key;  /* owned: the last key */
     uint32_t db;
+    uint8_t words[EFFECT_WORD_PLACES]; /* number of the word + 1; 0: none */
 };
 void effect_writer_init(struct effect_writer *w, struct buf *out);
 void effect_writer_deinit(struct effect_writer *w);
-/* Forgets the effect before: the next sequence starts at the end of `out`. */
+/* Forgets the effect before: the next sequence starts at the end of `out`, which may be another buffer now. */
 void effect_writer_start(struct effect_writer *w);
 /* Errors: LIMIT, MEMORY of the buffer; then nothing was added. */
 OXQ_MUST_USE oxq_err effect_write(struct effect_writer *w, const struct effect *e);
 
 struct effect_reader {
-    struct slice rest; /* borrowed */
-    struct buf key;    /* owned */
+    struct slice rest;    /* borrowed */
+    struct buf key;       /* owned: the last key */
+    struct arena scratch; /* owned: numbers as text, and items, of the last effect */
     uint32_t db;
-    struct slice *items; /* owned: for effects that have them */
-    size_t items_cap;
 };
 void effect_reader_init(struct effect_reader *r);
 void effect_reader_deinit(struct effect_reader *r);
 void effect_reader_start(struct effect_reader *r, struct slice sequence);
-/* The next effect, borrowed until the next call; *out_has is false at the end. Errors: FORMAT. Nothing is trusted. */
+/* The next effect, borrowed until the next call; *out_has is false at the end. Errors: FORMAT. Nothing is trusted; that the
+ * effect fits the keyspace is keyspace_apply's to say. */
 OXQ_MUST_USE oxq_err effect_read(struct effect_reader *r, struct effect *out, bool *out_has);
 
 #endif
