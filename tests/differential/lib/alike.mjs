@@ -16,7 +16,7 @@ const ERROR_BYTES_MIN = 800;
 
 const KNOWN = [
   // Redis tells the size of a key whose time is over and that nobody has touched since
-  ({ args }, left, right) => /^memory$/i.test(args[0]) && left.type === ':' && right.text === undefined,
+  ({ args }, left, right) => /^memory$/i.test(args[0]) && left.type === ':' && isNull(right),
   (_, left, right) => left.type === '-' && right.type === '-' && right.text.length > ERROR_BYTES_MIN &&
     left.text.slice(0, ERROR_BYTES_MIN) === right.text.slice(0, ERROR_BYTES_MIN),
   // each compiler's own words behind the line's number
@@ -29,6 +29,10 @@ const KNOWN = [
 export function isAlike(step, left, right, way) {
   if (way === 'xinfo') return isEqual(withoutDropped(left), withoutDropped(right), 'unordered');
   return isEqual(left, right, way) || (isOfZset(step) && isEqual(withoutMinusZero(left), withoutMinusZero(right), way)) || KNOWN.some((rule) => rule(step, left, right));
+}
+
+function isNull(reply) {
+  return reply.type === '_' || (reply.text === undefined && !reply.items);
 }
 
 /* Minus zero is kept as a score or not depending on how a sorted set is stored at the moment. */
