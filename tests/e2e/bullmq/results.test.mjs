@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // What is kept of a job: results, progress, logs, finished jobs by count and age, states, waiting for the end.
-import { assert, bull, counts, eventOf, gate, pause, range, state, test, until } from '../lib/bull.mjs';
+import { assert, bull, counts, eventOf, gate, range, state, test, until } from '../lib/bull.mjs';
 
 async function idsOf(queue, type) {
   return (await queue.getJobs([type], 0, -1, true)).map((job) => job.id);
@@ -101,10 +101,11 @@ test('removeOnComplete: { age } drops what is older, at most limit at a time', a
   const events = await scope.events(queue.name);
   scope.worker(queue.name, async () => {});
   await runInTurn(queue, events, ['a', 'b', 'c']);
-  await pause(1100); // an age has whole seconds
-  await runInTurn(queue, events, ['d'], { removeOnComplete: { age: 1, limit: 2 } });
+  const hourAgo = Date.now() - 3_600_000;
+  await scope.redis().zadd(queue.toKey('completed'), ...(await idsOf(queue, 'completed')).flatMap((id) => [hourAgo, id]));
+  await runInTurn(queue, events, ['d'], { removeOnComplete: { age: 600, limit: 2 } });
   assert.equal(await queue.getCompletedCount(), 2);
-  await runInTurn(queue, events, ['e'], { removeOnComplete: { age: 1, count: 100 } });
+  await runInTurn(queue, events, ['e'], { removeOnComplete: { age: 600, count: 100 } });
   assert.deepEqual(await idsOf(queue, 'completed'), ['d', 'e']);
 });
 

@@ -1,25 +1,21 @@
 // SPDX-License-Identifier: MIT
 // Workers: concurrency, limits, locks, stalled jobs, manual fetching, closing, cancelling, pausing, names, events.
-import { assert, bull, counts, eventOf, gate, pause, range, state, test, until } from '../lib/bull.mjs';
+import { activations, assert, bull, counts, crowd, eventOf, gate, range, state, test, until } from '../lib/bull.mjs';
 
 const jobs = (count, opts) => range(count).map((n) => ({ name: 'n', data: { n }, opts }));
 
 test('concurrency runs that many jobs at a time, and may be changed', async (scope) => {
   const queue = scope.queue();
-  let [running, most] = [0, 0];
-  const worker = scope.worker(queue.name, async () => {
-    most = Math.max(most, ++running);
-    await pause(10);
-    running--;
-  }, { concurrency: 4 });
+  const together = crowd(() => worker.concurrency);
+  const worker = scope.worker(queue.name, together.handler, { concurrency: 4 });
   await queue.addBulk(jobs(40));
   await counts(queue, { completed: 40 });
-  assert.equal(most, 4);
+  assert.equal(together.most, 4);
   worker.concurrency = 8;
   assert.equal(worker.concurrency, 8);
   await queue.addBulk(jobs(40));
   await counts(queue, { completed: 80 });
-  assert.equal(most, 8);
+  assert.equal(together.most, 8);
 });
 
 test('several workers share the jobs, each runs once', async (scope) => {
@@ -31,43 +27,40 @@ test('several workers share the jobs, each runs once', async (scope) => {
   assert.deepEqual(runs.sort((a, b) => a - b), range(300));
 });
 
-/** When the jobs of a queue became active, in ms of the server's clock: a slow client does not blur them. */
-async function activations(scope, queue) {
-  const events = await scope.redis().xrange(queue.toKey('events'), '-', '+');
-  return events.filter(([, fields]) => fields[fields.indexOf('event') + 1] === 'active').map(([id]) => Number.parseInt(id, 10));
-}
-
 test('limiter runs at most max jobs per duration', async (scope) => {
   const queue = scope.queue();
   scope.worker(queue.name, async () => {}, { limiter: { max: 2, duration: 250 }, concurrency: 5 });
   await queue.addBulk(jobs(6));
   await counts(queue, { completed: 6 });
   const at = await activations(scope, queue);
-  // the window opens with its first job: the one after two of them opens the next
-  for (const i of [0, 2]) assert.ok(at[i + 2] - at[i] >= 245, `3 jobs in ${at[i + 2] - at[i]} ms`);
+  // A window opens with its first job: jobs 0 and 1 may share one, and job 2 is after it. What comes late may be the last of
+  // a window whose successor opens at once, but between any four jobs there is a whole window.
+  assert.ok(at[2] - at[0] >= 200, `3 jobs in ${at[2] - at[0]} ms`);
+  for (const i of range(3)) assert.ok(at[i + 3] - at[i] >= 200, `4 jobs in ${at[i + 3] - at[i]} ms`);
 });
 
 test('limiter holds for prioritized and delayed jobs', async (scope) => {
   const queue = scope.queue();
   await queue.addBulk([...jobs(2, { priority: 3 }), ...jobs(2, { delay: 20 })]);
-  scope.worker(queue.name, async () => {}, { limiter: { max: 1, duration: 100 } });
+  scope.worker(queue.name, async () => {}, { limiter: { max: 1, duration: 200 } });
   await counts(queue, { completed: 4 });
   const at = await activations(scope, queue);
-  for (const i of range(3)) assert.ok(at[i + 1] - at[i] >= 98, `2 jobs in ${at[i + 1] - at[i]} ms`);
+  for (const i of range(3)) assert.ok(at[i + 1] - at[i] >= 150, `2 jobs in ${at[i + 1] - at[i]} ms`);
 });
 
 test('a lock is renewed for as long as the job runs', async (scope) => {
   const queue = scope.queue();
   const redis = scope.redis();
   const go = gate();
-  const worker = scope.worker(queue.name, () => go.opened, { lockDuration: 600, stalledInterval: 100 });
+  const worker = scope.worker(queue.name, () => go.opened, { lockDuration: 10_000, lockRenewTime: 100, stalledInterval: 100 });
   const renewed = eventOf(worker, 'locksRenewed', ({ jobIds }) => jobIds.length === 1);
   const { id } = await queue.add('a', {});
   await state(queue, id, 'active');
   const lock = `bull:${queue.name}:${id}:lock`;
-  assert.ok((await redis.pttl(lock)) <= 600);
+  assert.ok((await redis.pttl(lock)) <= 10_000);
   await renewed;
-  await renewed.then(() => eventOf(worker, 'locksRenewed'));
+  await redis.pexpire(lock, 100_000);
+  await until('the lock to be renewed again', async () => (await redis.pttl(lock)) <= 10_000);
   assert.equal(await queue.getJobState(id), 'active');
   assert.ok((await redis.pttl(lock)) > 0);
   go.open('held');
@@ -179,9 +172,14 @@ test('manual fetching: a wrong token is refused, a blocking call waits for a job
 test('close waits for the jobs that run, and fetches no other', async (scope) => {
   const queue = scope.queue();
   const go = gate();
-  const worker = scope.worker(queue.name, () => go.opened, { concurrency: 2 });
+  let running = 0;
+  const handler = () => {
+    running++;
+    return go.opened;
+  };
+  const worker = scope.worker(queue.name, handler, { concurrency: 2 });
   await queue.addBulk(jobs(3));
-  await counts(queue, { active: 2 });
+  await until('two handlers to run', () => running === 2);
   let closed = false;
   const [closing, done] = [eventOf(worker, 'closing'), eventOf(worker, 'closed')];
   const ended = worker.close().then(() => (closed = true));
@@ -209,11 +207,15 @@ test('a forced close leaves the job active, and it runs again elsewhere', async 
 
 test('cancelJob and cancelAllJobs tell the handler through its signal', async (scope) => {
   const queue = scope.queue();
+  let listening = 0;
   const handler = (job, token, signal) =>
-    new Promise((resolve, reject) => signal.addEventListener('abort', () => reject(new Error(`cancelled: ${signal.reason}`))));
+    new Promise((resolve, reject) => {
+      signal.addEventListener('abort', () => reject(new Error(`cancelled: ${signal.reason}`)));
+      listening++;
+    });
   const worker = scope.worker(queue.name, handler, { concurrency: 3 });
   const [a, b, c] = await queue.addBulk(jobs(3));
-  await counts(queue, { active: 3 });
+  await until('three handlers to run', () => listening === 3);
   assert.equal(worker.cancelJob(a.id, 'no longer wanted'), true);
   assert.match((await state(queue, a.id, 'failed')).failedReason, /cancelled: .*no longer wanted/);
   assert.equal(worker.cancelJob(a.id), false);

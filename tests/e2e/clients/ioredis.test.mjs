@@ -324,6 +324,7 @@ test('MONITOR shows the commands of others', async (scope) => {
   const server = await startServer(KIND); // a quiet one: ioredis takes no command for its answer to MONITOR
   scope.defer(() => server.kill());
   const redis = scope.watch(new Redis(server.url));
+  await redis.ping(); // after all that ioredis sends by itself
   const monitor = await redis.monitor();
   scope.defer(() => [redis, monitor].forEach((client) => client.disconnect()));
   const seen = eventOf(monitor, 'monitor', (time, args) => args[0].toLowerCase() === 'set');

@@ -3,7 +3,7 @@
  * The kit for tests of BullMQ: the release and the Redis driver under test come from the variant, and a scope makes
  * BullMQ's objects on them. `test` here is kit.mjs's with such a scope.
  */
-import { test as plainTest, Scope, URL, until } from './kit.mjs';
+import { pause, test as plainTest, Scope, URL, until } from './kit.mjs';
 import { currentVariant } from './variants.mjs';
 import { createClient } from 'redis';
 
@@ -71,6 +71,27 @@ export function counts(queue, expected, ms) {
     const found = await queue.getJobCounts(...types);
     return types.every((type) => found[type] === expected[type]);
   }, ms);
+}
+
+/** When the jobs of a queue became active, in ms of the server's clock: a slow client does not blur them. */
+export async function activations(scope, queue) {
+  const events = await scope.redis().xrange(queue.toKey('events'), '-', '+');
+  return events.filter(([, fields]) => fields[fields.indexOf('event') + 1] === 'active').map(([id]) => Number.parseInt(id, 10));
+}
+
+/** A handler that tells how many of it run at a time: each waits until `wanted()` have run together, once. */
+export function crowd(wanted) {
+  let running = 0;
+  const out = {
+    most: 0,
+    handler: async () => {
+      out.most = Math.max(out.most, ++running);
+      await until('the others', () => out.most >= wanted());
+      await pause(10);
+      running--;
+    },
+  };
+  return out;
 }
 
 /** Waits until the job is in that state, and gives the job as it is then. */

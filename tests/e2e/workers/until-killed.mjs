@@ -13,7 +13,7 @@ const worker = new bull.Worker(
     console.log(`done ${job.id}`);
     return process.pid;
   },
-  { connection, concurrency: 4, lockDuration: 1500, stalledInterval: 300, maxStalledCount: 1 },
+  { connection, concurrency: 4, lockDuration: 4000, stalledInterval: 300, maxStalledCount: 1 },
 );
 worker.on('error', (error) => console.error(String(error)));
 await worker.waitUntilReady();
