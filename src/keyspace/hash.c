@@ -121,7 +121,7 @@ static void note_count(struct value *v)
 
 static size_t pair_bytes(struct slice field, struct slice value)
 {
-    return packed_element_bytes(field.len) + packed_element_bytes(value.len);
+    return packed_element_bytes(field) + packed_element_bytes(value);
 }
 
 static void make_big(struct value *v)
@@ -155,8 +155,8 @@ static bool replace_packed(struct value *v, uint32_t at, struct slice value)
 {
     struct packed *p = v->ptr;
     uint32_t value_at = packed_next(p, at);
-    size_t old_bytes = packed_element_bytes(packed_get(p, value_at).len);
-    if (packed_bytes(p) - old_bytes + packed_element_bytes(value.len) > HASH_PACKED_MAX_BYTES) return false;
+    size_t old_bytes = packed_element_bytes(packed_get(p, value_at));
+    if (packed_bytes(p) - old_bytes + packed_element_bytes(value) > HASH_PACKED_MAX_BYTES) return false;
     packed_replace(&p, value_at, value);
     v->ptr = p;
     return true;
@@ -169,9 +169,11 @@ static bool append_packed(struct value *v, struct slice field, struct slice valu
     size_t used = p ? packed_bytes(p) : 0;
     uint32_t fields_count = p ? p->count / 2 : 0;
     if (used + more > HASH_PACKED_MAX_BYTES || fields_count == HASH_PACKED_MAX_FIELDS) return false;
-    if (!p) p = packed_new(more);
     const struct slice items[2] = {field, value};
-    packed_push_all(&p, items, 2);
+    if (p)
+        packed_push_all(&p, items, 2);
+    else
+        p = packed_new_of(items, 2, more);
     v->ptr = p;
     return true;
 }
@@ -273,9 +275,7 @@ static struct packed *build_packed(const struct slice *items, size_t items_count
     for (size_t i = 0; i < items_count; i += 2) {
         if (note_seen(&seen, items[i])) return build_with_repeats(items, items_count, room);
     }
-    struct packed *p = packed_new(room);
-    packed_push_all(&p, items, items_count);
-    return p;
+    return packed_new_of(items, items_count, room);
 }
 
 /* Fills an empty hash. */
@@ -283,7 +283,7 @@ static void build(struct value *v, const struct slice *items, size_t items_count
 {
     size_t room = 0, longest = 0;
     for (size_t i = 0; i < items_count; i++) {
-        room += packed_element_bytes(items[i].len);
+        room += packed_element_bytes(items[i]);
         longest = items[i].len > longest ? items[i].len : longest;
     }
     if (longest > REDIS_LISTPACK_MAX_VALUE) v->flags |= FLAG_REDIS_TABLE;

@@ -328,7 +328,7 @@ static struct list_chunk *add_end_chunk(struct list_chunks *l, enum list_end end
 
 void list_push(struct value *v, enum list_end end, struct slice element)
 {
-    size_t need = packed_element_bytes(element.len);
+    size_t need = packed_element_bytes(element);
     if (v->encoding == LIST_EMPTY) {
         v->ptr = packed_new(need);
         v->encoding = LIST_BLOCK;
@@ -402,7 +402,7 @@ static bool has_total_room(const struct list_chunk *chunk, size_t need)
 /* An insertion for which the cursor's block has no room: makes a place before the cursor and pushes there. */
 static void insert_between(struct list_chunks *l, struct list_cursor *c, struct slice element)
 {
-    size_t need = packed_element_bytes(element.len);
+    size_t need = packed_element_bytes(element);
     if (c->at != c->block->start) {
         split_chunk(l, c->chunk, c->at);
         c->chunk = c->chunk->beside[LIST_TAIL];
@@ -428,7 +428,7 @@ void list_insert(struct value *v, struct list_cursor *c, struct slice element)
         *c = list_from(v, LIST_TAIL);
         return;
     }
-    size_t need = packed_element_bytes(element.len);
+    size_t need = packed_element_bytes(element);
     if (packed_bytes(c->block) + need <= CHUNK_BYTES) {
         c->at = packed_insert(&c->block, c->at, element);
         set_block(v, c->chunk, c->block);
@@ -442,7 +442,7 @@ void list_insert(struct value *v, struct list_cursor *c, struct slice element)
 
 void list_set(struct value *v, struct list_cursor *c, struct slice element)
 {
-    size_t old = packed_element_bytes(list_get(c).len), need = packed_element_bytes(element.len);
+    size_t old = packed_element_bytes(list_get(c)), need = packed_element_bytes(element);
     if (c->block->count == 1 || packed_bytes(c->block) - old + need <= CHUNK_BYTES) {
         c->at = packed_replace(&c->block, c->at, element);
         set_block(v, c->chunk, c->block);

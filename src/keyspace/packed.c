@@ -1,20 +1,27 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Element: | len as varint, low 7 bits first, 0x80 = more | bytes | size of (varint + bytes), readable backwards |
+ * Element: | len | bytes | size of (len + bytes), readable backwards |, or one byte: | 0xc0 + a word's number |
  *
- * The backward size is a varint whose last byte comes last in memory and is read first: its byte nearest to the end
- * holds the low 7 bits, 0x80 = more before it.
+ * A length below 128 is one byte. A longer one is 0x80 + its low 6 bits, and then the rest of it, the low 7 bits first,
+ * 0x80 = more. The size behind is the same, but its first byte comes last in memory, and is read first.
  *
  * Invariants:
  *  1. sizeof(struct packed) <= start <= end <= cap, or cap is the allocation's size.
  *  2. from start, exactly `count` elements end at `end`; forward and backward sizes agree.
+ *  3. an element that is a word is a single byte, so that equal elements have equal first bytes.
  */
 #include "keyspace/packed.h"
 
 #include "base/err.h"
 #include "base/mem.h"
+#include "keyspace/word.h"
 
 #define FIRST_BYTE ((uint32_t)sizeof(struct packed))
+/* An element's first byte, and its last one, from which on it is a word. */
+#define WORD_BYTE 0xc0u
+#define LONG_BYTE 0x80u
+#define LONG_BITS 6
+#define LONG_MASK ((1u << LONG_BITS) - 1)
 
 static char *bytes_of(struct packed *p)
 {
@@ -28,28 +35,28 @@ static const unsigned char *at_of(const struct packed *p, uint32_t at)
 
 static uint32_t varint_size(size_t n)
 {
-    return n < (1u << 7) ? 1 : n < (1u << 14) ? 2 : n < (1u << 21) ? 3 : n < (1u << 28) ? 4 : 5;
+    return n < (1u << 7) ? 1 : n < (1u << 13) ? 2 : n < (1u << 20) ? 3 : n < (1u << 27) ? 4 : 5;
 }
 
-size_t packed_element_bytes(size_t len)
+size_t packed_element_bytes(struct slice bytes)
 {
-    if (len < 0x7f) return len + 2;
-    size_t front = varint_size(len) + len;
+    if (word_find(bytes) >= 0) return 1;
+    if (bytes.len < 0x7f) return bytes.len + 2;
+    size_t front = varint_size(bytes.len) + bytes.len;
     return front + varint_size(front);
 }
 
+/* The length of an element that is not a word; returns where its bytes are. */
 static inline const unsigned char *read_len(const unsigned char *at, uint32_t *out)
 {
     uint32_t n = *at++;
-    if (n < 0x80) {
-        *out = n;
-        return at;
-    }
-    n &= 0x7f;
-    for (int shift = 7;; shift += 7) {
-        uint32_t byte = *at++;
-        n |= (byte & 0x7f) << shift;
-        if (byte < 0x80) break;
+    if (n >= LONG_BYTE) {
+        n -= LONG_BYTE;
+        uint32_t byte = 0x80;
+        for (int shift = LONG_BITS; byte >= 0x80; shift += 7) {
+            byte = *at++;
+            n |= (byte & 0x7f) << shift;
+        }
     }
     *out = n;
     return at;
@@ -58,31 +65,27 @@ static inline const unsigned char *read_len(const unsigned char *at, uint32_t *o
 /* The size of front (varint + bytes) of the element that ends at `end`; *out_size the bytes this number takes. */
 static uint32_t read_back(const unsigned char *end, uint32_t *out_size)
 {
-    uint32_t n = 0, size = 0;
-    for (int shift = 0;; shift += 7) {
-        uint32_t byte = end[-1 - (int)size];
-        size++;
-        n |= (byte & 0x7f) << shift;
-        if (byte < 0x80) break;
+    uint32_t n = end[-1], size = 1;
+    if (n >= LONG_BYTE) {
+        n -= LONG_BYTE;
+        uint32_t byte = 0x80;
+        for (int shift = LONG_BITS; byte >= 0x80; shift += 7) {
+            byte = *(end - ++size);
+            n |= (byte & 0x7f) << shift;
+        }
     }
     *out_size = size;
     return n;
 }
 
 /* Returns where the element ends. */
-static inline char *write_element(char *dst, struct slice bytes)
+static char *write_long_element(char *dst, struct slice bytes)
 {
     unsigned char *at = (unsigned char *)dst;
     uint32_t n = (uint32_t)bytes.len;
-    if (n < 0x7f) {
-        *at++ = (unsigned char)n;
-        if (n) memcpy(at, bytes.at, n);
-        at[n] = (unsigned char)(n + 1);
-        return dst + n + 2;
-    }
-    while (n >= 0x80) {
-        *at++ = (unsigned char)(n | 0x80);
-        n >>= 7;
+    if (n >= 0x80) {
+        *at++ = (unsigned char)(LONG_BYTE | (n & (LONG_MASK)));
+        for (n >>= LONG_BITS; n >= 0x80; n >>= 7) *at++ = (unsigned char)(n | 0x80);
     }
     *at++ = (unsigned char)n;
     memcpy(at, bytes.at, bytes.len);
@@ -90,12 +93,44 @@ static inline char *write_element(char *dst, struct slice bytes)
     uint32_t front = (uint32_t)(at - (unsigned char *)dst);
     at += varint_size(front);
     unsigned char *back = at - 1;
-    while (front >= 0x80) {
-        *back-- = (unsigned char)(front | 0x80);
-        front >>= 7;
-    }
+    *back-- = (unsigned char)(LONG_BYTE | (front & (LONG_MASK)));
+    for (front >>= LONG_BITS; front >= 0x80; front >>= 7) *back-- = (unsigned char)(front | 0x80);
     *back = (unsigned char)front;
     return (char *)at;
+}
+
+/* Returns where the element ends. */
+static inline char *write_element(char *dst, struct slice bytes)
+{
+    unsigned char *at = (unsigned char *)dst;
+    int word = word_find(bytes);
+    if (word >= 0) {
+        *at = (unsigned char)(WORD_BYTE + (unsigned)word);
+        return dst + 1;
+    }
+    uint32_t n = (uint32_t)bytes.len;
+    if (n >= 0x7f) return write_long_element(dst, bytes);
+    *at++ = (unsigned char)n;
+    if (n) memcpy(at, bytes.at, n);
+    at[n] = (unsigned char)(n + 1);
+    return dst + n + 2;
+}
+
+/* The bytes of the element at `at`; *out_end is where it ends. */
+static inline struct slice read_element(const unsigned char *at, const unsigned char **out_end)
+{
+    uint32_t len = *at;
+    if (len < 0x7f) {
+        *out_end = at + len + 2;
+        return slice_of(at + 1, len);
+    }
+    if (len >= WORD_BYTE) {
+        *out_end = at + 1;
+        return word_text(len - WORD_BYTE);
+    }
+    const unsigned char *body = read_len(at, &len);
+    *out_end = body + len + varint_size((size_t)(body - at) + len);
+    return slice_of(body, len);
 }
 
 /* The element after the one at `at`. Short ones, most by far, have one byte before and one behind their own. */
@@ -103,16 +138,18 @@ static inline const unsigned char *skip(const unsigned char *at)
 {
     uint32_t len = *at;
     if (len < 0x7f) return at + len + 2;
-    const unsigned char *body = read_len(at, &len);
-    uint32_t front = (uint32_t)(body - at) + len;
-    return at + front + varint_size(front);
+    if (len >= WORD_BYTE) return at + 1;
+    const unsigned char *end;
+    (void)read_element(at, &end);
+    return end;
 }
 
 /* The element before the one at `at`. */
 static inline const unsigned char *skip_back(const unsigned char *at)
 {
     uint32_t front = at[-1], back_size = 1;
-    if (front >= 0x80) front = read_back(at, &back_size);
+    if (front >= WORD_BYTE) return at - 1;
+    if (front >= LONG_BYTE) front = read_back(at, &back_size);
     return at - back_size - front;
 }
 
@@ -173,44 +210,52 @@ uint32_t packed_at(const struct packed *p, uint32_t index)
 
 struct slice packed_get(const struct packed *p, uint32_t at)
 {
-    uint32_t len;
-    const unsigned char *body = read_len(at_of(p, at), &len);
-    return slice_of(body, len);
+    const unsigned char *end;
+    return read_element(at_of(p, at), &end);
 }
 
 struct slice packed_step(const struct packed *p, uint32_t *at)
 {
-    uint32_t len;
-    const unsigned char *start = at_of(p, *at);
-    const unsigned char *body = read_len(start, &len);
-    uint32_t front = (uint32_t)(body - start) + len;
-    uint32_t next = *at + front + varint_size(front);
+    const unsigned char *end;
+    struct slice bytes = read_element(at_of(p, *at), &end);
+    uint32_t next = (uint32_t)(end - (const unsigned char *)p);
     *at = next < p->end ? next : PACKED_NONE;
-    return slice_of(body, len);
+    return bytes;
 }
 
-/* Ids and keys of one length mostly differ in their last byte: looking there first saves most calls of memcmp. */
-static inline bool is_equal(const unsigned char *at, struct slice bytes)
+/* What is looked for: the bytes, and the first byte of an element with them. */
+struct needle {
+    struct slice bytes;
+    unsigned char first;
+};
+
+static inline struct needle needle_of(struct slice bytes)
 {
+    int word = word_find(bytes);
+    size_t len = bytes.len;
+    if (word >= 0) return (struct needle){bytes, (unsigned char)(WORD_BYTE + (unsigned)word)};
+    return (struct needle){bytes, (unsigned char)(len < 0x80 ? len : LONG_BYTE | (len & (LONG_MASK)))};
+}
+
+/* Most elements differ in their first byte already. Ids and keys of one length mostly differ in their last: looking
+ * there before all saves most calls of memcmp. */
+static inline bool is_equal(const unsigned char *at, const struct needle *n)
+{
+    if (*at != n->first) return false;
+    if (n->first >= WORD_BYTE) return true;
     uint32_t len;
     const unsigned char *body = read_len(at, &len);
-    if (len != bytes.len) return false;
-    return len == 0 || (body[len - 1] == (unsigned char)bytes.at[len - 1] && memcmp(body, bytes.at, len) == 0);
-}
-
-/* The first byte of an element with these bytes: most others differ in it already, since it holds their length. */
-static inline unsigned char first_byte(struct slice bytes)
-{
-    return (unsigned char)(bytes.len < 0x80 ? bytes.len : bytes.len | 0x80);
+    if (len != n->bytes.len) return false;
+    return len == 0 || (body[len - 1] == (unsigned char)n->bytes.at[len - 1] && memcmp(body, n->bytes.at, len) == 0);
 }
 
 uint32_t packed_find(const struct packed *p, struct slice bytes, unsigned stride)
 {
     const unsigned char *at = at_of(p, p->start), *end = at_of(p, p->end);
-    unsigned char first = first_byte(bytes);
+    const struct needle needle = needle_of(bytes);
     SLOW_CHECK(p->count % stride == 0);
     while (at < end) {
-        if (*at == first && is_equal(at, bytes)) return (uint32_t)(at - (const unsigned char *)p);
+        if (is_equal(at, &needle)) return (uint32_t)(at - (const unsigned char *)p);
         at = skip(at);
         for (unsigned i = 1; i < stride; i++) at = skip(at);
     }
@@ -220,9 +265,9 @@ uint32_t packed_find(const struct packed *p, struct slice bytes, unsigned stride
 uint32_t packed_find_next(const struct packed *p, uint32_t from, struct slice bytes, size_t *passed)
 {
     const unsigned char *at = at_of(p, from), *end = at_of(p, p->end);
-    unsigned char first = first_byte(bytes);
+    const struct needle needle = needle_of(bytes);
     size_t count = 0;
-    while (at < end && !(*at == first && is_equal(at, bytes))) {
+    while (at < end && !is_equal(at, &needle)) {
         at = skip(at);
         count++;
     }
@@ -233,9 +278,9 @@ uint32_t packed_find_next(const struct packed *p, uint32_t from, struct slice by
 uint32_t packed_find_prev(const struct packed *p, uint32_t from, struct slice bytes, size_t *passed)
 {
     const unsigned char *at = at_of(p, from), *start = at_of(p, p->start);
-    unsigned char first = first_byte(bytes);
+    const struct needle needle = needle_of(bytes);
     size_t count = 0;
-    while (at && !(*at == first && is_equal(at, bytes))) {
+    while (at && !is_equal(at, &needle)) {
         at = at > start ? skip_back(at) : NULL;
         count++;
     }
@@ -298,29 +343,36 @@ static void make_head_room(struct packed **owner, size_t more)
 
 void packed_push_tail(struct packed **owner, struct slice bytes)
 {
-    size_t size = packed_element_bytes(bytes.len);
-    make_tail_room(owner, size);
-    struct packed *p = *owner;
-    write_element(bytes_of(p) + p->end, bytes);
-    p->end += (uint32_t)size;
-    p->count++;
+    packed_push_all(owner, &bytes, 1);
+}
+
+static void append_all(struct packed *p, const struct slice *items, size_t items_count)
+{
+    char *at = bytes_of(p) + p->end;
+    for (size_t i = 0; i < items_count; i++) at = write_element(at, items[i]);
+    p->end = (uint32_t)(at - bytes_of(p));
+    p->count += (uint32_t)items_count;
+}
+
+struct packed *packed_new_of(const struct slice *items, size_t items_count, size_t bytes)
+{
+    struct packed *p = packed_new(bytes);
+    append_all(p, items, items_count);
+    SLOW_CHECK(packed_bytes(p) == bytes);
+    return p;
 }
 
 void packed_push_all(struct packed **owner, const struct slice *items, size_t items_count)
 {
     size_t size = 0;
-    for (size_t i = 0; i < items_count; i++) size += packed_element_bytes(items[i].len);
+    for (size_t i = 0; i < items_count; i++) size += packed_element_bytes(items[i]);
     make_tail_room(owner, size);
-    struct packed *p = *owner;
-    char *at = bytes_of(p) + p->end;
-    for (size_t i = 0; i < items_count; i++) at = write_element(at, items[i]);
-    p->end += (uint32_t)size;
-    p->count += (uint32_t)items_count;
+    append_all(*owner, items, items_count);
 }
 
 void packed_push_head(struct packed **owner, struct slice bytes)
 {
-    size_t size = packed_element_bytes(bytes.len);
+    size_t size = packed_element_bytes(bytes);
     make_head_room(owner, size);
     struct packed *p = *owner;
     p->start -= (uint32_t)size;
@@ -344,7 +396,7 @@ static uint32_t reshape(struct packed **owner, uint32_t at, uint32_t old_size, s
 uint32_t packed_insert(struct packed **owner, uint32_t at, struct slice bytes)
 {
     if (at == PACKED_NONE) {
-        uint32_t size = (uint32_t)packed_element_bytes(bytes.len);
+        uint32_t size = (uint32_t)packed_element_bytes(bytes);
         packed_push_tail(owner, bytes);
         return (*owner)->end - size;
     }
@@ -352,7 +404,7 @@ uint32_t packed_insert(struct packed **owner, uint32_t at, struct slice bytes)
         packed_push_head(owner, bytes);
         return (*owner)->start;
     }
-    at = reshape(owner, at, 0, packed_element_bytes(bytes.len));
+    at = reshape(owner, at, 0, packed_element_bytes(bytes));
     write_element(bytes_of(*owner) + at, bytes);
     (*owner)->count++;
     return at;
@@ -361,7 +413,7 @@ uint32_t packed_insert(struct packed **owner, uint32_t at, struct slice bytes)
 uint32_t packed_replace(struct packed **owner, uint32_t at, struct slice bytes)
 {
     uint32_t old_size = element_size(*owner, at);
-    size_t new_size = packed_element_bytes(bytes.len);
+    size_t new_size = packed_element_bytes(bytes);
     if (old_size != new_size) at = reshape(owner, at, old_size, new_size);
     write_element(bytes_of(*owner) + at, bytes);
     return at;

@@ -3,11 +3,12 @@
  * A packed sequence of byte strings in one allocation: the compact form of small hashes, sets, sorted sets and the
  * chunks of lists.
  *
- *   struct packed | gap ... | len bytes len' | len bytes len' | ... gap
- *                           ^start                            ^end
+ *   struct packed | gap ... | len bytes len' | word | len bytes len' ... gap
+ *                           ^start                                    ^end
  *
- * An element is its length as varint, its bytes, and its length of (varint + bytes) again in a form that can be read backwards, so that it
- * can be walked from both ends. There may be free room before start and after end: pushing at either end moves nothing.
+ * An element is its length as varint, its bytes, and its length of (varint + bytes) again in a form that can be read
+ * backwards, so that it can be walked from both ends. One that is a word (word.h) is a single byte. There may be free
+ * room before start and after end: pushing at either end moves nothing.
  *
  * Positions are byte offsets from the block's address and stay valid until the next change.
  */
@@ -25,11 +26,13 @@ struct packed {
 };
 
 #define PACKED_NONE 0u
-/* An element's bytes plus its two lengths. */
-size_t packed_element_bytes(size_t len);
+/* What an element takes with these bytes. */
+size_t packed_element_bytes(struct slice bytes);
 
 /* An empty sequence with room for `room` bytes of elements. Owns: caller, mem_free. */
 struct packed *packed_new(size_t room);
+/* A sequence of items that take `bytes` together (packed_element_bytes), and no more room. Owns: caller, mem_free. */
+struct packed *packed_new_of(const struct slice *items, size_t items_count, size_t bytes);
 struct packed *packed_copy(const struct packed *p);
 static inline size_t packed_bytes(const struct packed *p)
 {
@@ -47,7 +50,7 @@ uint32_t packed_next(const struct packed *p, uint32_t at);
 uint32_t packed_prev(const struct packed *p, uint32_t at);
 /* The index-th element from the start (index < count): walks from the nearer end. */
 uint32_t packed_at(const struct packed *p, uint32_t index);
-/* Borrowed until the next change. */
+/* Borrowed until the next change; not to be written to. */
 struct slice packed_get(const struct packed *p, uint32_t at);
 /* The element at *at, which moves on to the next one or PACKED_NONE: get and next in one. */
 struct slice packed_step(const struct packed *p, uint32_t *at);

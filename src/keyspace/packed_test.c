@@ -4,6 +4,7 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "base/rng.h"
+#include "keyspace/word.h"
 
 #include <criterion/criterion.h>
 
@@ -58,7 +59,10 @@ static void compare(const struct model *m, const struct packed *p)
 static struct slice random_bytes(struct rng *r, char *at)
 {
     static const size_t limits[] = {5, 130, 300, 18000};
-    size_t len = (size_t)rng_below(r, limits[rng_below(r, 4)]);
+    static const struct slice words[] = {SLICE_INIT("name"), SLICE_INIT("0"), SLICE_INIT("priority")};
+    uint64_t kind = rng_below(r, 5);
+    if (kind == 4) return words[rng_below(r, 3)];
+    size_t len = (size_t)rng_below(r, limits[kind]);
     memset(at, (int)('a' + rng_below(r, 26)), len);
     return slice_of(at, len);
 }
@@ -111,6 +115,40 @@ Test(packed, behaves_as_a_list_of_strings_under_random_changes)
     compare(&m, p);
     mem_free(copy);
     mem_free(p);
+}
+
+/* What an element takes in a block of its own. */
+static size_t bytes_of(struct slice bytes)
+{
+    struct packed *p = packed_new(0);
+    packed_push_tail(&p, bytes);
+    size_t used = packed_bytes(p);
+    cr_assert(slice_equal(packed_get(p, packed_first(p)), bytes));
+    cr_assert_eq(packed_last(p), packed_first(p));
+    mem_free(p);
+    return used;
+}
+
+Test(packed, a_word_is_one_byte_and_other_texts_know_their_size)
+{
+    static char text[1 << 21];
+    for (unsigned i = 0; i < WORDS_COUNT; i++) {
+        if (word_table[i].len == 0) continue;
+        cr_assert_eq(word_find(word_text(i)), (int)i);
+        cr_assert_eq(bytes_of(word_text(i)), 1);
+    }
+    cr_assert_eq(bytes_of(SLICE_LIT("data")), 1);
+    cr_assert_eq(bytes_of(SLICE_LIT("date")), 6);
+    cr_assert_eq(bytes_of(SLICE_LIT("")), 2);
+    static const size_t lengths[] = {1,    62,   63,   64,   65,   125,     126,     127,     128,     129,
+                                     8189, 8190, 8191, 8192, 8193, 1048573, 1048574, 1048575, 1048576, 1048577};
+    memset(text, 'x', sizeof(text));
+    for (size_t i = 0; i < sizeof(lengths) / sizeof(lengths[0]); i++) {
+        struct slice bytes = slice_of(text, lengths[i]);
+        cr_assert_eq(bytes_of(bytes), packed_element_bytes(bytes), "%zu", lengths[i]);
+        cr_assert_geq(bytes_of(bytes), lengths[i] + 2);
+        cr_assert_leq(bytes_of(bytes), lengths[i] + 8);
+    }
 }
 
 Test(packed, find_looks_at_every_stride_th_element_only)

@@ -157,7 +157,8 @@ static size_t packed_bytes_of_ints(const struct set_ints *s)
 {
     size_t bytes = 0;
     char text[NUM_INT_MAX_CHARS];
-    for (uint32_t i = 0; i < s->count; i++) bytes += packed_element_bytes(num_format_int(text, s->at[i]));
+    for (uint32_t i = 0; i < s->count; i++)
+        bytes += packed_element_bytes(slice_of(text, num_format_int(text, s->at[i])));
     return bytes;
 }
 
@@ -165,7 +166,7 @@ static size_t packed_bytes_of_ints(const struct set_ints *s)
 static void add_beyond_ints(struct value *v, struct slice member)
 {
     struct set_ints *s = v->ptr;
-    size_t bytes = packed_bytes_of_ints(s) + packed_element_bytes(member.len);
+    size_t bytes = packed_bytes_of_ints(s) + packed_element_bytes(member);
     convert(v, fits_packed(s->count + 1, bytes) ? SET_PACKED : SET_MAP);
     put(v, member);
 }
@@ -188,7 +189,7 @@ static bool add_to_packed(struct value *v, struct slice member)
 {
     struct packed *p = v->ptr;
     if (packed_find(p, member, 1) != PACKED_NONE) return false;
-    if (!fits_packed(p->count + 1, packed_bytes(p) + packed_element_bytes(member.len))) convert(v, SET_MAP);
+    if (!fits_packed(p->count + 1, packed_bytes(p) + packed_element_bytes(member))) convert(v, SET_MAP);
     put(v, member);
     return true;
 }
@@ -215,7 +216,7 @@ bool set_add(struct value *v, struct slice member)
         v->encoding = SET_INTS;
         return add_to_ints(v, member);
     }
-    become(v, fits_packed(1, packed_element_bytes(member.len)) ? SET_PACKED : SET_MAP);
+    become(v, fits_packed(1, packed_element_bytes(member)) ? SET_PACKED : SET_MAP);
     put(v, member);
     return true;
 }

@@ -363,7 +363,8 @@ static enum zset_added add_packed(struct value *v, struct slice member, double *
     if (v->encoding == ZSET_NONE) {
         if (flags & ZSET_ADD_XX) return ZSET_ADDED_NOTHING;
         if (member.len <= ZSET_PACKED_MAX_MEMBER_BYTES) {
-            v->ptr = packed_new(packed_element_bytes(SCORE_BYTES + member.len));
+            struct packed_image image;
+            v->ptr = packed_new(packed_element_bytes(draw_image(&image, member, *score)));
             v->encoding = ZSET_PACKED;
         }
     } else {
