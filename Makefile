@@ -39,7 +39,7 @@ tested   := $(sort $(foreach f,$(test_c),$(word 2,$(subst /, ,$f))))
 # ---------------------------------------------------------------- flags
 
 # Asked once, when the first command needs it: a machine without pkg-config can still `make run`, which installs it.
-packages   := libevent libevent_pthreads libevent_openssl openssl luajit msgpack yaml-0.1 jemalloc lmdb
+packages   := libevent libevent_pthreads libevent_openssl openssl luajit msgpack jansson yaml-0.1 jemalloc lmdb
 pkg_cflags  = $(eval pkg_cflags := $$(patsubst -I%,-isystem%,$$(shell pkg-config --cflags $(packages))))$(pkg_cflags)
 pkg_libs    = $(eval pkg_libs := $$(shell pkg-config --libs $(packages)))$(pkg_libs)
 

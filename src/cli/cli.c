@@ -11,6 +11,8 @@ const struct cli_command cli_commands[] = {
     {"serve", cli_serve, "[flags]", "run the server"},
     {"ping", cli_ping, "[flags]", "ask a server whether it is there, and how long it takes to say so"},
     {"config", cli_config, "get|set|print ...", "show and change parameters"},
+    {"dump", cli_dump, "[flags]", "write the keys of a server, Redis or oxq, to a file"},
+    {"load", cli_load, "[flags] FILE", "write the keys of such a file to a server"},
     {"commands", cli_commands_list, "", "print the Redis commands that the server answers"},
     {"version", cli_version, "", "print the version"},
     {"help", cli_help, "[command]", "print this, or a command's flags"},

@@ -25,6 +25,8 @@ int cli_run(int argc, char **argv);
 int cli_serve(int argc, char **argv);         /* serve.c */
 int cli_ping(int argc, char **argv);          /* ping.c */
 int cli_config(int argc, char **argv);        /* config.c */
+int cli_dump(int argc, char **argv);          /* dump.c */
+int cli_load(int argc, char **argv);          /* load.c */
 int cli_commands_list(int argc, char **argv); /* commands.c */
 int cli_version(int argc, char **argv);       /* version.c */
 int cli_help(int argc, char **argv);          /* help.c */
@@ -32,6 +34,23 @@ int cli_help(int argc, char **argv);          /* help.c */
 /* One line on standard error, and CLI_REFUSED or CLI_FAILED. */
 int cli_refuse(const char *format, ...) OXQ_PRINTF(1, 2);
 int cli_fail(const char *format, ...) OXQ_PRINTF(1, 2);
+
+/* ---- flags.c ---- */
+
+#define CLI_FLAGS_MAX 24
+
+/* One of both: where the value goes, or what becomes true. */
+struct cli_flag {
+    const char *name; /* "--port" */
+    const char **value;
+    bool *is_on;
+};
+
+/*
+ * Takes flags out of argv: what is left moves up, *argc shrinks; -h is --help. Values are borrowed from argv. Returns CLI_OK, or
+ * CLI_REFUSED after a line on standard error.
+ */
+OXQ_MUST_USE int cli_take_flags(int *argc, char **argv, const struct cli_flag *known, size_t known_count);
 
 /* ---- server.c: the running server that a command talks to ---- */
 
@@ -46,7 +65,14 @@ extern const char cli_server_flags[];
 
 /* Takes them out of argv (what is left moves up, *argc shrinks). Returns CLI_OK, or the exit code after a line on standard error. */
 OXQ_MUST_USE int cli_take_server(int *argc, char **argv, struct cli_server *out);
+/* With flags of the command's own beside them. */
+OXQ_MUST_USE int cli_take_server_and(int *argc, char **argv, struct cli_server *out, const struct cli_flag *own,
+                                     size_t own_count);
 /* Connects. Returns likewise. */
 OXQ_MUST_USE int cli_connect(const struct cli_server *s, struct client_link **out);
+/* The number of a --db flag, or -1 for NULL. Returns likewise. */
+OXQ_MUST_USE int cli_read_db(const char *text, int *out);
+/* SELECT db, unless it is negative. Returns likewise. */
+OXQ_MUST_USE int cli_select_db(struct client_link *link, int db);
 
 #endif

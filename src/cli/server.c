@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 #include "cli/cli.h"
 
-#include "base/nearest.h"
 #include "base/num.h"
 
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #define TIMEOUT_MS_DEFAULT 5000
 
@@ -20,60 +19,25 @@ const char cli_server_flags[] =
     "  --tls-cert <file>  our own certificate, and\n"
     "  --tls-key <file>   its key, where the server wants one";
 
-static const struct {
-    const char *name;
-    size_t offset;
-} known[] = {
-    {"--url", offsetof(struct cli_server, url)},           {"--port", offsetof(struct cli_server, port)},
-    {"--password", offsetof(struct cli_server, password)}, {"--timeout", offsetof(struct cli_server, timeout)},
-    {"--tls-ca", offsetof(struct cli_server, tls_ca)},     {"--tls-cert", offsetof(struct cli_server, tls_cert)},
-    {"--tls-key", offsetof(struct cli_server, tls_key)},
-};
-
-#define KNOWN_COUNT (sizeof(known) / sizeof(known[0]))
-
-static int refuse_flag(const char *flag)
-{
-    struct nearest n = nearest_to(slice_of(flag, strcspn(flag, "=")));
-    for (size_t i = 0; i < KNOWN_COUNT; i++) nearest_offer(&n, known[i].name);
-    if (n.best) return cli_refuse("unknown flag %s: did you mean %s?", flag, n.best);
-    return cli_refuse("unknown flag %s", flag);
-}
-
-/* The field for a flag, and its value when it stands behind a '='. */
-static const char **find_field(struct cli_server *f, const char *arg, const char **out_value)
-{
-    size_t len = strcspn(arg, "=");
-    for (size_t i = 0; i < KNOWN_COUNT; i++) {
-        if (strlen(known[i].name) != len || strncmp(arg, known[i].name, len) != 0) continue;
-        *out_value = arg[len] ? arg + len + 1 : NULL;
-        return (const char **)((char *)f + known[i].offset);
-    }
-    return NULL;
-}
-
 int cli_take_server(int *argc, char **argv, struct cli_server *out)
 {
+    return cli_take_server_and(argc, argv, out, NULL, 0);
+}
+
+int cli_take_server_and(int *argc, char **argv, struct cli_server *out, const struct cli_flag *own, size_t own_count)
+{
     *out = (struct cli_server){0};
-    int kept = 0;
-    bool is_over = false;
-    for (int i = 0; i < *argc; i++) {
-        bool is_short_help = strcmp(argv[i], "-h") == 0;
-        if (is_over || (strncmp(argv[i], "--", 2) != 0 && !is_short_help)) {
-            argv[kept++] = argv[i];
-            continue;
-        }
-        is_over = strcmp(argv[i], "--") == 0;
-        out->is_help |= is_short_help || strcmp(argv[i], "--help") == 0;
-        if (is_over || out->is_help) continue;
-        const char *value;
-        const char **field = find_field(out, argv[i], &value);
-        if (!field) return refuse_flag(argv[i]);
-        if (!value && i + 1 == *argc) return cli_refuse("%s needs a value", argv[i]);
-        *field = value ? value : argv[++i];
-    }
-    *argc = kept;
-    return CLI_OK;
+    const struct cli_flag known[] = {
+        {"--url", &out->url, NULL},         {"--port", &out->port, NULL},     {"--password", &out->password, NULL},
+        {"--timeout", &out->timeout, NULL}, {"--tls-ca", &out->tls_ca, NULL}, {"--tls-cert", &out->tls_cert, NULL},
+        {"--tls-key", &out->tls_key, NULL}, {"--help", NULL, &out->is_help},
+    };
+    struct cli_flag all[CLI_FLAGS_MAX];
+    size_t count = 0;
+    CHECK(own_count + sizeof(known) / sizeof(known[0]) <= CLI_FLAGS_MAX);
+    for (size_t i = 0; i < own_count; i++) all[count++] = own[i];
+    for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) all[count++] = known[i];
+    return cli_take_flags(argc, argv, all, count);
 }
 
 static const char *or_variable(const char *value, const char *name)
@@ -118,4 +82,25 @@ int cli_connect(const struct cli_server *s, struct client_link **out)
     if (!code) code = find_timeout(s, &opts.timeout_ms);
     if (code) return code;
     return client_link_open(&opts, out, &err) == OXQ_OK ? CLI_OK : cli_fail("%s", err.text);
+}
+
+int cli_read_db(const char *text, int *out)
+{
+    int64_t db = -1;
+    if (text && (!num_parse_int(slice_from_text(text), &db) || db < 0 || db > INT_MAX))
+        return cli_refuse("--db %s: it must be the number of a database", text);
+    *out = (int)db;
+    return CLI_OK;
+}
+
+int cli_select_db(struct client_link *link, int db)
+{
+    if (db < 0) return CLI_OK;
+    char digits[NUM_INT_MAX_CHARS];
+    struct resp_value reply = {0};
+    struct oxq_error err;
+    struct slice argv[] = {SLICE_LIT("SELECT"), slice_of(digits, num_format_int(digits, db))};
+    if (client_link_call(link, argv, 2, &reply, &err) != OXQ_OK) return cli_fail("%s", err.text);
+    if (reply.kind == RESP_ERROR) return cli_fail("the server answers: %.*s", (int)reply.text.len, reply.text.at);
+    return CLI_OK;
 }

@@ -14,8 +14,9 @@
 struct client_link {
     struct net_stream *stream; /* owned */
     struct net_tls *tls;       /* owned, or NULL */
-    struct buf input;          /* starts with the reply that is lent out */
-    size_t lent_bytes;         /* of input, until the next call */
+    struct buf output;         /* requests that are queued */
+    struct buf input;          /* taken_bytes of replies that were taken, then what came after them */
+    size_t taken_bytes;        /* the last of these replies is lent out until the next one is asked for */
     struct arena arena;        /* the tree of that reply */
     int64_t timeout_ms;
 };
@@ -32,8 +33,9 @@ static oxq_err append_header(struct buf *out, char type, size_t n)
     return buf_append(out, slice_of(text, len));
 }
 
-static oxq_err build_request(struct buf *out, const struct slice *argv, size_t argc)
+oxq_err client_link_queue(struct client_link *l, const struct slice *argv, size_t argc)
 {
+    struct buf *out = &l->output;
     oxq_err e = append_header(out, '*', argc);
     for (size_t i = 0; i < argc && !e; i++) {
         e = append_header(out, '$', argv[i].len);
@@ -64,6 +66,8 @@ static oxq_err send_all(struct client_link *l, struct slice bytes, struct oxq_er
 
 static oxq_err read_more(struct client_link *l, struct oxq_error *err)
 {
+    buf_consume(&l->input, l->taken_bytes);
+    l->taken_bytes = 0;
     oxq_err e = buf_reserve(&l->input, READ_BYTES);
     if (e) return err_set(err, e, "the reply is longer than %zu bytes", l->input.limit_bytes);
     for (;;) {
@@ -80,27 +84,34 @@ static oxq_err receive(struct client_link *l, struct resp_value *out, struct oxq
 {
     struct resp_scan scan = {0};
     oxq_err e;
-    while ((e = resp_scan_next(&scan, buf_borrow(&l->input))) == OXQ_ERR_AGAIN) {
+    while ((e = resp_scan_next(&scan, slice_from(buf_borrow(&l->input), l->taken_bytes))) == OXQ_ERR_AGAIN) {
         e = read_more(l, err);
         if (e) return e;
     }
-    if (!e) e = resp_reply_read(slice_of(l->input.at, scan.used_bytes), &l->arena, out);
+    if (!e) e = resp_reply_read(slice_of(l->input.at + l->taken_bytes, scan.used_bytes), &l->arena, out);
     if (e) return err_set(err, e, "what answers does not speak the Redis protocol");
-    l->lent_bytes = scan.used_bytes;
+    l->taken_bytes += scan.used_bytes;
     return OXQ_OK;
+}
+
+size_t client_link_queued_bytes(const struct client_link *l)
+{
+    return l->output.len;
+}
+
+oxq_err client_link_next(struct client_link *l, struct resp_value *out, struct oxq_error *err)
+{
+    arena_reset(&l->arena);
+    oxq_err e = send_all(l, buf_borrow(&l->output), err);
+    buf_consume(&l->output, l->output.len);
+    return e ? e : receive(l, out, err);
 }
 
 oxq_err client_link_call(struct client_link *l, const struct slice *argv, size_t argc, struct resp_value *out,
                          struct oxq_error *err)
 {
-    OWNED(buf_deinit) struct buf request = {.limit_bytes = SIZE_MAX};
-    buf_consume(&l->input, l->lent_bytes);
-    l->lent_bytes = 0;
-    arena_reset(&l->arena);
-    oxq_err e = build_request(&request, argv, argc);
-    if (e) return err_set(err, e, "no memory for the request");
-    e = send_all(l, buf_borrow(&request), err);
-    return e ? e : receive(l, out, err);
+    oxq_err e = client_link_queue(l, argv, argc);
+    return e ? err_set(err, e, "no memory for the request") : client_link_next(l, out, err);
 }
 
 /* ---------------------------------------------------------------- opening */
@@ -147,6 +158,7 @@ oxq_err client_link_open(const struct client_link_opts *opts, struct client_link
 {
     struct client_link *l = mem_alloc_zero(sizeof(*l));
     l->input.limit_bytes = CLIENT_REPLY_BYTES_MAX;
+    l->output.limit_bytes = SIZE_MAX;
     l->timeout_ms = opts->timeout_ms;
     oxq_err e = dial(l, opts, err);
     if (!e) e = log_in(l, opts, err);
@@ -164,6 +176,7 @@ void client_link_close(struct client_link *l)
     if (!l) return;
     net_stream_free(l->stream);
     net_tls_free(l->tls);
+    buf_deinit(&l->output);
     buf_deinit(&l->input);
     arena_deinit(&l->arena);
     mem_free(l);

@@ -36,4 +36,14 @@ void client_link_close(struct client_link *l);
 OXQ_MUST_USE oxq_err client_link_call(struct client_link *l, const struct slice *argv, size_t argc,
                                       struct resp_value *out, struct oxq_error *err);
 
+/*
+ * The same in two steps, for many commands at once: queue them, then take as many replies, in order. What is queued leaves
+ * with the first client_link_next or client_link_call. The server answers into its own memory until we read: a batch is
+ * bounded by the caller. Errors of queue: MEMORY; of next: those of call.
+ */
+OXQ_MUST_USE oxq_err client_link_queue(struct client_link *l, const struct slice *argv, size_t argc);
+/* Bytes that are queued and not sent. */
+size_t client_link_queued_bytes(const struct client_link *l);
+OXQ_MUST_USE oxq_err client_link_next(struct client_link *l, struct resp_value *out, struct oxq_error *err);
+
 #endif

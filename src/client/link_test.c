@@ -95,6 +95,30 @@ Test(client_link, logs_in_selects_and_calls)
     stop();
 }
 
+Test(client_link, takes_the_replies_of_many_commands_in_order)
+{
+    static const char *const replies[] = {"+one\r\n$3\r\ntwo\r\n*1\r\n:3\r\n-ERR four\r\n", "+five\r\n", NULL};
+    static const enum resp_kind kinds[] = {RESP_STATUS, RESP_BULK, RESP_ARRAY, RESP_ERROR};
+    struct client_link *l;
+    struct resp_value v;
+    struct oxq_error err = {0};
+    struct slice argv[] = {SLICE_LIT("PING")};
+    start(replies, false);
+    cr_assert_eq(open_link("", NULL, &l, &err), OXQ_OK, "%s", err.text);
+    for (int i = 0; i < 4; i++) cr_assert_eq(client_link_queue(l, argv, 1), OXQ_OK);
+    cr_assert_eq(client_link_queued_bytes(l), 4 * strlen("*1\r\n$4\r\nPING\r\n"));
+    for (int i = 0; i < 4; i++) {
+        cr_assert_eq(client_link_next(l, &v, &err), OXQ_OK, "%s", err.text);
+        cr_assert_eq(v.kind, kinds[i]);
+    }
+    cr_assert(slice_equal(v.text, SLICE_LIT("ERR four")));
+    cr_assert_eq(client_link_queued_bytes(l), 0);
+    cr_assert_eq(ping(l, &v, &err), OXQ_OK, "%s", err.text);
+    cr_assert(slice_equal(v.text, SLICE_LIT("five")));
+    client_link_close(l);
+    stop();
+}
+
 Test(client_link, passes_on_why_it_was_refused)
 {
     static const char *const replies[] = {"-WRONGPASS invalid\r\n", NULL};

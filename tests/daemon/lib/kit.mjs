@@ -78,9 +78,9 @@ class Program {
   stdout = '';
   stderr = '';
 
-  constructor(args, folder, env) {
+  constructor(args, folder, env, file = OXQ) {
     const clean = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('OXQ_')));
-    this.child = spawn(OXQ, args.map(String), { cwd: folder, env: { ...clean, ...env }, stdio: ['ignore', 'pipe', 'pipe'] });
+    this.child = spawn(file, args.map(String), { cwd: folder, env: { ...clean, ...env }, stdio: ['ignore', 'pipe', 'pipe'] });
     running.add(this.child);
     this.child.stdout.setEncoding('utf8').on('data', (text) => (this.stdout += text));
     this.child.stderr.setEncoding('utf8').on('data', (text) => (this.stderr += text));
@@ -139,6 +139,27 @@ export class Scope {
   spawn(args, env = {}) {
     const program = new Program(args, this.folder, env);
     this.#programs.push(program);
+    return program;
+  }
+
+  /** A redis-server on a free port, once it answers. */
+  async redis(flags = []) {
+    const port = await freePort();
+    const args = ['--port', port, '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no', '--dir', this.folder, ...flags];
+    const server = new Program(args, this.folder, {}, 'redis-server');
+    server.port = port;
+    this.#programs.push(server);
+    server.child.once('error', (error) => (server.status = error.message));
+    await until('redis-server is ready', () => server.status !== undefined || server.stdout.includes('Ready to accept'));
+    check(server.status === undefined, `redis-server ended with ${server.status}`, server.stdout + server.stderr);
+    return server;
+  }
+
+  /** Runs a line of the shell to its end, in which "$OXQ" is the program. */
+  async shell(line, env = {}) {
+    const program = new Program(['-c', line], this.folder, { ...env, OXQ }, 'sh');
+    this.#programs.push(program);
+    await program.ended;
     return program;
   }
 

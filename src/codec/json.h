@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * JSON over jansson: a text is read into a tree; strings are written.
+ *
+ * Bytes that are not UTF-8 have no place in JSON: they are written, and read, as {"base64": "..."}.
+ */
+#ifndef CODEC_JSON_H
+#define CODEC_JSON_H
+
+#include "base/arena.h"
+#include "base/buf.h"
+
+/* A value in a tree; lives as long as the root. */
+struct json;
+
+enum json_kind {
+    JSON_KIND_ABSENT, /* of NULL */
+    JSON_KIND_NULL,
+    JSON_KIND_BOOL,
+    JSON_KIND_INTEGER,
+    JSON_KIND_REAL,
+    JSON_KIND_TEXT,
+    JSON_KIND_LIST,
+    JSON_KIND_MAP
+};
+
+/*
+ * Reads one JSON object or array that fills the text. A name that is given twice is an error. Errors: FORMAT; the text has the
+ * column (of characters, from 1) and what is wrong. Owns: caller, json_release.
+ */
+OXQ_MUST_USE oxq_err json_read(struct slice text, struct json **out_root, struct oxq_error *err);
+/* The root. NULL is fine. */
+void json_release(struct json *root);
+
+enum json_kind json_kind_of(const struct json *v);
+/* NULL when v is not a map or has no such member. */
+const struct json *json_member(const struct json *v, const char *name);
+/* Of a list; 0 for anything else. */
+size_t json_count(const struct json *v);
+const struct json *json_at(const struct json *v, size_t index);
+/* Of a text; empty for anything else. */
+struct slice json_text(const struct json *v);
+/* Of an integer; 0 for anything else. */
+int64_t json_number(const struct json *v);
+bool json_truth(const struct json *v);
+/* A text or {"base64": ...}: false when it is neither. *out is borrowed from the tree or the arena. */
+bool json_bytes(const struct json *v, struct arena *arena, struct slice *out);
+
+bool json_is_utf8(struct slice bytes);
+/* Appends a string with its quotes. Errors: those of buf_append. */
+OXQ_MUST_USE oxq_err json_put_text(struct buf *out, struct slice utf8);
+/* Appends a string, or {"base64": ...} when the bytes are not UTF-8. */
+OXQ_MUST_USE oxq_err json_put_bytes(struct buf *out, struct slice bytes);
+
+#endif

@@ -1,0 +1,243 @@
+// SPDX-License-Identifier: MIT
+/* oxq dump and oxq load, between oxq and a real Redis. */
+import { readdirSync } from 'node:fs';
+import { ask, check, equal, test } from './lib/kit.mjs';
+
+const FAR_MS = 4_000_000_000_000;
+
+/** The values of a dump by key, whatever lines they came in. */
+function readDump(text) {
+  const keys = {};
+  for (const line of text.split('\n').filter((one) => one)) {
+    const { key, more, end, value, group, pending, ...rest } = JSON.parse(line);
+    if (key === undefined) continue;
+    const one = (keys[JSON.stringify(key)] ??= { value: [], groups: [], pending: [] });
+    Object.assign(one, rest);
+    if (value !== undefined) one.value = one.value.concat(value);
+    if (group) one.groups.push(group);
+    if (pending) one.pending.push(...pending.entries.map(([id, consumer, , times]) => [pending.group, id, consumer, times]));
+  }
+  for (const one of Object.values(keys)) if (['set', 'hash'].includes(one.type)) one.value.sort((a, b) => (JSON.stringify(a) < JSON.stringify(b) ? -1 : 1));
+  return Object.fromEntries(Object.entries(keys).sort(([a], [b]) => (a < b ? -1 : 1)));
+}
+
+/** Dumps a server to a file of the test's folder; gives what is in it. */
+async function dump(t, server, file, ...flags) {
+  const run = await t.oxq(['dump', '--json', '--port', server.port, ...flags]);
+  equal(run.status, 0, run.stderr);
+  t.write(file, run.stdout);
+  return readDump(run.stdout);
+}
+
+async function load(t, server, file, ...flags) {
+  const run = await t.oxq(['load', '--port', server.port, ...flags, t.path(file)]);
+  equal(run.status, 0, run.stderr);
+  return run;
+}
+
+async function flat(client, ...args) {
+  const text = (node) => node.text ?? node.items?.map(text) ?? null;
+  return text(await ask(client, ...args));
+}
+
+/* Each type, small and large; bytes that are no text; expiry; streams with groups, deletions and what is pending. */
+async function fill(client) {
+  const big = 3000;
+  await ask(client, 'SET', 'text', 'grüße\n"\\ \u0000');
+  await ask(client, 'SET', '', '');
+  await ask(client, 'SET', 'binary \xff key', '\x00\xff\xc3\x28');
+  await ask(client, 'SET', 'gone:later', 'x', 'PXAT', FAR_MS);
+  await ask(client, 'SET', 'megabytes', 'ab\xff\u0001'.repeat(700_000));
+  await ask(client, 'RPUSH', 'list', 'a', '', 'b', 'a', '\xfe');
+  await ask(client, 'SADD', 'set', 'x', 'y', '\xfd');
+  await ask(client, 'SADD', 'numbers', ...Array.from({ length: 40 }, (_, i) => i * 7));
+  await ask(client, 'HSET', 'hash', 'field', 'value', '\xfc', '', 'opts', '{"a":1}');
+  await ask(client, 'PEXPIREAT', 'hash', FAR_MS + 1);
+  await ask(client, 'ZADD', 'zset', '1.5', 'a', '-inf', 'b', 'inf', 'c', '0.1', 'd', '5e-324', 'e', '9007199254740993', 'f');
+  const many = (make) => Array.from({ length: big }, (_, i) => make(i)).flat();
+  await ask(client, 'RPUSH', 'many:list', ...many((i) => `element ${i}`));
+  await ask(client, 'SADD', 'many:set', ...many((i) => `member ${i}`));
+  await ask(client, 'HSET', 'many:hash', ...many((i) => [`field ${i}`, `value ${i}`]));
+  await ask(client, 'ZADD', 'many:zset', ...many((i) => [(i * 7919) % 1000, `member ${i}`]));
+  await ask(client, 'PEXPIREAT', 'many:list', FAR_MS + 2);
+  await ask(client, 'RPUSH', 'wide', ...Array.from({ length: 400 }, (_, i) => String(i % 10).repeat(20_000)));
+  for (let i = 1; i <= 500; i++) client.send(['XADD', 'stream', `${i}-1`, 'f', `${i}`, 'empty', '']);
+  for (let i = 1; i <= 500; i++) await client.read();
+  await ask(client, 'XDEL', 'stream', '7-1', '500-1');
+  await ask(client, 'XGROUP', 'CREATE', 'stream', 'readers', '0');
+  await ask(client, 'XGROUP', 'CREATE', 'stream', 'late\xfb', '$');
+  await ask(client, 'XREADGROUP', 'GROUP', 'readers', 'one', 'COUNT', 150, 'STREAMS', 'stream', '>');
+  await ask(client, 'XREADGROUP', 'GROUP', 'readers', 'two', 'COUNT', 3, 'STREAMS', 'stream', '>');
+  await ask(client, 'XCLAIM', 'stream', 'readers', 'two', 0, '3-1', 'RETRYCOUNT', 9);
+  await ask(client, 'XACK', 'stream', 'readers', '4-1');
+  await ask(client, 'XGROUP', 'CREATECONSUMER', 'stream', 'readers', 'idle');
+  await ask(client, 'XADD', 'stream:plain', '5-5', 'k', 'v');
+  await ask(client, 'XADD', 'stream:empty', '9-9', 'k', 'v');
+  await ask(client, 'XDEL', 'stream:empty', '9-9');
+  await ask(client, 'XGROUP', 'CREATE', 'stream:group', 'g', '$', 'MKSTREAM');
+}
+
+/* What a dump alone could get wrong on both sides: read from the server itself. */
+async function facts(client) {
+  const pending = (await flat(client, 'XPENDING', 'stream', 'readers', '-', '+', 1000)).map(([id, consumer, , times]) => [id, consumer, times]);
+  const info = (name) => flat(client, 'XINFO', 'STREAM', name).then((all) => ['length', 'last-generated-id', 'max-deleted-entry-id', 'entries-added', 'groups'].map((field) => all[all.indexOf(field) + 1]));
+  return {
+    strings: await flat(client, 'MGET', 'text', '', 'binary \xff key', 'gone:later', 'megabytes'),
+    times: await Promise.all(['gone:later', 'hash', 'many:list', 'zset'].map((key) => flat(client, 'PEXPIRETIME', key))),
+    list: [await flat(client, 'LRANGE', 'list', 0, -1), await flat(client, 'LRANGE', 'many:list', 0, -1)],
+    zset: [await flat(client, 'ZRANGE', 'zset', 0, -1, 'WITHSCORES'), await flat(client, 'ZRANGE', 'many:zset', 0, -1, 'WITHSCORES')],
+    counts: await Promise.all([flat(client, 'SCARD', 'many:set'), flat(client, 'HLEN', 'many:hash'), flat(client, 'LLEN', 'wide'), flat(client, 'DBSIZE')]),
+    hash: await flat(client, 'HMGET', 'hash', 'field', '\xfc', 'opts'),
+    streams: await Promise.all(['stream', 'stream:plain', 'stream:empty', 'stream:group'].map(info)),
+    groups: await flat(client, 'XINFO', 'GROUPS', 'stream'),
+    consumers: (await flat(client, 'XINFO', 'CONSUMERS', 'stream', 'readers')).map((one) => one.slice(0, 4)),
+    pending,
+  };
+}
+
+test('dump: what Redis has, oxq has after load, and the way back', async (t) => {
+  const [redis, oxq] = [await t.redis(), await t.serve()];
+  const [there, here] = [await t.connect(redis), await t.connect(oxq)];
+  await fill(there);
+  const wanted = await facts(there);
+  const first = await dump(t, redis, 'first.json');
+  await load(t, oxq, 'first.json');
+  equal(await facts(here), wanted, 'oxq differs from Redis');
+  equal(await dump(t, oxq, 'second.json'), first, 'the dump of oxq differs');
+  await ask(there, 'FLUSHALL');
+  await load(t, redis, 'second.json');
+  equal(await facts(there), wanted, 'Redis differs after the way back');
+  equal(await dump(t, redis, 'third.json'), first, 'the third dump differs');
+});
+
+test('dump: when an entry was delivered travels', async (t) => {
+  const [redis, oxq] = [await t.redis(), await t.serve()];
+  const [there, here] = [await t.connect(redis), await t.connect(oxq)];
+  await ask(there, 'XADD', 's', '1-1', 'f', 'v');
+  await ask(there, 'XGROUP', 'CREATE', 's', 'g', '0');
+  await ask(there, 'XREADGROUP', 'GROUP', 'g', 'c', 'STREAMS', 's', '>');
+  const hours = 5 * 3600_000;
+  await ask(there, 'XCLAIM', 's', 'g', 'c', 0, '1-1', 'IDLE', hours);
+  await dump(t, redis, 'd.json');
+  await load(t, oxq, 'd.json');
+  const idle = Number((await flat(here, 'XPENDING', 's', 'g', '-', '+', 1))[0][2]);
+  check(idle >= hours - 1000 && idle < hours + 600_000, 'idle for five hours', idle);
+});
+
+test('dump: a queue, a pattern, a database', async (t) => {
+  const oxq = await t.serve();
+  const client = await t.connect(oxq);
+  for (const key of ['bull:mail:1', 'bull:mail:wait', 'bull:mail2:1', 'bull:ma*l:1', 'other:mail:1']) await ask(client, 'SET', key, 'x');
+  await ask(client, 'SELECT', 3);
+  await ask(client, 'SET', 'third', 'x');
+  const keys = async (...flags) => Object.keys(await dump(t, oxq, 'd.json', ...flags)).map((key) => JSON.parse(key));
+  equal(await keys('--queue', 'mail'), ['bull:mail:1', 'bull:mail:wait']);
+  equal(await keys('--queue', 'ma*l'), ['bull:ma*l:1']);
+  equal(await keys('--queue', 'mail', '--prefix', 'other'), ['other:mail:1']);
+  equal(await keys('--match', 'bull:mail?:1'), ['bull:mail2:1']);
+  equal(await keys('--db', '3'), ['third']);
+  await load(t, oxq, 'd.json', '--db', '9');
+  equal(await keys('--url', `redis://127.0.0.1:${oxq.port}/9`).catch(() => null), null, '--url and --port exclude each other');
+  equal((await t.oxq(['dump', '--quiet', '--url', `redis://127.0.0.1:${oxq.port}/9`])).stdout.split('\n').length, 4);
+});
+
+test('dump: jobs stand before the lists that name them', async (t) => {
+  const oxq = await t.serve();
+  const client = await t.connect(oxq);
+  for (let i = 0; i < 300; i++) {
+    client.send(['HSET', `bull:q:${i}`, 'name', 'job']);
+    client.send(['RPUSH', `bull:q${i}:wait`, `${i}`]);
+  }
+  for (let i = 0; i < 600; i++) await client.read();
+  const types = (await t.oxq(['dump', '--port', oxq.port])).stdout.split('\n').filter((line) => line.includes('"key"')).map((line) => JSON.parse(line).type);
+  equal(types.length, 600);
+  equal(types.indexOf('list'), 300);
+  equal(types.lastIndexOf('hash'), 299);
+});
+
+test('load: what is there already', async (t) => {
+  const oxq = await t.serve();
+  const client = await t.connect(oxq);
+  await ask(client, 'RPUSH', 'l', 1, 2, 3);
+  await ask(client, 'RPUSH', 'large', ...Array.from({ length: 2000 }, (_, i) => i));
+  await dump(t, oxq, 'd.json');
+  await ask(client, 'DEL', 'l');
+  await ask(client, 'SET', 'l', 'other', 'PXAT', FAR_MS);
+  await ask(client, 'RPOP', 'large');
+  const refused = await t.oxq(['load', '--port', oxq.port, t.path('d.json')]);
+  equal(refused.status, 1);
+  check(/line \d+: the key '\w+' is there already: --skip .* --replace/.test(refused.stderr), 'it says what to do', refused.stderr);
+  const skipped = await load(t, oxq, 'd.json', '--skip');
+  check(skipped.stderr.includes('loaded 0 keys, skipped 2 that were there'), 'the summary', skipped.stderr);
+  equal([await flat(client, 'GET', 'l'), await flat(client, 'LLEN', 'large')], ['other', '1999']);
+  await load(t, oxq, 'd.json', '--replace');
+  equal([await flat(client, 'LRANGE', 'l', 0, -1), await flat(client, 'LLEN', 'large'), await flat(client, 'PTTL', 'l')], [['1', '2', '3'], '2000', '-1']);
+  equal(await flat(client, 'DBSIZE'), '2', 'nothing else is left behind');
+});
+
+test('load: keys whose time has come are left out', async (t) => {
+  const oxq = await t.serve();
+  const client = await t.connect(oxq);
+  t.write('d.json', '{"key":"old","type":"string","expire_ms":1000,"value":"x"}\n{"key":"new","type":"string","value":"y"}');
+  const run = await load(t, oxq, 'd.json');
+  check(run.stderr.includes('loaded 1 keys, left out 1 that had expired'), 'the summary', run.stderr);
+  equal(await flat(client, 'KEYS', '*'), ['new']);
+});
+
+test('load: a bad line is named with its place, and what was whole before it is there', async (t) => {
+  const oxq = await t.serve();
+  const client = await t.connect(oxq);
+  const good = '{"key":"good","type":"string","value":"x"}';
+  const bad = [
+    ['{"key":"k","type":"string","value":"x"', 'line 2: column'],
+    ['{"key":"k","type":"string","value":"\xff"}', 'line 2: column', 'latin1'],
+    ['nonsense', 'line 2: column'],
+    ['{"key":"k","type":"thing","value":[]}', 'line 2: "type" must be one of'],
+    ['{"type":"list","value":["a"]}', '"key" is missing'],
+    ['{"key":"k","type":"list","value":[]}', 'a list with something in it'],
+    ['{"key":"k","type":"list"}', 'a "value" is missing'],
+    ['{"key":"k","type":"list","value":["a",{"base64":"!"}]}', 'element 2 of "value" is no text'],
+    ['{"key":"k","type":"hash","value":[["a","b"],["c"]]}', 'element 2 of "value" is no pair'],
+    ['{"key":"k","type":"zset","value":[["a",1]]}', 'element 1 of "value" is no pair'],
+    ['{"key":"k","type":"zset","value":[["a","much"]]}', 'the server answers: ERR value is not a valid float'],
+    ['{"key":"k","type":"stream","value":[["1-1",["f"]]]}', 'element 1 of "value"'],
+    ['{"key":"k","type":"string","expire_ms":"soon","value":"x"}', '"expire_ms" must be'],
+    ['{"key":"k","type":"string","value":"x","group":{"name":"g","last_id":"0"}}', '"group" is of streams'],
+    ['{"key":"k","type":"list","more":true,"value":["a"]}\n{"key":"j","type":"list","value":["a"]}', 'line 3: the key that starts in line 2 has not come to its end'],
+    ['{"key":"k","type":"list","more":true,"value":["a"]}', 'it was cut off'],
+    ['{"oxq_dump":2}', 'format 2'],
+    ['{"oxq_dump":1,"db":0}\n{"key":"k","type":"string","value":"x"}', 'it was cut off'],
+  ];
+  for (const [line, text, encoding] of bad) {
+    t.write('d.json', Buffer.from(`${good}\n${line}\n`, encoding));
+    await ask(client, 'FLUSHALL');
+    const run = await t.oxq(['load', '--quiet', '--port', oxq.port, t.path('d.json')]);
+    equal(run.status, 1, `exit code for ${line}`);
+    check(run.lines.length === 1 && run.lines[0].includes(text) && run.lines[0].includes('d.json'), `one line with: ${text}`, run.stderr);
+    const left = (await flat(client, 'KEYS', '*')).filter((key) => !key.startsWith('oxq-load:') && key !== 'good');
+    check(left.length === 0 || (left[0] === 'k' && line.startsWith('{"oxq_dump":1')), `nothing half-made after ${line}`, left);
+  }
+  for (const key of await flat(client, 'KEYS', 'oxq-load:*')) check(Number(await flat(client, 'PTTL', key)) > 0, `${key} goes by itself`);
+});
+
+test('dump and load: pipes, and words that make no sense', async (t) => {
+  const [oxq, redis] = [await t.serve(), await t.redis()];
+  const client = await t.connect(oxq);
+  await ask(client, 'SET', 'k', 'v');
+  const run = await t.shell(`"$OXQ" dump --port ${oxq.port} | "$OXQ" load --quiet --port ${redis.port} -`);
+  equal(run.status, 0, run.stderr);
+  check(/dumped 1 keys, \d+ bytes, in/.test(run.stderr), 'the summary', run.stderr);
+  equal(await flat(await t.connect(redis), 'GET', 'k'), 'v');
+  const full = await t.shell(`"$OXQ" dump --port ${oxq.port} >/dev/full`);
+  check(full.status === 1 && full.stderr.includes('cannot be written'), 'a full disk is told', full.stderr);
+  await t.refused(['dump', 'file'], ['standard output']);
+  await t.refused(['dump', '--mach', 'x'], ['--match']);
+  await t.refused(['dump', '--match', 'x', '--queue', 'y'], ['exclude']);
+  await t.refused(['dump', '--prefix', 'x'], ['--queue']);
+  await t.refused(['dump', '--db', 'first'], ['number of a database']);
+  await t.refused(['load'], ['one file']);
+  await t.refused(['load', '--skip', '--replace', 'f'], ['exclude']);
+  await t.refused(['load', '--skip=yes', 'f'], ['takes no value']);
+  await t.refused(['load', t.path('none')], ['none', 'No such file']);
+  equal(readdirSync(t.folder).includes('none'), false);
+});
