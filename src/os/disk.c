@@ -206,6 +206,15 @@ oxq_err disk_rename(const char *from, const char *to, struct oxq_error *err)
     return OXQ_OK;
 }
 
+oxq_err disk_move(struct disk_file *f, const char *to, struct oxq_error *err)
+{
+    oxq_err e = disk_rename(f->path, to, err);
+    if (e) return e;
+    mem_free(f->path);
+    f->path = copy_path(to);
+    return OXQ_OK;
+}
+
 oxq_err disk_remove(const char *path, struct oxq_error *err)
 {
     if (must_fail(DISK_CALL_REMOVE) || unlink(path) != 0) return fail("remove", path, err);

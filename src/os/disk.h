@@ -45,6 +45,8 @@ OXQ_MUST_USE oxq_err disk_sync(struct disk_file *f, struct oxq_error *err);
 /* fsync(2) of a folder: its names are durable. */
 OXQ_MUST_USE oxq_err disk_sync_folder(const char *path, struct oxq_error *err);
 OXQ_MUST_USE oxq_err disk_rename(const char *from, const char *to, struct oxq_error *err);
+/* Renames an open file, which then has that path. */
+OXQ_MUST_USE oxq_err disk_move(struct disk_file *f, const char *to, struct oxq_error *err);
 OXQ_MUST_USE oxq_err disk_remove(const char *path, struct oxq_error *err);
 /* Calls fn with the name of each file in a folder, in no order. */
 OXQ_MUST_USE oxq_err disk_list(const char *path, void (*fn)(void *ctx, const char *name), void *ctx,

@@ -5,6 +5,8 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 static void *run_thread(void *arg)
@@ -28,6 +30,14 @@ oxq_err thread_start(struct thread *t, const char *name, void (*run)(void *ctx),
     t->is_started = true;
     CHECK(pthread_setname_np(t->id, name) == 0);
     return OXQ_OK;
+}
+
+void thread_lower_priority(void)
+{
+    enum { NICE = 10, BEST_EFFORT_LOWEST = 2 << 13 | 7, WHO_THREAD = 1 };
+    /* Linux keeps both for each thread, and 0 is the one that calls. A wish: where it is refused, things only go slower. */
+    (void)setpriority(PRIO_PROCESS, 0, NICE);
+    (void)syscall(SYS_ioprio_set, WHO_THREAD, 0, BEST_EFFORT_LOWEST);
 }
 
 void thread_join(struct thread *t)

@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A group goes to the disk in one write, followed by eight zeros that the next group overwrites. Where it does not fit
+ * into what is left of the segment, as many of its records as fit go there and the rest begins the next one; a record that is
+ * longer than a segment gets a file of its own length.
+ *
+ * The order in which a segment begins is what recovery counts on:
+ *
+ *   1. the segment before ends: its last bytes are synced, whatever the durability. So only the last segment can be torn.
+ *   2. the header is written into a spare and synced, so that a file with a segment's name always has a whole header.
+ *   3. the spare is renamed to the segment's name, and the folder synced. Only then records are written.
+ */
+#include "journal/writer.h"
+
+#include "journal/folder.h"
+#include "journal/format.h"
+#include "os/random.h"
+
+#include "base/mem.h"
+
+#define BLOCK_BYTES ((size_t)4096)
+
+void writer_init(struct writer *w, const char *folder, size_t segment_bytes, struct keeper *keeper, struct clock *clock,
+                 uint64_t last_seq)
+{
+    *w = (struct writer){.folder = folder,
+                         .keeper = keeper,
+                         .clock = clock,
+                         .segment_bytes = segment_bytes,
+                         .file = DISK_CLOSED,
+                         .written_seq = last_seq,
+                         .durable_seq = last_seq};
+}
+
+void writer_deinit(struct writer *w)
+{
+    disk_close(&w->file);
+}
+
+bool writer_has_unsynced(const struct writer *w)
+{
+    return w->has_unsynced;
+}
+
+oxq_err writer_sync(struct writer *w, struct oxq_error *err)
+{
+    if (!w->has_unsynced) return OXQ_OK;
+    oxq_err e = disk_sync(&w->file, err);
+    if (e) return e;
+    w->has_unsynced = false;
+    w->durable_seq = w->written_seq;
+    return OXQ_OK;
+}
+
+/* ---------------------------------------------------------------- segments */
+
+static oxq_err end_segment(struct writer *w, struct oxq_error *err)
+{
+    static const char zeros[FORMAT_END_BYTES];
+    if (w->file.fd < 0) return OXQ_OK;
+    oxq_err e = writer_sync(w, err);
+    /* What the file held before it was recycled must not follow the last record: it would look like a torn tail. */
+    if (!e && w->size - w->offset >= sizeof(zeros))
+        e = disk_write_at(&w->file, slice_of(zeros, sizeof(zeros)), w->offset, err);
+    disk_close(&w->file);
+    return e;
+}
+
+/* The next segment, in which a record of so many bytes fits. */
+static oxq_err begin_segment(struct writer *w, size_t record_bytes, struct oxq_error *err)
+{
+    char header[FORMAT_HEADER_BYTES], path[PATH_MAX];
+    size_t bytes = FORMAT_HEADER_BYTES + record_bytes + FORMAT_END_BYTES;
+    bytes = bytes <= w->segment_bytes ? w->segment_bytes : (bytes + BLOCK_BYTES - 1) & ~(BLOCK_BYTES - 1);
+    oxq_err e = keeper_take(w->keeper, bytes, &w->file, err);
+    if (e) return e;
+    struct format_segment segment = {.first_seq = w->written_seq + 1, .created_ms = clock_wall_ms(w->clock)};
+    random_fill(&segment.id, sizeof(segment.id));
+    format_write_header(header, &segment);
+    folder_segment_path(path, w->folder, segment.first_seq);
+    e = disk_write_at(&w->file, slice_of(header, sizeof(header)), 0, err);
+    if (!e) e = disk_sync(&w->file, err);
+    if (!e) e = disk_move(&w->file, path, err);
+    if (!e) e = disk_sync_folder(w->folder, err);
+    if (!e) e = disk_size(&w->file, &w->size, err);
+    if (e) return e;
+    w->seed = format_seed(segment.id);
+    w->offset = FORMAT_HEADER_BYTES;
+    w->written_bytes += FORMAT_HEADER_BYTES;
+    keeper_add(w->keeper, segment.first_seq);
+    return OXQ_OK;
+}
+
+/* ---------------------------------------------------------------- groups */
+
+/* Seals as many records from `at` on as fit, and returns their bytes. */
+static size_t seal_run(struct writer *w, char *at, size_t bytes, uint64_t *out_last_seq)
+{
+    size_t room = w->size - w->offset;
+    size_t run = 0;
+    while (run < bytes) {
+        struct format_record record = format_read_own(at + run);
+        if (run + record.bytes + FORMAT_END_BYTES > room) break;
+        if (record.type == FORMAT_MARK) format_write_head(at + run, FORMAT_MARK, w->durable_seq, 0);
+        if (record.type == FORMAT_EFFECTS) *out_last_seq = record.seq;
+        format_seal(at + run, w->seed);
+        run += record.bytes;
+    }
+    return run;
+}
+
+/* Of the first record from `at` on, with the mark before it: they stay together at the start of a segment. */
+static size_t next_record_bytes(const char *at)
+{
+    struct format_record record = format_read_own(at);
+    return record.type == FORMAT_MARK ? record.bytes + format_read_own(at + record.bytes).bytes : record.bytes;
+}
+
+/* Writes a run, and so many bytes more that the next write will overwrite. */
+static oxq_err write_run(struct writer *w, struct slice run, size_t more, struct oxq_error *err)
+{
+    oxq_err e = disk_write_at(&w->file, slice_of(run.at, run.len + more), w->offset, err);
+    if (e) return e;
+    w->offset += run.len;
+    w->written_bytes += run.len;
+    w->has_unsynced = true;
+    return OXQ_OK;
+}
+
+oxq_err writer_write(struct writer *w, struct buf *group, struct oxq_error *err)
+{
+    size_t left = group->len;
+    CHECK(group->cap - group->len >= FORMAT_END_BYTES);
+    memset(group->at + left, 0, FORMAT_END_BYTES);
+    for (char *at = group->at; left;) {
+        uint64_t last_seq = w->written_seq;
+        size_t run = w->file.fd < 0 ? 0 : seal_run(w, at, left, &last_seq);
+        oxq_err e = OXQ_OK;
+        if (run) e = write_run(w, slice_of(at, run), run == left ? FORMAT_END_BYTES : 0, err);
+        if (e) return e;
+        w->written_seq = last_seq;
+        at += run;
+        left -= run;
+        if (left) e = end_segment(w, err);
+        if (left && !e) e = begin_segment(w, next_record_bytes(at), err);
+        if (e) return e;
+    }
+    keeper_note_used(w->keeper, w->offset);
+    return OXQ_OK;
+}
+
+oxq_err writer_finish(struct writer *w, struct oxq_error *err)
+{
+    if (w->file.fd < 0) return OXQ_OK;
+    oxq_err e = writer_sync(w, err);
+    if (e) return e;
+    char mark[FORMAT_MARK_BYTES] = {0};
+    format_write_head(mark, FORMAT_MARK, w->durable_seq, 0);
+    format_seal(mark, w->seed);
+    if (w->size - w->offset >= sizeof(mark)) e = write_run(w, slice_of(mark, sizeof(mark)), 0, err);
+    if (!e) e = disk_truncate(&w->file, w->offset, err);
+    if (!e) e = disk_sync(&w->file, err);
+    disk_close(&w->file);
+    return e;
+}
