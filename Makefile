@@ -124,7 +124,7 @@ FORCE:
 
 # ---------------------------------------------------------------- targets
 
-.PHONY: all build-check unit unit-debug unit-asan unit-tsan run stop test lint format asan tsan fuzz fuzz-build bench docs \
+.PHONY: all build-check unit unit-debug unit-asan unit-tsan run stop test torture lint format asan tsan fuzz fuzz-build bench docs \
         check-docs check-public-headers install uninstall clean help lint-tidy
 
 all: build/release/oxq ## build the program with optimisation: build/release/oxq
@@ -142,6 +142,11 @@ stop: ## end the server that `make run` started
 
 test: ## everything: unit, protocol, differential and end-to-end tests; ends with `N passed, N failed`
 	@scripts/test
+
+torture: ## the long form of the crash and power-loss tests: hours
+	@scripts/setup test
+	@$(MAKE) --no-print-directory all
+	@scripts/torture
 
 lint: ## formatting, clang-tidy, layers, sizes, licences, scripts
 	@scripts/lint
