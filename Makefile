@@ -176,6 +176,12 @@ build/bench/load: bench/load.c Makefile
 	@echo "  CC   $@"
 	$(Q)gcc $(cflags) -O2 $< -o $@
 
+# Preloaded into servers by tests/fault.
+build/tests/shim.so: tests/fault/shim.c Makefile
+	@mkdir -p $(@D)
+	@echo "  CC   $@"
+	$(Q)gcc -std=c17 -D_GNU_SOURCE $(warnings) -O2 -g -shared -fPIC -pthread $< -o $@
+
 docs: build/release/oxq ## write docs/COMMANDS.md from the command table
 	$(Q)$< commands >docs/COMMANDS.md.new && mv docs/COMMANDS.md.new docs/COMMANDS.md
 

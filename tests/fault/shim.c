@@ -65,12 +65,12 @@ struct record {
 };
 
 struct control {
-    int64_t fail_kind;   /* enum kind; 0: none */
-    int64_t fail_in;     /* the n-th call from now, 1: the next */
-    int64_t fail_errno;  /* 0: a write is cut short */
-    int64_t fail_lasts;  /* all calls after it fail too */
-    int64_t is_full;     /* the disk has no room: what would need more fails with ENOSPC */
-    int64_t failures;    /* how many calls were made to fail */
+    int64_t fail_kind;  /* enum kind; 0: none */
+    int64_t fail_in;    /* the n-th call from now, 1: the next */
+    int64_t fail_errno; /* 0: a write is cut short */
+    int64_t fail_lasts; /* all calls after it fail too */
+    int64_t is_full;    /* the disk has no room: what would need more fails with ENOSPC */
+    int64_t failures;   /* how many calls were made to fail */
     int64_t counts[KINDS];
 };
 
@@ -79,7 +79,7 @@ enum { FDS_MAX = 65536, FD_TRACKED = 1, FD_SOCKET = 2, FD_OTHER = 4 };
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static uint8_t fds[FDS_MAX];
 static int trace_fd = -1;
-static const char *folder;
+static char folder[PATH_MAX]; /* a copy: a program may write over its environment to set its title */
 static size_t folder_len;
 static long sync_us;
 static int64_t syncs_count;
@@ -91,8 +91,8 @@ __attribute__((constructor)) static void begin(void)
     static bool is_done;
     if (is_done) return;
     is_done = true;
-    folder = getenv("SHIM_DIR");
-    folder_len = folder ? strlen(folder) : 0;
+    const char *dir = getenv("SHIM_DIR");
+    folder_len = dir ? (size_t)snprintf(folder, sizeof folder, "%s", dir) : 0;
     const char *trace = getenv("SHIM_TRACE"), *steer = getenv("SHIM_CONTROL"), *us = getenv("SHIM_SYNC_US");
     sync_us = us ? atol(us) : 0;
     if (trace) trace_fd = (int)syscall(SYS_openat, AT_FDCWD, trace, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
@@ -345,23 +345,23 @@ static mode_t mode_of(int flags, va_list *args)
     return (flags & (O_CREAT | O_TMPFILE)) ? (mode_t)va_arg(*args, unsigned) : 0;
 }
 
-#define OPENS(name)                                       \
-    int name(const char *path, int flags, ...)            \
-    {                                                     \
-        va_list args;                                     \
-        va_start(args, flags);                            \
-        mode_t mode = mode_of(flags, &args);              \
-        va_end(args);                                     \
-        return open_at(AT_FDCWD, path, flags, mode);      \
+#define OPENS(name)                                                                                                    \
+    int name(const char *path, int flags, ...)                                                                         \
+    {                                                                                                                  \
+        va_list args;                                                                                                  \
+        va_start(args, flags);                                                                                         \
+        mode_t mode = mode_of(flags, &args);                                                                           \
+        va_end(args);                                                                                                  \
+        return open_at(AT_FDCWD, path, flags, mode);                                                                   \
     }
-#define OPENATS(name)                                     \
-    int name(int dir_fd, const char *path, int flags, ...) \
-    {                                                     \
-        va_list args;                                     \
-        va_start(args, flags);                            \
-        mode_t mode = mode_of(flags, &args);              \
-        va_end(args);                                     \
-        return open_at(dir_fd, path, flags, mode);        \
+#define OPENATS(name)                                                                                                  \
+    int name(int dir_fd, const char *path, int flags, ...)                                                             \
+    {                                                                                                                  \
+        va_list args;                                                                                                  \
+        va_start(args, flags);                                                                                         \
+        mode_t mode = mode_of(flags, &args);                                                                           \
+        va_end(args);                                                                                                  \
+        return open_at(dir_fd, path, flags, mode);                                                                     \
     }
 OPENS(open)
 OPENS(open64)
@@ -553,7 +553,8 @@ int statvfs(const char *path, struct statvfs *out)
     struct statfs s;
     if (syscall(SYS_statfs, path, &s) != 0) return -1;
     bool is_full = control->is_full && is_inside(path);
-    *out = (struct statvfs){.f_bsize = (unsigned long)s.f_bsize, .f_frsize = (unsigned long)s.f_bsize, .f_namemax = NAME_MAX};
+    *out = (struct statvfs){
+        .f_bsize = (unsigned long)s.f_bsize, .f_frsize = (unsigned long)s.f_bsize, .f_namemax = NAME_MAX};
     out->f_blocks = s.f_blocks;
     out->f_bfree = is_full ? 0 : s.f_bfree;
     out->f_bavail = is_full ? 0 : s.f_bavail;

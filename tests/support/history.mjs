@@ -179,6 +179,9 @@ export function faultOfLog(log) {
   return null;
 }
 
+/** What a writer says before its steps, for who reads the server's replies: what follows are those to steps from `from` on. */
+export const greetingOf = (c, from) => `connection:${c}:${from}`;
+
 /*
  * A connection that sends steps of the history in a pipeline, comes back when the server does, and goes on where the
  * server is. Options: port, seed, c, depth (steps under way), limit (steps in all), onError(text).
@@ -205,9 +208,9 @@ export class Writer {
   }
 
   async #converse(client, resume) {
-    if ((await client.call('ECHO', `connection:${this.c}`)).type !== '$') return;
     const has = await resume(client, this);
     if (has === null) return;
+    if ((await client.call('ECHO', greetingOf(this.c, has))).type !== '$') return;
     let next = has;
     let pending = [];
     while (!client.isClosed) {
