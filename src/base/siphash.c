@@ -57,10 +57,10 @@ static inline uint64_t load_rest(const char *end, size_t rest, size_t len)
     return word;
 }
 
-uint64_t siphash_bytes(struct slice bytes)
+static inline uint64_t hash(uint64_t low, uint64_t high, struct slice bytes)
 {
-    struct sip s = {secret_low ^ 0x736f6d6570736575u, secret_high ^ 0x646f72616e646f6du,
-                    secret_low ^ 0x6c7967656e657261u, secret_high ^ 0x7465646279746573u};
+    struct sip s = {low ^ 0x736f6d6570736575u, high ^ 0x646f72616e646f6du, low ^ 0x6c7967656e657261u,
+                    high ^ 0x7465646279746573u};
     const char *at = bytes.at;
     size_t rest = bytes.len;
     for (; rest >= 8; at += 8, rest -= 8) sip_word(&s, load_8(at));
@@ -71,4 +71,14 @@ uint64_t siphash_bytes(struct slice bytes)
     sip_round(&s);
     sip_round(&s);
     return s.v0 ^ s.v1 ^ s.v2 ^ s.v3;
+}
+
+uint64_t siphash_bytes(struct slice bytes)
+{
+    return hash(secret_low, secret_high, bytes);
+}
+
+uint64_t siphash_fixed(uint64_t key, struct slice bytes)
+{
+    return hash(key, ~key, bytes);
 }

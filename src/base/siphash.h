@@ -11,5 +11,7 @@
 /* Threads: call before any other thread exists. */
 void siphash_seed(const uint8_t secret[16]);
 uint64_t siphash_bytes(struct slice bytes);
+/* The same under a key that everybody knows, for what is kept in files. */
+uint64_t siphash_fixed(uint64_t key, struct slice bytes);
 
 #endif

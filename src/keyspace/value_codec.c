@@ -507,3 +507,24 @@ oxq_err value_decode(enum value_type type, struct slice bytes, struct value *out
     value_deinit(out);
     return OXQ_ERR_FORMAT;
 }
+
+/* ---- walking ---- */
+
+oxq_err value_elements_begin(struct value_elements *it, enum value_type type, struct slice bytes)
+{
+    bool is_flat = type == VALUE_LIST || type == VALUE_SET || type == VALUE_ZSET || type == VALUE_HASH;
+    if (!is_flat || bytes.len == 0 || bytes.at[0] > FORM_TABLE) return OXQ_ERR_FORMAT;
+    *it = (struct value_elements){.rest = slice_from(bytes, 1), .type = type};
+    return varint_take(&it->rest, &it->left) ? OXQ_OK : OXQ_ERR_FORMAT;
+}
+
+oxq_err value_elements_next(struct value_elements *it, struct value_element *out)
+{
+    struct reader r = {.rest = it->rest};
+    *out = (struct value_element){.score = it->type == VALUE_ZSET ? take_score(&r) : 0};
+    out->name = take_text(&r, TEXT_MAX_BYTES);
+    if (it->type == VALUE_HASH) out->value = take_text(&r, TEXT_MAX_BYTES);
+    it->rest = r.rest;
+    it->left--;
+    return r.is_broken ? OXQ_ERR_FORMAT : OXQ_OK;
+}

@@ -18,6 +18,22 @@ OXQ_MUST_USE oxq_err value_decode(enum value_type type, struct slice bytes, stru
 /* Elements of a container, entries of a stream; 1 for a string. O(1). */
 size_t value_count(const struct value *v);
 
+/* Walks the elements of encoded bytes without making the value: lists, sets, sorted sets, hashes. */
+struct value_elements {
+    struct slice rest; /* borrowed */
+    enum value_type type;
+    uint64_t left; /* elements to come */
+};
+struct value_element {
+    struct slice name;  /* element, member, field */
+    struct slice value; /* hash */
+    double score;       /* sorted set */
+};
+/* Errors: FORMAT. */
+OXQ_MUST_USE oxq_err value_elements_begin(struct value_elements *it, enum value_type type, struct slice bytes);
+/* Not beyond the last. Errors: FORMAT. */
+OXQ_MUST_USE oxq_err value_elements_next(struct value_elements *it, struct value_element *out);
+
 /* Makes a hash, set or sorted set what it is for good once it was large: OBJECT ENCODING remembers (an empty set does not). */
 void value_make_table(struct value *v);
 

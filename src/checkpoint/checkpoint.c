@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ *                 begin             first items           end              commit, wake
+ *   engine:  IDLE -----> RUNNING ---- give ---- give ---- end          poll: COMMITTED or FAILED, once; then IDLE
+ *   thread:           transaction begun .. rows written .. committed
+ *
+ * The engine's thread and this one share a queue of buffers and the outcome, under one lock that nobody holds for long.
+ * After an error the thread drops what is still given until the end.
+ *
+ * Reading goes through LMDB's own snapshots on the engine's thread: a reader that is reset between two looks pins no pages.
+ *
+ * Read next: apply.c (items to rows), large.c, store.c (LMDB), load.c (reading), verify.c.
+ */
+#include "checkpoint/state.h"
+
+#include "base/mem.h"
+#include "os/clock.h"
+#include "os/file.h"
+
+/* ---- the thread ---- */
+
+static void finish(struct checkpoint *c, int rc, uint64_t rows_count)
+{
+    struct oxq_error error = {0};
+    if (rc) store_error(&c->store, rc, "write", &error);
+    lock_enter(&c->lock);
+    c->progress.state = rc ? CHECKPOINT_FAILED : CHECKPOINT_COMMITTED;
+    if (!rc) c->progress.seq = c->begun_seq;
+    if (!rc) c->progress.rows_count = rows_count;
+    c->progress.error = error;
+    c->is_ended = false;
+    lock_leave(&c->lock);
+    if (c->wake) c->wake(c->ctx);
+}
+
+/* The next buffer; NULL: the end. */
+static struct given *take_given(struct checkpoint *c)
+{
+    while (!c->first && !c->is_ended && !c->is_closing) (void)lock_wait(&c->lock, INT64_MAX);
+    struct given *g = c->first;
+    if (!g) return NULL;
+    c->first = g->next;
+    if (!c->first) c->last = NULL;
+    return g;
+}
+
+static void drop_given(struct checkpoint *c, struct given *g)
+{
+    c->backlog_bytes -= g->items.len;
+    buf_deinit(&g->items);
+    mem_free(g);
+}
+
+/* One checkpoint: entered and left inside the lock. */
+static void run_one(struct checkpoint *c)
+{
+    struct apply a;
+    uint64_t seq = c->begun_seq;
+    lock_leave(&c->lock);
+    apply_begin(&a, &c->store, &c->large, seq);
+    lock_enter(&c->lock);
+    for (struct given *g = take_given(c); g; g = take_given(c)) {
+        lock_leave(&c->lock);
+        apply_items(&a, buf_borrow(&g->items));
+        lock_enter(&c->lock);
+        drop_given(c, g);
+    }
+    bool is_whole = c->is_ended;
+    lock_leave(&c->lock);
+    if (is_whole) {
+        int rc = apply_end(&a, clock_wall_ms(os_clock()));
+        finish(c, rc, a.writer.rows_count);
+    } else {
+        apply_abort(&a);
+    }
+    lock_enter(&c->lock);
+}
+
+static void run(void *ctx)
+{
+    struct checkpoint *c = ctx;
+    lock_enter(&c->lock);
+    while (c->has_begun || !c->is_closing) {
+        if (c->has_begun) {
+            c->has_begun = false;
+            run_one(c);
+        } else {
+            (void)lock_wait(&c->lock, INT64_MAX);
+        }
+    }
+    lock_leave(&c->lock);
+}
+
+/* ---- life ---- */
+
+static oxq_err read_state(struct checkpoint *c, struct oxq_error *err)
+{
+    MDB_txn *txn;
+    oxq_err e = checkpoint_read_begin(c, &txn, err);
+    if (e) return e;
+    e = store_read_meta(&c->store, txn, &c->meta, err);
+    checkpoint_read_end(c);
+    c->progress.seq = c->meta.seq;
+    return e;
+}
+
+oxq_err checkpoint_open(const struct checkpoint_opts *opts, struct checkpoint **out, struct oxq_error *err)
+{
+    const struct store_opts store_opts = {opts->folder, opts->map_bytes, opts->is_read_only, opts->is_unsynced};
+    oxq_err e = opts->is_read_only ? OXQ_OK : file_make_folder(opts->folder, err);
+    if (e) return e;
+    struct checkpoint *c = mem_alloc_zero(sizeof(*c));
+    c->wake = opts->wake;
+    c->ctx = opts->ctx;
+    lock_init(&c->lock);
+    large_set_init(&c->large);
+    e = store_open(&c->store, &store_opts, err);
+    if (!e) e = read_state(c, err);
+    if (!e && !opts->is_read_only) e = thread_start(&c->thread, "oxq-checkpoint", run, c, err);
+    if (e) {
+        checkpoint_close(c);
+        return e;
+    }
+    *out = c;
+    return OXQ_OK;
+}
+
+void checkpoint_close(struct checkpoint *c)
+{
+    if (!c) return;
+    lock_enter(&c->lock);
+    c->is_closing = true;
+    lock_notify(&c->lock);
+    lock_leave(&c->lock);
+    thread_join(&c->thread);
+    while (c->first) {
+        struct given *g = c->first;
+        c->first = g->next;
+        drop_given(c, g);
+    }
+    if (c->reader) mdb_txn_abort(c->reader);
+    if (c->store.env) store_close(&c->store);
+    large_set_deinit(&c->large);
+    lock_deinit(&c->lock);
+    mem_free(c);
+}
+
+/* ---- saving ---- */
+
+void checkpoint_begin(struct checkpoint *c, uint64_t seq)
+{
+    lock_enter(&c->lock);
+    CHECK(c->progress.state == CHECKPOINT_IDLE && !c->first);
+    c->progress.state = CHECKPOINT_RUNNING;
+    c->begun_seq = seq;
+    c->has_begun = true;
+    lock_notify(&c->lock);
+    lock_leave(&c->lock);
+}
+
+void checkpoint_give(struct checkpoint *c, struct buf *items)
+{
+    if (items->len == 0) return;
+    struct given *g = mem_alloc(sizeof(*g));
+    *g = (struct given){.items = buf_take(items)};
+    lock_enter(&c->lock);
+    c->backlog_bytes += g->items.len;
+    if (c->last)
+        c->last->next = g;
+    else
+        c->first = g;
+    c->last = g;
+    lock_notify(&c->lock);
+    lock_leave(&c->lock);
+}
+
+void checkpoint_end(struct checkpoint *c)
+{
+    lock_enter(&c->lock);
+    CHECK(c->progress.state == CHECKPOINT_RUNNING && !c->is_ended);
+    c->is_ended = true;
+    lock_notify(&c->lock);
+    lock_leave(&c->lock);
+}
+
+size_t checkpoint_backlog_bytes(struct checkpoint *c)
+{
+    lock_enter(&c->lock);
+    size_t bytes = c->backlog_bytes;
+    lock_leave(&c->lock);
+    return bytes;
+}
+
+void checkpoint_poll(struct checkpoint *c, struct checkpoint_progress *out)
+{
+    lock_enter(&c->lock);
+    *out = c->progress;
+    bool is_done = out->state == CHECKPOINT_COMMITTED || out->state == CHECKPOINT_FAILED;
+    if (is_done) c->progress.state = CHECKPOINT_IDLE;
+    lock_leave(&c->lock);
+    struct oxq_error error;
+    if (out->state == CHECKPOINT_COMMITTED) (void)read_state(c, &error);
+}

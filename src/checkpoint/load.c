@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Reading a checkpoint.
+ *
+ * The cursor checks the head of each row and the body of those that stand in the row's own page. A body longer than that (LMDB keeps
+ * it in pages of its own, which start-up need not read) is checked when it is loaded.
+ */
+#include "checkpoint/state.h"
+
+#include "base/mem.h"
+#include "base/varint.h"
+#include "keyspace/value_codec.h"
+
+#include <inttypes.h>
+#include <sys/mman.h>
+
+/* LMDB 0.9 keeps a row in its page when two fit there; see mdb_env_open2's nodemax. Pages of 4 KiB. */
+#define BODY_INLINE_BYTES 1500u
+
+oxq_err checkpoint_read_begin(struct checkpoint *c, MDB_txn **out, struct oxq_error *err)
+{
+    int rc = c->reader ? mdb_txn_renew(c->reader) : mdb_txn_begin(c->store.env, NULL, MDB_RDONLY, &c->reader);
+    if (rc) {
+        c->reader = NULL;
+        return store_error(&c->store, rc, "read", err);
+    }
+    *out = c->reader;
+    return OXQ_OK;
+}
+
+void checkpoint_read_end(struct checkpoint *c)
+{
+    mdb_txn_reset(c->reader);
+}
+
+void checkpoint_summary(struct checkpoint *c, struct checkpoint_summary *out)
+{
+    MDB_txn *txn;
+    MDB_envinfo info = {0};
+    MDB_stat stat = {0};
+    *out = (struct checkpoint_summary){
+        .seq = c->meta.seq, .saved_at_ms = c->meta.saved_at_ms, .next_number = c->meta.next_number};
+    memcpy(out->db_numbers, c->meta.db_numbers, sizeof(out->db_numbers));
+    if (checkpoint_read_begin(c, &txn, NULL)) return;
+    out->keys_count = store_count(&c->store, txn, STORE_KEYS);
+    out->rows_count = out->keys_count + store_count(&c->store, txn, STORE_PARTS);
+    checkpoint_read_end(c);
+    if (mdb_env_info(c->store.env, &info) || mdb_env_stat(c->store.env, &stat)) return;
+    out->file_bytes = (uint64_t)(info.me_last_pgno + 1) * stat.ms_psize;
+}
+
+/* ---- the cursor ---- */
+
+struct checkpoint_cursor {
+    struct checkpoint *checkpoint; /* borrowed */
+    MDB_txn *txn;                  /* owned */
+    struct store_walk walk;
+    uint64_t seen_count;
+};
+
+oxq_err checkpoint_cursor_open(struct checkpoint *c, struct checkpoint_cursor **out, struct oxq_error *err)
+{
+    struct checkpoint_cursor *cursor = mem_alloc_zero(sizeof(*cursor));
+    cursor->checkpoint = c;
+    int rc = mdb_txn_begin(c->store.env, NULL, MDB_RDONLY, &cursor->txn);
+    if (rc) {
+        mem_free(cursor);
+        return store_error(&c->store, rc, "read", err);
+    }
+    store_walk_begin(&cursor->walk, &c->store, cursor->txn, STORE_KEYS, slice_of(NULL, 0));
+    *out = cursor;
+    return OXQ_OK;
+}
+
+void checkpoint_cursor_close(struct checkpoint_cursor *cursor)
+{
+    if (!cursor) return;
+    store_walk_end(&cursor->walk);
+    mdb_txn_abort(cursor->txn);
+    mem_free(cursor);
+}
+
+static bool find_db(const struct store_meta *meta, uint32_t db_number, uint32_t *out)
+{
+    for (uint32_t i = 0; i < STORE_DBS_COUNT; i++) {
+        if (meta->db_numbers[i] != db_number) continue;
+        *out = i;
+        return true;
+    }
+    return false;
+}
+
+bool checkpoint_read_row(const struct store_meta *meta, struct slice key, struct slice bytes,
+                         struct checkpoint_row *out)
+{
+    struct row row;
+    if (key.len < ROW_DB_BYTES || !row_read(key, bytes, &row)) return false;
+    *out = (struct checkpoint_row){.type = row.type, .expire_ms = row.expire_ms};
+    out->key = row.has_whole_name ? row.whole_name : slice_from(key, ROW_DB_BYTES);
+    if (!find_db(meta, row_get_u32(key.at), &out->db)) return false;
+    if ((row.is_large || bytes.len <= BODY_INLINE_BYTES) && !row_is_body_whole(&row)) return false;
+    if (!row.is_large) {
+        out->bytes = row.body;
+        return true;
+    }
+    return varint_take(&row.body, &out->disk_id) && row.body.len == 0 && out->disk_id > 0;
+}
+
+oxq_err checkpoint_cursor_next(struct checkpoint_cursor *cursor, struct checkpoint_row *out, bool *out_has,
+                               struct oxq_error *err)
+{
+    const struct store *s = &cursor->checkpoint->store;
+    struct slice key, bytes;
+    *out_has = store_walk_next(&cursor->walk, &key, &bytes);
+    if (cursor->walk.rc) return store_error(s, cursor->walk.rc, "read its keys", err);
+    if (!*out_has) return OXQ_OK;
+    cursor->seen_count++;
+    if (checkpoint_read_row(&cursor->checkpoint->meta, key, bytes, out)) return OXQ_OK;
+    *out_has = false;
+    return err_set(err, OXQ_ERR_FORMAT, "checkpoint %s: the row of key %" PRIu64 " in its order is damaged", s->folder,
+                   cursor->seen_count);
+}
+
+/* ---- values ---- */
+
+oxq_err checkpoint_load_large(struct checkpoint *c, uint64_t disk_id, enum value_type type, struct value *out,
+                              struct oxq_error *err)
+{
+    MDB_txn *txn;
+    oxq_err e = checkpoint_read_begin(c, &txn, err);
+    if (e) return e;
+    e = large_load(&c->store, txn, disk_id, type, out, err);
+    checkpoint_read_end(c);
+    return e;
+}
+
+static oxq_err load_row(struct checkpoint *c, MDB_txn *txn, const struct row_key *key, enum value_type type,
+                        struct value *out, struct oxq_error *err)
+{
+    struct slice bytes;
+    struct row row;
+    int rc;
+    if (!store_get(&c->store, txn, STORE_KEYS, row_key_borrow(key), &bytes, &rc)) {
+        if (rc) return store_error(&c->store, rc, "read a value", err);
+        return err_set(err, OXQ_ERR_NOT_FOUND, "checkpoint %s: there is no such key", c->store.folder);
+    }
+    if (row_read(row_key_borrow(key), bytes, &row) && row_is_body_whole(&row) && row.type == type && !row.is_large &&
+        value_decode(type, row.body, out) == OXQ_OK)
+        return OXQ_OK;
+    return err_set(err, OXQ_ERR_FORMAT, "checkpoint %s: the row of a key is damaged", c->store.folder);
+}
+
+oxq_err checkpoint_load(struct checkpoint *c, uint32_t db_number, struct slice key, enum value_type type,
+                        struct value *out, struct oxq_error *err)
+{
+    struct row_key row_key;
+    MDB_txn *txn;
+    oxq_err e = checkpoint_read_begin(c, &txn, err);
+    if (e) return e;
+    row_key_of_key(&row_key, db_number, key);
+    e = load_row(c, txn, &row_key, type, out, err);
+    checkpoint_read_end(c);
+    return e;
+}
+
+/* Where LMDB's map starts: a page in it knows its number. NULL: there is no row to look at. */
+static char *find_map(struct checkpoint *c, size_t page_bytes)
+{
+    MDB_txn *txn;
+    struct slice bytes;
+    char *map = NULL;
+    if (checkpoint_read_begin(c, &txn, NULL)) return NULL;
+    if (store_get_meta(&c->store, txn, &bytes)) {
+        uint64_t number;
+        char *page = (char *)((uintptr_t)bytes.at & ~(uintptr_t)(page_bytes - 1));
+        memcpy(&number, page, sizeof(number));
+        map = page - number * page_bytes;
+    }
+    checkpoint_read_end(c);
+    return map;
+}
+
+void checkpoint_forget_pages(struct checkpoint *c)
+{
+    MDB_envinfo info;
+    MDB_stat stat;
+    if (mdb_env_info(c->store.env, &info) || mdb_env_stat(c->store.env, &stat)) return;
+    char *map = find_map(c, stat.ms_psize);
+    if (map) (void)madvise(map, (info.me_last_pgno + 1) * stat.ms_psize, MADV_DONTNEED);
+}

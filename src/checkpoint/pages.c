@@ -1,0 +1,446 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The file as LMDB 0.9 lays it out on a machine of 64 bits, in the machine's own byte order. Pages are of the size that the head tells.
+ *
+ *   page    number, 8    pad, 2    flags, 2    lower, 2    upper, 2    offsets of nodes, 2 each ...  free ...  nodes
+ *           overflow pages have the count of their pages, 4, in the place of lower and upper
+ *   node    low, 2    high, 2    flags, 2    key length, 2    key    data
+ *           in a leaf low and high are the data's length; in a branch low, high and flags are the child's page number
+ *   tree    pad, 4    flags, 2    depth, 2    branch, leaf, overflow pages, entries, root: 8 each
+ *   head    pages 0 and 1: magic, 4    version, 4    address, 8    map size, 8    tree of free pages, main tree    last page, 8
+ *           transaction, 8; transaction n writes page n modulo 2, so the two are neighbours
+ *
+ * The main tree's leaves hold the trees of the named tables. The tree of free pages holds, under the number of a
+ * transaction, the pages that it no longer needed: their count and their numbers, falling.
+ *
+ * What is checked (each is a way in which LMDB would read or write beyond its pages, lose rows or use a page twice):
+ *  1. the head: magic, version, page size, flags, transactions that are neighbours, a file that has all its pages.
+ *  2. each page that can be reached is reached once, is where its number says, and is a branch, leaf or overflow page.
+ *  3. lower, upper and the offsets lie in the page; nodes fill it from upper to the end, and their keys and data end in it.
+ *  4. keys ascend through all leaves, and lie between the keys of the branches above them.
+ *  5. all leaves of a tree are equally deep; the tree's counts of pages and entries are those found.
+ *  6. a free page is in the file, is free once, and cannot be reached.
+ * Contents of rows are not looked at; they have checksums (row.c).
+ */
+#include "checkpoint/pages.h"
+
+#include "base/mem.h"
+#include "base/slice.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define MAGIC 0xBEEFC0DEu
+#define VERSION 1u
+#define PAGE_HEAD_BYTES 16u
+#define NODE_HEAD_BYTES 8u
+#define TREE_BYTES 48u
+#define TREE_DEPTH_MAX 32u /* LMDB's own */
+#define KEY_MAX_BYTES 511u
+#define PAGE_BYTES_MIN 512u
+#define PAGE_BYTES_MAX 32768u
+#define NONE UINT64_MAX
+#define FREE_TREE_FLAGS 0x08u /* keys are integers */
+#define HEAD_BYTES (PAGE_HEAD_BYTES + 24u + 2u * TREE_BYTES + 16u)
+
+enum { PAGE_BRANCH = 1, PAGE_LEAF = 2, PAGE_OVERFLOW = 4, PAGE_HEAD = 8 };
+enum { NODE_BIG = 1, NODE_TREE = 2 };
+
+struct tree {
+    uint16_t flags, depth;
+    uint64_t branch_pages, leaf_pages, overflow_pages, entries, root;
+};
+
+struct head {
+    uint32_t page_bytes;
+    struct tree free, main;
+    uint64_t last_page, txn_id;
+};
+
+/* A file that is being checked. */
+struct check {
+    const char *path;
+    const char *map; /* owned */
+    size_t map_bytes;
+    struct head head;
+    uint64_t *seen; /* owned: a bit for each page */
+    struct oxq_error *err;
+};
+
+static uint64_t load(const char *at, unsigned bytes)
+{
+    uint64_t n = 0;
+    memcpy(&n, at, bytes); /* low byte first, as on all machines that we run on */
+    return n;
+}
+
+__attribute__((format(printf, 2, 3))) static bool fault(const struct check *c, const char *format, ...)
+{
+    char text[160];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof(text), format, args);
+    va_end(args);
+    err_set(c->err, OXQ_ERR_FORMAT, "checkpoint file %s is damaged: %s", c->path, text);
+    return false;
+}
+
+/* ---- the head ---- */
+
+static struct tree load_tree(const char *at)
+{
+    return (struct tree){.flags = (uint16_t)load(at + 4, 2),
+                         .depth = (uint16_t)load(at + 6, 2),
+                         .branch_pages = load(at + 8, 8),
+                         .leaf_pages = load(at + 16, 8),
+                         .overflow_pages = load(at + 24, 8),
+                         .entries = load(at + 32, 8),
+                         .root = load(at + 40, 8)};
+}
+
+static bool load_head(const struct check *c, const char *page, uint64_t number, struct head *out)
+{
+    const char *at = page + PAGE_HEAD_BYTES;
+    if (load(page, 8) != number || load(page + 10, 2) != PAGE_HEAD || load(at, 4) != MAGIC ||
+        load(at + 4, 4) != VERSION)
+        return fault(c, "page %d is not a head of version %u", (int)number, VERSION);
+    *out = (struct head){.page_bytes = (uint32_t)load(at + 24, 4),
+                         .free = load_tree(at + 24),
+                         .main = load_tree(at + 24 + TREE_BYTES),
+                         .last_page = load(at + 24 + 2 * TREE_BYTES, 8),
+                         .txn_id = load(at + 32 + 2 * TREE_BYTES, 8)};
+    uint32_t bytes = out->page_bytes;
+    if (bytes < PAGE_BYTES_MIN || bytes > PAGE_BYTES_MAX || (bytes & (bytes - 1)) != 0)
+        return fault(c, "head %d tells pages of %u bytes", (int)number, (unsigned)bytes);
+    if (out->free.flags != FREE_TREE_FLAGS || out->main.flags != 0)
+        return fault(c, "head %d has unknown flags", (int)number);
+    if (out->last_page < 1 || out->last_page >= c->map_bytes / bytes)
+        return fault(c, "it has %zu bytes, head %d tells of %llu pages", c->map_bytes, (int)number,
+                     (unsigned long long)out->last_page + 1);
+    return true;
+}
+
+/* Both heads; the one that transaction `txn_id` wrote (0: the newer) is c->head then. */
+static bool load_heads(struct check *c, uint64_t txn_id)
+{
+    struct head heads[2];
+    if (c->map_bytes < HEAD_BYTES || !load_head(c, c->map, 0, &heads[0])) {
+        if (c->map_bytes < HEAD_BYTES) fault(c, "it has %zu bytes", c->map_bytes);
+        return false;
+    }
+    if (!load_head(c, c->map + heads[0].page_bytes, 1, &heads[1])) return false;
+    uint64_t a = heads[0].txn_id, b = heads[1].txn_id;
+    bool are_neighbours = (a == 0 && b == 0) || (a % 2 == 0 && (b + 1 == a || a + 1 == b));
+    if (heads[0].page_bytes != heads[1].page_bytes || !are_neighbours)
+        return fault(c, "its heads, of transactions %llu and %llu, do not fit together", (unsigned long long)a,
+                     (unsigned long long)b);
+    c->head = heads[txn_id ? txn_id % 2 : a < b];
+    if (txn_id && c->head.txn_id != txn_id)
+        return fault(c, "the head of transaction %llu is not there", (unsigned long long)txn_id);
+    return true;
+}
+
+/* ---- pages ---- */
+
+/* Notes pages as used; false when one is outside the file or was used before. */
+static bool use_pages(struct check *c, uint64_t first, uint64_t count, const char *as)
+{
+    if (first < 2 || first > c->head.last_page || count == 0 || count > c->head.last_page - first + 1)
+        return fault(c, "page %llu, %s, is not in it", (unsigned long long)first, as);
+    for (uint64_t p = first; p < first + count; p++) {
+        uint64_t bit = UINT64_C(1) << (p % 64);
+        if (c->seen[p / 64] & bit) return fault(c, "page %llu, %s, is used twice", (unsigned long long)p, as);
+        c->seen[p / 64] |= bit;
+    }
+    return true;
+}
+
+static const char *page_at(const struct check *c, uint64_t number)
+{
+    return c->map + number * c->head.page_bytes;
+}
+
+/* A node of a page that was checked. */
+struct node {
+    struct slice key;
+    uint64_t child; /* branch */
+    unsigned flags; /* leaf */
+    struct slice data;
+    uint64_t data_bytes; /* leaf: of the value, which is elsewhere when the node is BIG */
+};
+
+static uint32_t nodes_count(const char *page)
+{
+    return (uint32_t)(load(page + 12, 2) - PAGE_HEAD_BYTES) / 2;
+}
+
+static size_t node_offset(const char *page, uint32_t index)
+{
+    return (size_t)load(page + PAGE_HEAD_BYTES + (size_t)2 * index, 2);
+}
+
+/* False: it does not end in the page. *out_bytes: what it takes. */
+static bool load_node(const struct check *c, const char *page, uint32_t index, struct node *out, size_t *out_bytes)
+{
+    size_t offset = node_offset(page, index), end = c->head.page_bytes;
+    bool is_branch = load(page + 10, 2) == PAGE_BRANCH;
+    if (offset < load(page + 14, 2) || offset + NODE_HEAD_BYTES > end) return false;
+    const char *at = page + offset;
+    size_t key_bytes = (size_t)load(at + 6, 2), data_bytes = 0;
+    *out = (struct node){.child = load(at, 6)};
+    if (!is_branch) {
+        out->flags = (unsigned)load(at + 4, 2);
+        out->data_bytes = load(at, 4);
+        if (out->flags & ~(unsigned)(NODE_BIG | NODE_TREE)) return false;
+        data_bytes = out->flags & NODE_BIG ? 8 : (size_t)out->data_bytes;
+    }
+    if (key_bytes > KEY_MAX_BYTES || data_bytes > end || offset + NODE_HEAD_BYTES + key_bytes + data_bytes > end)
+        return false;
+    out->key = slice_of(at + NODE_HEAD_BYTES, key_bytes);
+    out->data = slice_of(at + NODE_HEAD_BYTES + key_bytes, data_bytes);
+    *out_bytes = (NODE_HEAD_BYTES + key_bytes + data_bytes + 1) & ~(size_t)1;
+    return true;
+}
+
+static bool check_page(struct check *c, uint64_t number, unsigned flags)
+{
+    if (!use_pages(c, number, 1, flags == PAGE_LEAF ? "a leaf" : "a branch")) return false;
+    const char *page = page_at(c, number);
+    size_t lower = (size_t)load(page + 12, 2), upper = (size_t)load(page + 14, 2), used = 0;
+    if (load(page, 8) != number || load(page + 10, 2) != flags)
+        return fault(c, "page %llu is not what it should be", (unsigned long long)number);
+    if (lower < PAGE_HEAD_BYTES + 2 || lower % 2 || lower > upper || upper > c->head.page_bytes ||
+        (flags == PAGE_BRANCH && nodes_count(page) < 2))
+        return fault(c, "page %llu: its bounds are not possible", (unsigned long long)number);
+    for (uint32_t i = 0; i < nodes_count(page); i++) {
+        struct node node;
+        size_t bytes;
+        if (!load_node(c, page, i, &node, &bytes))
+            return fault(c, "page %llu: node %u reaches beyond it", (unsigned long long)number, (unsigned)i);
+        used += bytes;
+    }
+    if (used == c->head.page_bytes - upper) return true;
+    return fault(c, "page %llu: its nodes do not fill it", (unsigned long long)number);
+}
+
+/* ---- trees ---- */
+
+struct level {
+    uint64_t page;
+    uint32_t next; /* node to visit */
+};
+
+struct walk {
+    struct check *check;
+    const struct tree *tree;
+    struct tree found; /* counts */
+    struct level levels[TREE_DEPTH_MAX];
+    uint32_t depth;
+    bool has_last, has_bound;
+    struct slice last, bound; /* the key before; what the next leaf key may not be below */
+};
+
+static int compare_keys(const struct walk *w, struct slice a, struct slice b)
+{
+    if (w->tree->flags != FREE_TREE_FLAGS) return slice_compare(a, b);
+    uint64_t m = load(a.at, 8), n = load(b.at, 8);
+    return (m > n) - (m < n);
+}
+
+static bool enter(struct walk *w, uint64_t page)
+{
+    bool is_leaf = w->depth + 1u == w->tree->depth;
+    if (!check_page(w->check, page, is_leaf ? PAGE_LEAF : PAGE_BRANCH)) return false;
+    if (is_leaf)
+        w->found.leaf_pages++;
+    else
+        w->found.branch_pages++;
+    w->levels[w->depth++] = (struct level){.page = page};
+    return true;
+}
+
+static bool enter_child(struct walk *w, const struct node *node, bool is_first)
+{
+    const struct check *c = w->check;
+    if (!is_first) {
+        if (w->tree->flags == FREE_TREE_FLAGS && node->key.len != 8) return fault(c, "a free list has no number");
+        if (w->has_last && compare_keys(w, w->last, node->key) >= 0)
+            return fault(c, "page %llu: keys do not ascend", (unsigned long long)w->levels[w->depth - 1].page);
+        w->bound = node->key;
+        w->has_bound = true;
+    }
+    return enter(w, node->child);
+}
+
+static bool visit_overflow(struct walk *w, const struct node *node)
+{
+    struct check *c = w->check;
+    uint64_t first = load(node->data.at, 8);
+    uint64_t count = (PAGE_HEAD_BYTES - 1 + node->data_bytes) / c->head.page_bytes + 1;
+    if (!use_pages(c, first, count, "of a long row")) return false;
+    const char *page = page_at(c, first);
+    w->found.overflow_pages += count;
+    if (load(page, 8) == first && load(page + 10, 2) == PAGE_OVERFLOW && load(page + 12, 4) == count) return true;
+    return fault(c, "page %llu is not that of a long row", (unsigned long long)first);
+}
+
+static bool visit_leaf_node(struct walk *w, const struct node *node)
+{
+    const struct check *c = w->check;
+    uint64_t page = w->levels[w->depth - 1].page;
+    if (node->key.len == 0 || (w->tree->flags == FREE_TREE_FLAGS && node->key.len != 8))
+        return fault(c, "page %llu: a key of %zu bytes", (unsigned long long)page, node->key.len);
+    if ((w->has_last && compare_keys(w, w->last, node->key) >= 0) ||
+        (w->has_bound && compare_keys(w, w->bound, node->key) > 0))
+        return fault(c, "page %llu: keys do not ascend", (unsigned long long)page);
+    if ((node->flags & NODE_TREE) && w->tree != &c->head.main)
+        return fault(c, "page %llu: a table within a table", (unsigned long long)page);
+    w->last = node->key;
+    w->has_last = true;
+    w->has_bound = false;
+    w->found.entries++;
+    return !(node->flags & NODE_BIG) || visit_overflow(w, node);
+}
+
+static bool compare_counts(const struct walk *w)
+{
+    const struct tree *t = w->tree, *f = &w->found;
+    if (t->entries == f->entries && t->leaf_pages == f->leaf_pages && t->branch_pages == f->branch_pages &&
+        t->overflow_pages == f->overflow_pages)
+        return true;
+    return fault(w->check, "%llu rows are there, it tells of %llu", (unsigned long long)f->entries,
+                 (unsigned long long)t->entries);
+}
+
+typedef bool node_fn(struct check *c, const struct node *node);
+
+/* Visits all pages of a tree in order and gives the leaves' nodes to fn, when there is one. */
+static bool walk_tree(struct check *c, const struct tree *t, node_fn *fn)
+{
+    struct walk w = {.check = c, .tree = t};
+    if (t->depth > TREE_DEPTH_MAX || (t->root == NONE) != (t->depth == 0)) return fault(c, "a tree's depth");
+    if (t->root != NONE && !enter(&w, t->root)) return false;
+    while (w.depth > 0) {
+        struct level *level = &w.levels[w.depth - 1];
+        const char *page = page_at(c, level->page);
+        struct node node;
+        size_t bytes;
+        if (level->next == nodes_count(page)) {
+            w.depth--;
+            continue;
+        }
+        uint32_t index = level->next++;
+        if (!load_node(c, page, index, &node, &bytes)) return false;
+        if (w.depth < t->depth) {
+            if (!enter_child(&w, &node, index == 0)) return false;
+        } else if (!visit_leaf_node(&w, &node) || (fn && !fn(c, &node))) {
+            return false;
+        }
+    }
+    return compare_counts(&w);
+}
+
+static bool visit_table(struct check *c, const struct node *node)
+{
+    if (node->flags != NODE_TREE || node->data.len != TREE_BYTES) return fault(c, "the list of tables");
+    struct tree tree = load_tree(node->data.at);
+    if (tree.flags != 0) return fault(c, "a table has unknown flags");
+    return walk_tree(c, &tree, NULL);
+}
+
+static bool visit_free_list(struct check *c, const struct node *node)
+{
+    const char *at = node->data.at;
+    if (node->flags & NODE_BIG) at = page_at(c, load(node->data.at, 8)) + PAGE_HEAD_BYTES;
+    uint64_t room = node->data_bytes / 8, count = room ? load(at, 8) : 0;
+    if (node->data_bytes % 8 || room == 0 || count > room - 1) return fault(c, "a list of free pages has no end");
+    for (uint64_t i = 1, before = NONE; i <= count; i++) {
+        uint64_t page = load(at + 8 * i, 8);
+        if (page >= before) return fault(c, "a list of free pages does not fall");
+        if (!use_pages(c, page, 1, "a free one")) return false;
+        before = page;
+    }
+    return true;
+}
+
+/* ---- the file ---- */
+
+static oxq_err open_file(struct check *c, int *out_fd)
+{
+    struct stat stat;
+    *out_fd = open(c->path, O_RDONLY | O_CLOEXEC);
+    if (*out_fd < 0 && errno == ENOENT) return OXQ_OK;
+    if (*out_fd < 0 || fstat(*out_fd, &stat) < 0)
+        return err_set(c->err, errno == EACCES ? OXQ_ERR_PERMISSION : OXQ_ERR_IO, "%s: %s", c->path, strerror(errno));
+    c->map_bytes = (size_t)stat.st_size;
+    if (c->map_bytes == 0) return OXQ_OK;
+    void *map = mmap(NULL, c->map_bytes, PROT_READ, MAP_SHARED, *out_fd, 0);
+    if (map == MAP_FAILED) return err_set(c->err, OXQ_ERR_IO, "map %s: %s", c->path, strerror(errno));
+    c->map = map;
+    return OXQ_OK;
+}
+
+static oxq_err check_file(const char *folder, struct oxq_error *err, bool (*fn)(struct check *c, void *ctx), void *ctx)
+{
+    char path[PATH_MAX];
+    struct check c = {.path = path, .err = err};
+    int fd;
+    if (snprintf(path, sizeof(path), "%s/data.mdb", folder) >= (int)sizeof(path))
+        return err_set(err, OXQ_ERR_ARGUMENT, "the path %s is too long", folder);
+    oxq_err e = open_file(&c, &fd);
+    if (!e && c.map && !fn(&c, ctx)) e = OXQ_ERR_FORMAT;
+    if (c.map) munmap((void *)(uintptr_t)c.map, c.map_bytes);
+    if (fd >= 0) close(fd);
+    return e;
+}
+
+static bool check_heads(struct check *c, void *ctx)
+{
+    (void)ctx;
+    return load_heads(c, 0);
+}
+
+oxq_err pages_check_head(const char *folder, struct oxq_error *err)
+{
+    return check_file(folder, err, check_heads, NULL);
+}
+
+struct check_trees {
+    uint64_t txn_id;
+    struct pages_summary *out;
+};
+
+static uint64_t count_seen(const struct check *c)
+{
+    uint64_t count = 0;
+    for (uint64_t i = 0; i <= c->head.last_page / 64; i++) count += (unsigned)__builtin_popcountll(c->seen[i]);
+    return count;
+}
+
+static bool check_trees(struct check *c, void *ctx)
+{
+    const struct check_trees *what = ctx;
+    if (!load_heads(c, what->txn_id)) return false;
+    c->seen = mem_alloc_zero((size_t)(c->head.last_page / 64 + 1) * sizeof(*c->seen));
+    bool is_good = walk_tree(c, &c->head.main, visit_table);
+    uint64_t used = count_seen(c);
+    is_good = is_good && walk_tree(c, &c->head.free, visit_free_list);
+    if (is_good && what->out)
+        *what->out =
+            (struct pages_summary){c->head.last_page + 1, count_seen(c) - used - c->head.free.leaf_pages -
+                                                              c->head.free.branch_pages - c->head.free.overflow_pages};
+    mem_free(c->seen);
+    return is_good;
+}
+
+oxq_err pages_check(const char *folder, uint64_t txn_id, struct pages_summary *out, struct oxq_error *err)
+{
+    struct check_trees what = {txn_id, out};
+    return check_file(folder, err, check_trees, &what);
+}

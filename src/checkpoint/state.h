@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: MIT */
+/* What the files of this folder share of a checkpoint. */
+#ifndef CHECKPOINT_STATE_H
+#define CHECKPOINT_STATE_H
+
+#include "checkpoint/apply.h"
+#include "checkpoint/checkpoint.h"
+#include "os/thread.h"
+
+/* Items on their way to the thread. */
+struct given {
+    struct given *next;
+    struct buf items;
+};
+
+struct checkpoint {
+    struct store store;
+    struct store_meta meta; /* of the last commit */
+    MDB_txn *reader;        /* owned; reset but between checkpoint_read_begin and _end */
+    struct large_set large; /* the thread's */
+    void (*wake)(void *ctx);
+    void *ctx;
+    struct thread thread;
+
+    struct lock lock; /* what follows is under it */
+    struct given *first, *last;
+    size_t backlog_bytes;
+    uint64_t begun_seq;
+    bool has_begun, is_ended, is_closing;
+    struct checkpoint_progress progress;
+};
+
+/* A look at the committed state, which other functions of this folder may share: end it soon. */
+OXQ_MUST_USE oxq_err checkpoint_read_begin(struct checkpoint *c, MDB_txn **out, struct oxq_error *err);
+void checkpoint_read_end(struct checkpoint *c);
+/* A row of `keys`. False: it is damaged. */
+bool checkpoint_read_row(const struct store_meta *meta, struct slice key, struct slice bytes,
+                         struct checkpoint_row *out);
+
+#endif
