@@ -209,9 +209,9 @@ static struct resp_limits limits_of(const struct server_conn *c)
  */
 static size_t execute(struct server_conn *c, char *at, size_t len)
 {
-    size_t used = 0;
+    size_t used = 0, unread = c->client.out.len;
     c->is_hungry = false;
-    for (int n = 0; n < SERVER_TURN_REQUESTS_MAX; n++) {
+    for (int n = 0; n < SERVER_TURN_REQUESTS_MAX && c->client.out.len < unread + SERVER_TURN_REPLY_BYTES; n++) {
         if (c->client.state != ENGINE_CLIENT_READY || c->is_closing) break;
         struct resp_limits limits = limits_of(c);
         enum resp_parsed parsed = resp_parser_next(&c->parser, at + used, len - used, &limits);

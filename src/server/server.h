@@ -13,6 +13,8 @@
 
 /* Requests of one connection that run before others get their turn. */
 #define SERVER_TURN_REQUESTS_MAX 256
+/* ... and no more once its replies in this turn are as long: half a millisecond of copying. */
+#define SERVER_TURN_REPLY_BYTES ((size_t)1 << 20)
 /* Connections taken in one turn, so that a storm of them does not hold up those that are there. */
 #define SERVER_TURN_ACCEPTS_MAX 128
 /* How long a connection that is being closed may take to read its last replies. */

@@ -238,6 +238,24 @@ Test(server, gives_each_connection_its_share_of_a_turn)
     net_stream_free(modest);
 }
 
+Test(server, a_share_of_a_turn_is_also_one_of_reply_bytes)
+{
+    enum { BYTES = SERVER_TURN_REPLY_BYTES / 2, REQUESTS = 10 };
+    struct net_stream *greedy = dial(), *modest = dial();
+    make_big(greedy, BYTES);
+    struct server_conn *first = LINK_OWNER(server->conns.next, struct server_conn, link);
+    uint64_t before = first->client.commands_count;
+    for (int i = 0; i < REQUESTS; i++) put(greedy, SLICE_LIT("GET big\r\n"));
+    put(modest, SLICE_LIT("PING\r\n"));
+    server_turn(server);
+    cr_assert_eq(first->client.commands_count - before, 2);
+    cr_assert_eq(executed(), 1);
+    expect(modest, "+PONG\r\n");
+    for (int i = 0; i < REQUESTS; i++) mem_free(get(greedy, BYTES + strlen("$524288\r\n\r\n")));
+    net_stream_free(greedy);
+    net_stream_free(modest);
+}
+
 Test(server, answers_broken_requests_and_closes)
 {
     struct net_stream *s = dial();
@@ -438,6 +456,7 @@ Test(server, does_not_wait_for_ever_for_the_last_reply_to_be_read)
     struct net_stream *s = dial();
     make_big(s, 5000000);
     put(s, SLICE_LIT("GET big\r\nQUIT\r\n"));
+    server_turn(server);
     server_turn(server);
     pass_ms(SERVER_LINGER_US / 1000 - 1000);
     cr_assert_eq(server->conns_count, 1);
