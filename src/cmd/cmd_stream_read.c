@@ -9,6 +9,7 @@
  */
 #include "base/num.h"
 #include "cmd/cmd_stream.h"
+#include "keyspace/tracker.h"
 
 /* Entries of a stream that one wake-up gives where no COUNT was asked for. */
 #define COUNT_AFTER_WAITING 1000u
@@ -191,6 +192,8 @@ static void deliver_new(struct cmd_ctx *ctx, const struct read_args *args, const
     struct stream_entry entry;
     size_t given = 0;
     struct reply_mark mark = reply_begin(ctx->reply, REPLY_ARRAY);
+    /* The group moves with each entry, and is set as a whole in the end. */
+    db_touch(ctx->db, source->e);
     begin_above(&it, &source->e->value, g->last_id);
     while ((args->count == 0 || given < args->count) && stream_iter_next(&it, &entry)) {
         g->entries_read = stream_group_read_after(&source->e->value, g, entry.id);

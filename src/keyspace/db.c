@@ -4,13 +4,14 @@
  *
  * Invariants (db_check):
  *  1. an entry's node.aux is its index in expiries, or ENTRY_NO_EXPIRY; the slot there points back at it.
- *  2. a key of a container type (all but strings and streams) is never empty between commands.
+ *  2. a key of a container type (all but strings and streams) is never empty between commands, unless its value is cold.
  *
  * A key is removed when its time has come by whoever meets it first: db_find, or keyspace_expire in the background.
  */
 #include "keyspace/db.h"
 
 #include "base/mem.h"
+#include "keyspace/tracker.h"
 
 static struct slice key_of_node(const struct map_node *node)
 {
@@ -38,6 +39,7 @@ void keyspace_init(struct keyspace *ks, struct rng *rng)
 
 static void free_entry(struct db *db, struct entry *e)
 {
+    if (e->mark.is_large) tracker_freeing(db->keyspace->tracker, e);
     graveyard_give_value(&db->keyspace->graveyard, &e->value);
     mem_free(e);
 }
@@ -54,13 +56,26 @@ void keyspace_deinit(struct keyspace *ks)
     graveyard_deinit(&ks->graveyard);
 }
 
-void db_report(struct db *db, struct effect e)
+/* The effects by which a value may become large. */
+static bool makes_larger(enum effect_kind kind)
+{
+    static const uint64_t kinds = 1ull << EFFECT_HASH_SET | 1ull << EFFECT_LIST_PUSH_HEAD |
+                                  1ull << EFFECT_LIST_PUSH_TAIL | 1ull << EFFECT_LIST_INSERT | 1ull << EFFECT_SET_ADD |
+                                  1ull << EFFECT_ZSET_SET | 1ull << EFFECT_STREAM_ADD;
+    return kinds >> kind & 1;
+}
+
+void db_report(struct db *db, struct entry *e, struct effect effect)
 {
     struct keyspace *ks = db->keyspace;
     ks->changes_count++;
+    if (e && ks->tracker) {
+        SLOW_CHECK(e->mark.list == ks->dirty_list);
+        if (e->mark.is_large || makes_larger(effect.kind)) tracker_note(ks->tracker, e, &effect);
+    }
     if (!ks->sink) return;
-    e.db = db->index;
-    ks->sink->on_effect(ks->sink, &e);
+    effect.db = db->index;
+    ks->sink->on_effect(ks->sink, &effect);
 }
 
 /* ---- entries ---- */
@@ -85,20 +100,32 @@ static struct entry *drop_expired(struct db *db, struct entry *e)
     return NULL;
 }
 
+/* Whoever finds an entry may look at its value. */
+static struct entry *use(const struct db *db, struct entry *e)
+{
+    if (e && e->mark.list == ENTRY_CLEAN && e->mark.index != ENTRY_RECENT) tracker_use(db->keyspace->tracker, db, e);
+    return e;
+}
+
 struct entry *db_find(struct db *db, struct slice key)
 {
-    return drop_expired(db, find_raw(db, key));
+    return use(db, drop_expired(db, find_raw(db, key)));
 }
 
 /* A new entry whose value is uninitialised but for the key's length. */
 static struct entry *entry_new(struct db *db, struct slice key, uint32_t hash)
 {
     CHECK(key.len < UINT32_MAX);
-    struct entry *e = mem_alloc(sizeof(*e) + key.len);
+    struct entry *e = mem_alloc(offsetof(struct entry, key) + key.len);
     e->node.aux = ENTRY_NO_EXPIRY;
     e->value = (struct value){.aux = (uint32_t)key.len};
+    e->mark = (struct entry_mark){0};
     if (key.len) memcpy(e->key, key.at, key.len);
     map_insert_hashed(&db->keys, &e->node, hash);
+    if (db->keyspace->tracker) {
+        e->mark.list = ENTRY_CLEAN;
+        tracker_touch(db->keyspace->tracker, db, e);
+    }
     return e;
 }
 
@@ -114,7 +141,7 @@ struct entry *db_find_or_create(struct db *db, struct slice key, enum value_type
     uint32_t hash = map_hash(key);
     struct entry *e = drop_expired(db, (struct entry *)map_find_hashed(&db->keys, key, hash));
     *out_is_new = !e;
-    if (e) return e;
+    if (e) return use(db, e);
     e = entry_new(db, key, hash);
     value_init(&e->value, type);
     return e;
@@ -122,6 +149,7 @@ struct entry *db_find_or_create(struct db *db, struct slice key, enum value_type
 
 static void unlink_entry(struct db *db, struct entry *e)
 {
+    if (db->keyspace->tracker) tracker_drop(db->keyspace->tracker, db, e);
     if (e->node.aux != ENTRY_NO_EXPIRY) heap_remove(&db->expiries, e->node.aux);
     map_unlink(&db->keys, &e->node);
 }
@@ -137,7 +165,7 @@ void db_delete(struct db *db, struct entry *e)
 {
     /* The key must outlive the entry for the report, and the sink must see the keyspace without it. */
     unlink_entry(db, e);
-    db_report(db, (struct effect){.kind = EFFECT_KEY_DELETE, .key = entry_key(e)});
+    db_report(db, NULL, (struct effect){.kind = EFFECT_KEY_DELETE, .key = entry_key(e)});
     free_entry(db, e);
 }
 
@@ -157,6 +185,7 @@ int64_t db_expiry_ms(const struct db *db, const struct entry *e)
 
 void db_place_expiry(struct db *db, struct entry *e, int64_t at_ms)
 {
+    db_touch(db, e);
     bool has_expiry = e->node.aux != ENTRY_NO_EXPIRY;
     if (at_ms > 0 && has_expiry) {
         heap_change(&db->expiries, e->node.aux, at_ms);
@@ -171,7 +200,7 @@ void db_place_expiry(struct db *db, struct entry *e, int64_t at_ms)
 void db_set_expiry(struct db *db, struct entry *e, int64_t at_ms)
 {
     db_place_expiry(db, e, at_ms);
-    db_report(db, (struct effect){.kind = EFFECT_KEY_EXPIRE, .key = entry_key(e), .n = at_ms});
+    db_report(db, e, (struct effect){.kind = EFFECT_KEY_EXPIRE, .key = entry_key(e), .n = at_ms});
 }
 
 size_t keyspace_expire(struct keyspace *ks, size_t limit)
@@ -203,8 +232,9 @@ int64_t keyspace_next_expiry_ms(const struct keyspace *ks)
 
 void db_flush(struct db *db)
 {
+    if (db->keyspace->tracker) tracker_flush(db->keyspace->tracker, db);
     empty(db);
-    db_report(db, (struct effect){.kind = EFFECT_DB_FLUSH});
+    db_report(db, NULL, (struct effect){.kind = EFFECT_DB_FLUSH});
 }
 
 static void adopt_entries(struct db *db, struct map keys, struct heap expiries)
@@ -219,11 +249,12 @@ void db_swap(struct db *a, struct db *b)
     struct heap expiries = a->expiries;
     adopt_entries(a, b->keys, b->expiries);
     adopt_entries(b, keys, expiries);
-    db_report(a, (struct effect){.kind = EFFECT_DB_SWAP, .n = b->index});
+    if (a->keyspace->tracker) tracker_swap(a->keyspace->tracker, a, b);
+    db_report(a, NULL, (struct effect){.kind = EFFECT_DB_SWAP, .n = b->index});
 }
 
 /* Puts a value that nobody owns now under a key, replacing what is there, without a report. */
-static void put(struct db *db, struct slice key, struct value v, int64_t expiry_ms)
+static struct entry *put(struct db *db, struct slice key, struct value v, int64_t expiry_ms)
 {
     struct entry *old = find_raw(db, key);
     if (old) discard(db, old);
@@ -231,23 +262,29 @@ static void put(struct db *db, struct slice key, struct value v, int64_t expiry_
     v.aux = e->value.aux;
     e->value = v;
     if (expiry_ms > 0) db_place_expiry(db, e, expiry_ms);
+    return e;
+}
+
+/* Puts the value of an entry under another key, which e itself is left without; e is to be freed. */
+static void move_entry(struct db *from, struct entry *e, struct db *to, struct slice new_key)
+{
+    int64_t expiry_ms = db_expiry_ms(from, e);
+    unlink_entry(from, e);
+    struct entry *moved = put(to, new_key, e->value, expiry_ms);
+    if (e->mark.is_large) tracker_moved(from->keyspace->tracker, e, moved);
 }
 
 void db_rename(struct db *db, struct entry *e, struct slice new_key)
 {
-    int64_t expiry_ms = db_expiry_ms(db, e);
-    unlink_entry(db, e);
-    put(db, new_key, e->value, expiry_ms);
-    db_report(db, (struct effect){.kind = EFFECT_KEY_RENAME, .key = entry_key(e), .a = new_key});
+    move_entry(db, e, db, new_key);
+    db_report(db, NULL, (struct effect){.kind = EFFECT_KEY_RENAME, .key = entry_key(e), .a = new_key});
     mem_free(e);
 }
 
 void db_move(struct db *from, struct entry *e, struct db *to)
 {
-    int64_t expiry_ms = db_expiry_ms(from, e);
-    unlink_entry(from, e);
-    put(to, entry_key(e), e->value, expiry_ms);
-    db_report(from, (struct effect){.kind = EFFECT_KEY_MOVE, .key = entry_key(e), .n = to->index});
+    move_entry(from, e, to, entry_key(e));
+    db_report(from, NULL, (struct effect){.kind = EFFECT_KEY_MOVE, .key = entry_key(e), .n = to->index});
     mem_free(e);
 }
 
@@ -256,7 +293,7 @@ void db_copy(struct db *from, struct entry *e, struct db *to, struct slice new_k
     struct value copy = {0};
     value_copy(&e->value, &copy);
     put(to, new_key, copy, db_expiry_ms(from, e));
-    db_report(from, (struct effect){.kind = EFFECT_KEY_COPY, .key = entry_key(e), .a = new_key, .n = to->index});
+    db_report(from, NULL, (struct effect){.kind = EFFECT_KEY_COPY, .key = entry_key(e), .a = new_key, .n = to->index});
 }
 
 void db_check(struct db *db)
@@ -266,7 +303,7 @@ void db_check(struct db *db)
     map_iter_begin(&it, &db->keys);
     for (struct map_node *node = map_iter_next(&it); node; node = map_iter_next(&it)) {
         struct entry *e = (struct entry *)node;
-        CHECK(!value_is_empty(&e->value)); /* 2 */
+        CHECK(entry_is_cold(e) || !value_is_empty(&e->value)); /* 2 */
         if (e->node.aux == ENTRY_NO_EXPIRY) continue;
         expiring++;
         CHECK(e->node.aux < db->expiries.count && db->expiries.slots[e->node.aux].item == e); /* 1 */

@@ -23,11 +23,25 @@
 #define ENTRY_NO_EXPIRY UINT32_MAX
 
 struct keyspace;
+struct tracker;
 
-/* A key and its value. 32 bytes and the key. */
+/* What the tracker (keyspace/tracker.h) knows of an entry; all zero where there is none. */
+struct entry_mark {
+    uint32_t list : 2; /* which of its two lists has the entry, or ENTRY_CLEAN */
+    uint32_t has_row : 1;
+    uint32_t is_large : 1;
+    uint32_t index : 28; /* in the list; of a clean entry: ENTRY_RECENT, ENTRY_COLD */
+};
+#define ENTRY_CLEAN 2
+#define ENTRY_RECENT 1 /* somebody looked since the clock hand came by */
+#define ENTRY_COLD 2   /* the value is on disk only; value is an empty one */
+#define ENTRY_INDEX_MAX (((uint32_t)1 << 28) - 1)
+
+/* A key and its value. 36 bytes and the key. */
 struct entry {
     struct map_node node; /* node.aux: index in db->expiries, or ENTRY_NO_EXPIRY */
     struct value value;   /* value.aux: length of the key */
+    struct entry_mark mark;
     char key[];
 };
 
@@ -41,6 +55,8 @@ struct db {
 struct keyspace {
     struct db dbs[KEYSPACE_DBS_COUNT];
     struct graveyard graveyard;        /* what was big and is deleted; for the owner to free some of it now and then */
+    struct tracker *tracker;           /* borrowed; NULL: nobody makes checkpoints */
+    uint32_t dirty_list;               /* the tracker's list of changed entries: mark.list of those */
     struct effect_sink *sink;          /* borrowed; NULL reports to nobody */
     struct rng *rng;                   /* borrowed */
     int64_t now_ms;                    /* the current command's instant, wall clock */
@@ -55,8 +71,9 @@ struct keyspace {
 
 void keyspace_init(struct keyspace *ks, struct rng *rng);
 void keyspace_deinit(struct keyspace *ks);
-/* Hands one effect to the sink, with db filled in; counts it. For edit_*.c. */
-void db_report(struct db *db, struct effect e);
+/* Hands one effect to the tracker and the sink, with db filled in; counts it. e is the entry that was changed, NULL when it is gone
+ * or no single one. For edit_*.c, which call db_touch (keyspace/tracker.h) before they change something. */
+void db_report(struct db *db, struct entry *e, struct effect effect);
 /* Removes up to `limit` keys whose time has come, over all databases; returns how many. Reports: KEY_DELETE. */
 size_t keyspace_expire(struct keyspace *ks, size_t limit);
 /* The earliest expiry of all, or INT64_MAX. */
@@ -65,6 +82,11 @@ int64_t keyspace_next_expiry_ms(const struct keyspace *ks);
 static inline struct slice entry_key(const struct entry *e)
 {
     return slice_of(e->key, e->value.aux);
+}
+
+static inline bool entry_is_cold(const struct entry *e)
+{
+    return e->mark.list == ENTRY_CLEAN && (e->mark.index & ENTRY_COLD);
 }
 
 /* NULL when absent. An expired key is removed and counts as absent. Reports: KEY_DELETE then. Borrowed until the db changes. */

@@ -2,6 +2,7 @@
 #include "keyspace/digest.h"
 
 #include "base/siphash.h"
+#include "keyspace/tracker.h"
 
 uint64_t digest_chain_int(uint64_t digest, int64_t n)
 {
@@ -21,6 +22,7 @@ uint64_t digest_db(struct db *db)
     map_iter_begin(&it, &db->keys);
     for (struct map_node *node = map_iter_next(&it); node; node = map_iter_next(&it)) {
         struct entry *e = (struct entry *)node;
+        if (entry_is_cold(e)) tracker_use(db->keyspace->tracker, db, e);
         uint64_t digest = digest_chain(e->value.type, entry_key(e));
         digest = digest_chain_int(digest, db_expiry_ms(db, e));
         sum += digest_chain_int(digest, (int64_t)value_digest(&e->value));

@@ -1,31 +1,38 @@
 /* SPDX-License-Identifier: MIT */
 #include "keyspace/edit_list.h"
 
+#include "keyspace/tracker.h"
+
 void edit_list_push(struct db *db, struct entry *e, enum list_end end, struct slice element)
 {
+    db_touch(db, e);
     list_push(&e->value, end, element);
     enum effect_kind kind = end == LIST_HEAD ? EFFECT_LIST_PUSH_HEAD : EFFECT_LIST_PUSH_TAIL;
-    db_report(db, (struct effect){.kind = kind, .key = entry_key(e), .a = element});
+    db_report(db, e, (struct effect){.kind = kind, .key = entry_key(e), .a = element});
 }
 
 bool edit_list_pop(struct db *db, struct entry *e, enum list_end end, size_t count)
 {
+    db_touch(db, e);
     list_pop(&e->value, end, count);
     enum effect_kind kind = end == LIST_HEAD ? EFFECT_LIST_POP_HEAD : EFFECT_LIST_POP_TAIL;
-    db_report(db, (struct effect){.kind = kind, .key = entry_key(e), .n = (int64_t)count});
+    db_report(db, e, (struct effect){.kind = kind, .key = entry_key(e), .n = (int64_t)count});
     return db_delete_if_empty(db, e);
 }
 
 void edit_list_set(struct db *db, struct entry *e, struct list_cursor *c, size_t index, struct slice element)
 {
+    db_touch(db, e);
     list_set(&e->value, c, element);
-    db_report(db, (struct effect){.kind = EFFECT_LIST_SET, .key = entry_key(e), .n = (int64_t)index, .a = element});
+    db_report(db, e, (struct effect){.kind = EFFECT_LIST_SET, .key = entry_key(e), .n = (int64_t)index, .a = element});
 }
 
 void edit_list_insert(struct db *db, struct entry *e, struct list_cursor *c, size_t index, struct slice element)
 {
+    db_touch(db, e);
     list_insert(&e->value, c, element);
-    db_report(db, (struct effect){.kind = EFFECT_LIST_INSERT, .key = entry_key(e), .n = (int64_t)index, .a = element});
+    db_report(db, e,
+              (struct effect){.kind = EFFECT_LIST_INSERT, .key = entry_key(e), .n = (int64_t)index, .a = element});
 }
 
 /* ---- LREM ---- */
@@ -57,10 +64,12 @@ size_t edit_list_remove(struct db *db, struct entry *e, enum list_end from, stru
         size_t run = measure_run(&last, towards, element, limit - removed);
         if (towards == LIST_HEAD) c = last;
         size_t index = towards == LIST_TAIL ? passed : list_count(&e->value) - passed - run;
+        db_touch(db, e);
         list_remove_at(&e->value, &c, run);
         removed += run;
-        db_report(db, (struct effect){
-                          .kind = EFFECT_LIST_REMOVE, .key = entry_key(e), .n = (int64_t)index, .m = (int64_t)run});
+        db_report(
+            db, e,
+            (struct effect){.kind = EFFECT_LIST_REMOVE, .key = entry_key(e), .n = (int64_t)index, .m = (int64_t)run});
         if (towards == LIST_HEAD && removed < limit) list_step(&c, LIST_HEAD);
     }
     if (removed > 0) db_delete_if_empty(db, e);
@@ -69,9 +78,8 @@ size_t edit_list_remove(struct db *db, struct entry *e, enum list_end from, stru
 
 /* ---- effects ---- */
 
-static oxq_err apply_push(struct db *db, struct entry *entry, const struct effect *e)
+static oxq_err apply_push(struct entry *entry, const struct effect *e)
 {
-    if (!entry) entry = db_create(db, e->key, VALUE_LIST);
     list_push(&entry->value, e->kind == EFFECT_LIST_PUSH_HEAD ? LIST_HEAD : LIST_TAIL, e->a);
     return OXQ_OK;
 }
@@ -104,8 +112,12 @@ oxq_err edit_list_apply(struct db *db, const struct effect *e)
     struct entry *entry = db_find(db, e->key);
     if (entry && entry->value.type != VALUE_LIST) return OXQ_ERR_TYPE;
     if (e->a.len > LIST_ELEMENT_MAX_BYTES) return OXQ_ERR_FORMAT;
-    if (e->kind == EFFECT_LIST_PUSH_HEAD || e->kind == EFFECT_LIST_PUSH_TAIL) return apply_push(db, entry, e);
-    if (!entry) return OXQ_ERR_NOT_FOUND;
-    if (e->kind == EFFECT_LIST_POP_HEAD || e->kind == EFFECT_LIST_POP_TAIL) return apply_pop(entry, e);
-    return apply_at_index(entry, e);
+    bool is_push = e->kind == EFFECT_LIST_PUSH_HEAD || e->kind == EFFECT_LIST_PUSH_TAIL;
+    bool is_pop = e->kind == EFFECT_LIST_POP_HEAD || e->kind == EFFECT_LIST_POP_TAIL;
+    if (!entry && !is_push) return OXQ_ERR_NOT_FOUND;
+    if (!entry) entry = db_create(db, e->key, VALUE_LIST);
+    db_touch(db, entry);
+    oxq_err error = is_push ? apply_push(entry, e) : is_pop ? apply_pop(entry, e) : apply_at_index(entry, e);
+    if (!error) db_report(db, entry, *e);
+    return error;
 }

@@ -27,7 +27,7 @@ void edit_list_insert(struct db *db, struct entry *e, struct list_cursor *c, siz
  */
 size_t edit_list_remove(struct db *db, struct entry *e, enum list_end from, struct slice element, size_t limit);
 
-/* Does a LIST_* effect without reporting it; leaves the deletion of an emptied key to the KEY_DELETE that follows.
+/* Does a LIST_* effect again; leaves the deletion of an emptied key to the KEY_DELETE that follows.
  * Errors: TYPE, NOT_FOUND, FORMAT; then nothing was changed. */
 OXQ_MUST_USE oxq_err edit_list_apply(struct db *db, const struct effect *e);
 

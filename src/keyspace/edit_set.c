@@ -1,17 +1,21 @@
 /* SPDX-License-Identifier: MIT */
 #include "keyspace/edit_set.h"
 
+#include "keyspace/tracker.h"
+
 bool edit_set_add(struct db *db, struct entry *e, struct slice member)
 {
+    db_touch(db, e);
     if (!set_add(&e->value, member)) return false;
-    db_report(db, (struct effect){.kind = EFFECT_SET_ADD, .key = entry_key(e), .a = member});
+    db_report(db, e, (struct effect){.kind = EFFECT_SET_ADD, .key = entry_key(e), .a = member});
     return true;
 }
 
 bool edit_set_remove(struct db *db, struct entry *e, struct slice member)
 {
+    db_touch(db, e);
     if (!set_remove(&e->value, member)) return false;
-    db_report(db, (struct effect){.kind = EFFECT_SET_REMOVE, .key = entry_key(e), .a = member});
+    db_report(db, e, (struct effect){.kind = EFFECT_SET_REMOVE, .key = entry_key(e), .a = member});
     return true;
 }
 
@@ -24,16 +28,17 @@ void edit_set_store(struct db *db, struct slice key, struct value *set)
         return;
     }
     e = db_create(db, key, VALUE_SET);
+    /* Reported before the set is in place: the tracker must not find members there of which it is still to be told. */
+    struct set_iter it;
+    struct slice member;
+    set_iter_begin(&it, set);
+    while (set_iter_next(&it, &member))
+        db_report(db, e, (struct effect){.kind = EFFECT_SET_ADD, .key = entry_key(e), .a = member});
+    set_iter_end(&it);
     uint32_t aux = e->value.aux;
     e->value = *set;
     e->value.aux = aux;
     set_init(set);
-    struct set_iter it;
-    struct slice member;
-    set_iter_begin(&it, &e->value);
-    while (set_iter_next(&it, &member))
-        db_report(db, (struct effect){.kind = EFFECT_SET_ADD, .key = entry_key(e), .a = member});
-    set_iter_end(&it);
 }
 
 oxq_err edit_set_apply(struct db *db, const struct effect *e)
@@ -44,9 +49,9 @@ oxq_err edit_set_apply(struct db *db, const struct effect *e)
     if (e->kind == EFFECT_SET_ADD) {
         if (entry && set_has(&entry->value, e->a)) return OXQ_ERR_FORMAT;
         if (!entry) entry = db_create(db, e->key, VALUE_SET);
-        set_add(&entry->value, e->a);
+        edit_set_add(db, entry, e->a);
         return OXQ_OK;
     }
     if (!entry) return OXQ_ERR_NOT_FOUND;
-    return set_remove(&entry->value, e->a) ? OXQ_OK : OXQ_ERR_FORMAT;
+    return edit_set_remove(db, entry, e->a) ? OXQ_OK : OXQ_ERR_FORMAT;
 }

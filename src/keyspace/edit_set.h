@@ -19,7 +19,7 @@ bool edit_set_remove(struct db *db, struct entry *e, struct slice member);
  */
 void edit_set_store(struct db *db, struct slice key, struct value *set);
 
-/* Does a SET_* effect without reporting it; leaves the deletion of an emptied key to the KEY_DELETE that follows.
+/* Does a SET_* effect again; leaves the deletion of an emptied key to the KEY_DELETE that follows.
  * Errors: TYPE, NOT_FOUND, FORMAT; then nothing was changed. */
 OXQ_MUST_USE oxq_err edit_set_apply(struct db *db, const struct effect *e);
 

@@ -9,6 +9,8 @@
  */
 #include "keyspace/edit_stream.h"
 
+#include "keyspace/tracker.h"
+
 #define NUMBER_BYTES 8u
 #define NUMBERS_MAX 3u
 
@@ -48,24 +50,27 @@ void edit_stream_add(struct db *db, struct entry *e, struct stream_id id, const 
 {
     const struct keyspace *ks = db->keyspace;
     const struct stream_limits limits = {ks->stream_block_max_entries, ks->stream_block_max_bytes};
+    db_touch(db, e);
     stream_add(&e->value, id, items, items_count, &limits);
     struct effect effect = make_effect(EFFECT_STREAM_ADD, e, id);
     effect.items = items;
     effect.items_count = items_count;
-    db_report(db, effect);
+    db_report(db, e, effect);
 }
 
 bool edit_stream_delete(struct db *db, struct entry *e, struct stream_id id)
 {
+    db_touch(db, e);
     if (!stream_delete(&e->value, id)) return false;
-    db_report(db, make_effect(EFFECT_STREAM_DELETE, e, id));
+    db_report(db, e, make_effect(EFFECT_STREAM_DELETE, e, id));
     return true;
 }
 
 static void drop(struct db *db, struct entry *e, size_t n)
 {
+    db_touch(db, e);
     stream_drop(&e->value, n);
-    db_report(db, (struct effect){.kind = EFFECT_STREAM_TRIM, .key = entry_key(e), .n = (int64_t)n});
+    db_report(db, e, (struct effect){.kind = EFFECT_STREAM_TRIM, .key = entry_key(e), .n = (int64_t)n});
 }
 
 size_t edit_stream_trim(struct db *db, struct entry *e, const struct stream_trim *trim)
@@ -79,10 +84,11 @@ void edit_stream_set_id(struct db *db, struct entry *e, struct stream_id last_id
                         struct stream_id max_deleted_id)
 {
     char bytes[NUMBERS_MAX * NUMBER_BYTES];
+    db_touch(db, e);
     stream_set_id(&e->value, last_id, entries_added, max_deleted_id);
     struct effect effect = make_effect(EFFECT_STREAM_SET_ID, e, last_id);
     effect.a = encode(bytes, (const uint64_t[]){entries_added, max_deleted_id.ms, max_deleted_id.seq}, 3);
-    db_report(db, effect);
+    db_report(db, e, effect);
 }
 
 /* ---- groups ---- */
@@ -91,13 +97,14 @@ struct stream_group *edit_stream_set_group(struct db *db, struct entry *e, struc
                                            int64_t entries_read)
 {
     char bytes[NUMBER_BYTES];
+    db_touch(db, e);
     struct stream_group *g = stream_group_find(&e->value, name);
     if (!g) g = stream_group_create(&e->value, name);
     g->last_id = last_id;
     g->entries_read = entries_read;
     struct effect effect = make_group_effect(EFFECT_STREAM_GROUP_SET, e, g, last_id);
     effect.b = encode(bytes, (const uint64_t[]){(uint64_t)entries_read}, 1);
-    db_report(db, effect);
+    db_report(db, e, effect);
     return g;
 }
 
@@ -105,22 +112,25 @@ bool edit_stream_delete_group(struct db *db, struct entry *e, struct slice name)
 {
     struct stream_group *g = stream_group_find(&e->value, name);
     if (!g) return false;
+    db_touch(db, e);
     stream_group_delete(&e->value, g);
-    db_report(db, (struct effect){.kind = EFFECT_STREAM_GROUP_DELETE, .key = entry_key(e), .a = name});
+    db_report(db, e, (struct effect){.kind = EFFECT_STREAM_GROUP_DELETE, .key = entry_key(e), .a = name});
     return true;
 }
 
 struct stream_consumer *edit_stream_see_consumer(struct db *db, struct entry *e, struct stream_group *g,
                                                  struct slice name, int64_t seen_ms)
 {
+    db_touch(db, e);
     struct stream_consumer *c = stream_consumer_find(g, name);
     if (!c) c = stream_consumer_create(g, name);
     c->seen_ms = seen_ms;
-    db_report(db, (struct effect){.kind = EFFECT_STREAM_CONSUMER_SET,
-                                  .key = entry_key(e),
-                                  .a = stream_name_text(&g->name),
-                                  .b = stream_name_text(&c->name),
-                                  .n = seen_ms});
+    db_report(db, e,
+              (struct effect){.kind = EFFECT_STREAM_CONSUMER_SET,
+                              .key = entry_key(e),
+                              .a = stream_name_text(&g->name),
+                              .b = stream_name_text(&c->name),
+                              .n = seen_ms});
     return c;
 }
 
@@ -128,11 +138,12 @@ bool edit_stream_delete_consumer(struct db *db, struct entry *e, struct stream_g
 {
     struct stream_consumer *c = stream_consumer_find(g, name);
     if (!c) return false;
+    db_touch(db, e);
     stream_consumer_delete(g, c);
-    db_report(db, (struct effect){.kind = EFFECT_STREAM_CONSUMER_DELETE,
-                                  .key = entry_key(e),
-                                  .a = stream_name_text(&g->name),
-                                  .b = name});
+    db_report(
+        db, e,
+        (struct effect){
+            .kind = EFFECT_STREAM_CONSUMER_DELETE, .key = entry_key(e), .a = stream_name_text(&g->name), .b = name});
     return true;
 }
 
@@ -141,21 +152,23 @@ void edit_stream_set_pending(struct db *db, struct entry *e, struct stream_group
     char bytes[NUMBERS_MAX * NUMBER_BYTES];
     const uint64_t numbers[] = {(uint64_t)pending.delivered_ms, (uint64_t)pending.delivery_count};
     struct slice item = encode(bytes, numbers, 2);
+    db_touch(db, e);
     stream_pending_set(g, &pending);
     struct effect effect = make_effect(EFFECT_STREAM_PENDING_SET, e, pending.id);
     effect.a = stream_name_text(&g->name);
     effect.b = stream_name_text(&pending.consumer->name);
     effect.items = &item;
     effect.items_count = 1;
-    db_report(db, effect);
+    db_report(db, e, effect);
 }
 
 bool edit_stream_delete_pending(struct db *db, struct entry *e, struct stream_group *g, struct stream_id id)
 {
+    db_touch(db, e);
     if (!stream_pending_delete(g, id)) return false;
     struct effect effect = make_effect(EFFECT_STREAM_PENDING_DELETE, e, id);
     effect.a = stream_name_text(&g->name);
-    db_report(db, effect);
+    db_report(db, e, effect);
     return true;
 }
 

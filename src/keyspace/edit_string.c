@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 #include "keyspace/edit_string.h"
 
+#include "keyspace/tracker.h"
+
 /* The key's entry, created when absent, with a string in it: what another type held is freed. */
 static struct entry *make_string(struct db *db, struct slice key, struct entry *e)
 {
     if (!e) return db_create(db, key, VALUE_STRING);
+    db_touch(db, e);
     if (e->value.type != VALUE_STRING) {
         graveyard_give_value(&db->keyspace->graveyard, &e->value);
         value_init(&e->value, VALUE_STRING);
@@ -12,9 +15,9 @@ static struct entry *make_string(struct db *db, struct slice key, struct entry *
     return e;
 }
 
-static void report_set(struct db *db, const struct entry *e, struct slice text, int64_t at_ms)
+static void report_set(struct db *db, struct entry *e, struct slice text, int64_t at_ms)
 {
-    db_report(db, (struct effect){.kind = EFFECT_STRING_SET, .key = entry_key(e), .a = text, .n = at_ms});
+    db_report(db, e, (struct effect){.kind = EFFECT_STRING_SET, .key = entry_key(e), .a = text, .n = at_ms});
 }
 
 struct entry *edit_string_set(struct db *db, struct slice key, struct entry *e, struct slice text, int64_t at_ms)
@@ -52,7 +55,10 @@ struct entry *edit_string_set_text(struct db *db, struct slice key, struct entry
 oxq_err edit_string_write(struct db *db, struct slice key, struct entry *e, size_t offset, struct slice bytes)
 {
     struct value fresh = {.type = VALUE_STRING};
-    if (!e) string_init(&fresh);
+    if (e)
+        db_touch(db, e);
+    else
+        string_init(&fresh);
     oxq_err error = string_write(e ? &e->value : &fresh, offset, bytes);
     if (error) return error;
 
@@ -62,12 +68,13 @@ oxq_err edit_string_write(struct db *db, struct slice key, struct entry *e, size
         fresh.aux = e->value.aux;
         e->value = fresh;
     }
-    db_report(db, (struct effect){
-                      .kind = EFFECT_STRING_RANGE,
-                      .key = entry_key(e),
-                      .a = bytes,
-                      .n = (int64_t)offset,
-                  });
+    db_report(db, e,
+              (struct effect){
+                  .kind = EFFECT_STRING_RANGE,
+                  .key = entry_key(e),
+                  .a = bytes,
+                  .n = (int64_t)offset,
+              });
     return OXQ_OK;
 }
 

@@ -1,15 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 #include "keyspace/edit_zset.h"
 
-static void report_set(struct db *db, const struct entry *e, struct slice member, double score)
+#include "keyspace/tracker.h"
+
+static void report_set(struct db *db, struct entry *e, struct slice member, double score)
 {
-    db_report(db, (struct effect){.kind = EFFECT_ZSET_SET, .key = entry_key(e), .a = member, .score = score});
+    db_report(db, e, (struct effect){.kind = EFFECT_ZSET_SET, .key = entry_key(e), .a = member, .score = score});
 }
 
 enum zset_added edit_zset_add(struct db *db, struct entry *e, struct slice member, double score, unsigned flags,
                               double *out_score)
 {
     double result = 0;
+    db_touch(db, e);
     enum zset_added added = zset_add(&e->value, member, score, flags, &result);
     if (added >= ZSET_ADDED_MOVED) report_set(db, e, member, result);
     if (out_score && added >= ZSET_ADDED_SAME) *out_score = result;
@@ -18,19 +21,21 @@ enum zset_added edit_zset_add(struct db *db, struct entry *e, struct slice membe
 
 bool edit_zset_remove(struct db *db, struct entry *e, struct slice member)
 {
+    db_touch(db, e);
     if (!zset_remove(&e->value, member)) return false;
-    db_report(db, (struct effect){.kind = EFFECT_ZSET_REMOVE, .key = entry_key(e), .a = member});
+    db_report(db, e, (struct effect){.kind = EFFECT_ZSET_REMOVE, .key = entry_key(e), .a = member});
     return true;
 }
 
 void edit_zset_remove_ranks(struct db *db, struct entry *e, size_t first, size_t count)
 {
     if (count == 0) return;
+    db_touch(db, e);
     /* Reported while the members are still there to be named. */
     struct zset_cursor c = zset_seek_rank(&e->value, first);
     struct zset_element element;
     for (size_t i = 0; i < count && zset_next(&c, &element); i++)
-        db_report(db, (struct effect){.kind = EFFECT_ZSET_REMOVE, .key = entry_key(e), .a = element.member});
+        db_report(db, e, (struct effect){.kind = EFFECT_ZSET_REMOVE, .key = entry_key(e), .a = element.member});
     zset_remove_ranks(&e->value, first, count);
 }
 
@@ -43,13 +48,14 @@ void edit_zset_replace(struct db *db, struct slice key, struct value *v)
         return;
     }
     e = db_create(db, key, VALUE_ZSET);
+    /* Reported before the set is in place: the tracker must not find members there of which it is still to be told. */
+    struct zset_cursor c = zset_seek_rank(v, 0);
+    struct zset_element element;
+    while (zset_next(&c, &element)) report_set(db, e, element.member, element.score);
     uint32_t aux = e->value.aux;
     e->value = *v;
     e->value.aux = aux;
     zset_init(v);
-    struct zset_cursor c = zset_seek_rank(&e->value, 0);
-    struct zset_element element;
-    while (zset_next(&c, &element)) report_set(db, e, element.member, element.score);
 }
 
 oxq_err edit_zset_apply(struct db *db, const struct effect *effect)

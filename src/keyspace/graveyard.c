@@ -10,7 +10,7 @@
 #include "keyspace/graveyard.h"
 
 #include "base/mem.h"
-#include "keyspace/db.h"
+#include "keyspace/tracker.h"
 
 /* A grave costs an allocation and a place in the line: not for less than this. Redis has the same number. */
 #define GRAVE_AT_ONCE 64
@@ -57,6 +57,7 @@ static void end_entry(void *ctx, struct map_node *node)
     struct digger *d = ctx;
     struct entry *e = (struct entry *)node;
     size_t few = GRAVE_AT_ONCE;
+    if (d->yard->tracker) tracker_freeing(d->yard->tracker, e);
     if (end_value(d->yard, &e->value, &few)) {
         d->yard->pending_count--;
         d->yard->freed_count++;

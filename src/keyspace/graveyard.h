@@ -9,12 +9,14 @@
 #include "keyspace/value.h"
 
 struct grave;
+struct tracker;
 
 /* All zero is empty. */
 struct graveyard {
-    struct grave *first;  /* owned */
-    size_t pending_count; /* values that wait to be freed */
-    size_t freed_count;   /* those that waited and are freed by now */
+    struct tracker *tracker; /* borrowed: told of each entry before it is freed; may be NULL */
+    struct grave *first;     /* owned */
+    size_t pending_count;    /* values that wait to be freed */
+    size_t freed_count;      /* those that waited and are freed by now */
 };
 
 void graveyard_deinit(struct graveyard *g);

@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: MIT */
+/* What tracker.c, tracker_large.c and tracker_cold.c share. */
+#ifndef KEYSPACE_TRACKER_STATE_H
+#define KEYSPACE_TRACKER_STATE_H
+
+#include "keyspace/effect_codec.h"
+#include "keyspace/items.h"
+#include "keyspace/tracker.h"
+
+/* A list of entries in chunks, so that it grows and shrinks without copying. */
+#define TRACKER_CHUNK_COUNT 1024u
+struct tracker_chunk {
+    struct entry *entries[TRACKER_CHUNK_COUNT];
+    uint32_t db_numbers[TRACKER_CHUNK_COUNT]; /* of the database that the entry is in */
+};
+struct tracker_list {
+    struct tracker_chunk **chunks; /* owned */
+    size_t chunks_count, chunks_cap;
+    size_t count;
+};
+
+/* Numbers of databases, in order. */
+struct tracker_numbers {
+    uint32_t *at; /* owned */
+    size_t count, cap;
+};
+
+/* Deletions as items. */
+struct tracker_deletes {
+    struct buf items;
+    size_t count;
+};
+
+/* The expiries of a database that was flushed after the cut. */
+struct tracker_flushed {
+    struct tracker_flushed *next; /* owned */
+    uint32_t db_number;
+    struct heap expiries; /* owned */
+};
+
+enum tracker_phase { TRACKER_IDLE, TRACKER_SAVING, TRACKER_HANDED, TRACKER_COMMITTING, TRACKER_FAILING };
+
+struct tracker {
+    struct keyspace *ks; /* borrowed */
+    enum tracker_phase phase;
+    uint64_t cut_number;             /* how many there were */
+    uint64_t committed_cut;          /* the last that is on disk; 0: none */
+    struct tracker_list lists[2];    /* by mark.list: one is ks->dirty_list, the other that of the cut */
+    size_t given;                    /* TRACKER_SAVING: of the cut's list the first so many are handed; else 0 */
+    struct buf *out;                 /* borrowed: TRACKER_SAVING */
+    struct buf early;                /* what had to be given before all deletions were: it follows them */
+    bool is_swapped, is_cut_swapped; /* databases were, nothing else tells */
+
+    struct tracker_deletes deletes;     /* since the last cut */
+    struct tracker_deletes cut_deletes; /* of the cut: kept until it is committed */
+    size_t deletes_given;               /* bytes of cut_deletes */
+
+    uint32_t db_numbers[KEYSPACE_DBS_COUNT];
+    uint64_t next_number;
+    struct tracker_numbers dropped, cut_dropped; /* numbers of databases flushed since the last cut, before it */
+    struct tracker_flushed *flushed;             /* owned: TRACKER_SAVING */
+
+    struct map larges; /* of struct tracker_large by the entry's address */
+    struct effect_writer writer;
+
+    struct cold_store *cold_store; /* borrowed */
+    size_t cold_count;
+    uint32_t hand_db; /* the clock hand */
+    uint64_t hand_cursor;
+};
+
+/* The number on disk of the database of an entry that is in a list. */
+uint32_t tracker_number_of(const struct tracker *t, const struct entry *e);
+/* Takes an entry off its list. */
+void tracker_leave(struct tracker *t, struct entry *e);
+/* Adds a deletion for the next cut. */
+void tracker_delete(struct tracker *t, const struct item *item);
+/* Adds a deletion to the cut that is being given; one that need not precede a put. */
+void tracker_delete_now(struct tracker *t, const struct item *item);
+
+/* ---- tracker_large.c ---- */
+
+void tracker_large_init(struct tracker *t);
+void tracker_large_deinit(struct tracker *t);
+/* Gives a large value's rows and its key's; `item` has the key's fields. False: it has become small, and nothing was given. */
+bool tracker_large_give(struct tracker *t, struct entry *e, struct buf *out, struct item *item);
+/* The entry (in a list) is large from now on. */
+void tracker_large_make(struct tracker *t, struct entry *e);
+/* The same of an entry as loaded. */
+void tracker_large_adopt(struct tracker *t, struct entry *e, uint64_t disk_id);
+/* The entry's value is large no more, or is freed: its rows will be deleted. */
+void tracker_large_drop(struct tracker *t, struct entry *e);
+/* The database is dropped: so are the rows of its large values, whatever key's row names them. */
+void tracker_large_flush(struct tracker *t, uint32_t db_number);
+void tracker_large_check(struct tracker *t, struct entry *e);
+
+/* ---- tracker_cold.c ---- */
+
+/* A cold entry is about to be freed. */
+void tracker_forget_cold(struct tracker *t, struct entry *e);
+
+#endif

@@ -1,0 +1,851 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The tracker against a model: a store that does the items of each committed checkpoint must hold what the keyspace held at the
+ * cut. A second keyspace, fed by effects, tells what that was; the effects go through their codec on the way.
+ */
+#include "base/mem.h"
+#include "keyspace/digest.h"
+#include "keyspace/edit_hash.h"
+#include "keyspace/edit_list.h"
+#include "keyspace/edit_set.h"
+#include "keyspace/edit_stream.h"
+#include "keyspace/edit_string.h"
+#include "keyspace/edit_zset.h"
+#include "keyspace/tracker_state.h"
+#include "keyspace/value_codec.h"
+
+#include <criterion/criterion.h>
+#include <stdio.h>
+
+#define ITEMS_MAX ((size_t)1 << 30)
+#define START_MS 1700000000000
+
+/* ---- the store ---- */
+
+struct row {
+    struct map_node node;
+    struct buf name; /* owned: number of the database, then the key */
+    struct item item;
+    struct buf bytes; /* owned: item.bytes */
+};
+
+struct store {
+    struct cold_store cold;
+    struct map rows;
+    struct keyspace larges; /* values by number on disk, as text, in database 0 */
+    uint32_t db_numbers[KEYSPACE_DBS_COUNT];
+    uint64_t next_number;
+    struct rng rng;
+    size_t loads_count, deltas_count, bases_count;
+};
+
+static struct slice row_name(const struct map_node *node)
+{
+    return buf_borrow(&MAP_OWNER(node, const struct row, node)->name);
+}
+
+static void free_row(void *ctx, struct map_node *node)
+{
+    (void)ctx;
+    struct row *r = MAP_OWNER(node, struct row, node);
+    buf_deinit(&r->name);
+    buf_deinit(&r->bytes);
+    mem_free(r);
+}
+
+static struct buf make_name(uint32_t db_number, struct slice key)
+{
+    struct buf name = {.limit_bytes = ITEMS_MAX};
+    cr_assert_eq(buf_append(&name, slice_of(&db_number, sizeof(db_number))), OXQ_OK);
+    cr_assert_eq(buf_append(&name, key), OXQ_OK);
+    return name;
+}
+
+static struct row *find_row(struct store *s, uint32_t db_number, struct slice key)
+{
+    OWNED(buf_deinit) struct buf name = make_name(db_number, key);
+    struct map_node *node = map_find(&s->rows, buf_borrow(&name));
+    return node ? MAP_OWNER(node, struct row, node) : NULL;
+}
+
+static void delete_row(struct store *s, struct row *r)
+{
+    map_unlink(&s->rows, &r->node);
+    free_row(NULL, &r->node);
+}
+
+static void put_row(struct store *s, const struct item *item)
+{
+    struct row *r = find_row(s, item->db_number, item->key);
+    if (r) delete_row(s, r);
+    r = mem_alloc_zero(sizeof(*r));
+    r->name = make_name(item->db_number, item->key);
+    r->item = *item;
+    r->bytes.limit_bytes = ITEMS_MAX;
+    cr_assert_eq(buf_append(&r->bytes, item->bytes), OXQ_OK);
+    map_insert(&s->rows, &r->node);
+}
+
+static struct slice large_name(char *text, uint64_t disk_id)
+{
+    return slice_of(text, (size_t)snprintf(text, 24, "%llu", (unsigned long long)disk_id));
+}
+
+static struct entry *find_large(struct store *s, uint64_t disk_id)
+{
+    char text[24];
+    return db_find(&s->larges.dbs[0], large_name(text, disk_id));
+}
+
+static void delete_large(struct store *s, uint64_t disk_id)
+{
+    struct entry *e = find_large(s, disk_id);
+    if (e) db_delete(&s->larges.dbs[0], e);
+}
+
+static void place_value(struct entry *e, struct value v)
+{
+    v.aux = e->value.aux;
+    e->value = v;
+}
+
+static struct value decode(enum value_type type, struct slice bytes)
+{
+    struct value v = {0};
+    cr_assert_eq(value_decode(type, bytes, &v), OXQ_OK);
+    return v;
+}
+
+static void put_base(struct store *s, const struct item *item)
+{
+    char text[24];
+    delete_large(s, item->disk_id);
+    struct entry *e = db_create(&s->larges.dbs[0], large_name(text, item->disk_id), item->type);
+    place_value(e, decode(item->type, item->bytes));
+    s->bases_count++;
+}
+
+static void do_delta(struct store *s, const struct item *item)
+{
+    char text[24];
+    struct effect_reader r;
+    struct effect e;
+    bool has = true;
+    cr_assert(find_large(s, item->disk_id) != NULL);
+    cr_assert_eq(find_large(s, item->disk_id)->value.type, item->type);
+    effect_reader_init(&r);
+    effect_reader_start(&r, item->bytes);
+    for (;;) {
+        cr_assert_eq(effect_read(&r, &e, &has), OXQ_OK);
+        if (!has) break;
+        cr_assert_eq(e.key.len, 0);
+        e.key = large_name(text, item->disk_id);
+        cr_assert_eq(keyspace_apply(&s->larges, &e), OXQ_OK, "%s does not fit", effect_name(e.kind));
+    }
+    effect_reader_deinit(&r);
+    s->deltas_count++;
+}
+
+static void delete_db(struct store *s, uint32_t number)
+{
+    struct map_iter it;
+    map_iter_begin(&it, &s->rows);
+    for (struct map_node *node = map_iter_next(&it); node; node = map_iter_next(&it)) {
+        struct row *r = MAP_OWNER(node, struct row, node);
+        if (r->item.db_number != number) continue;
+        if (r->item.kind == ITEM_KEY_LARGE) delete_large(s, r->item.disk_id);
+        delete_row(s, r);
+    }
+    map_iter_end(&it);
+}
+
+static void do_item(struct store *s, const struct item *item)
+{
+    switch (item->kind) {
+    case ITEM_KEY_PUT:
+    case ITEM_KEY_LARGE: put_row(s, item); break;
+    case ITEM_KEY_DELETE: {
+        struct row *r = find_row(s, item->db_number, item->key);
+        if (r) delete_row(s, r);
+        break;
+    }
+    case ITEM_LARGE_BASE: put_base(s, item); break;
+    case ITEM_LARGE_DELTA: do_delta(s, item); break;
+    case ITEM_LARGE_DELETE: delete_large(s, item->disk_id); break;
+    case ITEM_DB_DELETE: delete_db(s, item->db_number); break;
+    case ITEM_DB_NUMBER: s->db_numbers[item->n] = item->db_number; break;
+    case ITEM_NEXT_NUMBER: s->next_number = item->disk_id; break;
+    case ITEM_KINDS_COUNT: cr_assert_fail();
+    }
+}
+
+static void do_items(struct store *s, struct slice items)
+{
+    struct item item;
+    while (item_read(&items, &item)) do_item(s, &item);
+}
+
+static oxq_err load_cold(struct cold_store *cold, uint32_t db_number, struct slice key, enum value_type type,
+                         struct value *v, struct oxq_error *err)
+{
+    struct store *s = (struct store *)((char *)cold - offsetof(struct store, cold));
+    struct row *r = find_row(s, db_number, key);
+    s->loads_count++;
+    if (!r || r->item.kind != ITEM_KEY_PUT || r->item.type != type) return err_set(err, OXQ_ERR_NOT_FOUND, "no row");
+    return value_decode(type, buf_borrow(&r->bytes), v);
+}
+
+static void lost_cold(struct cold_store *cold, struct slice key, const struct oxq_error *err)
+{
+    (void)cold;
+    cr_assert_fail("%.*s is lost: %s", (int)key.len, key.at, err->text);
+}
+
+static void store_init(struct store *s)
+{
+    *s = (struct store){.cold = {load_cold, lost_cold}, .rows = {.key_of = row_name}};
+    rng_init(&s->rng, 5);
+    keyspace_init(&s->larges, &s->rng);
+}
+
+static void store_deinit(struct store *s)
+{
+    map_deinit(&s->rows, free_row, NULL);
+    keyspace_deinit(&s->larges);
+}
+
+static uint32_t db_of_number(const struct store *s, uint32_t number)
+{
+    for (uint32_t i = 0; i < KEYSPACE_DBS_COUNT; i++) {
+        if (s->db_numbers[i] == number) return i;
+    }
+    cr_assert_fail("a row of database number %u, which is none's", number);
+    return 0;
+}
+
+/* Makes a keyspace of what is stored; adopts the entries when it has a tracker. Every large value belongs to one key. */
+static void load(struct store *s, struct keyspace *ks, struct rng *cold)
+{
+    size_t larges = 0;
+    struct map_iter it;
+    map_iter_begin(&it, &s->rows);
+    for (struct map_node *node = map_iter_next(&it); node; node = map_iter_next(&it)) {
+        struct row *r = MAP_OWNER(node, struct row, node);
+        struct db *db = &ks->dbs[db_of_number(s, r->item.db_number)];
+        struct slice key = slice_from(buf_borrow(&r->name), sizeof(uint32_t));
+        struct entry *e = db_create(db, key, r->item.type);
+        bool is_cold = cold && r->item.kind == ITEM_KEY_PUT && rng_below(cold, 2) == 0;
+        if (r->item.expire_ms) db_place_expiry(db, e, r->item.expire_ms);
+        if (r->item.kind == ITEM_KEY_LARGE) {
+            struct entry *large = find_large(s, r->item.disk_id);
+            cr_assert(large != NULL && large->value.type == r->item.type);
+            cr_assert_lt(r->item.disk_id, s->next_number);
+            struct value copy = {0};
+            value_copy(&large->value, &copy);
+            place_value(e, copy);
+            larges++;
+        } else if (!is_cold) {
+            place_value(e, decode(r->item.type, buf_borrow(&r->bytes)));
+        }
+        if (ks->tracker) tracker_adopt(ks->tracker, e, r->item.disk_id, is_cold);
+    }
+    map_iter_end(&it);
+    cr_assert_eq(larges, db_count(&s->larges.dbs[0]), "elements of no key are left");
+}
+
+/* ---- the world: a keyspace, its replica, the store ---- */
+
+struct world {
+    struct keyspace live, replica;
+    struct rng rng;
+    struct effect_sink sink;
+    struct effect_writer writer;
+    struct effect_reader reader;
+    struct buf effects;
+    struct tracker *tracker;
+    struct store store;
+    struct buf out, items; /* the slice, and all of the checkpoint so far */
+    bool is_under_way, is_given, is_failing, is_committing;
+    uint64_t cut_digests[KEYSPACE_DBS_COUNT];
+    uint64_t next_ms;
+    size_t commits_count, failures_count, coldest_count;
+};
+
+static void on_effect(struct effect_sink *sink, const struct effect *e)
+{
+    struct world *w = (struct world *)((char *)sink - offsetof(struct world, sink));
+    struct effect read;
+    bool has;
+    w->effects.len = 0;
+    effect_writer_start(&w->writer);
+    cr_assert_eq(effect_write(&w->writer, e), OXQ_OK);
+    effect_reader_start(&w->reader, buf_borrow(&w->effects));
+    cr_assert_eq(effect_read(&w->reader, &read, &has), OXQ_OK);
+    cr_assert_eq(keyspace_apply(&w->replica, &read), OXQ_OK, "%s does not fit the replica", effect_name(e->kind));
+}
+
+static void track(struct world *w)
+{
+    w->live.now_ms = w->replica.now_ms = START_MS;
+    w->tracker = tracker_new(&w->live);
+    tracker_set_cold_store(w->tracker, &w->store.cold);
+    w->live.sink = &w->sink;
+}
+
+static void world_init(struct world *w, uint64_t seed)
+{
+    *w = (struct world){.sink = {on_effect}, .effects = {.limit_bytes = ITEMS_MAX}, .out = {.limit_bytes = ITEMS_MAX}};
+    w->items.limit_bytes = ITEMS_MAX;
+    rng_init(&w->rng, seed);
+    keyspace_init(&w->live, &w->rng);
+    keyspace_init(&w->replica, &w->rng);
+    w->replica.is_expiry_paused = true;
+    effect_writer_init(&w->writer, &w->effects);
+    effect_reader_init(&w->reader);
+    store_init(&w->store);
+    track(w);
+}
+
+static void world_deinit(struct world *w)
+{
+    tracker_free(w->tracker);
+    keyspace_deinit(&w->live);
+    keyspace_deinit(&w->replica);
+    effect_writer_deinit(&w->writer);
+    effect_reader_deinit(&w->reader);
+    buf_deinit(&w->effects);
+    buf_deinit(&w->out);
+    buf_deinit(&w->items);
+    store_deinit(&w->store);
+}
+
+/* ---- checkpoints ---- */
+
+static void begin(struct world *w)
+{
+    for (uint32_t i = 0; i < KEYSPACE_DBS_COUNT; i++) w->cut_digests[i] = digest_db(&w->replica.dbs[i]);
+    w->out.len = w->items.len = 0;
+    tracker_cut(w->tracker, &w->out);
+    w->is_under_way = true;
+    w->is_given = w->is_failing = w->is_committing = false;
+}
+
+static void take_out(struct world *w)
+{
+    cr_assert_eq(buf_append(&w->items, buf_borrow(&w->out)), OXQ_OK);
+    w->out.len = 0;
+}
+
+static void check_store(struct world *w)
+{
+    struct keyspace loaded;
+    keyspace_init(&loaded, &w->rng);
+    loaded.is_expiry_paused = true;
+    load(&w->store, &loaded, NULL);
+    for (uint32_t i = 0; i < KEYSPACE_DBS_COUNT; i++)
+        cr_assert_eq(digest_db(&loaded.dbs[i]), w->cut_digests[i], "database %u is not what it was at the cut", i);
+    keyspace_deinit(&loaded);
+}
+
+static void give(struct world *w, size_t bytes)
+{
+    if (w->is_given || w->is_failing) return;
+    w->is_given = tracker_give(w->tracker, bytes);
+    take_out(w);
+}
+
+static void commit(struct world *w, size_t limit)
+{
+    if (!w->is_committing) {
+        do_items(&w->store, buf_borrow(&w->items));
+        check_store(w);
+        w->is_committing = true;
+        w->commits_count++;
+    }
+    w->is_under_way = !tracker_committed(w->tracker, limit);
+}
+
+static void fail(struct world *w, size_t limit)
+{
+    w->failures_count += !w->is_failing;
+    w->is_failing = true;
+    w->is_under_way = !tracker_failed(w->tracker, limit);
+}
+
+static void finish(struct world *w)
+{
+    while (w->is_under_way && w->is_failing) fail(w, SIZE_MAX);
+    while (w->is_under_way && !w->is_given) give(w, SIZE_MAX / 2);
+    while (w->is_under_way) commit(w, SIZE_MAX);
+}
+
+/* A whole checkpoint, from now on. */
+static void save(struct world *w)
+{
+    finish(w);
+    begin(w);
+    finish(w);
+}
+
+/* A step of a checkpoint under way, or sometimes the start of one. */
+static void step_checkpoint(struct world *w)
+{
+    struct rng *r = &w->rng;
+    size_t limit = 1 + rng_below(r, 8);
+    if (!w->is_under_way) {
+        if (rng_below(r, 15) == 0) begin(w);
+    } else if (w->is_failing || (!w->is_committing && rng_below(r, 40) == 0)) {
+        fail(w, limit);
+    } else if (!w->is_given) {
+        give(w, 1 + rng_below(r, rng_below(r, 2) ? 600 : 100000));
+    } else if (w->is_committing || rng_below(r, 4) == 0) {
+        commit(w, limit);
+    }
+}
+
+/* ---- random edits ---- */
+
+#define KEYS_COUNT 8
+#define MANY 700
+
+static struct slice random_key(struct world *w, char *text, enum value_type type)
+{
+    int len = snprintf(text, 16, "%c%d", "slSzht"[type], (int)rng_below(&w->rng, KEYS_COUNT));
+    return slice_of(text, (size_t)len);
+}
+
+static struct slice random_element(struct world *w, char *text)
+{
+    return slice_of(text, (size_t)snprintf(text, 16, "e%d", (int)rng_below(&w->rng, 3000)));
+}
+
+/* How often an edit is done: mostly once, sometimes often enough to make or end a large value. */
+static size_t random_count(struct world *w)
+{
+    return rng_below(&w->rng, 12) == 0 ? MANY : 1 + rng_below(&w->rng, 3);
+}
+
+/* The key's entry of that type; made when absent, if the edit will put something there, else NULL. */
+static struct entry *take_entry(struct db *db, struct slice key, enum value_type type, bool may_make)
+{
+    struct entry *e = db_find(db, key);
+    if (e && e->value.type != type) {
+        db_delete(db, e);
+        e = NULL;
+    }
+    return e || !may_make ? e : db_create(db, key, type);
+}
+
+static void edit_a_string(struct world *w, struct db *db, struct slice key)
+{
+    char text[16];
+    struct entry *e = db_find(db, key);
+    struct slice element = random_element(w, text);
+    uint64_t pick = rng_below(&w->rng, 4);
+    int64_t expiry = rng_below(&w->rng, 3) == 0 ? w->live.now_ms + (int64_t)rng_below(&w->rng, 300) : 0;
+    if (pick == 0 && (!e || e->value.type == VALUE_STRING))
+        cr_assert_eq(edit_string_write(db, key, e, rng_below(&w->rng, 40), element), OXQ_OK);
+    else if (pick == 1 && (!e || e->value.type == VALUE_STRING))
+        edit_string_set_integer(db, key, e, (int64_t)rng_below(&w->rng, 1000));
+    else
+        edit_string_set(db, key, e, element, expiry);
+}
+
+static void edit_a_list(struct world *w, struct db *db, struct slice key)
+{
+    char text[16];
+    struct entry *e = take_entry(db, key, VALUE_LIST, true);
+    enum list_end end = rng_below(&w->rng, 2) ? LIST_HEAD : LIST_TAIL;
+    uint64_t pick = list_count(&e->value) ? rng_below(&w->rng, 7) : 0;
+    size_t count = random_count(w);
+    if (pick <= 2) {
+        for (; count > 0; count--) edit_list_push(db, e, end, random_element(w, text));
+    } else if (pick == 3) {
+        edit_list_pop(db, e, end, count < list_count(&e->value) ? count : list_count(&e->value));
+    } else if (pick == 4) {
+        edit_list_remove(db, e, end, random_element(w, text), 0);
+    } else {
+        size_t index = rng_below(&w->rng, list_count(&e->value));
+        struct list_cursor c = list_seek(&e->value, index);
+        if (pick == 5)
+            edit_list_set(db, e, &c, index, random_element(w, text));
+        else
+            edit_list_insert(db, e, &c, index, random_element(w, text));
+    }
+}
+
+static void edit_a_set(struct world *w, struct db *db, struct slice key)
+{
+    char text[16];
+    uint64_t pick = rng_below(&w->rng, 6);
+    size_t count = random_count(w) * 2;
+    if (pick == 0) {
+        struct value set = {0};
+        value_init(&set, VALUE_SET);
+        for (; count > 1; count--) set_add(&set, random_element(w, text));
+        edit_set_store(db, key, &set);
+        return;
+    }
+    struct entry *e = take_entry(db, key, VALUE_SET, pick < 4);
+    if (!e) return;
+    for (; count > 0; count--) {
+        if (pick < 4)
+            edit_set_add(db, e, random_element(w, text));
+        else
+            edit_set_remove(db, e, random_element(w, text));
+    }
+    db_delete_if_empty(db, e);
+}
+
+static void edit_a_zset(struct world *w, struct db *db, struct slice key)
+{
+    char text[16];
+    uint64_t pick = rng_below(&w->rng, 8);
+    size_t count = random_count(w) * 2;
+    if (pick == 0) {
+        struct value set = {0};
+        value_init(&set, VALUE_ZSET);
+        for (; count > 1; count--) zset_add(&set, random_element(w, text), (double)count / 2, 0, NULL);
+        edit_zset_replace(db, key, &set);
+        return;
+    }
+    struct entry *e = take_entry(db, key, VALUE_ZSET, pick > 1 && pick < 6);
+    if (!e) return;
+    size_t there = zset_count(&e->value);
+    if (pick == 1 && there > 0) {
+        size_t first = rng_below(&w->rng, there);
+        edit_zset_remove_ranks(db, e, first, count < there - first ? count : there - first);
+        count = 0;
+    }
+    for (; count > 0; count--) {
+        if (pick < 6)
+            edit_zset_add(db, e, random_element(w, text), (double)rng_below(&w->rng, 1000) / 4, 0, NULL);
+        else
+            edit_zset_remove(db, e, random_element(w, text));
+    }
+    db_delete_if_empty(db, e);
+}
+
+static void edit_a_hash(struct world *w, struct db *db, struct slice key)
+{
+    char texts[2][16];
+    bool is_set = rng_below(&w->rng, 3) != 0;
+    struct entry *e = take_entry(db, key, VALUE_HASH, is_set);
+    if (!e) return;
+    for (size_t count = random_count(w) * 2; count > 0; count--) {
+        struct slice items[2] = {random_element(w, texts[0]), random_element(w, texts[1])};
+        if (is_set)
+            edit_hash_set_many(db, e, items, 2);
+        else
+            edit_hash_delete(db, e, items[0]);
+    }
+    db_delete_if_empty(db, e);
+}
+
+static void edit_a_group(struct world *w, struct db *db, struct entry *e)
+{
+    struct stream_id newest = stream_newest_id(&e->value);
+    struct stream_group *g = stream_group_find(&e->value, SLICE_LIT("g"));
+    uint64_t pick = g ? rng_below(&w->rng, 5) : 0;
+    if (pick == 0) {
+        edit_stream_set_group(db, e, SLICE_LIT("g"), newest, (int64_t)rng_below(&w->rng, 9));
+    } else if (pick == 1) {
+        edit_stream_delete_group(db, e, SLICE_LIT("g"));
+    } else if (pick == 2) {
+        struct stream_consumer *c = edit_stream_see_consumer(db, e, g, SLICE_LIT("c"), w->live.now_ms);
+        edit_stream_set_pending(db, e, g, (struct stream_pending){newest, w->live.now_ms, 1, c});
+    } else if (pick == 3) {
+        edit_stream_delete_pending(db, e, g, newest);
+    } else {
+        edit_stream_delete_consumer(db, e, g, SLICE_LIT("c"));
+    }
+}
+
+static void edit_a_stream(struct world *w, struct db *db, struct slice key)
+{
+    char text[16];
+    struct entry *e = take_entry(db, key, VALUE_STREAM, true);
+    uint64_t pick = stream_count(&e->value) ? rng_below(&w->rng, 8) : 0;
+    if (pick <= 3) {
+        for (size_t count = random_count(w); count > 0; count--) {
+            struct slice items[2] = {SLICE_LIT("event"), random_element(w, text)};
+            edit_stream_add(db, e, (struct stream_id){++w->next_ms, 0}, items, 2);
+        }
+    } else if (pick == 4) {
+        struct stream_trim trim = {.by = STREAM_TRIM_MAXLEN, .max_count = rng_below(&w->rng, stream_count(&e->value))};
+        edit_stream_trim(db, e, &trim);
+    } else if (pick == 5) {
+        edit_stream_delete(db, e, stream_newest_id(&e->value));
+    } else {
+        edit_a_group(w, db, e);
+    }
+}
+
+typedef void edit_fn(struct world *w, struct db *db, struct slice key);
+static edit_fn *const editors[VALUE_TYPES_COUNT] = {
+    [VALUE_STRING] = edit_a_string, [VALUE_LIST] = edit_a_list, [VALUE_SET] = edit_a_set,
+    [VALUE_ZSET] = edit_a_zset,     [VALUE_HASH] = edit_a_hash, [VALUE_STREAM] = edit_a_stream,
+};
+
+static struct db *random_db(struct world *w)
+{
+    return &w->live.dbs[rng_below(&w->rng, 3)];
+}
+
+/* Whole keys: what is renamed keeps its type, so that names of types mix. */
+static void change_a_key(struct world *w)
+{
+    char texts[2][16];
+    enum value_type type = (enum value_type)rng_below(&w->rng, VALUE_TYPES_COUNT);
+    struct db *db = random_db(w), *to = random_db(w);
+    struct slice key = random_key(w, texts[0], type), other = random_key(w, texts[1], type);
+    struct entry *e = db_find(db, key);
+    if (!e) return;
+    switch (rng_below(&w->rng, 5)) {
+    case 0: db_delete(db, e); break;
+    case 1: {
+        int64_t at_ms = rng_below(&w->rng, 3) ? w->live.now_ms + 1 + (int64_t)rng_below(&w->rng, 400) : 0;
+        db_set_expiry(db, e, at_ms);
+        break;
+    }
+    case 2:
+        if (!slice_equal(key, other)) db_rename(db, e, other);
+        break;
+    case 3:
+        if (to != db && !db_find(to, key)) db_move(db, e, to);
+        break;
+    default:
+        if (to != db || !slice_equal(key, other)) db_copy(db, e, to, other);
+        break;
+    }
+}
+
+static void change_a_db(struct world *w)
+{
+    struct db *a = random_db(w), *b = random_db(w);
+    if (rng_below(&w->rng, 2))
+        db_flush(a);
+    else if (a != b)
+        db_swap(a, b);
+}
+
+static void step(struct world *w)
+{
+    char text[16];
+    uint64_t pick = rng_below(&w->rng, 1000);
+    if (pick < 350) {
+        enum value_type type = (enum value_type)rng_below(&w->rng, VALUE_TYPES_COUNT);
+        editors[type](w, random_db(w), random_key(w, text, type));
+    } else if (pick < 450) {
+        change_a_key(w);
+    } else if (pick < 460) {
+        change_a_db(w);
+    } else if (pick < 500) {
+        w->live.now_ms += (int64_t)rng_below(&w->rng, 40);
+        w->replica.now_ms = w->live.now_ms;
+        keyspace_expire(&w->live, 3);
+    } else if (pick < 540) {
+        graveyard_free_some(&w->live.graveyard, 1 + rng_below(&w->rng, 300));
+    } else if (pick < 600) {
+        tracker_cool(w->tracker, 1 + rng_below(&w->rng, 50));
+    } else {
+        step_checkpoint(w);
+    }
+}
+
+static void check_world(struct world *w)
+{
+    tracker_check(w->tracker);
+    for (uint32_t i = 0; i < 3; i++) db_check(&w->live.dbs[i]);
+}
+
+static void run_steps(struct world *w, int steps)
+{
+    for (int i = 0; i < steps; i++) {
+        step(w);
+        check_world(w);
+        if (tracker_cold_count(w->tracker) > w->coldest_count) w->coldest_count = tracker_cold_count(w->tracker);
+    }
+}
+
+/* What a server does that was ended and started again. */
+static void restart(struct world *w)
+{
+    save(w);
+    tracker_free(w->tracker);
+    keyspace_deinit(&w->live);
+    keyspace_deinit(&w->replica);
+    keyspace_init(&w->live, &w->rng);
+    keyspace_init(&w->replica, &w->rng);
+    w->replica.is_expiry_paused = true;
+    load(&w->store, &w->replica, NULL);
+    track(w);
+    tracker_adopt_numbers(w->tracker, w->store.db_numbers, w->store.next_number);
+    load(&w->store, &w->live, &w->rng);
+    cr_assert_eq(tracker_dirty_count(w->tracker), 0);
+}
+
+static void run_world(uint64_t seed, int steps)
+{
+    struct world w;
+    world_init(&w, seed);
+    run_steps(&w, steps);
+    restart(&w);
+    run_steps(&w, steps);
+    save(&w);
+    for (uint32_t i = 0; i < KEYSPACE_DBS_COUNT; i++)
+        cr_assert_eq(digest_db(&w.live.dbs[i]), w.cut_digests[i], "the live keyspace is its replica");
+    /* The dead leave deletions of their own. */
+    graveyard_free_some(&w.live.graveyard, SIZE_MAX);
+    save(&w);
+    cr_assert_eq(tracker_dirty_count(w.tracker), 0);
+    cr_assert_gt(w.commits_count, 10);
+    cr_assert_gt(w.failures_count, 2);
+    cr_assert_gt(w.store.deltas_count, 10);
+    cr_assert_gt(w.store.loads_count, 10);
+    cr_assert_gt(w.coldest_count, 5);
+    world_deinit(&w);
+}
+
+Test(tracker, committed_checkpoints_hold_what_was_there_at_the_cut, .timeout = 120)
+{
+    for (uint64_t seed = 1; seed <= 6; seed++) run_world(seed, 2000);
+}
+
+/* ---- one thing at a time ---- */
+
+static struct entry *set(struct world *w, const char *key, const char *text)
+{
+    struct db *db = &w->live.dbs[0];
+    return edit_string_set(db, slice_from_text(key), db_find(db, slice_from_text(key)), slice_from_text(text), 0);
+}
+
+static size_t count_items(struct world *w, enum item_kind kind)
+{
+    size_t count = 0;
+    struct slice rest = buf_borrow(&w->items);
+    struct item item;
+    while (item_read(&rest, &item)) count += item.kind == kind;
+    return count;
+}
+
+Test(tracker, a_key_that_came_and_went_between_checkpoints_leaves_nothing)
+{
+    struct world w;
+    world_init(&w, 1);
+    db_delete(&w.live.dbs[0], set(&w, "k", "text"));
+    cr_assert_eq(tracker_dirty_count(w.tracker), 0);
+    struct entry *e = set(&w, "k", "text");
+    save(&w);
+    db_delete(&w.live.dbs[0], e);
+    cr_assert_eq(tracker_dirty_count(w.tracker), 1, "a tombstone");
+    save(&w);
+    cr_assert_eq(count_items(&w, ITEM_KEY_DELETE), 1);
+    cr_assert_eq(map_count(&w.store.rows), 0);
+    world_deinit(&w);
+}
+
+Test(tracker, what_is_only_read_is_not_written_again)
+{
+    struct world w;
+    world_init(&w, 1);
+    set(&w, "a", "text");
+    set(&w, "b", "text");
+    save(&w);
+    cr_assert(db_find(&w.live.dbs[0], SLICE_LIT("a")) != NULL);
+    cr_assert_eq(tracker_dirty_count(w.tracker), 0);
+    set(&w, "b", "more");
+    cr_assert_eq(tracker_dirty_count(w.tracker), 1);
+    save(&w);
+    cr_assert_eq(count_items(&w, ITEM_KEY_PUT), 1);
+    world_deinit(&w);
+}
+
+Test(tracker, a_large_value_gives_its_changes_only)
+{
+    struct world w;
+    world_init(&w, 1);
+    struct db *db = &w.live.dbs[0];
+    struct entry *e = db_create(db, SLICE_LIT("list"), VALUE_LIST);
+    for (int i = 0; i < 100000; i++) edit_list_push(db, e, LIST_TAIL, SLICE_LIT("an element"));
+    save(&w);
+    cr_assert_eq(count_items(&w, ITEM_LARGE_BASE), 1);
+    cr_assert_eq(count_items(&w, ITEM_LARGE_DELTA), 1);
+    edit_list_push(db, e, LIST_HEAD, SLICE_LIT("another"));
+    db_rename(db, e, SLICE_LIT("renamed"));
+    save(&w);
+    cr_assert_lt(w.items.len, 300, "all the rest is on disk already");
+    cr_assert_eq(count_items(&w, ITEM_LARGE_BASE), 0);
+    world_deinit(&w);
+}
+
+Test(tracker, a_delta_that_outgrew_its_value_gives_way_to_it)
+{
+    struct world w;
+    world_init(&w, 1);
+    struct db *db = &w.live.dbs[0];
+    struct entry *e = db_create(db, SLICE_LIT("list"), VALUE_LIST);
+    for (int i = 0; i < 2000; i++) edit_list_push(db, e, LIST_TAIL, SLICE_LIT("an element"));
+    save(&w);
+    for (int i = 0; i < 200000; i++) {
+        edit_list_push(db, e, LIST_TAIL, SLICE_LIT("an element"));
+        edit_list_pop(db, e, LIST_HEAD, 1);
+    }
+    save(&w);
+    cr_assert_lt(w.items.len, 50000);
+    cr_assert_eq(count_items(&w, ITEM_LARGE_BASE), 1);
+    world_deinit(&w);
+}
+
+Test(tracker, slices_are_about_as_long_as_was_asked)
+{
+    struct world w;
+    world_init(&w, 1);
+    char key[16];
+    for (int i = 0; i < 5000; i++) {
+        snprintf(key, sizeof(key), "k%d", i);
+        set(&w, key, "some text");
+    }
+    save(&w);
+    for (int i = 0; i < 5000; i += 2) {
+        snprintf(key, sizeof(key), "k%d", i);
+        db_delete(&w.live.dbs[0], db_find(&w.live.dbs[0], slice_from_text(key)));
+        snprintf(key, sizeof(key), "k%d", i + 1);
+        set(&w, key, "another text");
+    }
+    begin(&w);
+    take_out(&w);
+    int slices = 0;
+    for (bool is_last = false; !is_last; slices++) {
+        is_last = tracker_give(w.tracker, 1000);
+        cr_assert_lt(w.out.len, 1100);
+        take_out(&w);
+    }
+    cr_assert_gt(slices, 50);
+    w.is_given = true;
+    finish(&w);
+    cr_assert_eq(map_count(&w.store.rows), 2500);
+    world_deinit(&w);
+}
+
+Test(tracker, cold_values_leave_memory_and_come_back)
+{
+    struct world w;
+    world_init(&w, 1);
+    struct db *db = &w.live.dbs[0];
+    set(&w, "a", "the text of a, which is longer than a value");
+    set(&w, "b", "the text of b, which is longer than a value");
+    cr_assert_eq(tracker_cool(w.tracker, 1000), 0, "not on disk yet");
+    save(&w);
+    cr_assert_eq(tracker_cool(w.tracker, 100), 0, "just now used");
+    cr_assert(db_find(db, SLICE_LIT("b")) != NULL);
+    cr_assert_gt(tracker_cool(w.tracker, 100), 0);
+    cr_assert_eq(tracker_cold_count(w.tracker), 1);
+    const struct entry *a = db_find(db, SLICE_LIT("a"));
+    char digits[NUM_INT_MAX_CHARS];
+    cr_assert(slice_equal(string_borrow(&a->value, digits), SLICE_LIT("the text of a, which is longer than a value")));
+    cr_assert_eq(tracker_cold_count(w.tracker), 0);
+    cr_assert_eq(w.store.loads_count, 1);
+    cr_assert_eq(tracker_dirty_count(w.tracker), 0);
+    world_deinit(&w);
+}
