@@ -99,6 +99,9 @@ static oxq_err read_state(struct checkpoint *c, struct oxq_error *err)
     oxq_err e = checkpoint_read_begin(c, &txn, err);
     if (e) return e;
     e = store_read_meta(&c->store, txn, &c->meta, err);
+    /* One of the file's two heads may pass for the newer one after damage; each state knows its own. */
+    if (!e && c->meta.txn_id && c->meta.txn_id != mdb_txn_id(txn))
+        e = err_set(err, OXQ_ERR_FORMAT, "checkpoint %s: its head is damaged", c->store.folder);
     checkpoint_read_end(c);
     c->progress.seq = c->meta.seq;
     return e;

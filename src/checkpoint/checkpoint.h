@@ -89,15 +89,43 @@ struct checkpoint_progress {
 };
 void checkpoint_poll(struct checkpoint *c, struct checkpoint_progress *out);
 
-/* ---- checking ---- */
+/* ---- checking, mending, copying ---- */
 
 struct checkpoint_report {
-    uint64_t keys_count, rows_count, bytes;
-    uint64_t damaged_count;
+    uint64_t keys_count, rows_count, bytes; /* good ones */
+    uint64_t damaged_count;                 /* faults told */
+    uint64_t lost_keys_count;               /* rows of keys that cannot be read, or whose large value is gone */
 };
-/* Reads every row and its checksum, and that keys and large values fit together. on_damage is told each fault (row, reason).
- * Errors: IO, FORMAT when the file cannot be walked at all. */
-OXQ_MUST_USE oxq_err checkpoint_verify(struct checkpoint *c, void (*on_damage)(void *ctx, const char *text), void *ctx,
+/* Told each fault: which row or page, and what. */
+typedef void checkpoint_damage_fn(void *ctx, const char *text);
+
+/*
+ * Reads every row and its checksums, and whether keys and large values fit together. Blocks: as long as reading the file
+ * takes. Errors: IO; FORMAT when the file cannot be walked at all. Threads: not with a running checkpoint_cursor or load.
+ */
+OXQ_MUST_USE oxq_err checkpoint_verify(struct checkpoint *c, checkpoint_damage_fn *on_damage, void *ctx,
                                        struct checkpoint_report *out, struct oxq_error *err);
+/*
+ * Makes a checkpoint in `target` (a folder without one) of all that can be read in `folder`, also where checkpoint_open
+ * refuses it; nobody may write that meanwhile. A large value keeps those of its elements that are good. Errors: IO,
+ * PERMISSION, EXISTS; FORMAT when nothing can be read at all.
+ */
+OXQ_MUST_USE oxq_err checkpoint_repair(const char *folder, const char *target, checkpoint_damage_fn *on_damage,
+                                       void *ctx, struct checkpoint_report *out, struct oxq_error *err);
+
+struct checkpoint_backup_opts {
+    uint64_t bytes_per_second; /* 0: as fast as it goes */
+    /* Told now and then. False ends the backup (CLOSED). May be NULL. */
+    bool (*on_progress)(void *ctx, uint64_t done_bytes, uint64_t all_bytes);
+    void *ctx;
+};
+/*
+ * Copies the committed state to a new file, synced, also while another process writes the checkpoint (which grows
+ * meanwhile, for the pages being copied are not used again). out_seq: what the copy holds. Blocks. Errors: IO,
+ * PERMISSION, EXISTS (the target), CLOSED.
+ */
+OXQ_MUST_USE oxq_err checkpoint_backup(const char *folder, const char *target_path,
+                                       const struct checkpoint_backup_opts *opts, uint64_t *out_seq,
+                                       struct oxq_error *err);
 
 #endif

@@ -107,8 +107,7 @@ static void key_of_head(struct row_key *out, uint64_t disk_id)
     row_key_of_part(out, disk_id, ROW_HEAD, slice_of(NULL, 0));
 }
 
-/* What a head row tells: the count, and a stream without its entries (made in *out_head). */
-static bool read_head(const struct row *row, enum value_type type, uint64_t *out_count, struct value *out_head)
+bool large_read_head(const struct row *row, enum value_type type, uint64_t *out_count, struct value *out_head)
 {
     struct slice rest = row->body;
     if (row->type != type || !varint_take(&rest, out_count)) return false;
@@ -130,8 +129,8 @@ static struct large *get_large(struct large_set *set, struct store_writer *w, ui
     if (!l) l = add_large(set, disk_id, type);
     if (l->type == type && !l->is_changed && !l->has_head) {
         key_of_head(&key, disk_id);
-        bool is_good =
-            store_writer_get(w, STORE_PARTS, row_key_borrow(&key), &row) && read_head(&row, type, &l->count, &l->head);
+        bool is_good = store_writer_get(w, STORE_PARTS, row_key_borrow(&key), &row) &&
+                       large_read_head(&row, type, &l->count, &l->head);
         l->has_head = is_good && type == VALUE_STREAM;
         l->is_changed = true;
         if (!is_good && !w->rc) w->rc = MDB_CORRUPTED;
@@ -533,7 +532,7 @@ static bool load_head(const struct store *s, MDB_txn *txn, uint64_t disk_id, enu
     key_of_head(&key, disk_id);
     return store_get(s, txn, STORE_PARTS, row_key_borrow(&key), &bytes, rc) &&
            row_read(row_key_borrow(&key), bytes, &row) && row_is_body_whole(&row) &&
-           read_head(&row, type, out_count, out_head);
+           large_read_head(&row, type, out_count, out_head);
 }
 
 oxq_err large_load(const struct store *s, MDB_txn *txn, uint64_t disk_id, enum value_type type, struct value *out,

@@ -48,6 +48,8 @@ void large_flush(struct large_set *set, struct store_writer *w);
 
 /* ---- reading ---- */
 
+/* What a head row tells: the count, and a stream without its entries (made in *out_head). False: it is no such row. */
+bool large_read_head(const struct row *row, enum value_type type, uint64_t *out_count, struct value *out_head);
 /* Makes *out from its rows. Errors: FORMAT (which row, what), IO. */
 OXQ_MUST_USE oxq_err large_load(const struct store *s, MDB_txn *txn, uint64_t disk_id, enum value_type type,
                                 struct value *out, struct oxq_error *err);

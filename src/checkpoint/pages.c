@@ -71,6 +71,8 @@ struct check {
     struct head head;
     uint64_t *seen; /* owned: a bit for each page */
     struct oxq_error *err;
+    const struct pages_reader *reader; /* NULL: the first fault ends the check */
+    struct slice table;                /* that is being read */
 };
 
 static uint64_t load(const char *at, unsigned bytes)
@@ -104,6 +106,13 @@ static struct tree load_tree(const char *at)
                          .root = load(at + 40, 8)};
 }
 
+/* After a fault: true when the reader wants to go on around it. */
+static bool go_on(const struct check *c)
+{
+    if (c->reader) c->reader->on_damage(c->reader->ctx, c->err->text);
+    return c->reader != NULL;
+}
+
 static bool load_head(const struct check *c, const char *page, uint64_t number, struct head *out)
 {
     const char *at = page + PAGE_HEAD_BYTES;
@@ -120,7 +129,14 @@ static bool load_head(const struct check *c, const char *page, uint64_t number, 
         return fault(c, "head %d tells pages of %u bytes", (int)number, (unsigned)bytes);
     if (out->free.flags != FREE_TREE_FLAGS || out->main.flags != 0)
         return fault(c, "head %d has unknown flags", (int)number);
-    if (out->last_page < 1 || out->last_page >= c->map_bytes / bytes)
+    bool is_cut = out->last_page >= c->map_bytes / bytes;
+    if (is_cut && c->reader && c->map_bytes / bytes > 2) {
+        fault(c, "it has %zu bytes, head %d tells of %llu pages", c->map_bytes, (int)number,
+              (unsigned long long)out->last_page + 1);
+        out->last_page = c->map_bytes / bytes - 1;
+        return go_on(c);
+    }
+    if (out->last_page < 1 || is_cut)
         return fault(c, "it has %zu bytes, head %d tells of %llu pages", c->map_bytes, (int)number,
                      (unsigned long long)out->last_page + 1);
     return true;
@@ -144,6 +160,28 @@ static bool load_heads(struct check *c, uint64_t txn_id)
     if (txn_id && c->head.txn_id != txn_id)
         return fault(c, "the head of transaction %llu is not there", (unsigned long long)txn_id);
     return true;
+}
+
+/* The newest head that can be used, or the one of txn_id, for reading around damage. */
+static bool find_head(struct check *c, uint64_t txn_id)
+{
+    bool has = false;
+    struct head head;
+    if (c->map_bytes < HEAD_BYTES) return fault(c, "it has %zu bytes", c->map_bytes);
+    size_t page_bytes = (size_t)load(c->map + PAGE_HEAD_BYTES + 24, 4);
+    /* Where the second head is, when the first does not say: pages of 4 KiB are the usual ones. */
+    if (page_bytes < PAGE_BYTES_MIN || page_bytes > PAGE_BYTES_MAX || page_bytes + HEAD_BYTES > c->map_bytes)
+        page_bytes = 4096;
+    for (uint64_t i = 0; i < 2 && i * page_bytes + HEAD_BYTES <= c->map_bytes; i++) {
+        if (!load_head(c, c->map + i * page_bytes, i, &head)) {
+            (void)go_on(c);
+            continue;
+        }
+        if (txn_id ? head.txn_id != txn_id : has && head.txn_id < c->head.txn_id) continue;
+        c->head = head;
+        has = true;
+    }
+    return has || fault(c, "no head can be used");
 }
 
 /* ---- pages ---- */
@@ -270,7 +308,7 @@ static bool enter_child(struct walk *w, const struct node *node, bool is_first)
     const struct check *c = w->check;
     if (!is_first) {
         if (w->tree->flags == FREE_TREE_FLAGS && node->key.len != 8) return fault(c, "a free list has no number");
-        if (w->has_last && compare_keys(w, w->last, node->key) >= 0)
+        if (!c->reader && w->has_last && compare_keys(w, w->last, node->key) >= 0)
             return fault(c, "page %llu: keys do not ascend", (unsigned long long)w->levels[w->depth - 1].page);
         w->bound = node->key;
         w->has_bound = true;
@@ -296,8 +334,9 @@ static bool visit_leaf_node(struct walk *w, const struct node *node)
     uint64_t page = w->levels[w->depth - 1].page;
     if (node->key.len == 0 || (w->tree->flags == FREE_TREE_FLAGS && node->key.len != 8))
         return fault(c, "page %llu: a key of %zu bytes", (unsigned long long)page, node->key.len);
-    if ((w->has_last && compare_keys(w, w->last, node->key) >= 0) ||
-        (w->has_bound && compare_keys(w, w->bound, node->key) > 0))
+    /* A reader that goes on has the checksums of rows, which are over their keys too. */
+    if (!c->reader && ((w->has_last && compare_keys(w, w->last, node->key) >= 0) ||
+                       (w->has_bound && compare_keys(w, w->bound, node->key) > 0)))
         return fault(c, "page %llu: keys do not ascend", (unsigned long long)page);
     if ((node->flags & NODE_TREE) && w->tree != &c->head.main)
         return fault(c, "page %llu: a table within a table", (unsigned long long)page);
@@ -320,30 +359,42 @@ static bool compare_counts(const struct walk *w)
 
 typedef bool node_fn(struct check *c, const struct node *node);
 
+/* The next step of a walk that is not at its end. */
+static bool step(struct walk *w, node_fn *fn)
+{
+    struct check *c = w->check;
+    struct level *level = &w->levels[w->depth - 1];
+    struct node node;
+    size_t bytes;
+    const char *page = page_at(c, level->page);
+    uint32_t index = level->next++;
+    if (!load_node(c, page, index, &node, &bytes)) return false;
+    if (w->depth < w->tree->depth) return enter_child(w, &node, index == 0);
+    return visit_leaf_node(w, &node) && (!fn || fn(c, &node));
+}
+
 /* Visits all pages of a tree in order and gives the leaves' nodes to fn, when there is one. */
 static bool walk_tree(struct check *c, const struct tree *t, node_fn *fn)
 {
     struct walk w = {.check = c, .tree = t};
     if (t->depth > TREE_DEPTH_MAX || (t->root == NONE) != (t->depth == 0)) return fault(c, "a tree's depth");
-    if (t->root != NONE && !enter(&w, t->root)) return false;
+    if (t->root != NONE && !enter(&w, t->root)) return go_on(c);
     while (w.depth > 0) {
-        struct level *level = &w.levels[w.depth - 1];
-        const char *page = page_at(c, level->page);
-        struct node node;
-        size_t bytes;
-        if (level->next == nodes_count(page)) {
+        if (w.levels[w.depth - 1].next == nodes_count(page_at(c, w.levels[w.depth - 1].page)))
             w.depth--;
-            continue;
-        }
-        uint32_t index = level->next++;
-        if (!load_node(c, page, index, &node, &bytes)) return false;
-        if (w.depth < t->depth) {
-            if (!enter_child(&w, &node, index == 0)) return false;
-        } else if (!visit_leaf_node(&w, &node) || (fn && !fn(c, &node))) {
+        else if (!step(&w, fn) && !go_on(c))
             return false;
-        }
     }
     return compare_counts(&w);
+}
+
+static bool visit_row(struct check *c, const struct node *node)
+{
+    struct slice bytes = node->data;
+    if (node->flags & NODE_BIG)
+        bytes = slice_of(page_at(c, load(node->data.at, 8)) + PAGE_HEAD_BYTES, (size_t)node->data_bytes);
+    c->reader->on_row(c->reader->ctx, c->table, node->key, bytes);
+    return true;
 }
 
 static bool visit_table(struct check *c, const struct node *node)
@@ -351,7 +402,8 @@ static bool visit_table(struct check *c, const struct node *node)
     if (node->flags != NODE_TREE || node->data.len != TREE_BYTES) return fault(c, "the list of tables");
     struct tree tree = load_tree(node->data.at);
     if (tree.flags != 0) return fault(c, "a table has unknown flags");
-    return walk_tree(c, &tree, NULL);
+    c->table = node->key;
+    return walk_tree(c, &tree, c->reader ? visit_row : NULL);
 }
 
 static bool visit_free_list(struct check *c, const struct node *node)
@@ -389,7 +441,8 @@ static oxq_err open_file(struct check *c, int *out_fd)
 static oxq_err check_file(const char *folder, struct oxq_error *err, bool (*fn)(struct check *c, void *ctx), void *ctx)
 {
     char path[PATH_MAX];
-    struct check c = {.path = path, .err = err};
+    struct oxq_error text;
+    struct check c = {.path = path, .err = err ? err : &text};
     int fd;
     if (snprintf(path, sizeof(path), "%s/data.mdb", folder) >= (int)sizeof(path))
         return err_set(err, OXQ_ERR_ARGUMENT, "the path %s is too long", folder);
@@ -443,4 +496,26 @@ oxq_err pages_check(const char *folder, uint64_t txn_id, struct pages_summary *o
 {
     struct check_trees what = {txn_id, out};
     return check_file(folder, err, check_trees, &what);
+}
+
+struct read_rows {
+    uint64_t txn_id;
+    const struct pages_reader *reader;
+};
+
+static bool read_rows(struct check *c, void *ctx)
+{
+    const struct read_rows *what = ctx;
+    c->reader = what->reader;
+    if (!find_head(c, what->txn_id)) return false;
+    c->seen = mem_alloc_zero((size_t)(c->head.last_page / 64 + 1) * sizeof(*c->seen));
+    if (!walk_tree(c, &c->head.main, visit_table)) (void)go_on(c);
+    mem_free(c->seen);
+    return true;
+}
+
+oxq_err pages_read(const char *folder, uint64_t txn_id, const struct pages_reader *reader, struct oxq_error *err)
+{
+    struct read_rows what = {txn_id, reader};
+    return check_file(folder, err, read_rows, &what);
 }

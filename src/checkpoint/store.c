@@ -203,6 +203,11 @@ oxq_err store_read_meta(const struct store *s, MDB_txn *txn, struct store_meta *
     return err_set(err, OXQ_ERR_FORMAT, "checkpoint %s: its state cannot be read", s->folder);
 }
 
+bool store_parse_meta(struct slice bytes, struct store_meta *out)
+{
+    return is_meta_whole(bytes) && (uint8_t)bytes.at[0] == STORE_VERSION && parse_meta(bytes, out);
+}
+
 bool store_get_meta(const struct store *s, MDB_txn *txn, struct slice *out)
 {
     int rc;

@@ -48,6 +48,8 @@ struct store_meta {
 OXQ_MUST_USE oxq_err store_read_meta(const struct store *s, MDB_txn *txn, struct store_meta *out,
                                      struct oxq_error *err);
 
+/* False: the bytes are damaged, or of another version. */
+bool store_parse_meta(struct slice bytes, struct store_meta *out);
 /* The state's bytes, in the file's map. False: there is none. */
 bool store_get_meta(const struct store *s, MDB_txn *txn, struct slice *out);
 

@@ -154,13 +154,19 @@ static void cut_delta(struct model_key *k, enum value_type type, struct buf *out
     k->delta.len = 0;
 }
 
+/* Half of the keys expire. */
+static int64_t model_expiry(struct slice key)
+{
+    return key.len % 2 ? 0 : 1000 + (int64_t)key.len;
+}
+
 static void cut_value(struct model_key *k, const struct value *v, enum item_kind kind, struct buf *out)
 {
     OWNED(buf_deinit) struct buf bytes = {.limit_bytes = ITEMS_MAX_BYTES};
     CHECK(value_encode(v, &bytes) == OXQ_OK);
     struct item item = {.kind = kind, .disk_id = k->disk_id, .type = (enum value_type)v->type};
     item.key = k->name;
-    item.expire_ms = k->name.len % 2 ? 0 : 1000 + (int64_t)k->name.len;
+    item.expire_ms = model_expiry(k->name);
     item.bytes = buf_borrow(&bytes);
     item_write(out, &item);
 }
@@ -185,7 +191,7 @@ static void cut_key(struct model *m, struct model_key *k, const struct value *v,
                                    .key = k->name,
                                    .type = (enum value_type)v->type,
                                    .disk_id = k->disk_id,
-                                   .expire_ms = k->name.len % 2 ? 0 : 1000 + (int64_t)k->name.len});
+                                   .expire_ms = model_expiry(k->name)});
 }
 
 void model_cut(struct model *m, struct buf *out)
@@ -214,39 +220,49 @@ void model_failed(struct model *m)
     }
 }
 
-static void compare_row(struct model *m, struct checkpoint *c, const struct checkpoint_row *row)
+/* Loads the row's value; true: it is the one in memory. */
+static oxq_err compare_row(struct model *m, struct checkpoint *c, const struct checkpoint_row *row, bool *out_is_same)
 {
     struct entry *e = db_find(model_db(m), row->key);
     struct oxq_error error;
     struct value v = {.aux = 0};
-    CHECK(e && e->value.type == row->type && row->db == 0);
-    CHECK(row->expire_ms == (row->key.len % 2 ? 0 : 1000 + (int64_t)row->key.len));
-    if (row->disk_id) {
-        CHECK(checkpoint_load_large(c, row->disk_id, row->type, &v, &error) == OXQ_OK);
-    } else {
-        CHECK(checkpoint_load(c, 0, row->key, row->type, &v, &error) == OXQ_OK);
-    }
-    CHECK(value_digest(&v) == value_digest(&e->value));
-    CHECK(strcmp(value_encoding_name(&v), value_encoding_name(&e->value)) == 0 || row->disk_id);
+    *out_is_same = e && e->value.type == row->type && row->db == 0 && row->expire_ms == model_expiry(row->key);
+    if (!*out_is_same) return OXQ_OK;
+    oxq_err err = row->disk_id ? checkpoint_load_large(c, row->disk_id, row->type, &v, &error)
+                               : checkpoint_load(c, 0, row->key, row->type, &v, &error);
+    if (err) return err;
+    *out_is_same = value_digest(&v) == value_digest(&e->value) &&
+                   (row->disk_id || strcmp(value_encoding_name(&v), value_encoding_name(&e->value)) == 0);
     value_deinit(&v);
+    return OXQ_OK;
 }
 
-void model_compare(struct model *m, struct checkpoint *c)
+oxq_err model_load(struct model *m, struct checkpoint *c, bool *out_is_same)
 {
     struct checkpoint_cursor *cursor;
     struct checkpoint_row row;
     struct oxq_error error = {0};
     size_t count = 0;
     bool has = true;
-    CHECK(checkpoint_cursor_open(c, &cursor, &error) == OXQ_OK);
-    while (true) {
-        CHECK(checkpoint_cursor_next(cursor, &row, &has, &error) == OXQ_OK);
-        if (!has) break;
-        compare_row(m, c, &row);
+    *out_is_same = true;
+    oxq_err e = checkpoint_cursor_open(c, &cursor, &error);
+    if (e) return e;
+    while (!e && has && *out_is_same) {
+        e = checkpoint_cursor_next(cursor, &row, &has, &error);
+        if (e || !has) break;
+        e = compare_row(m, c, &row, out_is_same);
         count++;
     }
     checkpoint_cursor_close(cursor);
-    CHECK(count == db_count(model_db(m)));
+    if (!e && count != db_count(model_db(m))) *out_is_same = false;
+    return e;
+}
+
+void model_compare(struct model *m, struct checkpoint *c)
+{
+    bool is_same;
+    CHECK(model_load(m, c, &is_same) == OXQ_OK);
+    CHECK(is_same);
 }
 
 /* ---- the checkpoint ---- */

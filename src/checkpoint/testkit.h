@@ -41,7 +41,9 @@ void model_change(struct model *m, size_t count);
 void model_cut(struct model *m, struct buf *out);
 /* After a checkpoint that failed: everything is to be given again. */
 void model_failed(struct model *m);
-/* Loads the whole checkpoint and compares. */
+/* Loads the whole checkpoint; *out_is_same: it holds just what is in memory. Errors: the checkpoint's. */
+oxq_err model_load(struct model *m, struct checkpoint *c, bool *out_is_same);
+/* It must. */
 void model_compare(struct model *m, struct checkpoint *c);
 
 /* A checkpoint, and waiting for its thread. */
