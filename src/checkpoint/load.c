@@ -126,7 +126,7 @@ oxq_err checkpoint_cursor_next(struct checkpoint_cursor *cursor, struct checkpoi
 oxq_err checkpoint_load_large(struct checkpoint *c, uint64_t disk_id, enum value_type type, struct value *out,
                               struct oxq_error *err)
 {
-    MDB_txn *txn;
+    MDB_txn *txn = NULL; /* for gcc, which does not see that it is set */
     oxq_err e = checkpoint_read_begin(c, &txn, err);
     if (e) return e;
     e = large_load(&c->store, txn, disk_id, type, out, err);

@@ -214,17 +214,17 @@ static int cmsgpack_unpack(lua_State *lua)
 }
 
 /* The offset where to go on (-1 at the end), and up to `limit` values from `offset` on. */
-static int unpack_from(lua_State *lua, double limit, double offset)
+static int unpack_from(lua_State *lua, int64_t limit, int64_t offset)
 {
     size_t len;
     const char *at = luaL_checklstring(lua, 1, &len);
     if (offset < 0 || limit < 0)
         return luaL_error(lua, "Invalid request to unpack with offset of %d and limit of %d.", (int)offset, (int)len);
-    if (offset > (double)len)
+    if ((uint64_t)offset > len)
         return luaL_error(lua, "Start offset %d greater than input length %d.", (int)offset, (int)len);
     if (limit == 0 && offset == 0) return cmsgpack_unpack(lua);
     lua_settop(lua, 1);
-    struct slice input = slice_of(at + (size_t)offset, len - (size_t)offset);
+    struct slice input = slice_of(at + offset, len - (size_t)offset);
     lua_pushnil(lua);
     int count = 0;
     for (; input.len > 0 && count < limit; count++) unpack_value(lua, &input);
@@ -235,12 +235,12 @@ static int unpack_from(lua_State *lua, double limit, double offset)
 
 static int cmsgpack_unpack_one(lua_State *lua)
 {
-    return unpack_from(lua, 1, luaL_optnumber(lua, 2, 0));
+    return unpack_from(lua, 1, lib_to_integer(luaL_optnumber(lua, 2, 0)));
 }
 
 static int cmsgpack_unpack_limit(lua_State *lua)
 {
-    return unpack_from(lua, luaL_checknumber(lua, 2), luaL_optnumber(lua, 3, 0));
+    return unpack_from(lua, lib_to_integer(luaL_checknumber(lua, 2)), lib_to_integer(luaL_optnumber(lua, 3, 0)));
 }
 
 void lib_cmsgpack_open(lua_State *lua)
