@@ -124,7 +124,7 @@ FORCE:
 
 # ---------------------------------------------------------------- targets
 
-.PHONY: all build-check unit unit-debug unit-asan unit-tsan run stop test lint format asan tsan fuzz fuzz-build bench docs \
+.PHONY: all build-check unit unit-debug unit-asan unit-tsan run stop test torture lint format asan tsan fuzz fuzz-build bench docs \
         check-docs check-public-headers install uninstall clean help lint-tidy
 
 all: build/release/oxq ## build the program with optimisation: build/release/oxq
@@ -142,6 +142,11 @@ stop: ## end the server that `make run` started
 
 test: ## everything: unit, protocol, differential and end-to-end tests; ends with `N passed, N failed`
 	@scripts/test
+
+torture: ## the long form of the crash and power-loss tests: hours
+	@scripts/setup test
+	@$(MAKE) --no-print-directory all
+	@scripts/torture
 
 lint: ## formatting, clang-tidy, layers, sizes, licences, scripts
 	@scripts/lint
@@ -170,6 +175,12 @@ build/bench/load: bench/load.c Makefile
 	@mkdir -p $(@D)
 	@echo "  CC   $@"
 	$(Q)gcc $(cflags) -O2 $< -o $@
+
+# Preloaded into servers by tests/fault.
+build/tests/shim.so: tests/fault/shim.c Makefile
+	@mkdir -p $(@D)
+	@echo "  CC   $@"
+	$(Q)gcc -std=c17 -D_GNU_SOURCE $(warnings) -O2 -g -shared -fPIC -pthread $< -o $@
 
 docs: build/release/oxq ## write docs/COMMANDS.md from the command table
 	$(Q)$< commands >docs/COMMANDS.md.new && mv docs/COMMANDS.md.new docs/COMMANDS.md

@@ -1,0 +1,217 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Power loss. A server writes a history (tests/support/history.mjs) with the shim under it, through two lives: its calls and
+ * the replies that it sent are recorded in one order. Then, at each call, a disk (lib/disk.mjs) makes folders as a power cut
+ * could leave them, and a server starts on each: its keyspace must be what a prefix of the history makes, and the prefix must
+ * have every step whose acknowledgement was sent before that call.
+ */
+import { createHash } from 'node:crypto';
+import { cpSync, existsSync, mkdirSync, rmSync } from 'node:fs';
+import { Client } from '../protocol/lib/client.mjs';
+import { dump, readLog, Replay, rng, Writer } from '../support/history.mjs';
+import { freePort, sleep, Victim } from '../support/victim.mjs';
+import { Acks } from './lib/acks.mjs';
+import { digestOf, Disk, MODES, writeImage } from './lib/disk.mjs';
+import { buildShim, readTrace, shimEnv } from './lib/trace.mjs';
+
+const CONNECTIONS = 3;
+const SYNC_US = 300;
+const SLOTS = 2;
+const FAULTS_MAX = 10;
+
+/** The history in two lives, the second after SIGKILL: { base, traces, log }. */
+async function record({ kind, folder, seed, steps }) {
+  const base = `${folder}/base`;
+  const dir = `${folder}/data`;
+  mkdirSync(dir, { recursive: true });
+  // redis-server writes its first files by ways that the shim does not see
+  if (kind.startsWith('redis')) {
+    const first = await Victim.make({ kind, dir, log: `${folder}/record.log` });
+    await first.start();
+    await first.stop();
+  }
+  cpSync(dir, base, { recursive: true });
+  const traces = [`${folder}/trace1`, `${folder}/trace2`];
+  let log = [];
+  for (const [life, trace] of traces.entries()) {
+    const flags = kind.startsWith('redis') ? ['--auto-aof-rewrite-percentage', '0'] : [];
+    const victim = await Victim.make({ kind, dir, log: `${folder}/record.log`, flags, env: shimEnv({ dir, trace, syncUs: SYNC_US }), small: { 'journal-segment-size': '64kb', 'checkpoint-journal-size': '64kb' } });
+    await victim.start();
+    await write(victim, seed, Math.ceil((steps * (life + 1)) / traces.length / CONNECTIONS), log);
+    const client = await Client.open(victim.port);
+    log = await readLog(client);
+    client.destroy();
+    if (life === 0) await victim.kill();
+    else await victim.stop();
+  }
+  return { base, dir, traces, log };
+}
+
+/** Writers, each up to its limit, and a checkpoint asked for now and then. */
+async function write(victim, seed, limit, log) {
+  const faults = [];
+  const count = (c) => log.reduce((sum, entry) => sum + entry.startsWith(`${c}:`), 0);
+  const writers = Array.from({ length: CONNECTIONS }, (_, c) => new Writer({ port: victim.port, seed, c, depth: 1 + 2 * c, limit, onError: (text) => faults.push(text) }));
+  let isDone = false;
+  const saving = victim.kind.startsWith('redis') ? null : saveAgainAndAgain(victim, () => isDone);
+  await Promise.all(writers.map((writer) => writer.run(async () => Math.max(count(writer.c), writer.acked))));
+  isDone = true;
+  await saving;
+  if (faults.length) throw new Error(`while recording: ${faults[0]}\n${victim.said}`);
+}
+
+async function saveAgainAndAgain(victim, isDone) {
+  const client = await Client.open(victim.port);
+  while (!isDone()) {
+    await client.call('BGSAVE');
+    await sleep(100);
+  }
+  client.destroy();
+}
+
+/** Digests of the keyspace after each number of steps. */
+async function digestsOf(log, seed, replay) {
+  const digests = [];
+  for (let length = 0; length <= log.length; length++) digests.push(digestLines(await replay.dumpAt(log, length)));
+  return digests;
+}
+
+function digestLines(lines) {
+  return createHash('sha1').update(lines.join('\n')).digest('hex');
+}
+
+/** Starts a server on images, one after the other. */
+class Recoverer {
+  constructor(kind, folder, number) {
+    Object.assign(this, { kind, dir: `${folder}/image${number}`, log: `${folder}/image${number}.log` });
+  }
+
+  /** { log, digest, lines } or { failure }. */
+  async recover(image) {
+    rmSync(this.dir, { recursive: true, force: true });
+    rmSync(this.log, { force: true });
+    writeImage(image, this.dir);
+    this.port ??= await freePort();
+    const victim = new Victim({ kind: this.kind, dir: this.dir, log: this.log, port: this.port, small: { 'journal-segment-size': '64kb' } });
+    victim.spawn();
+    if (!(await victim.isReady())) {
+      const failure = `it did not start (${victim.status}): ${victim.said.trim().split('\n').slice(-3).join(' | ')}`;
+      await victim.kill();
+      return { failure };
+    }
+    const client = await Client.open(this.port);
+    try {
+      const log = await readLog(client);
+      const lines = await dump(client);
+      return { log, lines, digest: digestLines(lines) };
+    } catch (error) {
+      return { failure: `it could not be read: ${error.message}` };
+    } finally {
+      client.destroy();
+      await victim.kill();
+    }
+  }
+}
+
+/** @returns { name, faults, note } */
+export async function run({ kind, folder, seed, steps, images, seeds, modes = MODES }) {
+  buildShim();
+  const recorded = await record({ kind, folder, seed, steps });
+  const other = await Victim.make({ kind: 'redis-forgets', dir: `${folder}/replay`, log: `${folder}/replay.log` });
+  await other.start();
+  const digests = await digestsOf(recorded.log, seed, await Replay.open(other, seed)).finally(() => other.kill());
+  const cutter = new Cutter({ kind, folder, seed, recorded, digests, modes });
+  for (let round = 0; round < seeds && !cutter.isOver; round++) await cutter.cut(seed + round, images / seeds);
+  rmSync(cutter.images, { recursive: true, force: true });
+  const { faults, tried } = cutter;
+  if (tried.starts < 20) faults.push('too few different images: the model sees nothing');
+  const note = `${recorded.log.length} steps, ${cutter.opsCount} calls, ${tried.cuts} power cuts, ${tried.images} images, ${tried.starts} different ones started`;
+  return { name: 'power loss', faults, note };
+}
+
+/** Cuts the power of a recorded history and judges what comes back. */
+class Cutter {
+  faults = [];
+  tried = { cuts: 0, images: 0, starts: 0 };
+  #outcomes = new Map(); // digest of an image -> promise of what recovery made of it
+  #busy = new Set();
+
+  constructor(options) {
+    Object.assign(this, options);
+    this.images = imagesFolder(this.folder);
+    this.lives = this.recorded.traces.map(readTrace);
+    this.opsCount = this.lives.reduce((sum, ops) => sum + ops.length, 0);
+    this.slots = Array.from({ length: SLOTS }, (_, i) => new Recoverer(this.kind, this.images, i));
+  }
+
+  get isOver() {
+    return this.faults.length >= FAULTS_MAX;
+  }
+
+  /** Once through the record; about so many images, or all. */
+  async cut(seed, wanted) {
+    const { dir, base } = this.recorded;
+    rmSync(dir, { recursive: true, force: true });
+    cpSync(base, dir, { recursive: true });
+    const disk = new Disk(dir);
+    const acks = new Acks(this.seed);
+    const random = rng(seed + 9);
+    const share = wanted / (this.opsCount * this.modes.length);
+    let at = 0;
+    for (const ops of this.lives) {
+      for (const op of ops) {
+        disk.do(op);
+        acks.do(op);
+        at++;
+        const modes = this.modes.filter(() => random() < share);
+        if (modes.length && !this.isOver) this.tried.cuts++;
+        for (const mode of modes) {
+          if (this.isOver) break;
+          const image = disk.image(mode, rng(seed * 31 + at));
+          await this.#try(image, new Map(acks.steps), `call ${at} (${op.kind}), ${mode}, seed ${seed}`);
+        }
+      }
+      disk.endProcess();
+      acks.endProcess();
+    }
+    await Promise.all(this.#busy);
+  }
+
+  /** Starts a server on the image, unless an equal one was started before; returns when the next may come. */
+  async #try(image, acked, where) {
+    this.tried.images++;
+    const digest = digestOf(image);
+    if (!this.#outcomes.has(digest)) {
+      this.tried.starts++;
+      while (this.slots.length === 0) await Promise.race(this.#busy);
+      const slot = this.slots.pop();
+      this.#outcomes.set(digest, slot.recover(image).finally(() => this.slots.push(slot)));
+    }
+    const work = this.#outcomes.get(digest).then((outcome) => {
+      const fault = this.#faultOf(outcome, acked);
+      if (fault) this.faults.push(`${where}: ${fault}`);
+      this.#busy.delete(work);
+    });
+    this.#busy.add(work);
+  }
+
+  #faultOf({ failure, log, digest, lines }, acked) {
+    if (failure) return failure;
+    const differs = log.findIndex((entry, i) => entry !== this.recorded.log[i]);
+    if (differs >= 0) return `step ${differs} is ${log[differs]}, it was ${this.recorded.log[differs]}: not a prefix`;
+    for (const [c, steps] of acked) {
+      const has = log.reduce((count, entry) => count + entry.startsWith(`${c}:`), 0);
+      if (has < steps) return `connection ${c}: ${steps} steps were acknowledged, ${has} are there`;
+    }
+    if (digest !== this.digests[log.length]) return `after ${log.length} steps the keyspace is another one, of ${lines.length} keys`;
+    return null;
+  }
+}
+
+/* In memory where there is such a folder: a start syncs, and the real disk has no part in this. */
+function imagesFolder(folder) {
+  const shared = '/dev/shm';
+  const where = existsSync(shared) ? `${shared}/${folder.split('/').pop()}` : `${folder}/images`;
+  mkdirSync(where, { recursive: true });
+  return where;
+}
