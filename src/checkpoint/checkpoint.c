@@ -29,6 +29,7 @@ static void finish(struct checkpoint *c, int rc, uint64_t rows_count)
     if (!rc) c->progress.rows_count = rows_count;
     c->progress.error = error;
     c->is_ended = false;
+    lock_notify(&c->lock);
     lock_leave(&c->lock);
     if (c->wake) c->wake(c->ctx);
 }
@@ -183,6 +184,13 @@ void checkpoint_end(struct checkpoint *c)
     CHECK(c->progress.state == CHECKPOINT_RUNNING && !c->is_ended);
     c->is_ended = true;
     lock_notify(&c->lock);
+    lock_leave(&c->lock);
+}
+
+void checkpoint_wait(struct checkpoint *c)
+{
+    lock_enter(&c->lock);
+    while (c->progress.state == CHECKPOINT_RUNNING && c->is_ended) (void)lock_wait(&c->lock, INT64_MAX);
     lock_leave(&c->lock);
 }
 

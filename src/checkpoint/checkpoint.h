@@ -77,6 +77,8 @@ void checkpoint_begin(struct checkpoint *c, uint64_t seq);
 void checkpoint_give(struct checkpoint *c, struct buf *items);
 /* Nothing more follows: commit. */
 void checkpoint_end(struct checkpoint *c);
+/* Waits until what was ended is committed or has failed. Blocks: writes and syncs all that was given. */
+void checkpoint_wait(struct checkpoint *c);
 /* Bytes given and not yet written: the engine waits with more when it is long. */
 size_t checkpoint_backlog_bytes(struct checkpoint *c);
 

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Start, in this order, so that nothing is touched before all that can be checked is: configuration, the rule against being
- * open to the world, the data folder, signals, sockets, the engine; then READY. Whatever stops it is one line on standard
- * error that says what to do about it, and exit code 2.
+ * open to the world, the data folder, signals, sockets, the engine, the folder's lock. From then on clients are served, with
+ * LOADING until the data is there; then READY. Whatever stops it is one line on standard error that says what to do about it,
+ * and exit code 2.
  *
- * End: SIGTERM, SIGINT or SHUTDOWN let the turn finish, replies leave, and the process ends with 0. Where a script runs that
+ * End: SIGTERM, SIGINT or SHUTDOWN let the turn finish, replies leave, the journal is synced, a last checkpoint is written where
+ * that is quick, and the process ends with 0; with 1 when the journal had failed. Where a script runs that
  * does not end, a second signal ends it at once with 1, and SHUTDOWN NOSAVE with 0.
  */
 #include "daemon/daemon.h"
@@ -33,6 +35,7 @@ struct daemon {
     struct engine *engine; /* owned */
     int signals_fd;        /* owned */
     bool is_stopping;
+    int exit_code;
 };
 
 static int refuse(const char *text, const char *mend)
@@ -109,6 +112,27 @@ static void on_signal(void *ctx)
     }
 }
 
+static void tell_ready(const struct daemon *d);
+
+/* What is damaged is not served: the line says what it is, and oxq check shows all of it. */
+static void on_loaded(void *ctx, const struct oxq_error *err)
+{
+    struct daemon *d = ctx;
+    if (!err) {
+        tell_ready(d);
+        return;
+    }
+    log_event(LOG_ERROR, "the data cannot be loaded", log_text("reason", err->text),
+              log_text("mend", "oxq check --repair on the data folder"));
+    d->exit_code = DAEMON_REFUSED;
+    server_stop(d->server);
+}
+
+static void on_store_woken(void *ctx)
+{
+    engine_woken(((struct daemon *)ctx)->engine);
+}
+
 static oxq_err open_engine(struct daemon *d, struct oxq_error *err)
 {
     char run_id[RUN_ID_DIGITS + 1];
@@ -140,11 +164,16 @@ static oxq_err open_all(struct daemon *d, const char **out_mend, struct oxq_erro
     e = signals_open(&d->signals_fd, err);
     if (e) return e;
     seed_hashes();
-    struct server_opts opts = {.config = &d->config, .clock = os_clock(), .abandon = on_abandon, .ctx = d};
+    struct server_opts opts = {.config = &d->config, .clock = os_clock(), .abandon = on_abandon, .loaded = on_loaded, .ctx = d};
     e = server_new(&opts, &d->server, err);
     if (e) *out_mend = find_mend(e);
     if (!e) e = open_engine(d, err);
-    if (!e) server_watch(d->server, d->signals_fd, on_signal, d);
+    if (e) return e;
+    server_watch(d->server, d->signals_fd, on_signal, d);
+    e = engine_open_data(d->engine, err);
+    if (e == OXQ_ERR_EXISTS) *out_mend = "stop it, or choose another folder with --dir";
+    if (e == OXQ_ERR_FORMAT) *out_mend = "oxq check shows what is wrong";
+    if (!e) server_watch(d->server, engine_wake_fd(d->engine), on_store_woken, d);
     return e;
 }
 
@@ -159,8 +188,6 @@ static void close_all(struct daemon *d)
 /* What is promised and not there yet is said, not passed over. */
 static void tell_missing(const struct config *c)
 {
-    log_event(LOG_WARNING, "data is kept in memory alone in this version, and gone when the server ends",
-              log_text("durability", c->durability));
     if (c->http_port)
         log_event(LOG_INFO, "HTTP is not in this version, nothing listens on its port", log_int("port", c->http_port));
 }
@@ -197,10 +224,11 @@ static int run(struct daemon *d)
     server_set_log(&d->config);
     if (open_all(d, &mend, &err) != OXQ_OK) return refuse(err.text, mend);
     tell_missing(&d->config);
-    tell_ready(d);
     server_run(d->server, d->engine);
-    log_event(LOG_INFO, "stopped", log_int("pid", getpid()));
-    return DAEMON_OK;
+    engine_stop(d->engine);
+    if (engine_has_failed(d->engine)) d->exit_code = DAEMON_FAILED;
+    log_event(LOG_INFO, "stopped", log_int("pid", getpid()), log_int("code", d->exit_code));
+    return d->exit_code;
 }
 
 int daemon_serve(int argc, char **argv)

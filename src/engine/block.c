@@ -165,12 +165,12 @@ void block_cancel(struct engine_client *c)
     end_wait(c);
 }
 
-/* The wait is over and the reply given: the client goes on with its next request. */
-static void release_client(struct engine_client *c)
+void block_release(struct engine_client *c)
 {
     struct engine *e = c->engine;
     end_wait(c);
-    engine_mark_dirty(c);
+    c->fresh_replies++;
+    engine_mark_dirty(c, engine_last_seq(e));
     e->host->resume(e->host, c);
 }
 
@@ -181,7 +181,7 @@ bool block_unblock(struct engine_client *c, bool with_error)
         reply_error(engine_reply_of(c), SLICE_LIT("UNBLOCKED client unblocked via CLIENT UNBLOCK"));
     else
         cmd_reply_timeout(engine_reply_of(c), c->waiter->block.on_timeout);
-    release_client(c);
+    block_release(c);
     return true;
 }
 
@@ -249,7 +249,7 @@ static void serve_key(struct engine *e, struct wait_key *k)
         if (block_is_paused_for(e, w->client, w->slot->row)) continue;
         /* The last waiter to leave takes the wait_key along. */
         bool is_last = left == 0 && k->waiters.next == k->waiters.prev;
-        if (run_again(w)) release_client(w->client);
+        if (run_again(w)) block_release(w->client);
         if (is_last) return;
     }
 }
@@ -319,7 +319,7 @@ void block_run_timers(struct engine *e)
     while (e->deadlines.count > 0 && e->deadlines.slots[0].key <= e->mono_us) {
         struct engine_waiter *w = e->deadlines.slots[0].item;
         cmd_reply_timeout(engine_reply_of(w->client), w->block.on_timeout);
-        release_client(w->client);
+        block_release(w->client);
     }
     if (e->pause_end_us != 0 && e->pause_end_us <= e->mono_us) block_end_pause(e);
 }

@@ -10,7 +10,7 @@
  *
  * The order of the checks is Redis's, so that a request with two faults gets the same error.
  */
-#include "engine/state.h"
+#include "engine/persist.h"
 
 #include <stdio.h>
 
@@ -158,6 +158,10 @@ static struct slice find_refusal(struct engine_client *c, const struct cmd_slot 
         return SLICE_LIT("ERR Command not allowed inside a transaction");
     if (takes_memory && engine_is_out_of_memory(e))
         return SLICE_LIT("OOM command not allowed when used memory > 'maxmemory'.");
+    if (flags & CMD_WRITE && e->persist) {
+        struct slice store = persist_refusal(e);
+        if (store.len) return store;
+    }
     if (c->writer.reply.resp == 2 && pubsub_count(c) > 0 && !is_allowed_while_subscribed(slot)) {
         int len = snprintf(
             text, cap,
@@ -165,6 +169,8 @@ static struct slice find_refusal(struct engine_client *c, const struct cmd_slot 
             slot->name);
         return slice_of(text, (size_t)len);
     }
+    if (!(flags & CMD_LOADING) && engine_is_loading(e))
+        return SLICE_LIT("LOADING Redis is loading the dataset in memory");
     if (e->is_busy && !(flags & CMD_ALLOW_BUSY)) return ENGINE_ERR_BUSY;
     return SLICE_LIT("");
 }
@@ -190,6 +196,7 @@ static void run_for_client(struct engine_client *c, struct cmd_slot *slot, struc
     c->commands_count++;
     engine_call(c, slot, &ctx);
     if (ctx.outcome == CMD_BLOCKED) block_client(c, &ctx, slot);
+    if (e->persist) engine_mark_dirty(c, gate_need_seq(e, slot->row, argv, argc));
 }
 
 /* Whatever refuses EXEC, the client must see that its transaction is over. */
@@ -252,19 +259,22 @@ void engine_execute(struct engine_client *c, struct slice *argv, int argc)
     e->current = c;
     c->flags |= ENGINE_CLIENT_RUNNING;
     c->last_at_ms = e->keyspace.now_ms;
+    size_t out_bytes = c->out.len;
 
     engine_process(c, argv, argc);
     step_reply_skip(c);
+    c->fresh_replies += c->out.len != out_bytes;
     if (!e->is_busy && !link_is_empty(&e->ready)) block_serve(e);
+    if (e->persist && !e->is_busy) persist_end_record(e->persist);
 
     c->flags &= ~(uint32_t)ENGINE_CLIENT_RUNNING;
     e->current = outer;
-    engine_mark_dirty(c);
+    engine_mark_dirty(c, 0);
 }
 
 void engine_protocol_error(struct engine_client *c, const char *text)
 {
     reply_errorf(&c->writer.reply, "ERR %s", text);
-    engine_mark_dirty(c);
+    engine_mark_dirty(c, 0);
     engine_close_later(c, false);
 }

@@ -2,6 +2,7 @@
 /* The server's own commands: INFO, CONFIG, SLOWLOG, MONITOR, TIME, ROLE, WAIT, SHUTDOWN. */
 #include "engine/info.h"
 #include "engine/script.h"
+#include "engine/persist.h"
 
 #include "base/mem.h"
 #include "base/num.h"
@@ -55,7 +56,49 @@ static void cmd_wait(struct cmd_ctx *ctx)
 
 static void cmd_lastsave(struct cmd_ctx *ctx)
 {
-    reply_integer(ctx->reply, engine_of(ctx)->stats.started_at_ms / 1000);
+    const struct engine *e = engine_of(ctx);
+    reply_integer(ctx->reply, (e->persist ? e->persist->save.saved_at_ms : e->stats.started_at_ms) / 1000);
+}
+
+/* ---- SAVE: others are served while the client waits ---- */
+
+#define ERR_NOT_SAVED SLICE_LIT("ERR the checkpoint failed: the log says why, the journal has everything")
+
+static void cmd_save(struct cmd_ctx *ctx)
+{
+    struct engine *e = engine_of(ctx);
+    if (!e->persist || !persist_start_save(e))
+        reply_error(ctx->reply, ERR_NOT_SAVED);
+    else
+        cmd_block(ctx, (struct cmd_block){0});
+}
+
+void persist_answer_saves(struct engine *e, bool is_saved)
+{
+    for (struct link *link = e->clients.next; link != &e->clients; link = link->next) {
+        struct engine_client *c = LINK_OWNER(link, struct engine_client, link);
+        if (c->state != ENGINE_CLIENT_BLOCKED || c->last_command->row->run != cmd_save) continue;
+        if (is_saved)
+            reply_ok(engine_reply_of(c));
+        else
+            reply_error(engine_reply_of(c), ERR_NOT_SAVED);
+        block_release(c);
+    }
+}
+
+static void cmd_bgsave(struct cmd_ctx *ctx)
+{
+    struct engine *e = engine_of(ctx);
+    if (ctx->argc > 2 || (ctx->argc == 2 && !cmd_is(ctx, 1, "schedule"))) {
+        cmd_reply_syntax(ctx);
+        return;
+    }
+    bool is_running = e->persist && e->persist->save.state != SAVE_IDLE;
+    if (!e->persist || !persist_start_save(e))
+        reply_error(ctx->reply, ERR_NOT_SAVED);
+    else
+        reply_status(ctx->reply, is_running ? SLICE_LIT("Background saving scheduled") :
+                                              SLICE_LIT("Background saving started"));
 }
 
 static void cmd_monitor(struct cmd_ctx *ctx)
@@ -99,6 +142,7 @@ static void cmd_shutdown(struct cmd_ctx *ctx)
         return;
     }
     e->is_shutting_down = true;
+    e->is_last_save_skipped = is_nosave;
     e->host->shut_down(e->host);
 }
 
@@ -319,6 +363,24 @@ const struct command engine_server_rows[] = {
      .summary = "Tells when data was last saved as a whole.",
      .complexity = "O(1)",
      .args = ""},
+    {.name = "save",
+     .run = cmd_save,
+     .arity = 1,
+     .flags = CMD_ADMIN | CMD_NOSCRIPT | CMD_NO_MULTI,
+     .group = "server",
+     .since = "1.0.0",
+     .summary = "Writes a checkpoint and answers when it is on disk.",
+     .complexity = "O(N) with N the keys changed since the last one; other clients are served meanwhile",
+     .args = ""},
+    {.name = "bgsave",
+     .run = cmd_bgsave,
+     .arity = -1,
+     .flags = CMD_ADMIN | CMD_NOSCRIPT,
+     .group = "server",
+     .since = "1.0.0",
+     .summary = "Starts a checkpoint.",
+     .complexity = "O(1)",
+     .args = "[SCHEDULE]"},
     {.name = "monitor",
      .run = cmd_monitor,
      .arity = 1,

@@ -30,6 +30,10 @@ struct config {
     int64_t unix_perm;                        /* unixsocketperm, an octal mode as a number, 0700 */
     char *dir;                                /* "./oxq-data" */
     char *durability;                         /* "always" | "interval:<ms>" | "off" */
+    int64_t journal_segment_bytes;            /* journal-segment-size, 16 MiB */
+    int64_t checkpoint_journal_bytes;         /* checkpoint-journal-size, 256 MiB: the journal since the last one */
+    int64_t checkpoint_interval_s;            /* 300; 0: none by time */
+    int64_t memory_target_bytes;              /* memory-target; 0: everything stays in memory */
     char *password;                           /* requirepass */
     int64_t max_memory_bytes;                 /* maxmemory; 0: no limit */
     int64_t max_clients;                      /* maxclients, 10000 */

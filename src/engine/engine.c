@@ -1,17 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The engine's life, its clients, its clock, where effects arrive, and the gate.
+ * The engine's life, its clients, its clock, and where effects arrive.
  *
- * The gate: replies gather in client->out. What engine_commit makes visible (released_bytes) may be sent. A turn's
- * changes are one group; a store that must be durable first would release the group when it is, and nothing else would change.
- *
- * Effects arrive in on_effect while a command runs. It only notes (who waits, who watches); those who wait are served
- * after the command, EXEC or script as a whole, so that nobody sees half of it.
+ * Effects arrive in on_effect while a command runs. It only notes (the journal's record, who waits, who watches); those who wait
+ * are served after the command, EXEC or script as a whole, so that nobody sees half of it.
  */
-#include "engine/state.h"
-
 #include "base/mem.h"
 #include "engine/script.h"
+#include "engine/persist.h"
 
 #include <stdio.h>
 
@@ -43,6 +39,7 @@ static void note_db(struct engine *e, uint32_t db)
 static void on_effect(struct effect_sink *sink, const struct effect *effect)
 {
     struct engine *e = (struct engine *)((char *)sink - offsetof(struct engine, sink));
+    if (e->persist) persist_note(e->persist, effect);
     if (effect->kind == EFFECT_DB_FLUSH || effect->kind == EFFECT_DB_SWAP) {
         note_db(e, effect->db);
         if (effect->kind == EFFECT_DB_SWAP) note_db(e, (uint32_t)effect->n);
@@ -84,6 +81,7 @@ void engine_configure(struct engine *e)
     e->keyspace.stream_block_max_entries = to_uint32(e->config->stream_node_max_entries);
     e->keyspace.stream_block_max_bytes = to_uint32(e->config->stream_node_max_bytes);
     engine_script_configure(e);
+    if (e->persist) persist_configure(e);
 }
 
 oxq_err engine_new(const struct engine_opts *opts, struct engine **out_engine, struct oxq_error *err)
@@ -99,6 +97,7 @@ oxq_err engine_new(const struct engine_opts *opts, struct engine **out_engine, s
     e->keyspace.sink = &e->sink;
     link_init(&e->clients);
     link_init(&e->dirty);
+    link_init(&e->held);
     link_init(&e->monitors);
     block_init(e);
     pubsub_init(e);
@@ -123,6 +122,7 @@ void engine_free(struct engine *e)
 {
     if (!e) return;
     CHECK(link_is_empty(&e->clients));
+    persist_close(e);
     engine_script_close(e);
     slowlog_free(e->slowlog);
     info_reset_errors(e);
@@ -167,6 +167,11 @@ int64_t engine_next_timer_us(const struct engine *e)
     int64_t next = block_next_us(e);
     int64_t cron_us = e->stats.sample_us + CRON_INTERVAL_US;
     if (cron_us < next) next = cron_us;
+    if (e->persist) {
+        if (e->persist->load) return e->mono_us;
+        int64_t save_us = persist_next_save_us(e);
+        if (save_us < next) next = save_us;
+    }
     int64_t expiry_ms = keyspace_next_expiry_ms(&e->keyspace);
     /* Far off means never: the cron comes first anyway, and the product below keeps within 64 bits. */
     if (expiry_ms - e->keyspace.now_ms > CRON_INTERVAL_US / 1000) return next;
@@ -182,10 +187,16 @@ void engine_run_timers(struct engine *e)
     engine_update_time(e);
     run_cron(e);
     graveyard_free_some(&e->keyspace.graveyard, FREE_STEPS_PER_CALL);
-    if (!e->is_busy) {
+    if (engine_is_loading(e)) {
+        load_step(e);
+    } else if (!e->is_busy) {
         keyspace_expire(&e->keyspace, EXPIRE_KEYS_PER_CALL);
         block_serve(e);
         block_run_timers(e);
+        if (e->persist) {
+            persist_end_record(e->persist);
+            persist_run_save(e);
+        }
     }
     e->is_time_stale = true;
 }
@@ -230,6 +241,7 @@ void engine_client_close(struct engine_client *c)
     pubsub_drop(c);
     link_remove(&c->monitor_link);
     link_remove(&c->dirty_link);
+    link_remove(&c->held_link);
     link_remove(&c->link);
     e->clients_count--;
     mem_free(c->name);
@@ -256,32 +268,13 @@ void engine_close_later(struct engine_client *c, bool is_at_once)
     c->engine->host->close(c->engine->host, c, is_at_once);
 }
 
-void engine_mark_dirty(struct engine_client *c)
-{
-    if (!link_is_linked(&c->dirty_link)) link_push_tail(&c->engine->dirty, &c->dirty_link);
-}
-
 struct reply *engine_reply_of(struct engine_client *c)
 {
     bool is_silent = c->flags & (ENGINE_CLIENT_REPLY_OFF | ENGINE_CLIENT_REPLY_SKIP);
     return is_silent ? &c->discard : &c->writer.reply;
 }
 
-/* ---- the gate ---- */
-
-void engine_commit(struct engine *e)
-{
-    while (!link_is_empty(&e->dirty)) {
-        struct engine_client *c = LINK_OWNER(e->dirty.next, struct engine_client, dirty_link);
-        link_remove(&c->dirty_link);
-        c->released_bytes = c->out.len;
-        if (c->writer.reply.is_full)
-            engine_close_later(c, true);
-        else
-            e->host->release(e->host, c);
-    }
-    e->is_time_stale = true;
-}
+/* ---- for the host ---- */
 
 struct engine_host_stats *engine_host_stats(struct engine *e)
 {

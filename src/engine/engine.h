@@ -7,11 +7,14 @@
  *
  *   requests ready --> engine_execute() for each   (replies gather in client->out)
  *   timers due     --> engine_run_timers()
- *   then           --> engine_commit()             (the gate: what the group's durability allows is released)
+ *   then           --> engine_commit()             (the gate: what is durable by now is released, see gate.c)
  *                        '-> host->release(client): client->out[0 .. client->released_bytes) may be sent
  *
- * Threads: one thread calls everything here. The host (server/, or a program that embeds the engine) owns sockets;
- * the engine never does input or output of its own.
+ * With data on disk (engine_open_data) it begins by LOADING: clients are served with an error until host->loaded, the loading
+ * goes on in engine_run_timers.
+ *
+ * Threads: one thread calls everything here. The host (server/, or a program that embeds the engine) owns sockets. The
+ * journal and the checkpoints have threads of their own; they wake the host's loop through engine_wake_fd.
  */
 #ifndef ENGINE_ENGINE_H
 #define ENGINE_ENGINE_H
@@ -40,6 +43,8 @@ struct engine_host {
     /* SHUTDOWN was accepted: leave the loop after this turn. Inside poll it was SHUTDOWN NOSAVE because of a script that may
      * never end: there is no turn to wait for. */
     void (*shut_down)(struct engine_host *host);
+    /* The data folder is loaded (NULL), or cannot be: the engine serves LOADING for ever then. NULL when it was not opened. */
+    void (*loaded)(struct engine_host *host, const struct oxq_error *err);
     /* A parameter that the host cares for was changed by CONFIG SET ("maxclients", "timeout", "loglevel", ...). May be NULL. */
     void (*config_changed)(struct engine_host *host, const char *name);
 };
@@ -53,6 +58,14 @@ enum engine_client_state {
     ENGINE_CLIENT_PAUSED,  /* CLIENT PAUSE caught its command, which is kept and run at the end */
     ENGINE_CLIENT_CLOSING  /* nothing more is executed */
 };
+
+/* Replies that wait for a record of the journal: gate.c. */
+struct engine_hold {
+    size_t bytes;     /* of client->out, after what is released and what the hold before has */
+    uint64_t seq;     /* the record */
+    uint32_t replies; /* in those bytes */
+};
+#define ENGINE_HOLDS_MAX 2
 
 struct engine_multi;  /* queued commands and watches; engine/multi.h */
 struct engine_waiter; /* a blocked command; engine/block.h */
@@ -76,7 +89,12 @@ struct engine_client {
     /* ---- engine ---- */
     struct engine *engine;
     struct link link;         /* in engine->clients, in order of arrival */
-    struct link dirty_link;   /* in engine->dirty while it has replies that are not released */
+    struct link dirty_link;   /* in engine->dirty while it has replies of this turn */
+    struct link held_link;    /* in engine->held while it has holds */
+    struct engine_hold holds[ENGINE_HOLDS_MAX];
+    uint8_t holds_count;
+    uint32_t fresh_replies; /* of this turn */
+    uint64_t need_seq;      /* the record that they need */
     struct link monitor_link; /* in engine->monitors while it monitors */
     struct resp_writer writer;
     struct reply discard; /* CLIENT REPLY OFF/SKIP */
@@ -127,6 +145,23 @@ struct engine_host_stats {
 OXQ_MUST_USE oxq_err engine_new(const struct engine_opts *opts, struct engine **out_engine, struct oxq_error *err);
 /* All clients must be closed. NULL is fine. */
 void engine_free(struct engine *e);
+
+/*
+ * Keeps the data in config->dir from now on: takes the folder, opens what is there and begins to load it. Before any client.
+ * Errors: EXISTS (another process has the folder: its pid), PERMISSION, IO; FORMAT (damage, or of a newer version): the text
+ * says where. Then the engine can only be freed.
+ */
+OXQ_MUST_USE oxq_err engine_open_data(struct engine *e, struct oxq_error *err);
+/* Readable when the threads of the disk have news: the host calls engine_woken, and its turn goes on as always. Borrowed. */
+int engine_wake_fd(const struct engine *e);
+void engine_woken(struct engine *e);
+bool engine_is_loading(const struct engine *e);
+/* The journal failed: what was acknowledged is on the disk, what came after is not. */
+bool engine_has_failed(const struct engine *e);
+/* The end, after the last turn: what was executed becomes durable, and a last checkpoint is written where that is quick. */
+void engine_stop(struct engine *e);
+/* The exit code of a process whose data turned out to be damaged while it ran. */
+#define ENGINE_EXIT_DAMAGED 3
 
 /* Registers a zeroed client whose host fields are set. */
 void engine_client_open(struct engine *e, struct engine_client *c);

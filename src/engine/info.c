@@ -5,6 +5,7 @@
  */
 #include "engine/info.h"
 #include "engine/script.h"
+#include "engine/persist.h"
 
 #include "base/mem.h"
 
@@ -155,18 +156,75 @@ static void write_memory(struct engine *e, struct buf *out)
     line(out, "number_of_cached_scripts:%zu", engine_script_count(e));
 }
 
+static void write_loading(struct engine *e, struct buf *out)
+{
+    uint64_t done, all;
+    int64_t started_us;
+    load_progress(e->persist->load, &done, &all, &started_us);
+    int64_t passed_s = (e->mono_us - started_us) / 1000000;
+    double part = all ? (double)done / (double)all : 0;
+    int64_t eta_s = part > 0 ? (int64_t)((double)passed_s * (1 - part) / part) : 1;
+    line(out, "loading_start_time:%" PRId64, e->keyspace.now_ms / 1000 - passed_s);
+    line(out, "loading_total_bytes:%" PRIu64, all);
+    line(out, "loading_loaded_bytes:%" PRIu64, done);
+    line(out, "loading_loaded_perc:%.2f", part * 100);
+    line(out, "loading_eta_seconds:%" PRId64, eta_s > 0 ? eta_s : 1);
+}
+
+static void write_journal(struct persist *s, struct buf *out)
+{
+    struct journal_stats j;
+    journal_stats(s->journal, &j);
+    line(out, "aof_current_size:%" PRIu64, j.bytes);
+    line(out, "journal_state:%s", s->progress.state == JOURNAL_READY ? "ready" : "failed");
+    if (s->progress.state == JOURNAL_FAILED) line(out, "journal_failure:%s", s->progress.failure);
+    line(out, "journal_has_room:%d", s->progress.has_room);
+    line(out, "journal_last_seq:%" PRIu64, journal_last_seq(s->journal));
+    line(out, "journal_written_seq:%" PRIu64, s->progress.written_seq);
+    line(out, "journal_durable_seq:%" PRIu64, s->progress.durable_seq);
+    line(out, "journal_segments:%" PRIu64, j.segments_count);
+    line(out, "journal_appended_bytes:%" PRIu64, j.appended_bytes);
+    line(out, "journal_backlog_bytes:%zu", journal_backlog_bytes(s->journal));
+    line(out, "journal_syncs:%" PRIu64, j.syncs_count);
+    line(out, "journal_sync_p50_us:%" PRId64, j.sync_p50_us);
+    line(out, "journal_sync_p99_us:%" PRId64, j.sync_p99_us);
+}
+
+static void write_checkpoint(struct persist *s, struct buf *out)
+{
+    struct checkpoint_summary c;
+    checkpoint_summary(s->checkpoint, &c);
+    line(out, "checkpoint_seq:%" PRIu64, c.seq);
+    line(out, "checkpoint_file_bytes:%" PRIu64, c.file_bytes);
+    line(out, "checkpoint_last_ms:%" PRId64, s->save.last_ms);
+    line(out, "checkpoint_longest_slice_us:%" PRId64, s->save.longest_slice_us);
+    line(out, "checkpoint_changed_keys:%zu", tracker_dirty_count(s->tracker));
+    line(out, "cold_keys:%zu", tracker_cold_count(s->tracker));
+}
+
+/* Redis's names tell monitors what they look for: the journal is what its append-only file is, a checkpoint its RDB. */
 static void write_persistence(struct engine *e, struct buf *out)
 {
-    line(out, "loading:0");
+    struct persist *s = e->persist;
+    bool is_saving = s && (s->save.state == SAVE_GIVING || s->save.state == SAVE_WRITING);
+    bool has_failed = s && s->progress.state == JOURNAL_FAILED;
+    line(out, "loading:%d", engine_is_loading(e));
     line(out, "async_loading:0");
-    line(out, "rdb_changes_since_last_save:%" PRIu64, e->keyspace.changes_count);
-    line(out, "rdb_bgsave_in_progress:0");
-    line(out, "rdb_last_save_time:%" PRId64, e->stats.started_at_ms / 1000);
-    line(out, "rdb_last_bgsave_status:ok");
-    line(out, "aof_enabled:0");
+    if (engine_is_loading(e)) write_loading(e, out);
+    line(out, "rdb_changes_since_last_save:%" PRIu64, e->keyspace.changes_count - (s ? s->save.changes_count : 0));
+    line(out, "rdb_bgsave_in_progress:%d", is_saving);
+    line(out, "rdb_last_save_time:%" PRId64, (s ? s->save.saved_at_ms : e->stats.started_at_ms) / 1000);
+    line(out, "rdb_last_bgsave_status:%s", s && s->save.has_failed ? "err" : "ok");
+    line(out, "rdb_last_bgsave_time_sec:%" PRId64, s ? s->save.last_ms / 1000 : -1);
+    line(out, "aof_enabled:%d", s != NULL);
     line(out, "aof_rewrite_in_progress:0");
     line(out, "aof_last_bgrewrite_status:ok");
-    line(out, "aof_last_write_status:ok");
+    line(out, "aof_last_write_status:%s", has_failed ? "err" : "ok");
+    line(out, "durability:%s", s ? e->config->durability : "none");
+    if (!s) return;
+    line(out, "loaded_ms:%" PRId64, s->loaded_ms);
+    if (s->journal) write_journal(s, out);
+    write_checkpoint(s, out);
 }
 
 static void write_stats(struct engine *e, struct buf *out)

@@ -117,7 +117,7 @@ static void push_message(const struct topic *t, bool is_pattern, struct slice ch
         if (is_pattern) reply_bulk(reply, name_of_topic(&t->node));
         reply_bulk(reply, channel);
         reply_bulk(reply, message);
-        engine_mark_dirty(c);
+        engine_mark_dirty(c, engine_last_seq(c->engine));
     }
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "engine/script.h"
+#include "engine/persist.h"
 
 #include "os/log.h"
 
@@ -15,6 +16,14 @@ static bool before_call(struct script_ops *ops, struct cmd_ctx *ctx)
 {
     struct engine *e = engine_of_ops(ops);
     e->stats.commands++;
+    if (ctx->command->flags & CMD_WRITE && e->persist) {
+        /* What it is does not change while a script runs: it is refused before it wrote anything, or not at all. */
+        struct slice refusal = persist_refusal(e);
+        if (refusal.len) {
+            reply_error(ctx->reply, refusal);
+            return false;
+        }
+    }
     if (!link_is_empty(&e->monitors) && !(ctx->command->flags & (CMD_SKIP_MONITOR | CMD_ADMIN)))
         monitor_feed_script(e, (uint32_t)(ctx->db - ctx->keyspace->dbs), ctx->argv, ctx->argc);
     return true;

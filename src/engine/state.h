@@ -20,6 +20,7 @@
 #define ENGINE_OUT_MAX_BYTES ((size_t)4 << 30)
 
 struct slowlog;
+struct persist;
 
 /* INFO's counters. */
 struct engine_stats {
@@ -60,12 +61,15 @@ struct engine {
     struct link clients; /* of engine_client.link, in order of arrival */
     size_t clients_count;
     uint64_t next_client_id;
-    struct link dirty; /* of engine_client.dirty_link: replies behind the gate */
+    struct link dirty; /* of engine_client.dirty_link: replies of this turn */
+    struct link held;  /* of engine_client.held_link: replies that wait for the disk (gate.c) */
+    bool was_taken_back;    /* the journal failed, and held replies became errors */
+    struct persist *persist;    /* owned; NULL: all is in memory (persist.h) */
     struct engine_client *current;
 
     /* Blocking (block.c) */
     struct map waits[KEYSPACE_DBS_COUNT]; /* of wait_key: keys that clients wait for */
-    struct link ready;                    /* of wait_key.ready_link: changed since they were last served */
+    struct link ready;               /* of wait_key.ready_link: changed since they were last served */
     struct heap deadlines;                /* of engine_waiter, by CLOCK_MONOTONIC microseconds */
     size_t blocked_count;
 
@@ -82,13 +86,14 @@ struct engine {
     struct map patterns; /* of pubsub_topic */
 
     /* MONITOR (monitor.c), SLOWLOG (slowlog.c) */
-    struct link monitors;    /* of engine_client.monitor_link */
-    struct slowlog *slowlog; /* owned */
+    struct link monitors; /* of engine_client.monitor_link */
+    struct slowlog *slowlog;   /* owned */
 
     struct engine_stats stats;
     struct map error_stats; /* info.c */
     bool is_busy;           /* a script runs past its limit; the host polls */
     bool is_shutting_down;
+    bool is_last_save_skipped; /* SHUTDOWN NOSAVE */
 };
 
 /* ---- engine.c ---- */
@@ -110,8 +115,10 @@ void engine_add_commands(struct cmd_table *t);
 void engine_configure(struct engine *e);
 /* Reads the clock: mono_us and the keyspace's now_ms. */
 void engine_update_time(struct engine *e);
-/* Marks that c has replies behind the gate. */
-void engine_mark_dirty(struct engine_client *c);
+/* Marks that c has got a reply, which may leave when the journal has this record (0: it tells of none). gate.c */
+void engine_mark_dirty(struct engine_client *c, uint64_t need_seq);
+/* The last record that a reply written now may tell of; 0 when all is in memory. */
+uint64_t engine_last_seq(const struct engine *e);
 /* The sink for c's own replies: its writer, or nothing (CLIENT REPLY). */
 struct reply *engine_reply_of(struct engine_client *c);
 /* Asks the host to close; nothing more of c is executed. */
@@ -119,6 +126,11 @@ void engine_close_later(struct engine_client *c, bool is_at_once);
 struct engine_client *engine_find_client(struct engine *e, uint64_t id);
 /* Bytes in use, as maxmemory counts them. */
 size_t engine_memory_used(const struct engine *e);
+
+/* ---- persist.c---- */
+
+void persist_close(struct engine *e);
+OXQ_MUST_USE oxq_err persist_open_journal(struct engine *e, uint64_t next_seq, struct oxq_error *err);
 
 /* ---- call.c ---- */
 
@@ -143,6 +155,8 @@ void block_client(struct engine_client *c, const struct cmd_ctx *ctx, struct cmd
 void block_pause(struct engine_client *c, const struct slice *argv, int argc);
 /* Ends the wait without a reply; the client is READY again. */
 void block_cancel(struct engine_client *c);
+/* The wait is over and the reply given: the client goes on with its next request. */
+void block_release(struct engine_client *c);
 /* CLIENT UNBLOCK: ends a blocking command as by time-out, or with an UNBLOCKED error. False if c is not blocked in one. */
 bool block_unblock(struct engine_client *c, bool with_error);
 /* A key of a database changed: whoever waits for it is served soon. */

@@ -54,7 +54,7 @@ static void host_close(struct engine_host *host, struct engine_client *client, b
 static void host_shut_down(struct engine_host *host)
 {
     struct server *s = server_of(host);
-    if (s->poll_depth > 0 && s->abandon) s->abandon(s->abandon_ctx);
+    if (s->poll_depth > 0 && s->abandon) s->abandon(s->ctx);
     server_stop(s);
 }
 
@@ -74,6 +74,12 @@ void server_set_log(const struct config *config)
     enum log_level level;
     if (log_level_parse(slice_from_text(config->log_level), &level)) log_set_level(level);
     log_set_format(strcmp(config->log_format, "json") == 0 ? LOG_FORMAT_JSON : LOG_FORMAT_TEXT);
+}
+
+static void host_loaded(struct engine_host *host, const struct oxq_error *err)
+{
+    struct server *s = server_of(host);
+    if (s->loaded) s->loaded(s->ctx, err);
 }
 
 static void host_config_changed(struct engine_host *host, const char *name)
@@ -194,6 +200,9 @@ static void drain(struct server *s)
         net_loop_poll(s->loop, s->now_us, until_us);
         s->now_us = clock_mono_us(s->clock);
         run_ready(s);
+        /* Replies that waited for the disk leave too. */
+        engine_commit(s->engine);
+        flush_released(s);
         reap(s);
     }
 }
@@ -213,11 +222,13 @@ oxq_err server_new(const struct server_opts *opts, struct server **out, struct o
                                    .close = host_close,
                                    .poll = host_poll,
                                    .shut_down = host_shut_down,
+                                   .loaded = host_loaded,
                                    .config_changed = host_config_changed};
     s->config = opts->config;
     s->clock = opts->clock;
     s->abandon = opts->abandon;
-    s->abandon_ctx = opts->ctx;
+    s->ctx = opts->ctx;
+    s->loaded = opts->loaded;
     s->now_us = clock_mono_us(s->clock);
     link_init(&s->conns);
     link_init(&s->ready);
@@ -240,7 +251,7 @@ void server_free(struct server *s)
     if (!s) return;
     free_conns(s);
     accept_stop(s);
-    net_watch_free(s->watch);
+    for (size_t i = 0; i < s->watches_count; i++) net_watch_free(s->watches[i].watch);
     net_loop_free(s->loop);
     net_tls_free(s->tls);
     mem_free(s->scratch);
@@ -255,15 +266,17 @@ struct engine_host *server_host(struct server *s)
 static void on_watched(void *ctx, uint32_t ready)
 {
     (void)ready;
-    struct server *s = ctx;
-    s->watch_fn(s->watch_ctx);
+    struct server_watch *w = ctx;
+    w->fn(w->ctx);
 }
 
 void server_watch(struct server *s, int fd, void (*fn)(void *ctx), void *ctx)
 {
-    s->watch_fn = fn;
-    s->watch_ctx = ctx;
-    s->watch = net_watch_new(s->loop, fd, on_watched, s);
+    CHECK(s->watches_count < SERVER_WATCHES_MAX);
+    struct server_watch *w = &s->watches[s->watches_count++];
+    w->fn = fn;
+    w->ctx = ctx;
+    w->watch = net_watch_new(s->loop, fd, on_watched, w);
 }
 
 void server_run(struct server *s, struct engine *engine)

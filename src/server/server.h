@@ -29,6 +29,8 @@ struct server;
 struct server_opts {
     struct config *config; /* borrowed */
     struct clock *clock;   /* borrowed */
+    /* The data is loaded (NULL) or cannot be: what the engine's host is told. NULL for an engine without a store. */
+    void (*loaded)(void *ctx, const struct oxq_error *err);
     /* SHUTDOWN NOSAVE came while a script runs that may never end: end the process. NULL: wait for the script. */
     void (*abandon)(void *ctx);
     void *ctx;
@@ -44,7 +46,8 @@ void server_free(struct server *s);
 
 /* What engine_new wants. Valid as long as the server. */
 struct engine_host *server_host(struct server *s);
-/* Calls fn in the loop whenever fd (borrowed) can be read; one descriptor, before server_run. */
+/* Calls fn in the loop whenever fd (borrowed) can be read; SERVER_WATCHES_MAX of them, before server_run. */
+#define SERVER_WATCHES_MAX 2
 void server_watch(struct server *s, int fd, void (*fn)(void *ctx), void *ctx);
 /* Serves until server_stop or SHUTDOWN, then sends what was released, closes all connections and returns. The engine is borrowed. */
 void server_run(struct server *s, struct engine *engine);

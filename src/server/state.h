@@ -37,6 +37,13 @@ struct server_conn {
     bool is_dropped; /* closing without waiting for replies to leave */
 };
 
+/* A descriptor of somebody else's that the loop looks at. */
+struct server_watch {
+    struct net_watch *watch; /* owned */
+    void (*fn)(void *ctx);
+    void *ctx;
+};
+
 struct server {
     struct engine_host host;                        /* first: the engine's pointer to it is ours */
     struct config *config;                          /* borrowed */
@@ -46,10 +53,10 @@ struct server {
     struct net_tls *tls;                            /* owned, or NULL */
     struct net_listener *listeners, *tls_listeners; /* owned */
     void (*abandon)(void *ctx);                     /* or NULL */
-    void *abandon_ctx;
-    struct net_watch *watch; /* owned, or NULL */
-    void (*watch_fn)(void *ctx);
-    void *watch_ctx;
+    void *ctx; /* of loaded and abandon */
+    void (*loaded)(void *ctx, const struct oxq_error *err); /* or NULL */
+    struct server_watch watches[SERVER_WATCHES_MAX];
+    size_t watches_count;
 
     struct link conns; /* the cron visits the first and moves it to the end */
     size_t conns_count;

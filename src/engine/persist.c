@@ -1,0 +1,265 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Opening and closing the data folder, and the way of an effect: on_effect -> persist_note -> the open record of the journal.
+ *
+ * A record is what one request changed, with all who were served by it: whole on disk or not at all. It is written straight
+ * into the journal's gathering buffer.
+ *
+ * Folder:  <dir>/lock  <dir>/journal/  <dir>/checkpoint/
+ */
+#include "engine/persist.h"
+
+#include "base/mem.h"
+#include "base/num.h"
+#include "os/file.h"
+#include "os/log.h"
+#include "os/thread.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+/* What waits for the disk, at most: then the engine waits too. A few of the longest requests. */
+#define BACKLOG_MAX_BYTES ((size_t)256 << 20)
+
+#define PATH_MAX_BYTES 4096
+
+/* ---- records ---- */
+
+void persist_note(struct persist *p, const struct effect *effect)
+{
+    if (!p->journal) return;
+    gate_note(p, effect);
+    if (!p->is_record_open) {
+        p->writer.out = journal_begin(p->journal);
+        p->record_at = p->writer.out->len;
+        effect_writer_start(&p->writer);
+        p->is_record_open = true;
+    }
+    /* The buffer's limit is above what maxmemory and the longest request let an effect be. */
+    CHECK(effect_write(&p->writer, effect) == OXQ_OK);
+}
+
+void persist_end_record(struct persist *p)
+{
+    if (!p->is_record_open) return;
+    p->is_record_open = false;
+    p->appended_bytes += p->writer.out->len - p->record_at;
+    journal_end(p->journal);
+}
+
+uint64_t engine_last_seq(const struct engine *e)
+{
+    const struct persist *p = e->persist;
+    if (!p || !p->journal) return 0;
+    /* While a late script runs others are told BUSY and no more: nothing of its record. */
+    return journal_last_seq(p->journal) + (p->is_record_open && !e->is_busy);
+}
+
+/* ---- what the threads did ---- */
+
+uint64_t persist_settled_seq(const struct persist *p)
+{
+    if (p->durability == JOURNAL_OFF || p->progress.state == JOURNAL_FAILED) return UINT64_MAX;
+    return p->durability == JOURNAL_ALWAYS ? p->progress.durable_seq : p->progress.written_seq;
+}
+
+static void tell_failure(struct engine *e)
+{
+    struct persist *p = e->persist;
+    if (p->progress.state == JOURNAL_FAILED && !p->was_failure_told) {
+        p->was_failure_told = true;
+        log_event(LOG_ERROR, "the journal failed: nothing more is written until a restart, reads go on",
+                  log_text("reason", p->progress.failure));
+    }
+    if (p->progress.has_room == p->was_no_room_told) {
+        p->was_no_room_told = !p->progress.has_room;
+        if (p->was_no_room_told)
+            log_event(LOG_WARNING, "the disk has no room for the journal: writes are refused until it has",
+                      log_text("dir", e->config->dir));
+        else
+            log_event(LOG_INFO, "the disk has room for the journal again: writes are accepted",
+                      log_text("dir", e->config->dir));
+    }
+}
+
+bool persist_poll(struct engine *e)
+{
+    struct persist *p = e->persist;
+    uint64_t settled_before = persist_settled_seq(p);
+    journal_poll(p->journal, &p->progress);
+    tell_failure(e);
+    if (p->progress.is_idle && !p->is_record_open && journal_submit(p->journal)) {
+        p->submitted_seq = journal_last_seq(p->journal);
+        gate_note_submitted(p);
+    }
+    if (journal_backlog_bytes(p->journal) > BACKLOG_MAX_BYTES && !p->is_record_open) {
+        journal_flush(p->journal);
+        journal_poll(p->journal, &p->progress);
+    }
+    return persist_settled_seq(p) != settled_before;
+}
+
+struct slice persist_refusal(struct engine *e)
+{
+    static char text[512];
+    const struct persist *p = e->persist;
+    if (!p || p->load || (p->progress.state == JOURNAL_READY && p->progress.has_room)) return SLICE_LIT("");
+    int len = p->progress.state == JOURNAL_FAILED
+                  ? snprintf(text, sizeof(text),
+                             "MISCONF the journal failed (%s): nothing more is written until oxq is started again",
+                             p->progress.failure)
+                  : snprintf(text, sizeof(text),
+                             "OOM the disk of %s has no room for the journal: free some space, writes are accepted again "
+                             "then",
+                             e->config->dir);
+    return slice_of(text, (size_t)len < sizeof(text) ? (size_t)len : sizeof(text) - 1);
+}
+
+/* ---- life ---- */
+
+static void wake(void *ctx)
+{
+    struct persist *p = ctx;
+    waker_wake(p->waker_fd);
+}
+
+static enum journal_durability parse_durability(const char *text, int64_t *out_interval_ms)
+{
+    static const char interval[] = "interval:";
+    *out_interval_ms = 0;
+    if (strcmp(text, "off") == 0) return JOURNAL_OFF;
+    if (strncmp(text, interval, sizeof(interval) - 1) != 0) return JOURNAL_ALWAYS;
+    CHECK(num_parse_int(slice_from_text(text + sizeof(interval) - 1), out_interval_ms));
+    return JOURNAL_INTERVAL;
+}
+
+void persist_configure(struct engine *e)
+{
+    struct persist *p = e->persist;
+    int64_t interval_ms;
+    enum journal_durability durability = parse_durability(e->config->durability, &interval_ms);
+    if (p->journal && durability != p->durability) journal_set_durability(p->journal, durability, interval_ms);
+    p->durability = durability;
+}
+
+static oxq_err cold_load(struct cold_store *cold, uint32_t db_number, struct slice key, enum value_type type,
+                         struct value *v, struct oxq_error *err)
+{
+    struct persist *p = (struct persist *)((char *)cold - offsetof(struct persist, cold));
+    return checkpoint_load(p->checkpoint, db_number, key, type, v, err);
+}
+
+/* There is no answer that would be true, and no way on: what was clean must be readable. */
+static void cold_lost(struct cold_store *cold, struct slice key, const struct oxq_error *err)
+{
+    (void)cold;
+    log_event(LOG_ERROR, "a value cannot be read back from the checkpoint: stopping",
+              (struct log_field){.key = "key", .text = key}, log_text("reason", err->text),
+              log_text("mend", "oxq check --repair on the data folder"));
+    _exit(ENGINE_EXIT_DAMAGED);
+}
+
+static void join(char *out, size_t cap, const char *dir, const char *name)
+{
+    snprintf(out, cap, "%s/%s", dir, name);
+}
+
+oxq_err persist_open_journal(struct engine *e, uint64_t next_seq, struct oxq_error *err)
+{
+    struct persist *p = e->persist;
+    char folder[PATH_MAX_BYTES];
+    join(folder, sizeof(folder), e->config->dir, "journal");
+    int64_t interval_ms;
+    p->durability = parse_durability(e->config->durability, &interval_ms);
+    struct journal_opts opts = {
+        .folder = folder,
+        .durability = p->durability,
+        .interval_ms = interval_ms,
+        .segment_bytes = (size_t)e->config->journal_segment_bytes,
+        .next_seq = next_seq,
+        .clock = e->clock,
+        .wake = wake,
+        .ctx = p,
+    };
+    oxq_err code = journal_open(&opts, &p->journal, err);
+    if (code) return code;
+    p->submitted_seq = next_seq - 1;
+    journal_poll(p->journal, &p->progress);
+    return OXQ_OK;
+}
+
+oxq_err engine_open_data(struct engine *e, struct oxq_error *err)
+{
+    CHECK(!e->persist);
+    struct persist *p = mem_alloc_zero(sizeof(*p));
+    e->persist = p;
+    p->waker_fd = -1;
+    p->lock.fd = -1;
+    p->save.items.limit_bytes = SIZE_MAX;
+    effect_writer_init(&p->writer, NULL);
+    char path[PATH_MAX_BYTES];
+    join(path, sizeof(path), e->config->dir, "lock");
+    oxq_err code = disk_lock(path, &p->lock, err);
+    if (!code) code = waker_open(&p->waker_fd, err);
+    if (code) return code;
+    join(path, sizeof(path), e->config->dir, "checkpoint");
+    struct checkpoint_opts opts = {.folder = path,
+                                   .is_unsynced = strcmp(e->config->durability, "off") == 0,
+                                   .wake = wake,
+                                   .ctx = p};
+    code = checkpoint_open(&opts, &p->checkpoint, err);
+    if (code) return code;
+    p->tracker = tracker_new(&e->keyspace);
+    p->cold = (struct cold_store){.load = cold_load, .lost = cold_lost};
+    tracker_set_cold_store(p->tracker, &p->cold);
+    return load_start(e, err);
+}
+
+int engine_wake_fd(const struct engine *e)
+{
+    return e->persist->waker_fd;
+}
+
+void engine_woken(struct engine *e)
+{
+    waker_clear(e->persist->waker_fd);
+}
+
+bool engine_is_loading(const struct engine *e)
+{
+    return e->persist && e->persist->load;
+}
+
+bool engine_has_failed(const struct engine *e)
+{
+    return e->persist && (e->persist->was_failure_told || e->persist->progress.state == JOURNAL_FAILED);
+}
+
+void engine_stop(struct engine *e)
+{
+    struct persist *p = e->persist;
+    if (!p || !p->journal) return;
+    persist_end_record(p);
+    journal_submit(p->journal);
+    journal_flush(p->journal);
+    persist_poll(e);
+    if (p->progress.state == JOURNAL_READY && !e->is_last_save_skipped) persist_save_now(e);
+}
+
+void persist_close(struct engine *e)
+{
+    struct persist *p = e->persist;
+    if (!p) return;
+    load_free(p->load);
+    if (p->journal) persist_end_record(p);
+    if (journal_close(p->journal) == JOURNAL_FAILED) p->was_failure_told = true;
+    checkpoint_close(p->checkpoint);
+    tracker_free(p->tracker);
+    effect_writer_deinit(&p->writer);
+    buf_deinit(&p->save.items);
+    if (p->waker_fd >= 0) close(p->waker_fd);
+    disk_close(&p->lock);
+    mem_free(p);
+    e->persist = NULL;
+}

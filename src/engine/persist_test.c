@@ -1,0 +1,449 @@
+/* SPDX-License-Identifier: MIT */
+/* The engine with a store in a folder of its own: what survives, what waits for the disk, what is refused. */
+#include "engine/persist.h"
+
+#include "keyspace/digest.h"
+#include "os/clock.h"
+#include "os/testfolder.h"
+
+#include <criterion/criterion.h>
+#include <errno.h>
+#include <poll.h>
+#include <unistd.h>
+
+#define CLIENTS 3
+
+struct world {
+    struct engine_host host; /* first */
+    struct config config;
+    struct engine *engine;
+    struct engine_client clients[CLIENTS];
+    bool is_loaded, has_load_error;
+    struct oxq_error load_error;
+};
+
+static void on_client(struct engine_host *host, struct engine_client *c)
+{
+    (void)host;
+    (void)c;
+}
+
+static void on_close(struct engine_host *host, struct engine_client *c, bool is_at_once)
+{
+    (void)host;
+    (void)c;
+    (void)is_at_once;
+}
+
+static void on_host(struct engine_host *host)
+{
+    (void)host;
+}
+
+static void on_loaded(struct engine_host *host, const struct oxq_error *err)
+{
+    struct world *w = (struct world *)host;
+    w->is_loaded = !err;
+    w->has_load_error = err;
+    if (err) w->load_error = *err;
+}
+
+static char folder[TESTFOLDER_PATH_MAX];
+
+static void make_folder(void)
+{
+    testfolder_make(folder);
+}
+
+static void remove_folder(void)
+{
+    testfolder_remove(folder);
+}
+
+TestSuite(persist, .init = make_folder, .fini = remove_folder);
+
+static void set(struct world *w, const char *name, const char *value)
+{
+    cr_assert_eq(config_set(&w->config, slice_from_text(name), slice_from_text(value), CONFIG_FLAG, NULL), OXQ_OK);
+}
+
+static void begin(struct world *w, const char *durability)
+{
+    *w = (struct world){.host = {.release = on_client,
+                                 .resume = on_client,
+                                 .close = on_close,
+                                 .poll = on_host,
+                                 .shut_down = on_host,
+                                 .loaded = on_loaded}};
+    config_init(&w->config);
+    set(w, "dir", folder);
+    set(w, "durability", durability);
+    set(w, "journal-segment-size", "64kb");
+    struct engine_opts opts = {
+        .clock = os_clock(), .seed = 1, .config = &w->config, .host = &w->host, .run_id = "0"};
+    cr_assert_eq(engine_new(&opts, &w->engine, NULL), OXQ_OK);
+    for (int i = 0; i < CLIENTS; i++) {
+        w->clients[i].fd = -1;
+        engine_client_open(w->engine, &w->clients[i]);
+    }
+}
+
+static void load(struct world *w)
+{
+    struct oxq_error err;
+    cr_assert_eq(engine_open_data(w->engine, &err), OXQ_OK, "%s", err.text);
+    while (!w->is_loaded && !w->has_load_error) engine_run_timers(w->engine);
+}
+
+static void world_open(struct world *w, const char *durability)
+{
+    begin(w, durability);
+    load(w);
+    cr_assert(w->is_loaded, "%s", w->load_error.text);
+}
+
+static void close_clients(struct world *w)
+{
+    for (int i = 0; i < CLIENTS; i++) engine_client_close(&w->clients[i]);
+}
+
+static void world_close(struct world *w)
+{
+    engine_stop(w->engine);
+    close_clients(w);
+    engine_free(w->engine);
+    config_deinit(&w->config);
+}
+
+/* Sends words separated by single spaces. */
+static void send(struct world *w, int client, const char *line)
+{
+    struct slice argv[64];
+    int argc = 0;
+    for (const char *at = line; at; argc++) {
+        const char *space = strchr(at, ' ');
+        argv[argc] = slice_of(at, space ? (size_t)(space - at) : strlen(at));
+        at = space ? space + 1 : NULL;
+    }
+    engine_execute(&w->clients[client], argv, argc);
+}
+
+/* Turns until nothing waits for the disk. */
+static void settle(struct world *w)
+{
+    struct engine *e = w->engine;
+    engine_commit(e);
+    while (!link_is_empty(&e->held)) {
+        struct pollfd p = {.fd = engine_wake_fd(e), .events = POLLIN};
+        cr_assert_eq(poll(&p, 1, 10000), 1, "the store's threads are silent");
+        engine_woken(e);
+        engine_commit(e);
+    }
+}
+
+/* Turns until no checkpoint runs. */
+static void finish_save(struct world *w)
+{
+    struct engine *e = w->engine;
+    while (e->persist->save.state != SAVE_IDLE) {
+        engine_run_timers(e);
+        engine_commit(e);
+        if (e->persist->save.state != SAVE_WRITING) continue;
+        struct pollfd p = {.fd = engine_wake_fd(e), .events = POLLIN};
+        cr_assert_eq(poll(&p, 1, 10000), 1, "the checkpoint's thread is silent");
+        engine_woken(e);
+    }
+}
+
+/* What was released to a client since it was asked last. */
+static const char *got(struct world *w, int client)
+{
+    static char text[4096];
+    struct engine_client *c = &w->clients[client];
+    cr_assert_lt(c->released_bytes, sizeof(text));
+    size_t len = c->released_bytes;
+    if (len) memcpy(text, c->out.at, len);
+    text[len] = '\0';
+    buf_consume(&c->out, len);
+    c->released_bytes = 0;
+    return text;
+}
+
+/* Nobody reads what a client got so far. */
+static void drop(struct world *w, int client)
+{
+    settle(w);
+    buf_consume(&w->clients[client].out, w->clients[client].released_bytes);
+    w->clients[client].released_bytes = 0;
+}
+
+static void expect(struct world *w, int client, const char *line, const char *reply)
+{
+    send(w, client, line);
+    settle(w);
+    cr_assert_str_eq(got(w, client), reply, "%s", line);
+}
+
+static uint64_t digest(struct world *w)
+{
+    uint64_t sum = 0;
+    for (uint32_t i = 0; i < KEYSPACE_DBS_COUNT; i++) sum = sum * 31 + digest_db(&w->engine->keyspace.dbs[i]);
+    return sum;
+}
+
+static void reopen(struct world *w, const char *durability)
+{
+    uint64_t before = digest(w);
+    world_close(w);
+    world_open(w, durability);
+    cr_assert_eq(digest(w), before);
+}
+
+/* ---- the gate ---- */
+
+Test(persist, a_reply_to_a_write_waits_for_the_disk)
+{
+    struct world w;
+    world_open(&w, "always");
+    send(&w, 0, "SET k v");
+    engine_commit(w.engine);
+    cr_assert_str_eq(got(&w, 0), "");
+    settle(&w);
+    cr_assert_str_eq(got(&w, 0), "+OK\r\n");
+    world_close(&w);
+}
+
+Test(persist, a_read_of_what_is_not_durable_waits_and_replies_keep_their_order)
+{
+    struct world w;
+    world_open(&w, "always");
+    send(&w, 0, "SET k v");
+    send(&w, 1, "GET k");
+    engine_commit(w.engine);
+    cr_assert_str_eq(got(&w, 1), "");
+    send(&w, 0, "SET k w");
+    send(&w, 0, "PING");
+    send(&w, 1, "GET k");
+    engine_commit(w.engine);
+    settle(&w);
+    cr_assert_str_eq(got(&w, 0), "+OK\r\n+OK\r\n+PONG\r\n");
+    cr_assert_str_eq(got(&w, 1), "$1\r\nv\r\n$1\r\nw\r\n");
+    world_close(&w);
+}
+
+Test(persist, without_durability_nothing_waits)
+{
+    struct world w;
+    world_open(&w, "off");
+    send(&w, 0, "SET k v");
+    engine_commit(w.engine);
+    cr_assert_str_eq(got(&w, 0), "+OK\r\n");
+    reopen(&w, "off");
+    world_close(&w);
+}
+
+/* ---- restarts ---- */
+
+static void fill(struct world *w)
+{
+    expect(w, 0, "SET s text", "+OK\r\n");
+    expect(w, 0, "HSET h a 1 b 2", ":2\r\n");
+    expect(w, 0, "RPUSH l a b c", ":3\r\n");
+    expect(w, 0, "LPOP l", "$1\r\na\r\n");
+    expect(w, 0, "SADD set 1 2 x", ":3\r\n");
+    expect(w, 0, "ZADD z 1.5 a -2 b", ":2\r\n");
+    expect(w, 0, "XADD x 1-1 f v", "$3\r\n1-1\r\n");
+    expect(w, 0, "XGROUP CREATE x g 0", "+OK\r\n");
+    expect(w, 0, "SET t v PXAT 99999999999999", "+OK\r\n");
+    expect(w, 1, "SELECT 3", "+OK\r\n");
+    expect(w, 1, "SET other db", "+OK\r\n");
+}
+
+Test(persist, a_restart_brings_everything_back)
+{
+    struct world w;
+    world_open(&w, "always");
+    fill(&w);
+    reopen(&w, "always");
+    expect(&w, 0, "HGET h b", "$1\r\n2\r\n");
+    expect(&w, 0, "PEXPIRETIME t", ":99999999999999\r\n");
+    world_close(&w);
+}
+
+Test(persist, the_journal_alone_brings_everything_back)
+{
+    struct world w;
+    world_open(&w, "always");
+    fill(&w);
+    w.engine->is_last_save_skipped = true;
+    uint64_t before = digest(&w);
+    world_close(&w);
+    world_open(&w, "always");
+    cr_assert_eq(digest(&w), before);
+    world_close(&w);
+}
+
+Test(persist, changes_after_the_cut_come_from_the_journal)
+{
+    struct world w;
+    world_open(&w, "always");
+    fill(&w);
+    cr_assert(persist_start_save(w.engine));
+    expect(&w, 0, "HSET h a changed", ":0\r\n");
+    expect(&w, 0, "DEL s", ":1\r\n");
+    expect(&w, 0, "RENAME l renamed", "+OK\r\n");
+    expect(&w, 0, "RPUSH new 1", ":1\r\n");
+    finish_save(&w);
+    cr_assert_gt(w.engine->persist->save.seq, 0);
+    expect(&w, 0, "SWAPDB 0 3", "+OK\r\n");
+    w.engine->is_last_save_skipped = true;
+    reopen(&w, "always");
+    expect(&w, 0, "GET other", "$2\r\ndb\r\n");
+    expect(&w, 0, "SELECT 3", "+OK\r\n");
+    expect(&w, 0, "LRANGE renamed 0 -1", "*2\r\n$1\r\nb\r\n$1\r\nc\r\n");
+    world_close(&w);
+}
+
+Test(persist, large_values_survive_with_what_is_done_to_them)
+{
+    struct world w;
+    world_open(&w, "off");
+    char line[64];
+    for (int round = 0; round < 3; round++) {
+        for (int i = 0; i < 3000; i++) {
+            snprintf(line, sizeof(line), "RPUSH l %d", i + round * 10000);
+            send(&w, 0, line);
+            snprintf(line, sizeof(line), "ZADD z %d m%d", i, i + round * 1000);
+            send(&w, 0, line);
+            snprintf(line, sizeof(line), "HSET h f%d %d", i, round);
+            send(&w, 0, line);
+            snprintf(line, sizeof(line), "XADD x * i %d", i);
+            send(&w, 0, line);
+        }
+        send(&w, 0, "LREM l 1 1500");
+        send(&w, 0, "LPOP l");
+        send(&w, 0, "ZPOPMIN z 20");
+        send(&w, 0, "XTRIM x MAXLEN 2500");
+        cr_assert(persist_start_save(w.engine));
+        send(&w, 0, "LPUSH l after");
+        send(&w, 0, "HDEL h f7");
+        finish_save(&w);
+        reopen(&w, "off");
+    }
+    world_close(&w);
+}
+
+Test(persist, save_answers_when_it_is_on_disk)
+{
+    struct world w;
+    world_open(&w, "always");
+    fill(&w);
+    send(&w, 0, "SAVE");
+    engine_commit(w.engine);
+    cr_assert_str_eq(got(&w, 0), "");
+    expect(&w, 1, "PING", "+PONG\r\n");
+    finish_save(&w);
+    settle(&w);
+    cr_assert_str_eq(got(&w, 0), "+OK\r\n");
+    world_close(&w);
+}
+
+Test(persist, clients_are_told_that_it_is_loading)
+{
+    struct world w;
+    world_open(&w, "always");
+    fill(&w);
+    world_close(&w);
+    begin(&w, "always");
+    cr_assert_eq(engine_open_data(w.engine, NULL), OXQ_OK);
+    send(&w, 0, "GET s");
+    engine_commit(w.engine);
+    cr_assert_str_eq(got(&w, 0), "-LOADING Redis is loading the dataset in memory\r\n");
+    send(&w, 0, "INFO persistence");
+    engine_commit(w.engine);
+    cr_assert(strstr(got(&w, 0), "loading:1\r\n"));
+    while (!w.is_loaded) engine_run_timers(w.engine);
+    expect(&w, 0, "GET s", "$4\r\ntext\r\n");
+    world_close(&w);
+}
+
+Test(persist, a_folder_has_one_owner)
+{
+    struct world w, second;
+    struct oxq_error err;
+    world_open(&w, "always");
+    begin(&second, "always");
+    cr_assert_eq(engine_open_data(second.engine, &err), OXQ_ERR_EXISTS);
+    char pid[32];
+    snprintf(pid, sizeof(pid), "%d", (int)getpid());
+    cr_assert(strstr(err.text, pid), "%s", err.text);
+    close_clients(&second);
+    engine_free(second.engine);
+    config_deinit(&second.config);
+    world_close(&w);
+}
+
+/* ---- faults ---- */
+
+Test(persist, a_failed_sync_makes_held_replies_errors_and_refuses_writes)
+{
+    struct world w;
+    world_open(&w, "always");
+    expect(&w, 0, "SET k old", "+OK\r\n");
+    disk_fail(DISK_CALL_SYNC, 1, EIO, true);
+    send(&w, 0, "SET k new");
+    send(&w, 0, "INCR n");
+    send(&w, 1, "SET other v");
+    settle(&w);
+    const char *replies = got(&w, 0);
+    cr_assert_eq(strncmp(replies, "-MISCONF the journal failed", 27), 0, "%s", replies);
+    cr_assert(strstr(replies + 1, "\r\n-MISCONF"), "%s", replies);
+    cr_assert_eq(strncmp(got(&w, 1), "-MISCONF", 8), 0);
+    send(&w, 0, "SET k again");
+    settle(&w);
+    cr_assert_eq(strncmp(got(&w, 0), "-MISCONF", 8), 0);
+    send(&w, 0, "EVAL return{redis.pcall('set','k','v').err,redis.call('get','k')} 0");
+    settle(&w);
+    cr_assert(strstr(got(&w, 0), "MISCONF"));
+    expect(&w, 0, "PING", "+PONG\r\n");
+    cr_assert(engine_has_failed(w.engine));
+    disk_fail(DISK_CALL_SYNC, 0, 0, false);
+    world_close(&w);
+    world_open(&w, "always");
+    send(&w, 0, "GET k");
+    settle(&w);
+    cr_assert_not_null(strstr("$3\r\nold\r\n$3\r\nnew\r\n", got(&w, 0)));
+    expect(&w, 0, "SET k v", "+OK\r\n");
+    world_close(&w);
+}
+
+/* ---- memory ---- */
+
+Test(persist, cold_values_leave_memory_and_come_back)
+{
+    struct world w;
+    world_open(&w, "off");
+    char line[700];
+    for (int i = 0; i < 2000; i++) {
+        int len = snprintf(line, sizeof(line), "HSET job:%d data ", i);
+        memset(line + len, 'x', 600);
+        line[len + 600] = '\0';
+        send(&w, 0, line);
+    }
+    drop(&w, 0);
+    uint64_t before = digest(&w);
+    cr_assert(persist_start_save(w.engine));
+    finish_save(&w);
+    set(&w, "memory-target", "1");
+    size_t used = engine_memory_used(w.engine);
+    for (int i = 0; i < 100; i++) {
+        w.engine->persist->cool_at_us = 0;
+        engine_run_timers(w.engine);
+    }
+    cr_assert_lt(engine_memory_used(w.engine) + 1000000, used);
+    cr_assert_gt(tracker_cold_count(w.engine->persist->tracker), 1000);
+    expect(&w, 0, "HSTRLEN job:7 data", ":600\r\n");
+    set(&w, "memory-target", "0");
+    cr_assert_eq(digest(&w), before);
+    world_close(&w);
+}
