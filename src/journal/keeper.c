@@ -21,6 +21,7 @@
 
 #include "base/mem.h"
 #include "journal/folder.h"
+#include "journal/pin.h"
 #include "os/clock.h"
 #include "os/thread.h"
 
@@ -62,6 +63,7 @@ struct keeper {
     bool is_filling, is_fill_wanted;
     bool is_stopped, is_closing;
     int64_t retry_us;         /* not before this, after a full disk */
+    int64_t pinned_until_us;  /* somebody had a pin: trimmed not before this (journal/pin.h) */
     struct oxq_error failure; /* code OK: none */
 };
 
@@ -150,6 +152,24 @@ static oxq_err adopt_segments(struct keeper *k, const struct folder *found, stru
 static bool has_trim(const struct keeper *k)
 {
     return k->segments_count > 1 && k->segments[1].first_seq - 1 <= k->trim_seq;
+}
+
+/* A pinned journal is looked at again every second. */
+static bool may_trim(struct keeper *k)
+{
+    int64_t now_us = clock_mono_us(os_clock());
+    if (!has_trim(k) || now_us < k->pinned_until_us) return false;
+    if (!journal_is_pinned(k->folder)) return true;
+    k->pinned_until_us = now_us + RETRY_US;
+    return false;
+}
+
+/* When there may be something to do, unless somebody says so before. */
+static int64_t next_step_us(const struct keeper *k)
+{
+    int64_t next_us = has_spare(k, k->wanted_bytes) ? INT64_MAX : k->retry_us;
+    if (k->failure.code) return INT64_MAX;
+    return has_trim(k) && k->pinned_until_us < next_us ? k->pinned_until_us : next_us;
 }
 
 /* Makes a spare of a segment's file. No lock held. */
@@ -272,7 +292,7 @@ static bool take_step(struct keeper *k)
 {
     if (k->failure.code) return false;
     bool had_room = atomic_load(&k->has_room);
-    if (has_trim(k)) {
+    if (may_trim(k)) {
         step_trim(k);
     } else if (!has_spare(k, k->wanted_bytes) && clock_mono_us(os_clock()) >= k->retry_us) {
         step_make(k);
@@ -294,7 +314,7 @@ static void run(void *ctx)
     lock_enter(&k->lock);
     while (!k->is_closing) {
         if (take_step(k)) continue;
-        lock_wait(&k->lock, has_spare(k, k->wanted_bytes) || k->failure.code ? INT64_MAX : k->retry_us);
+        lock_wait(&k->lock, next_step_us(k));
     }
     lock_leave(&k->lock);
 }
