@@ -16,6 +16,8 @@
 
 /* LMDB 0.9 keeps a row in its page when two fit there; see mdb_env_open2's nodemax. Pages of 4 KiB. */
 #define BODY_INLINE_BYTES 1500u
+/* Of a key's name in an error. */
+#define NAME_TOLD_MAX 80u
 
 oxq_err checkpoint_read_begin(struct checkpoint *c, MDB_txn **out, struct oxq_error *err)
 {
@@ -117,8 +119,10 @@ oxq_err checkpoint_cursor_next(struct checkpoint_cursor *cursor, struct checkpoi
     cursor->seen_count++;
     if (checkpoint_read_row(&cursor->checkpoint->meta, key, bytes, out)) return OXQ_OK;
     *out_has = false;
-    return err_set(err, OXQ_ERR_FORMAT, "checkpoint %s: the row of key %" PRIu64 " in its order is damaged", s->folder,
-                   cursor->seen_count);
+    /* The name is as doubtful as the rest of the row, but most damage is elsewhere. */
+    struct slice name = key.len > ROW_DB_BYTES ? slice_from(key, ROW_DB_BYTES) : SLICE_LIT("");
+    return err_set(err, OXQ_ERR_FORMAT, "checkpoint %s: the row of key %" PRIu64 " in its order, '%.*s', is damaged",
+                   s->folder, cursor->seen_count, (int)(name.len < NAME_TOLD_MAX ? name.len : NAME_TOLD_MAX), name.at);
 }
 
 /* ---- values ---- */
