@@ -27,6 +27,9 @@ int cli_ping(int argc, char **argv);          /* ping.c */
 int cli_config(int argc, char **argv);        /* config.c */
 int cli_dump(int argc, char **argv);          /* dump.c */
 int cli_load(int argc, char **argv);          /* load.c */
+int cli_backup(int argc, char **argv);        /* backup.c */
+int cli_restore(int argc, char **argv);       /* restore.c */
+int cli_check(int argc, char **argv);         /* check.c */
 int cli_commands_list(int argc, char **argv); /* commands.c */
 int cli_version(int argc, char **argv);       /* version.c */
 int cli_help(int argc, char **argv);          /* help.c */

@@ -18,9 +18,9 @@ test('cli: version and help', async (t) => {
   for (const args of [['help'], ['--help']]) {
     const help = await t.oxq(args);
     equal(help.status, 0);
-    for (const name of ['serve', 'ping', 'config', 'dump', 'load', 'version', 'help']) check(help.stdout.includes(`\n  ${name} `), `${name} is listed`, help.stdout);
+    for (const name of ['serve', 'ping', 'config', 'dump', 'load', 'backup', 'restore', 'check', 'version', 'help']) check(help.stdout.includes(`\n  ${name} `), `${name} is listed`, help.stdout);
   }
-  for (const name of ['serve', 'ping', 'config', 'dump', 'load']) {
+  for (const name of ['serve', 'ping', 'config', 'dump', 'load', 'backup', 'restore', 'check']) {
     const one = await t.oxq(['help', name]);
     check(one.status === 0 && one.stdout.startsWith(`Usage: oxq ${name}`), `help of ${name}`, one.stdout);
     equal((await t.oxq([name, '--help'])).stdout, one.stdout);
@@ -34,7 +34,7 @@ test('cli: the manual names every flag and every command', async (t) => {
   const manual = (page) => readFileSync(new URL(`../../docs/man/${page}.1`, import.meta.url), 'utf8');
   const flags = async (...args) => [...(await t.oxq([...args, '--help'])).stdout.matchAll(/^ +--([a-z-]+)/gm)].map((match) => match[1]);
   for (const name of await flags('serve')) check(manual('oxq-serve').includes(`Fl -${name} `) || manual('oxq-serve').includes(`Fl -${name}\n`), `oxq-serve.1 has --${name}`);
-  for (const command of ['ping', 'dump', 'load']) {
+  for (const command of ['ping', 'dump', 'load', 'backup', 'restore', 'check']) {
     for (const name of await flags(command)) check(new RegExp(`Fl -${name}\\b`).test(manual(`oxq-${command}`)), `oxq-${command}.1 has --${name}`);
   }
   for (const [, name] of (await t.oxq(['help'])).stdout.matchAll(/^  ([a-z]+)/gm)) check(manual('oxq').includes(`.It Cm ${name}`), `oxq.1 has ${name}`);

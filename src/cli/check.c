@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: MIT */
+/* oxq check: is a data folder sound, what is in it, and, with --repair, what of it can be kept. */
+#include "cli/check.h"
+
+#include "cli/copy.h"
+#include "os/clock.h"
+#include "os/file.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+enum { CHECK_SOUND = CLI_OK, CHECK_DAMAGED = CLI_FAILED, CHECK_UNREADABLE = CLI_REFUSED };
+
+void check_tell(struct check *c, const char *format, ...)
+{
+    va_list args;
+    progress_clear(&c->progress);
+    if (++c->damages_count > CHECK_TOLD_MAX) return;
+    va_start(args, format);
+    fputs("damage: ", stdout);
+    vprintf(format, args);
+    putchar('\n');
+    va_end(args);
+}
+
+/* ---------------------------------------------------------------- the report */
+
+static void print_keys(const struct check *c, uint32_t db)
+{
+    char text[PROGRESS_TEXT_CHARS];
+    uint64_t sum = 0;
+    bool is_first = true;
+    for (int type = 0; type < VALUE_TYPES_COUNT; type++) sum += c->keys[db][type];
+    if (sum == 0) return;
+    printf("database %u: %s keys (", db, progress_count(sum, text));
+    for (int type = 0; type < VALUE_TYPES_COUNT; type++) {
+        if (c->keys[db][type] == 0) continue;
+        printf("%s%s %s", is_first ? "" : ", ", progress_count(c->keys[db][type], text),
+               value_type_name((enum value_type)type));
+        is_first = false;
+    }
+    puts(")");
+}
+
+/* The keys at the end, not those of the checkpoint. */
+static void count_keys(struct check *c)
+{
+    if (c->is_quick) return;
+    memset(c->keys, 0, sizeof(c->keys));
+    for (uint32_t i = 0; i < KEYSPACE_DBS_COUNT; i++) {
+        struct map_iter it;
+        map_iter_begin(&it, &c->data.dbs[i].keys);
+        for (struct map_node *n = map_iter_next(&it); n; n = map_iter_next(&it))
+            c->keys[i][MAP_OWNER(n, struct entry, node)->value.type]++;
+        map_iter_end(&it);
+    }
+}
+
+static void print_checkpoint(const struct check *c)
+{
+    char keys[PROGRESS_TEXT_CHARS], rows[PROGRESS_TEXT_CHARS], bytes[PROGRESS_TEXT_CHARS], at[32] = "";
+    time_t saved_s = (time_t)(c->checkpoint.saved_at_ms / 1000);
+    struct tm tm;
+    if (c->is_checkpoint_lost) return;
+    if (c->checkpoint.seq == 0) {
+        puts("checkpoint: none yet");
+        return;
+    }
+    if (gmtime_r(&saved_s, &tm)) strftime(at, sizeof(at), "%Y-%m-%dT%H:%M:%SZ", &tm);
+    printf("checkpoint: record %" PRIu64 ", saved %s, %s keys in %s rows, %s\n", c->checkpoint.seq, at,
+           progress_count(c->checkpoint.keys_count, keys), progress_count(c->checkpoint.rows_count, rows),
+           progress_bytes(c->checkpoint.file_bytes, bytes));
+}
+
+static void print_journal(const struct check *c)
+{
+    char records[PROGRESS_TEXT_CHARS], effects[PROGRESS_TEXT_CHARS], bytes[PROGRESS_TEXT_CHARS];
+    printf("journal: %s records after it with %s effects, up to record %" PRIu64 ", in %" PRIu64 " segments, %s\n",
+           progress_count(c->journal.records_count, records), progress_count(c->effects_count, effects), c->last_seq,
+           c->journal.segments_count, progress_bytes(c->journal.bytes, bytes));
+    if (c->journal.dropped_bytes > 0 && c->unread_bytes == 0)
+        printf("torn end: %" PRIu64 " bytes at offset %" PRIu64
+               " of %s, of writes that were never acknowledged: a start cuts them off\n",
+               c->journal.dropped_bytes, c->journal.offset, c->journal.segment);
+}
+
+static void print_verdict(const struct check *c)
+{
+    char text[PROGRESS_TEXT_CHARS];
+    if (c->damages_count == 0) {
+        printf("sound%s\n", c->is_quick ? " (--quick: whether the journal fits the checkpoint was not tried)" : "");
+        return;
+    }
+    if (c->damages_count > CHECK_TOLD_MAX)
+        printf("... and %s more\n", progress_count(c->damages_count - CHECK_TOLD_MAX, text));
+    printf("damaged: %s keys lost", progress_count(c->lost_keys, text));
+    if (c->lost_records > 0) printf(", %s records lost in part", progress_count(c->lost_records, text));
+    if (c->unread_bytes > 0)
+        printf(", %s of the journal lost after record %" PRIu64, progress_bytes(c->unread_bytes, text), c->last_seq);
+    if (c->is_checkpoint_lost) printf(", the checkpoint lost");
+    putchar('\n');
+}
+
+/* ---------------------------------------------------------------- the command */
+
+/* Returns an exit code. */
+static int repair(struct check *c)
+{
+    char folder[PATH_MAX];
+    struct oxq_error err;
+    size_t len = strlen(c->folder);
+    while (len > 1 && c->folder[len - 1] == '/') len--;
+    if (c->is_checkpoint_lost) return cli_fail("nothing can be repaired without the checkpoint: restore a backup");
+    if (snprintf(folder, sizeof(folder), "%.*s.repaired", (int)len, c->folder) >= (int)sizeof(folder))
+        return cli_refuse("the folder's path is too long");
+    oxq_err e = check_write_repaired(c, folder, &err);
+    if (e == OXQ_ERR_EXISTS) return cli_refuse("%s", err.text);
+    if (e) return cli_refuse("the repaired copy cannot be written: %s", err.text);
+    printf("repaired: %s holds what could be read; look at what was lost, then start it: oxq serve --dir %s\n", folder,
+           folder);
+    return CHECK_DAMAGED;
+}
+
+static int check_folder(struct check *c, bool is_repair)
+{
+    struct oxq_error err;
+    oxq_err e = check_read(c, &err);
+    progress_clear(&c->progress);
+    if (e) return cli_refuse("%s", err.text);
+    count_keys(c);
+    print_checkpoint(c);
+    print_journal(c);
+    for (uint32_t db = 0; db < KEYSPACE_DBS_COUNT; db++) print_keys(c, db);
+    print_verdict(c);
+    if (c->damages_count == 0) {
+        if (is_repair) puts("nothing to repair");
+        return CHECK_SOUND;
+    }
+    return is_repair ? repair(c) : CHECK_DAMAGED;
+}
+
+/* A folder that nobody is at work in. Returns an exit code. */
+static int take_folder(struct check *c, struct disk_file *out_lock)
+{
+    char path[PATH_MAX];
+    struct oxq_error err;
+    copy_join(c->checkpoint_folder, c->folder, "checkpoint");
+    copy_join(c->journal_folder, c->folder, "journal");
+    if (!file_exists(c->checkpoint_folder) && !file_exists(c->journal_folder))
+        return cli_refuse("%s is no data folder of oxq: it has no journal and no checkpoint", c->folder);
+    copy_join(path, c->folder, "lock");
+    oxq_err e = disk_lock(path, out_lock, &err);
+    if (e == OXQ_ERR_EXISTS) return cli_refuse("%s: stop that server first, or check a backup of it", err.text);
+    return e ? cli_refuse("%s", err.text) : CLI_OK;
+}
+
+static void print_help(void)
+{
+    puts(
+        "Usage: oxq check [flags] DIR\n"
+        "\n"
+        "Reads all of a data folder (or of a backup) and tells what is in it and whether it is sound. Changes nothing.\n"
+        "Exit codes: 0 sound, 1 damaged, 2 it could not be read.\n"
+        "\n"
+        "  --quick            checksums and forms alone: not whether the journal fits the checkpoint, which needs as much\n"
+        "                     memory as the server\n"
+        "  --repair           where there is damage, write what can be kept to DIR.repaired\n"
+        "  --quiet            no progress");
+}
+
+int cli_check(int argc, char **argv)
+{
+    bool is_quick = false, is_repair = false, is_quiet = false, is_help = false;
+    const struct cli_flag flags[] = {{"--quick", NULL, &is_quick},
+                                     {"--repair", NULL, &is_repair},
+                                     {"--quiet", NULL, &is_quiet},
+                                     {"--help", NULL, &is_help}};
+    int code = cli_take_flags(&argc, argv, flags, sizeof(flags) / sizeof(flags[0]));
+    if (code) return code;
+    if (is_help) {
+        print_help();
+        return CLI_OK;
+    }
+    if (argc != 1) return cli_refuse("check needs one data folder");
+    if (is_quick && is_repair) return cli_refuse("--quick and --repair exclude each other");
+    struct check c = {.folder = argv[0], .is_quick = is_quick};
+    struct disk_file lock = DISK_CLOSED;
+    code = take_folder(&c, &lock);
+    if (code) return code;
+    rng_init(&c.rng, (uint64_t)clock_wall_us(os_clock()));
+    keyspace_init(&c.data, &c.rng);
+    c.data.is_expiry_paused = true;
+    progress_begin(&c.progress, "check", "rows and records", is_quiet);
+    code = check_folder(&c, is_repair);
+    keyspace_deinit(&c.data);
+    disk_close(&lock);
+    return code;
+}
