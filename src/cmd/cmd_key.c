@@ -14,7 +14,7 @@ static void run_del(struct cmd_ctx *ctx)
 {
     int64_t count = 0;
     for (int i = 1; i < ctx->argc; i++) {
-        struct entry *e = db_find(ctx->db, ctx->argv[i]);
+        struct entry *e = db_peek(ctx->db, ctx->argv[i]);
         if (!e) continue;
         db_delete(ctx->db, e);
         count++;
@@ -26,13 +26,13 @@ static void run_del(struct cmd_ctx *ctx)
 static void run_exists(struct cmd_ctx *ctx)
 {
     int64_t count = 0;
-    for (int i = 1; i < ctx->argc; i++) count += db_find(ctx->db, ctx->argv[i]) != NULL;
+    for (int i = 1; i < ctx->argc; i++) count += db_peek(ctx->db, ctx->argv[i]) != NULL;
     reply_integer(ctx->reply, count);
 }
 
 static void run_type(struct cmd_ctx *ctx)
 {
-    const struct entry *e = db_find(ctx->db, ctx->argv[1]);
+    const struct entry *e = db_peek(ctx->db, ctx->argv[1]);
     const char *name = e ? value_type_name((enum value_type)e->value.type) : "none";
     reply_status(ctx->reply, slice_from_text(name));
 }
@@ -57,7 +57,7 @@ static void run_renamenx(struct cmd_ctx *ctx)
         reply_error(ctx->reply, CMD_ERR_NO_KEY);
         return;
     }
-    bool is_free = !db_find(ctx->db, ctx->argv[2]);
+    bool is_free = !db_peek(ctx->db, ctx->argv[2]);
     if (is_free) db_rename(ctx->db, e, ctx->argv[2]);
     reply_integer(ctx->reply, is_free);
 }
@@ -91,7 +91,7 @@ static void run_move(struct cmd_ctx *ctx)
         return;
     }
     struct entry *e = db_find(ctx->db, ctx->argv[1]);
-    bool can_move = e && !db_find(to, ctx->argv[1]);
+    bool can_move = e && !db_peek(to, ctx->argv[1]);
     if (can_move) db_move(ctx->db, e, to);
     reply_integer(ctx->reply, can_move);
 }
@@ -122,7 +122,7 @@ static void run_copy(struct cmd_ctx *ctx)
         return;
     }
     struct entry *e = db_find(ctx->db, ctx->argv[1]);
-    bool can_copy = e && (is_replacing || !db_find(to, ctx->argv[2]));
+    bool can_copy = e && (is_replacing || !db_peek(to, ctx->argv[2]));
     if (can_copy) db_copy(ctx->db, e, to, ctx->argv[2]);
     reply_integer(ctx->reply, can_copy);
 }

@@ -65,7 +65,7 @@ static void expire(struct cmd_ctx *ctx, int64_t unit_ms, int64_t base_ms)
     unsigned conditions;
     int64_t at_ms;
     if (!read_conditions(ctx, &conditions) || !read_instant(ctx, unit_ms, base_ms, &at_ms)) return;
-    struct entry *e = db_find(ctx->db, ctx->argv[1]);
+    struct entry *e = db_peek(ctx->db, ctx->argv[1]);
     bool is_done = e && is_allowed(conditions, db_expiry_ms(ctx->db, e), at_ms);
     if (is_done) {
         if (at_ms <= cmd_now_ms(ctx))
@@ -101,7 +101,7 @@ void cmd_key_pexpireat(struct cmd_ctx *ctx)
 /* The expiry less base_ms in units of unit_ms, rounded; -1: never, -2: no such key. */
 static void reply_expiry(struct cmd_ctx *ctx, int64_t unit_ms, int64_t base_ms)
 {
-    struct entry *e = db_find(ctx->db, ctx->argv[1]);
+    struct entry *e = db_peek(ctx->db, ctx->argv[1]);
     int64_t at_ms = e ? db_expiry_ms(ctx->db, e) : -2;
     if (at_ms < 0) {
         reply_integer(ctx->reply, at_ms);
@@ -134,7 +134,7 @@ void cmd_key_pexpiretime(struct cmd_ctx *ctx)
 
 void cmd_key_persist(struct cmd_ctx *ctx)
 {
-    struct entry *e = db_find(ctx->db, ctx->argv[1]);
+    struct entry *e = db_peek(ctx->db, ctx->argv[1]);
     bool has_expiry = e && db_expiry_ms(ctx->db, e) >= 0;
     if (has_expiry) db_set_expiry(ctx->db, e, 0);
     reply_integer(ctx->reply, has_expiry);

@@ -65,6 +65,6 @@ void cmd_key_randomkey(struct cmd_ctx *ctx)
             return;
         }
         /* Removes it, so that this ends. */
-        (void)db_find(db, key);
+        (void)db_peek(db, key);
     }
 }

@@ -127,7 +127,7 @@ static void watch(struct engine_client *c, struct slice key)
     struct watch *w = mem_alloc_zero(sizeof(*w));
     w->key = k;
     w->client = c;
-    w->did_exist = db_find(&e->keyspace.dbs[c->db_index], key) != NULL;
+    w->did_exist = db_peek(&e->keyspace.dbs[c->db_index], key) != NULL;
     link_push_tail(&k->watches, &w->key_link);
     link_push_tail(&m->watches, &w->client_link);
     m->watches_count++;
@@ -175,7 +175,7 @@ void multi_note_db(struct engine *e, uint32_t db)
     map_iter_begin(&it, &e->watched[db]);
     for (struct map_node *node = map_iter_next(&it); node; node = map_iter_next(&it)) {
         struct watch_key *k = (struct watch_key *)node;
-        bool exists = db_find(&e->keyspace.dbs[db], key_of_watch(node)) != NULL;
+        bool exists = db_peek(&e->keyspace.dbs[db], key_of_watch(node)) != NULL;
         dirty_watchers(k, exists ? WATCHED_ANY : WATCHED_EXISTING);
     }
     map_iter_end(&it);
@@ -188,7 +188,7 @@ static void expire_watched(struct engine_client *c)
     if (!m) return;
     for (struct link *link = m->watches.next; link != &m->watches; link = link->next) {
         const struct watch_key *k = LINK_OWNER(link, struct watch, client_link)->key;
-        db_find(&c->engine->keyspace.dbs[k->db], key_of_watch(&k->node));
+        db_peek(&c->engine->keyspace.dbs[k->db], key_of_watch(&k->node));
     }
 }
 

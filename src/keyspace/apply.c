@@ -33,7 +33,8 @@ static oxq_err apply_to_database(struct db *db, const struct effect *e)
 
 static oxq_err apply_to_key(struct db *db, const struct effect *e)
 {
-    struct entry *entry = db_find(db, e->key);
+    bool is_value_needed = e->kind != EFFECT_KEY_DELETE && e->kind != EFFECT_KEY_EXPIRE;
+    struct entry *entry = is_value_needed ? db_find(db, e->key) : db_peek(db, e->key);
     if (!entry) return OXQ_ERR_NOT_FOUND;
     struct keyspace *ks = db->keyspace;
     if (e->kind == EFFECT_KEY_DELETE) {
@@ -48,7 +49,7 @@ static oxq_err apply_to_key(struct db *db, const struct effect *e)
         if (!is_db(e->n)) return OXQ_ERR_FORMAT;
         struct db *to = &ks->dbs[e->n];
         if (e->kind == EFFECT_KEY_MOVE) {
-            if (to == db || db_find(to, e->key)) return OXQ_ERR_FORMAT;
+            if (to == db || db_peek(to, e->key)) return OXQ_ERR_FORMAT;
             db_move(db, entry, to);
         } else {
             if (to == db && slice_equal(e->key, e->a)) return OXQ_ERR_FORMAT;

@@ -107,9 +107,14 @@ static struct entry *use(const struct db *db, struct entry *e)
     return e;
 }
 
+struct entry *db_peek(struct db *db, struct slice key)
+{
+    return drop_expired(db, find_raw(db, key));
+}
+
 struct entry *db_find(struct db *db, struct slice key)
 {
-    return use(db, drop_expired(db, find_raw(db, key)));
+    return use(db, db_peek(db, key));
 }
 
 /* A new entry whose value is uninitialised but for the key's length. */

@@ -91,6 +91,8 @@ static inline bool entry_is_cold(const struct entry *e)
 
 /* NULL when absent. An expired key is removed and counts as absent. Reports: KEY_DELETE then. Borrowed until the db changes. */
 struct entry *db_find(struct db *db, struct slice key);
+/* The same for those who do not look at the value, which may be cold: key, type, expiry, changing that, deletion. */
+struct entry *db_peek(struct db *db, struct slice key);
 /* A new key with an empty value of the type; the key must be absent. Reports nothing: the first edit implies the key. */
 struct entry *db_create(struct db *db, struct slice key, enum value_type type);
 /* db_find, or db_create when absent, by one look-up; the entry may be of another type when it is not new. */

@@ -21,7 +21,7 @@ bool edit_set_remove(struct db *db, struct entry *e, struct slice member)
 
 void edit_set_store(struct db *db, struct slice key, struct value *set)
 {
-    struct entry *e = db_find(db, key);
+    struct entry *e = db_peek(db, key);
     if (e) db_delete(db, e);
     if (set_count(set) == 0) {
         set_deinit(set);

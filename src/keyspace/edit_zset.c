@@ -41,7 +41,7 @@ void edit_zset_remove_ranks(struct db *db, struct entry *e, size_t first, size_t
 
 void edit_zset_replace(struct db *db, struct slice key, struct value *v)
 {
-    struct entry *e = db_find(db, key);
+    struct entry *e = db_peek(db, key);
     if (e) db_delete(db, e);
     if (zset_count(v) == 0) {
         zset_deinit(v);

@@ -40,9 +40,15 @@ static struct slice key_of_node(const struct map_node *node)
     return slice_of(&l->entry, sizeof(l->entry));
 }
 
+/* Addresses are nobody's to choose: a multiplication spreads them (2^64 / golden ratio). */
+static uint32_t hash_of(const struct entry *e)
+{
+    return (uint32_t)((uint64_t)(uintptr_t)e * 0x9e3779b97f4a7c15u >> 32);
+}
+
 static struct tracker_large *find(struct tracker *t, const struct entry *e)
 {
-    struct map_node *node = map_find(&t->larges, slice_of(&e, sizeof(e)));
+    struct map_node *node = map_find_hashed(&t->larges, slice_of(&e, sizeof(e)), hash_of(e));
     CHECK(node != NULL);
     return MAP_OWNER(node, struct tracker_large, node);
 }
@@ -76,7 +82,7 @@ static struct tracker_large *make(struct tracker *t, struct entry *e, uint64_t d
     l->db_number = tracker_number_of(t, e);
     l->base.limit_bytes = l->delta.limit_bytes = LARGE_MAX_BYTES;
     l->delta_limit = DELTA_MIN_BYTES;
-    map_insert(&t->larges, &l->node);
+    map_insert_hashed(&t->larges, &l->node, hash_of(l->entry));
     e->mark.is_large = 1;
     return l;
 }
@@ -223,7 +229,7 @@ void tracker_moved(struct tracker *t, struct entry *from, struct entry *to)
     map_unlink(&t->larges, &l->node);
     l->entry = to;
     l->db_number = tracker_number_of(t, to);
-    map_insert(&t->larges, &l->node);
+    map_insert_hashed(&t->larges, &l->node, hash_of(l->entry));
     from->mark.is_large = 0;
     to->mark.is_large = 1;
 }
