@@ -182,6 +182,11 @@ build/tests/shim.so: tests/fault/shim.c Makefile
 	@echo "  CC   $@"
 	$(Q)gcc -std=c17 -D_GNU_SOURCE $(warnings) -O2 -g -shared -fPIC -pthread $< -o $@
 
+build/bench/checkpoint: bench/checkpoint.c build/release/liboxq.a Makefile
+	@mkdir -p $(@D)
+	@echo "  CC   $@"
+	$(Q)gcc $(cflags) -O2 $(ldflags) $< build/release/liboxq.a $(libs) -o $@
+
 docs: build/release/oxq ## write docs/COMMANDS.md from the command table
 	$(Q)$< commands >docs/COMMANDS.md.new && mv docs/COMMANDS.md.new docs/COMMANDS.md
 

@@ -96,7 +96,7 @@ static void run(void *ctx)
 
 static oxq_err read_state(struct checkpoint *c, struct oxq_error *err)
 {
-    MDB_txn *txn;
+    MDB_txn *txn = NULL;
     oxq_err e = checkpoint_read_begin(c, &txn, err);
     if (e) return e;
     e = store_read_meta(&c->store, txn, &c->meta, err);

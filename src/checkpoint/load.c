@@ -37,7 +37,7 @@ void checkpoint_read_end(struct checkpoint *c)
 
 void checkpoint_summary(struct checkpoint *c, struct checkpoint_summary *out)
 {
-    MDB_txn *txn;
+    MDB_txn *txn = NULL;
     MDB_envinfo info = {0};
     MDB_stat stat = {0};
     *out = (struct checkpoint_summary){
@@ -130,7 +130,7 @@ oxq_err checkpoint_cursor_next(struct checkpoint_cursor *cursor, struct checkpoi
 oxq_err checkpoint_load_large(struct checkpoint *c, uint64_t disk_id, enum value_type type, struct value *out,
                               struct oxq_error *err)
 {
-    MDB_txn *txn = NULL; /* for gcc, which does not see that it is set */
+    MDB_txn *txn = NULL;
     oxq_err e = checkpoint_read_begin(c, &txn, err);
     if (e) return e;
     e = large_load(&c->store, txn, disk_id, type, out, err);
@@ -158,7 +158,7 @@ oxq_err checkpoint_load(struct checkpoint *c, uint32_t db_number, struct slice k
                         struct value *out, struct oxq_error *err)
 {
     struct row_key row_key;
-    MDB_txn *txn;
+    MDB_txn *txn = NULL;
     oxq_err e = checkpoint_read_begin(c, &txn, err);
     if (e) return e;
     row_key_of_key(&row_key, db_number, key);
@@ -170,7 +170,7 @@ oxq_err checkpoint_load(struct checkpoint *c, uint32_t db_number, struct slice k
 /* Where LMDB's map starts: a page in it knows its number. NULL: there is no row to look at. */
 static char *find_map(struct checkpoint *c, size_t page_bytes)
 {
-    MDB_txn *txn;
+    MDB_txn *txn = NULL;
     struct slice bytes;
     char *map = NULL;
     if (checkpoint_read_begin(c, &txn, NULL)) return NULL;

@@ -279,7 +279,7 @@ oxq_err checkpoint_verify(struct checkpoint *c, checkpoint_damage_fn *on_damage,
 {
     struct checkpoint_report report = {0};
     struct repair r = {.report = &report, .on_damage = on_damage, .ctx = ctx};
-    MDB_txn *txn;
+    MDB_txn *txn = NULL;
     oxq_err e = checkpoint_read_begin(c, &txn, err);
     if (e) return e;
     e = walk(&r, c->store.folder, mdb_txn_id(txn), err);

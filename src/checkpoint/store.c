@@ -77,7 +77,7 @@ static int try_open(struct store *s, const struct store_opts *opts, size_t map_b
 
 static int open_tables(struct store *s)
 {
-    MDB_txn *txn;
+    MDB_txn *txn = NULL;
     int rc = mdb_txn_begin(s->env, NULL, s->is_read_only ? MDB_RDONLY : 0, &txn);
     for (int i = 0; i < 3 && !rc; i++) {
         rc = mdb_dbi_open(txn, table_names[i], s->is_read_only ? 0 : MDB_CREATE, &s->tables[i]);
@@ -90,7 +90,7 @@ static int open_tables(struct store *s)
 /* Looks at all pages of the state that a reader would see now: while it is reading, a writer lets them be. */
 static int check_pages(struct store *s, oxq_err *out_e, struct oxq_error *err)
 {
-    MDB_txn *txn;
+    MDB_txn *txn = NULL;
     int rc = mdb_txn_begin(s->env, NULL, MDB_RDONLY, &txn);
     if (rc) return rc;
     *out_e = pages_check(s->folder, mdb_txn_id(txn), NULL, err);
