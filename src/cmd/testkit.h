@@ -13,6 +13,7 @@
 
 #include "base/buf.h"
 #include "cmd/table.h"
+#include "keyspace/tracker.h"
 
 struct testkit {
     struct keyspace keyspace;
@@ -28,6 +29,9 @@ struct testkit {
     struct keyspace replica; /* gets every effect as it is reported */
     struct rng replica_rng;
     size_t effects_count;
+    struct tracker *tracker; /* owned; all is clean after every other command: finds edits without db_touch */
+    struct buf items;
+    size_t runs_count;
 };
 
 void testkit_init(struct testkit *kit);
