@@ -292,6 +292,7 @@ static bool take_step(struct keeper *k)
 {
     if (k->failure.code) return false;
     bool had_room = atomic_load(&k->has_room);
+    size_t segments_before = k->segments_count;
     if (may_trim(k)) {
         step_trim(k);
     } else if (!has_spare(k, k->wanted_bytes) && clock_mono_us(os_clock()) >= k->retry_us) {
@@ -301,9 +302,7 @@ static bool take_step(struct keeper *k)
     } else {
         return false;
     }
-    if (had_room != atomic_load(&k->has_room) || k->failure.code) {
-        tell(k);
-    }
+    if (had_room != atomic_load(&k->has_room) || k->segments_count < segments_before || k->failure.code) tell(k);
     return true;
 }
 

@@ -16,7 +16,7 @@ struct keeper;
 struct keeper_opts {
     const char *folder; /* copied */
     size_t segment_bytes;
-    /* There is room again, or none, or a writer waits for it. failure: NULL, or what the keeper has given up for. */
+    /* There is room again, or none, or a writer waits for it; or a segment has gone. failure: NULL, or what the keeper has given up for. */
     void (*on_change)(void *ctx, const struct oxq_error *failure);
     void *ctx;
 };
