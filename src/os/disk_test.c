@@ -113,8 +113,9 @@ static void count_name(void *ctx, const char *name)
 
 Test(os_disk, lists_renames_and_removes_names)
 {
-    OWNED(disk_close) struct disk_file a = make_file("a");
-    OWNED(disk_close) struct disk_file c = make_file("c");
+    struct disk_file a = make_file("a"), c = make_file("c");
+    disk_close(&a);
+    disk_close(&c);
     int count = 0;
     uint64_t bytes = 0;
     cr_assert_eq(disk_rename(path_in("c"), path_in("b"), &err), OXQ_OK);
