@@ -142,6 +142,7 @@ Test(journal_faults, are_final)
     testkit_append(j, 5);
     cr_assert_eq(journal_last_seq(j), 15);
     cr_assert_not(journal_submit(j));
+    testkit_wait_idle(j);
     cr_assert_eq(journal_backlog_bytes(j), 0);
     journal_flush(j);
     cr_assert_eq(testkit_poll(j).durable_seq, 5);
