@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 enum { CHECK_SOUND = CLI_OK, CHECK_DAMAGED = CLI_FAILED, CHECK_UNREADABLE = CLI_REFUSED };
 
@@ -106,17 +107,57 @@ static void print_verdict(const struct check *c)
 
 /* ---------------------------------------------------------------- the command */
 
+static void tell_salvage(void *ctx, const char *text)
+{
+    check_tell(ctx, "%s", text);
+}
+
+/* The rows that can still be reached in a checkpoint that cannot be opened, as one that can; then all is read once more. */
+static oxq_err salvage(struct check *c, const char *folder, struct oxq_error *err)
+{
+    struct checkpoint_report report;
+    oxq_err e = checkpoint_repair(c->checkpoint_folder, folder, tell_salvage, c, &report, err);
+    if (e) return e;
+    snprintf(c->checkpoint_folder, sizeof(c->checkpoint_folder), "%s", folder);
+    c->is_checkpoint_lost = false;
+    c->lost_keys = report.lost_keys_count;
+    c->lost_records = c->effects_count = c->unread_bytes = 0;
+    return check_read(c, err);
+}
+
+static void remove_salvaged(const char *folder)
+{
+    static const char *const names[] = {"data.mdb", "lock.mdb"};
+    char path[PATH_MAX];
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        copy_join(path, folder, names[i]);
+        copy_discard(path);
+    }
+    rmdir(folder);
+}
+
 /* Returns an exit code. */
 static int repair(struct check *c)
 {
-    char folder[PATH_MAX];
+    char folder[PATH_MAX], salvaged[PATH_MAX];
     struct oxq_error err;
+    oxq_err e = OXQ_OK;
     size_t len = strlen(c->folder);
     while (len > 1 && c->folder[len - 1] == '/') len--;
-    if (c->is_checkpoint_lost) return cli_fail("nothing can be repaired without the checkpoint: restore a backup");
-    if (snprintf(folder, sizeof(folder), "%.*s.repaired", (int)len, c->folder) >= (int)sizeof(folder))
+    if (snprintf(folder, sizeof(folder), "%.*s.repaired", (int)len, c->folder) >= (int)sizeof(folder) ||
+        snprintf(salvaged, sizeof(salvaged), "%.*s.salvaged", (int)len, c->folder) >= (int)sizeof(salvaged))
         return cli_refuse("the folder's path is too long");
-    oxq_err e = check_write_repaired(c, folder, &err);
+    if (c->is_checkpoint_lost) {
+        remove_salvaged(salvaged);
+        e = salvage(c, salvaged, &err);
+        remove_salvaged(salvaged);
+        if (e) return cli_fail("the checkpoint cannot be repaired, restore a backup: %s", err.text);
+        count_keys(c);
+        print_checkpoint(c);
+        for (uint32_t db = 0; db < KEYSPACE_DBS_COUNT; db++) print_keys(c, db);
+        print_verdict(c);
+    }
+    e = check_write_repaired(c, folder, &err);
     if (e == OXQ_ERR_EXISTS) return cli_refuse("%s", err.text);
     if (e) return cli_refuse("the repaired copy cannot be written: %s", err.text);
     printf("repaired: %s holds what could be read; look at what was lost, then start it: oxq serve --dir %s\n", folder,

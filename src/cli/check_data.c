@@ -115,8 +115,7 @@ static void read_record(struct check *c, struct effect_reader *effects, const st
         }
         if (!has) return;
         c->effects_count++;
-        bool is_applied = !c->is_quick && !c->is_checkpoint_lost;
-        if (!is_applied) continue;
+        if (c->is_quick || c->is_checkpoint_lost) continue;
         e = keyspace_apply(&c->data, &effect);
         if (e)
             check_tell(c, "record %" PRIu64 " of the journal does not fit the data: %s of '%.*s': %s", record->seq,

@@ -304,6 +304,27 @@ Test(cli_data, check_names_a_damaged_row_and_repair_keeps_the_others)
     cr_assert_eq(run(cli_check, "--repair", path("data"), NULL), 2, "it is there already");
 }
 
+Test(cli_data, repair_keeps_the_rows_of_a_checkpoint_that_lost_its_structure)
+{
+    make_data(30);
+    const char *file = path("data/checkpoint/data.mdb");
+    off_t row = find_text(file, "content of job 77");
+    /* The kind of the page that the row is in. */
+    damage(file, row / 4096 * 4096 + 10);
+    cr_assert_eq(run(cli_check, path("data"), NULL, NULL), 1);
+    says("damage: the checkpoint is lost: ");
+    cr_assert(!file_exists(path("data.repaired")));
+    cr_assert_eq(run(cli_check, "--repair", path("data"), NULL), 1, "%s", output);
+    says("data.repaired holds");
+    cr_assert(!file_exists(path("data.salvaged")));
+    cr_assert_eq(run(cli_check, path("data.repaired"), NULL, NULL), 0, "%s", output);
+    says("up to record 130,");
+    const char *keys = strstr(output, "database 0: ");
+    cr_assert_not_null(keys, "%s", output);
+    int kept = atoi(keys + strlen("database 0: "));
+    cr_assert(kept > 400 && kept < 501 + 30, "%s", output);
+}
+
 Test(cli_data, check_names_where_the_journal_is_damaged_and_repair_keeps_what_is_before)
 {
     make_data(200);

@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include "journal/pin.h"
 
+#include "journal/folder.h"
+#include "journal/journal.h"
+#include "os/clock.h"
+#include "os/file.h"
 #include "os/testfolder.h"
 
 #include <criterion/criterion.h>
@@ -41,4 +45,53 @@ Test(journal_pin, needs_the_folder)
     testfolder_remove(folder);
     cr_assert_eq(journal_pin(folder, &a, &err), OXQ_ERR_IO);
     cr_assert(!journal_is_pinned(folder));
+}
+
+#define RECORD_BYTES 4000
+
+static void wake(void *ctx)
+{
+    (void)ctx;
+}
+
+/* So many records, each in a group of its own: three to a segment. */
+static void append(struct journal *j, int count)
+{
+    static const char bytes[RECORD_BYTES] = "record";
+    for (int i = 0; i < count; i++) {
+        journal_append(j, slice_of(bytes, sizeof(bytes)));
+        journal_flush(j);
+    }
+}
+
+/* Trims a journal of many segments and makes its keeper work on after that. Is the first segment still there? */
+static bool is_first_kept(void)
+{
+    char first[PATH_MAX];
+    struct journal *j = NULL;
+    struct oxq_error err;
+    const struct journal_opts opts = {
+        .folder = folder, .segment_bytes = 16384, .next_seq = 1, .clock = os_clock(), .wake = wake};
+    cr_assert_eq(journal_open(&opts, &j, &err), OXQ_OK, "%s", err.text);
+    append(j, 30);
+    journal_trim(j, journal_last_seq(j));
+    /* The keeper looks at what is to go before it makes room: it has looked once it has made new segments. */
+    append(j, 30);
+    cr_assert_eq(journal_close(j), JOURNAL_READY);
+    folder_segment_path(first, folder, 1);
+    return file_exists(first);
+}
+
+Test(journal_pin, keeps_segments_from_being_trimmed)
+{
+    struct disk_file pin;
+    struct oxq_error err;
+    cr_assert_eq(journal_pin(folder, &pin, &err), OXQ_OK, "%s", err.text);
+    cr_assert(is_first_kept());
+    disk_close(&pin);
+}
+
+Test(journal_pin, without_one_they_go)
+{
+    cr_assert(!is_first_kept());
 }
