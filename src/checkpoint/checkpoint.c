@@ -45,11 +45,22 @@ static struct given *take_given(struct checkpoint *c)
     return g;
 }
 
-static void drop_given(struct checkpoint *c, struct given *g)
+static void put_aside(struct checkpoint *c, struct given *g)
 {
     c->backlog_bytes -= g->items.len;
-    buf_deinit(&g->items);
-    mem_free(g);
+    g->next = c->used;
+    c->used = g;
+}
+
+/* On the engine's thread. */
+static void free_given(struct given *first)
+{
+    while (first) {
+        struct given *next = first->next;
+        buf_deinit(&first->items);
+        mem_free(first);
+        first = next;
+    }
 }
 
 /* One checkpoint: entered and left inside the lock. */
@@ -64,7 +75,7 @@ static void run_one(struct checkpoint *c)
         lock_leave(&c->lock);
         apply_items(&a, buf_borrow(&g->items));
         lock_enter(&c->lock);
-        drop_given(c, g);
+        put_aside(c, g);
     }
     bool is_whole = c->is_ended;
     lock_leave(&c->lock);
@@ -137,11 +148,8 @@ void checkpoint_close(struct checkpoint *c)
     lock_notify(&c->lock);
     lock_leave(&c->lock);
     thread_join(&c->thread);
-    while (c->first) {
-        struct given *g = c->first;
-        c->first = g->next;
-        drop_given(c, g);
-    }
+    free_given(c->first);
+    free_given(c->used);
     if (c->reader) mdb_txn_abort(c->reader);
     if (c->store.env) store_close(&c->store);
     large_set_deinit(&c->large);
@@ -174,8 +182,11 @@ void checkpoint_give(struct checkpoint *c, struct buf *items)
     else
         c->first = g;
     c->last = g;
+    struct given *used = c->used;
+    c->used = NULL;
     lock_notify(&c->lock);
     lock_leave(&c->lock);
+    free_given(used);
 }
 
 void checkpoint_end(struct checkpoint *c)
@@ -208,7 +219,10 @@ void checkpoint_poll(struct checkpoint *c, struct checkpoint_progress *out)
     *out = c->progress;
     bool is_done = out->state == CHECKPOINT_COMMITTED || out->state == CHECKPOINT_FAILED;
     if (is_done) c->progress.state = CHECKPOINT_IDLE;
+    struct given *used = c->used;
+    c->used = NULL;
     lock_leave(&c->lock);
+    free_given(used);
     struct oxq_error error;
     if (out->state == CHECKPOINT_COMMITTED) (void)read_state(c, &error);
 }

@@ -24,6 +24,7 @@ struct checkpoint {
 
     struct lock lock; /* what follows is under it */
     struct given *first, *last;
+    struct given *used; /* written: the engine frees what it allocated, since memory in use is counted by thread */
     size_t backlog_bytes;
     uint64_t begun_seq;
     bool has_begun, is_ended, is_closing;

@@ -141,7 +141,6 @@ static void do_group(struct journal *j, bool must_sync)
     if (was_synced) j->synced_at_us = clock_mono_us(j->clock);
     if (!e && must_sync) e = sync_writer(j, &err);
     if (e) fail(j, &err);
-    if (j->group.cap > BUFFER_KEEP_BYTES) buf_deinit(&j->group);
 }
 
 /* When the thread must sync by itself; INT64_MAX: never. Inside the lock. */
@@ -374,6 +373,8 @@ bool journal_submit(struct journal *j)
     atomic_store_explicit(&j->phase, BUSY, memory_order_release);
     lock_notify(&j->lock);
     lock_leave(&j->lock);
+    /* Here, not in the thread: memory in use is counted by thread (base/mem.h). */
+    if (empty.cap > BUFFER_KEEP_BYTES) buf_deinit(&empty);
     j->gathering = empty;
     return true;
 }

@@ -25,7 +25,7 @@ test('network: a unix socket of the mode it was given serves beside TCP, or alon
   const [line] = await clientList(client);
   check(line.includes(` addr=${t.path('s')}:0 `.slice(0, 30)), 'CLIENT LIST tells the path', line);
   equal((await ask(await t.connect(both), 'GET', 'a')).text, 'x');
-  await t.serve(['--port', '0', '--unix', t.path('alone')]);
+  await t.serve(['--port', '0', '--unix', t.path('alone'), '--dir', t.path('data of its own')]);
   equal((await ask(await t.connectUnix(t.path('alone')), 'PING')).text, 'PONG');
 });
 

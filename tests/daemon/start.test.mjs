@@ -23,7 +23,6 @@ test('start: the log is JSON when asked for', async (t) => {
 test('start: what this version does not do is said', async (t) => {
   const server = await t.serve(['--http-port', '7780']);
   check(server.logged('HTTP is not in this version').length === 1, 'a line about HTTP', server.stderr);
-  check(server.logged('gone when the server ends').length === 1, 'a line about durability', server.stderr);
 });
 
 test('start: the data folder is made with its parents, for its owner alone', async (t) => {
