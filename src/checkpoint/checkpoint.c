@@ -7,6 +7,9 @@
  * The engine's thread and this one share a queue of buffers and the outcome, under one lock that nobody holds for long.
  * After an error the thread drops what is still given until the end.
  *
+ * LMDB keeps the memory of the largest transaction until it is closed. So after a large one, and after a failure, the thread
+ * opens the file anew; env_lock keeps it from doing so while the engine reads, and the engine from reading meanwhile.
+ *
  * Reading goes through LMDB's own snapshots on the engine's thread: a reader that is reset between two looks pins no pages.
  *
  * Read next: apply.c (items to rows), large.c, store.c (LMDB), load.c (reading), verify.c.
@@ -17,16 +20,32 @@
 #include "os/clock.h"
 #include "os/file.h"
 
+/* LMDB keeps about twice the pages of what a transaction wrote. */
+#define KEPT_BYTES_MAX ((size_t)8 << 20)
+
 /* ---- the thread ---- */
 
-static void finish(struct checkpoint *c, int rc, uint64_t rows_count)
+/* After a failure, or when LMDB keeps the memory of many pages: it is opened anew, unless somebody reads. */
+static void refresh(struct checkpoint *c)
+{
+    lock_enter(&c->env_lock);
+    if (c->cursors_count == 0) {
+        if (c->reader) mdb_txn_abort(c->reader);
+        c->reader = NULL;
+        (void)store_reopen(&c->store);
+    }
+    lock_leave(&c->env_lock);
+}
+
+static void finish(struct checkpoint *c, int rc, const struct store_writer *w)
 {
     struct oxq_error error = {0};
     if (rc) store_error(&c->store, rc, "write", &error);
+    if (rc || w->bytes_count > KEPT_BYTES_MAX) refresh(c);
     lock_enter(&c->lock);
     c->progress.state = rc ? CHECKPOINT_FAILED : CHECKPOINT_COMMITTED;
     if (!rc) c->progress.seq = c->begun_seq;
-    if (!rc) c->progress.rows_count = rows_count;
+    if (!rc) c->progress.rows_count = w->rows_count;
     c->progress.error = error;
     c->is_ended = false;
     lock_notify(&c->lock);
@@ -81,7 +100,7 @@ static void run_one(struct checkpoint *c)
     lock_leave(&c->lock);
     if (is_whole) {
         int rc = apply_end(&a, clock_wall_ms(os_clock()));
-        finish(c, rc, a.writer.rows_count);
+        finish(c, rc, &a.writer);
     } else {
         apply_abort(&a);
     }
@@ -128,6 +147,7 @@ oxq_err checkpoint_open(const struct checkpoint_opts *opts, struct checkpoint **
     c->wake = opts->wake;
     c->ctx = opts->ctx;
     lock_init(&c->lock);
+    lock_init(&c->env_lock);
     large_set_init(&c->large);
     e = store_open(&c->store, &store_opts, err);
     if (!e) e = read_state(c, err);
@@ -154,6 +174,7 @@ void checkpoint_close(struct checkpoint *c)
     if (c->store.env) store_close(&c->store);
     large_set_deinit(&c->large);
     lock_deinit(&c->lock);
+    lock_deinit(&c->env_lock);
     mem_free(c);
 }
 

@@ -61,3 +61,125 @@ Test(checkpoint, random_changes_come_back_also_after_reopening, .timeout = 120)
         model_deinit(&m);
     }
 }
+
+/* ---- failures ---- */
+
+static void limit_files(rlim_t bytes)
+{
+    const struct rlimit limit = {bytes, RLIM_INFINITY};
+    cr_assert_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
+}
+
+Test(checkpoint, a_write_that_fails_leaves_what_was_there_and_the_next_may_succeed, .timeout = 60)
+{
+    struct model m;
+    OWNED(buf_deinit) struct buf items = {.limit_bytes = SIZE_MAX / 2};
+    struct checkpoint_summary summary;
+    signal(SIGXFSZ, SIG_IGN);
+    size_t failed = 0;
+    model_init(&m, 7);
+    model_change(&m, 4000);
+    model_cut(&m, &items);
+    save_ok(1, &items);
+    checkpoint_summary(kit.checkpoint, &summary);
+    for (uint64_t i = 1; i <= 8; i++) {
+        /* Room for the file as it is and a little more: sometimes enough, mostly not. */
+        limit_files(summary.file_bytes + i * 8192);
+        bool was_same;
+        model_change(&m, 8000);
+        model_cut(&m, &items);
+        struct checkpoint_progress p = kit_save(&kit, 10 + i, &items);
+        limit_files(RLIM_INFINITY);
+        if (p.state == CHECKPOINT_COMMITTED) {
+            cr_assert_eq(p.seq, 10 + i);
+            checkpoint_summary(kit.checkpoint, &summary);
+            model_compare(&m, kit.checkpoint);
+            continue;
+        }
+        failed++;
+        cr_assert_eq(p.state, CHECKPOINT_FAILED);
+        cr_assert(p.error.text[0]);
+        checkpoint_poll(kit.checkpoint, &p);
+        cr_assert_eq(p.state, CHECKPOINT_IDLE);
+        struct checkpoint_summary after;
+        checkpoint_summary(kit.checkpoint, &after);
+        cr_assert_eq(after.seq, summary.seq);
+        cr_assert_eq(after.keys_count, summary.keys_count);
+        cr_assert_eq(model_load(&m, kit.checkpoint, &was_same), OXQ_OK);
+        model_failed(&m);
+        model_cut(&m, &items);
+        save_ok(100 + i, &items);
+        model_compare(&m, kit.checkpoint);
+        checkpoint_summary(kit.checkpoint, &summary);
+    }
+    cr_assert_gt(failed, 2);
+    model_deinit(&m);
+}
+
+Test(checkpoint, a_map_that_is_full_is_told_and_does_no_harm)
+{
+    struct model m;
+    OWNED(buf_deinit) struct buf items = {.limit_bytes = SIZE_MAX / 2};
+    static char large[70000];
+    model_init(&m, 7);
+    model_change(&m, 500);
+    model_cut(&m, &items);
+    save_ok(1, &items);
+    kit_close(&kit);
+    const struct checkpoint_opts opts = {.folder = kit.folder, .map_bytes = 1u << 20, .wake = kit_wake, .ctx = &kit};
+    cr_assert_eq(checkpoint_open(&opts, &kit.checkpoint, NULL), OXQ_OK);
+    for (uint32_t i = 0; i < 40; i++)
+        item_write(&items,
+                   &(struct item){.kind = ITEM_KEY_PUT, .key = slice_of(&i, 4), .bytes = slice_of(large, 70000)});
+    struct checkpoint_progress p = kit_save(&kit, 2, &items);
+    cr_assert_eq(p.state, CHECKPOINT_FAILED);
+    cr_assert(strstr(p.error.text, "map is full"), "%s", p.error.text);
+    model_compare(&m, kit.checkpoint);
+    model_deinit(&m);
+}
+
+Test(checkpoint, one_that_is_closed_before_its_end_was_never_there)
+{
+    struct model m;
+    OWNED(buf_deinit) struct buf items = {.limit_bytes = SIZE_MAX / 2};
+    struct checkpoint_summary summary;
+    model_init(&m, 8);
+    model_change(&m, 500);
+    model_cut(&m, &items);
+    checkpoint_begin(kit.checkpoint, 1);
+    checkpoint_give(kit.checkpoint, &items);
+    kit_close(&kit);
+    kit_open(&kit);
+    checkpoint_summary(kit.checkpoint, &summary);
+    cr_assert_eq(summary.seq, 0);
+    cr_assert_eq(summary.keys_count, 0);
+    model_deinit(&m);
+}
+
+Test(checkpoint, a_database_goes_with_its_large_values)
+{
+    OWNED(buf_deinit) struct buf items = {.limit_bytes = SIZE_MAX / 2};
+    struct checkpoint_summary summary;
+    for (uint32_t db = 1; db <= 2; db++) {
+        const struct item put = {
+            .kind = ITEM_KEY_PUT, .db_number = db, .key = SLICE_LIT("k"), .bytes = SLICE_LIT("\0v")};
+        const struct item set = {
+            .kind = ITEM_LARGE_BASE, .disk_id = 50 + db, .type = VALUE_SET, .bytes = SLICE_LIT("\1\2\1a\1b")};
+        const struct item named = {
+            .kind = ITEM_KEY_LARGE, .db_number = db, .key = SLICE_LIT("l"), .type = VALUE_SET, .disk_id = 50 + db};
+        item_write(&items, &put);
+        item_write(&items, &set);
+        item_write(&items, &named);
+    }
+    save_ok(1, &items);
+    checkpoint_summary(kit.checkpoint, &summary);
+    cr_assert_eq(summary.rows_count, 2 * (2 + 3));
+    item_write(&items, &(struct item){.kind = ITEM_DB_DELETE, .db_number = 1});
+    item_write(&items, &(struct item){.kind = ITEM_DB_NUMBER, .db_number = 77, .n = 1});
+    item_write(&items, &(struct item){.kind = ITEM_NEXT_NUMBER, .disk_id = 78});
+    save_ok(2, &items);
+    checkpoint_summary(kit.checkpoint, &summary);
+    cr_assert_eq(summary.rows_count, 2 + 3);
+    cr_assert_eq(summary.db_numbers[1], 77);
+    cr_assert_eq(summary.next_number, 78);
+}

@@ -21,9 +21,13 @@
 
 oxq_err checkpoint_read_begin(struct checkpoint *c, MDB_txn **out, struct oxq_error *err)
 {
-    int rc = c->reader ? mdb_txn_renew(c->reader) : mdb_txn_begin(c->store.env, NULL, MDB_RDONLY, &c->reader);
+    lock_enter(&c->env_lock);
+    int rc = MDB_PANIC;
+    if (c->store.env)
+        rc = c->reader ? mdb_txn_renew(c->reader) : mdb_txn_begin(c->store.env, NULL, MDB_RDONLY, &c->reader);
     if (rc) {
         c->reader = NULL;
+        lock_leave(&c->env_lock);
         return store_error(&c->store, rc, "read", err);
     }
     *out = c->reader;
@@ -33,6 +37,7 @@ oxq_err checkpoint_read_begin(struct checkpoint *c, MDB_txn **out, struct oxq_er
 void checkpoint_read_end(struct checkpoint *c)
 {
     mdb_txn_reset(c->reader);
+    lock_leave(&c->env_lock);
 }
 
 void checkpoint_summary(struct checkpoint *c, struct checkpoint_summary *out)
@@ -46,9 +51,9 @@ void checkpoint_summary(struct checkpoint *c, struct checkpoint_summary *out)
     if (checkpoint_read_begin(c, &txn, NULL)) return;
     out->keys_count = store_count(&c->store, txn, STORE_KEYS);
     out->rows_count = out->keys_count + store_count(&c->store, txn, STORE_PARTS);
+    if (!mdb_env_info(c->store.env, &info) && !mdb_env_stat(c->store.env, &stat))
+        out->file_bytes = (uint64_t)(info.me_last_pgno + 1) * stat.ms_psize;
     checkpoint_read_end(c);
-    if (mdb_env_info(c->store.env, &info) || mdb_env_stat(c->store.env, &stat)) return;
-    out->file_bytes = (uint64_t)(info.me_last_pgno + 1) * stat.ms_psize;
 }
 
 /* ---- the cursor ---- */
@@ -64,7 +69,10 @@ oxq_err checkpoint_cursor_open(struct checkpoint *c, struct checkpoint_cursor **
 {
     struct checkpoint_cursor *cursor = mem_alloc_zero(sizeof(*cursor));
     cursor->checkpoint = c;
-    int rc = mdb_txn_begin(c->store.env, NULL, MDB_RDONLY, &cursor->txn);
+    lock_enter(&c->env_lock);
+    int rc = c->store.env ? mdb_txn_begin(c->store.env, NULL, MDB_RDONLY, &cursor->txn) : MDB_PANIC;
+    if (!rc) c->cursors_count++;
+    lock_leave(&c->env_lock);
     if (rc) {
         mem_free(cursor);
         return store_error(&c->store, rc, "read", err);
@@ -78,7 +86,10 @@ void checkpoint_cursor_close(struct checkpoint_cursor *cursor)
 {
     if (!cursor) return;
     store_walk_end(&cursor->walk);
+    lock_enter(&cursor->checkpoint->env_lock);
     mdb_txn_abort(cursor->txn);
+    cursor->checkpoint->cursors_count--;
+    lock_leave(&cursor->checkpoint->env_lock);
     mem_free(cursor);
 }
 
@@ -167,28 +178,21 @@ oxq_err checkpoint_load(struct checkpoint *c, uint32_t db_number, struct slice k
     return e;
 }
 
-/* Where LMDB's map starts: a page in it knows its number. NULL: there is no row to look at. */
-static char *find_map(struct checkpoint *c, size_t page_bytes)
-{
-    MDB_txn *txn = NULL;
-    struct slice bytes;
-    char *map = NULL;
-    if (checkpoint_read_begin(c, &txn, NULL)) return NULL;
-    if (store_get_meta(&c->store, txn, &bytes)) {
-        uint64_t number;
-        char *page = (char *)((uintptr_t)bytes.at & ~(uintptr_t)(page_bytes - 1));
-        memcpy(&number, page, sizeof(number));
-        map = page - number * page_bytes;
-    }
-    checkpoint_read_end(c);
-    return map;
-}
-
 void checkpoint_forget_pages(struct checkpoint *c)
 {
+    MDB_txn *txn = NULL;
     MDB_envinfo info;
     MDB_stat stat;
-    if (mdb_env_info(c->store.env, &info) || mdb_env_stat(c->store.env, &stat)) return;
-    char *map = find_map(c, stat.ms_psize);
-    if (map) (void)madvise(map, (info.me_last_pgno + 1) * stat.ms_psize, MADV_DONTNEED);
+    struct slice bytes;
+    if (checkpoint_read_begin(c, &txn, NULL)) return;
+    if (store_get_meta(&c->store, txn, &bytes) && !mdb_env_info(c->store.env, &info) &&
+        !mdb_env_stat(c->store.env, &stat)) {
+        /* LMDB does not tell where its map starts, but a page in it knows its number. */
+        uint64_t number;
+        char *page = (char *)((uintptr_t)bytes.at & ~((uintptr_t)stat.ms_psize - 1));
+        memcpy(&number, page, sizeof(number));
+        char *map = page - number * stat.ms_psize;
+        (void)madvise(map, (info.me_last_pgno + 1) * stat.ms_psize, MADV_DONTNEED);
+    }
+    checkpoint_read_end(c);
 }

@@ -16,8 +16,10 @@ struct given {
 struct checkpoint {
     struct store store;
     struct store_meta meta; /* of the last commit */
+    struct lock env_lock;   /* held while the environment is read, or opened anew */
     MDB_txn *reader;        /* owned; reset but between checkpoint_read_begin and _end */
     struct large_set large; /* the thread's */
+    uint32_t cursors_count; /* open ones, under env_lock */
     void (*wake)(void *ctx);
     void *ctx;
     struct thread thread;

@@ -54,17 +54,17 @@ oxq_err store_error(const struct store *s, int rc, const char *what, struct oxq_
 
 /* ---- opening ---- */
 
-static int try_open(struct store *s, const struct store_opts *opts, size_t map_bytes)
+static int try_open(struct store *s)
 {
     unsigned flags = MDB_NOTLS | MDB_NOMEMINIT;
-    if (opts->is_read_only) flags |= MDB_RDONLY;
-    if (opts->is_unsynced) flags |= MDB_NOSYNC;
+    if (s->is_read_only) flags |= MDB_RDONLY;
+    if (s->is_unsynced) flags |= MDB_NOSYNC;
     int rc = mdb_env_create(&s->env);
     if (rc) {
         s->env = NULL;
         return rc;
     }
-    rc = mdb_env_set_mapsize(s->env, map_bytes);
+    rc = mdb_env_set_mapsize(s->env, s->map_bytes);
     if (!rc) rc = mdb_env_set_maxdbs(s->env, 3);
     if (!rc) rc = mdb_env_set_maxreaders(s->env, READERS_MAX);
     if (!rc) rc = mdb_env_open(s->env, s->folder, flags, FILE_MODE);
@@ -100,7 +100,9 @@ static int check_pages(struct store *s, oxq_err *out_e, struct oxq_error *err)
 
 oxq_err store_open(struct store *s, const struct store_opts *opts, struct oxq_error *err)
 {
-    *s = (struct store){.is_read_only = opts->is_read_only};
+    *s = (struct store){.map_bytes = opts->map_bytes ? opts->map_bytes : MAP_BYTES_DEFAULT,
+                        .is_read_only = opts->is_read_only,
+                        .is_unsynced = opts->is_unsynced};
     size_t folder_bytes = strlen(opts->folder) + 1;
     s->folder = mem_alloc(folder_bytes);
     memcpy(s->folder, opts->folder, folder_bytes);
@@ -109,9 +111,11 @@ oxq_err store_open(struct store *s, const struct store_opts *opts, struct oxq_er
         store_close(s);
         return e;
     }
-    size_t map_bytes = opts->map_bytes ? opts->map_bytes : MAP_BYTES_DEFAULT;
-    int rc = try_open(s, opts, map_bytes);
-    while (rc == ENOMEM && map_bytes > MAP_BYTES_MIN) rc = try_open(s, opts, map_bytes /= 2);
+    int rc = try_open(s);
+    while (rc == ENOMEM && s->map_bytes > MAP_BYTES_MIN) {
+        s->map_bytes /= 2;
+        rc = try_open(s);
+    }
     if (!rc) {
         int dead;
         rc = mdb_reader_check(s->env, &dead);
@@ -122,6 +126,14 @@ oxq_err store_open(struct store *s, const struct store_opts *opts, struct oxq_er
     if (!e) e = store_error(s, rc, "open", err);
     store_close(s);
     return e;
+}
+
+int store_reopen(struct store *s)
+{
+    if (s->env) mdb_env_close(s->env);
+    s->env = NULL;
+    int rc = try_open(s);
+    return rc ? rc : open_tables(s);
 }
 
 void store_close(struct store *s)
@@ -296,7 +308,7 @@ static void find_last(struct store_writer *w, enum store_table table)
 void store_writer_begin(struct store_writer *w, const struct store *s, uint64_t seq)
 {
     *w = (struct store_writer){.store = s, .seq = seq, .scratch = {.limit_bytes = ROW_MAX_BYTES}};
-    w->rc = mdb_txn_begin(s->env, NULL, 0, &w->txn);
+    w->rc = s->env ? mdb_txn_begin(s->env, NULL, 0, &w->txn) : MDB_PANIC;
     if (w->rc) w->txn = NULL;
     find_last(w, STORE_KEYS);
     find_last(w, STORE_PARTS);

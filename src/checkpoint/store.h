@@ -20,7 +20,8 @@ struct store {
     char *folder; /* owned */
     MDB_env *env; /* owned */
     MDB_dbi tables[3];
-    bool is_read_only;
+    size_t map_bytes;
+    bool is_read_only, is_unsynced;
 };
 
 enum store_table { STORE_META, STORE_KEYS, STORE_PARTS };
@@ -34,6 +35,11 @@ struct store_opts {
 /* Errors: as checkpoint_open. */
 OXQ_MUST_USE oxq_err store_open(struct store *s, const struct store_opts *opts, struct oxq_error *err);
 void store_close(struct store *s);
+/*
+ * Closes the environment and opens it again, which gives back the memory that LMDB keeps of a large transaction (it frees
+ * no page before) and clears its state of panic. No transaction may be open. Returns LMDB's error; then every other call gives one.
+ */
+int store_reopen(struct store *s);
 /* Tells what LMDB's code means and where. Returns IO, FORMAT, PERMISSION or MEMORY. */
 oxq_err store_error(const struct store *s, int rc, const char *what, struct oxq_error *err);
 

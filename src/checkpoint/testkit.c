@@ -267,7 +267,7 @@ void model_compare(struct model *m, struct checkpoint *c)
 
 /* ---- the checkpoint ---- */
 
-static void note_wake(void *ctx)
+void kit_wake(void *ctx)
 {
     struct kit *k = ctx;
     lock_enter(&k->lock);
@@ -286,7 +286,7 @@ void kit_init(struct kit *k)
 
 void kit_open(struct kit *k)
 {
-    const struct checkpoint_opts opts = {.folder = k->folder, .wake = note_wake, .ctx = k};
+    const struct checkpoint_opts opts = {.folder = k->folder, .wake = kit_wake, .ctx = k};
     oxq_err e = checkpoint_open(&opts, &k->checkpoint, &k->error);
     if (e) fprintf(stderr, "%s\n", k->error.text);
     CHECK(e == OXQ_OK);

@@ -57,6 +57,8 @@ struct kit {
 void kit_init(struct kit *k);
 void kit_deinit(struct kit *k);
 void kit_open(struct kit *k);
+/* What checkpoint_opts.wake is; ctx: the kit. */
+void kit_wake(void *ctx);
 void kit_close(struct kit *k);
 /* Gives the items (emptied) and waits for the end. */
 struct checkpoint_progress kit_save(struct kit *k, uint64_t seq, struct buf *items);
