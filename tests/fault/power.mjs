@@ -5,16 +5,15 @@
  * could leave them, and a server starts on each: its keyspace must be what a prefix of the history makes, and the prefix must
  * have every step whose acknowledgement was sent before that call.
  */
-import { createHash } from 'node:crypto';
-import { cpSync, existsSync, mkdirSync, rmSync } from 'node:fs';
+import { cpSync, mkdirSync, rmSync } from 'node:fs';
 import { Client } from '../protocol/lib/client.mjs';
-import { dump, readLog, Replay, rng, Writer } from '../support/history.mjs';
-import { freePort, sleep, Victim } from '../support/victim.mjs';
+import { readLog, Replay, rng } from '../support/history.mjs';
+import { Victim } from '../support/victim.mjs';
 import { Acks } from './lib/acks.mjs';
-import { digestOf, Disk, MODES, writeImage } from './lib/disk.mjs';
+import { digestOf, Disk, MODES } from './lib/disk.mjs';
+import { CONNECTIONS, digestsOf, faultOfAcked, imagesFolder, Recoverer, SMALL, write } from './lib/kit.mjs';
 import { buildShim, readTrace, shimEnv } from './lib/trace.mjs';
 
-const CONNECTIONS = 3;
 const SYNC_US = 300;
 const SLOTS = 2;
 const FAULTS_MAX = 10;
@@ -35,7 +34,7 @@ async function record({ kind, folder, seed, steps }) {
   let log = [];
   for (const [life, trace] of traces.entries()) {
     const flags = kind.startsWith('redis') ? ['--auto-aof-rewrite-percentage', '0'] : [];
-    const victim = await Victim.make({ kind, dir, log: `${folder}/record.log`, flags, env: shimEnv({ dir, trace, syncUs: SYNC_US }), small: { 'journal-segment-size': '64kb', 'checkpoint-journal-size': '64kb' } });
+    const victim = await Victim.make({ kind, dir, log: `${folder}/record.log`, flags, env: shimEnv({ dir, trace, syncUs: SYNC_US }), small: SMALL });
     await victim.start();
     await write(victim, seed, Math.ceil((steps * (life + 1)) / traces.length / CONNECTIONS), log);
     const client = await Client.open(victim.port);
@@ -45,72 +44,6 @@ async function record({ kind, folder, seed, steps }) {
     else await victim.stop();
   }
   return { base, dir, traces, log };
-}
-
-/** Writers, each up to its limit, and a checkpoint asked for now and then. */
-async function write(victim, seed, limit, log) {
-  const faults = [];
-  const count = (c) => log.reduce((sum, entry) => sum + entry.startsWith(`${c}:`), 0);
-  const writers = Array.from({ length: CONNECTIONS }, (_, c) => new Writer({ port: victim.port, seed, c, depth: 1 + 2 * c, limit, onError: (text) => faults.push(text) }));
-  let isDone = false;
-  const saving = victim.kind.startsWith('redis') ? null : saveAgainAndAgain(victim, () => isDone);
-  await Promise.all(writers.map((writer) => writer.run(async () => Math.max(count(writer.c), writer.acked))));
-  isDone = true;
-  await saving;
-  if (faults.length) throw new Error(`while recording: ${faults[0]}\n${victim.said}`);
-}
-
-async function saveAgainAndAgain(victim, isDone) {
-  const client = await Client.open(victim.port);
-  while (!isDone()) {
-    await client.call('BGSAVE');
-    await sleep(100);
-  }
-  client.destroy();
-}
-
-/** Digests of the keyspace after each number of steps. */
-async function digestsOf(log, seed, replay) {
-  const digests = [];
-  for (let length = 0; length <= log.length; length++) digests.push(digestLines(await replay.dumpAt(log, length)));
-  return digests;
-}
-
-function digestLines(lines) {
-  return createHash('sha1').update(lines.join('\n')).digest('hex');
-}
-
-/** Starts a server on images, one after the other. */
-class Recoverer {
-  constructor(kind, folder, number) {
-    Object.assign(this, { kind, dir: `${folder}/image${number}`, log: `${folder}/image${number}.log` });
-  }
-
-  /** { log, digest, lines } or { failure }. */
-  async recover(image) {
-    rmSync(this.dir, { recursive: true, force: true });
-    rmSync(this.log, { force: true });
-    writeImage(image, this.dir);
-    this.port ??= await freePort();
-    const victim = new Victim({ kind: this.kind, dir: this.dir, log: this.log, port: this.port, small: { 'journal-segment-size': '64kb' } });
-    victim.spawn();
-    if (!(await victim.isReady())) {
-      const failure = `it did not start (${victim.status}): ${victim.said.trim().split('\n').slice(-3).join(' | ')}`;
-      await victim.kill();
-      return { failure };
-    }
-    const client = await Client.open(this.port);
-    try {
-      const log = await readLog(client);
-      const lines = await dump(client);
-      return { log, lines, digest: digestLines(lines) };
-    } catch (error) {
-      return { failure: `it could not be read: ${error.message}` };
-    } finally {
-      client.destroy();
-      await victim.kill();
-    }
-  }
 }
 
 /** @returns { name, faults, note } */
@@ -199,19 +132,9 @@ class Cutter {
     if (failure) return failure;
     const differs = log.findIndex((entry, i) => entry !== this.recorded.log[i]);
     if (differs >= 0) return `step ${differs} is ${log[differs]}, it was ${this.recorded.log[differs]}: not a prefix`;
-    for (const [c, steps] of acked) {
-      const has = log.reduce((count, entry) => count + entry.startsWith(`${c}:`), 0);
-      if (has < steps) return `connection ${c}: ${steps} steps were acknowledged, ${has} are there`;
-    }
+    const lost = faultOfAcked(log, acked);
+    if (lost) return lost;
     if (digest !== this.digests[log.length]) return `after ${log.length} steps the keyspace is another one, of ${lines.length} keys`;
     return null;
   }
-}
-
-/* In memory where there is such a folder: a start syncs, and the real disk has no part in this. */
-function imagesFolder(folder) {
-  const shared = '/dev/shm';
-  const where = existsSync(shared) ? `${shared}/${folder.split('/').pop()}` : `${folder}/images`;
-  mkdirSync(where, { recursive: true });
-  return where;
 }

@@ -184,7 +184,8 @@ export const greetingOf = (c, from) => `connection:${c}:${from}`;
 
 /*
  * A connection that sends steps of the history in a pipeline, comes back when the server does, and goes on where the
- * server is. Options: port, seed, c, depth (steps under way), limit (steps in all), onError(text).
+ * server is. Options: port, seed, c, depth (steps under way), limit (steps in all), isBrief (stops at the first refusal),
+ * isOver() (true: the server will not come back), onError(text).
  */
 export class Writer {
   sent = 0; /* steps that were sent, ever */
@@ -193,7 +194,7 @@ export class Writer {
   isStopped = false;
 
   constructor(options) {
-    Object.assign(this, { depth: 16, limit: Infinity, ...options });
+    Object.assign(this, { depth: 16, limit: Infinity, isOver: () => false, ...options });
   }
 
   /** Until stopped or at its limit. `resume` tells from a client how many of its steps the server has. */
@@ -202,7 +203,7 @@ export class Writer {
       const client = await Client.open(this.port).catch(() => null);
       if (client) await this.#converse(client, resume).catch((error) => this.onError(error.message));
       client?.destroy();
-      if (this.failure) return;
+      if (this.failure || this.isOver()) return;
       if (!this.isStopped && this.acked < this.limit) await sleep(5);
     }
   }
@@ -237,6 +238,7 @@ export class Writer {
       }
       if (reply.type === '-') {
         if (!reply.text.startsWith('LOADING')) this.refused.push(reply.text);
+        if (this.isBrief && this.refused.length) this.isStopped = true;
         return false;
       }
     }

@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: MIT
+/* What the parts share: the load, servers started on folders, and what they hold. */
+import { createHash } from 'node:crypto';
+import { existsSync, mkdirSync, rmSync } from 'node:fs';
+import { Client } from '../../protocol/lib/client.mjs';
+import { dump, readLog, Writer } from '../../support/history.mjs';
+import { freePort, sleep, Victim } from '../../support/victim.mjs';
+import { writeImage } from './disk.mjs';
+
+export const CONNECTIONS = 3;
+/* Steps that may be under way at once. */
+export const depthOf = (c) => 1 + 2 * c;
+/* So that a few hundred steps fill segments and start checkpoints. */
+export const SMALL = { 'journal-segment-size': '64kb', 'checkpoint-journal-size': '64kb' };
+
+export const countOf = (log, c) => log.reduce((count, entry) => count + entry.startsWith(`${c}:`), 0);
+
+/** Why a log is not one that continues what was acknowledged (connection -> steps), or null. */
+export function faultOfAcked(log, acked) {
+  for (const [c, steps] of acked) {
+    const has = countOf(log, c);
+    if (has < steps) return `connection ${c}: ${steps} steps were acknowledged, ${has} are there`;
+  }
+  return null;
+}
+
+/** Writers, each up to its limit, and a checkpoint asked for now and then. */
+export async function write(victim, seed, limit, log) {
+  const faults = [];
+  const writers = Array.from({ length: CONNECTIONS }, (_, c) => new Writer({ port: victim.port, seed, c, depth: depthOf(c), limit, isOver: () => !victim.isRunning, onError: (text) => faults.push(text) }));
+  let isDone = false;
+  const saving = victim.kind.startsWith('redis') ? null : saveAgainAndAgain(victim, () => isDone);
+  await Promise.all(writers.map((writer) => writer.run(async () => Math.max(countOf(log, writer.c), writer.acked))));
+  isDone = true;
+  await saving;
+  if (faults.length) throw new Error(`while recording: ${faults[0]}\n${victim.said}`);
+}
+
+async function saveAgainAndAgain(victim, isDone) {
+  const client = await Client.open(victim.port);
+  while (!isDone()) {
+    await client.call('BGSAVE');
+    await sleep(100);
+  }
+  client.destroy();
+}
+
+/** Digests of the keyspace after each number of steps. */
+export async function digestsOf(log, seed, replay) {
+  const digests = [];
+  for (let length = 0; length <= log.length; length++) digests.push(digestLines(await replay.dumpAt(log, length)));
+  return digests;
+}
+
+export function digestLines(lines) {
+  return createHash('sha1').update(lines.join('\n')).digest('hex');
+}
+
+/** Starts a server on images, one after the other. */
+export class Recoverer {
+  constructor(kind, folder, number) {
+    Object.assign(this, { kind, dir: `${folder}/image${number}`, log: `${folder}/image${number}.log` });
+  }
+
+  /** { log, digest, lines, said } or { failure }. */
+  async recover(image) {
+    rmSync(this.dir, { recursive: true, force: true });
+    rmSync(this.log, { force: true });
+    writeImage(image, this.dir);
+    this.port ??= await freePort();
+    const victim = new Victim({ kind: this.kind, dir: this.dir, log: this.log, port: this.port, small: SMALL });
+    victim.spawn();
+    if (!(await victim.isReady())) {
+      const failure = `it did not start (${victim.status}): ${victim.said.trim().split('\n').slice(-3).join(' | ')}`;
+      await victim.kill();
+      return { failure };
+    }
+    const client = await Client.open(this.port);
+    try {
+      const log = await readLog(client);
+      const lines = await dump(client);
+      return { log, lines, digest: digestLines(lines), said: victim.said };
+    } catch (error) {
+      return { failure: `it could not be read: ${error.message}` };
+    } finally {
+      client.destroy();
+      await victim.kill();
+    }
+  }
+}
+
+/* In memory where there is such a folder: a start syncs, and the real disk has no part in this. */
+export function imagesFolder(folder) {
+  const shared = '/dev/shm';
+  const where = existsSync(shared) ? `${shared}/${folder.split('/').slice(-2).join('-')}` : `${folder}/images`;
+  mkdirSync(where, { recursive: true });
+  return where;
+}
