@@ -14,8 +14,16 @@ export const LOG = 'h:log';
 /* Steps that are sent before their replies are read. */
 const TOGETHER = 200;
 const FAR_MS = 4_000_000_000_000;
-/* Runs the commands of ARGV: for each the count of its words, then the words. */
-const RUN = 'local at = 1 while at <= #ARGV do local n = tonumber(ARGV[at]) redis.pcall(unpack(ARGV, at + 1, at + n)) at = at + n + 1 end return #ARGV';
+/* Runs the commands of ARGV: for each the count of its words, then the words. One that finds no key to rename does nothing. */
+const RUN = `
+local at = 1
+while at <= #ARGV do
+  local n = tonumber(ARGV[at])
+  local reply = redis.pcall(unpack(ARGV, at + 1, at + n))
+  if type(reply) == 'table' and reply.err and not reply.err:find('no such key') then return reply end
+  at = at + n + 1
+end
+return #ARGV`;
 /* Type and contents of each key of a database, in the order of keys. */
 const DUMP = `
 local out = {}
