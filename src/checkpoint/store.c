@@ -18,6 +18,7 @@
 #include "base/mem.h"
 #include "base/varint.h"
 #include "checkpoint/pages.h"
+#include "os/disk.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -122,7 +123,9 @@ oxq_err store_open(struct store *s, const struct store_opts *opts, struct oxq_er
     }
     if (!rc) rc = check_pages(s, &e, err);
     if (!rc) rc = open_tables(s);
-    if (!rc) return OXQ_OK;
+    // LMDB syncs its file and never the file's name; the journal is cut on the strength of both
+    if (!rc && !s->is_read_only) e = disk_sync_folder(s->folder, err);
+    if (!rc && !e) return OXQ_OK;
     if (!e) e = store_error(s, rc, "open", err);
     store_close(s);
     return e;

@@ -14,13 +14,14 @@ export const LOG = 'h:log';
 /* Steps that are sent before their replies are read. */
 const TOGETHER = 200;
 const FAR_MS = 4_000_000_000_000;
-/* Runs the commands of ARGV: for each the count of its words, then the words. One that finds no key to rename does nothing. */
+/* Runs the commands of ARGV: for each the count of its words, then the words. What fails everywhere (a key to
+ * rename that is not there, a stream id used twice) does nothing; any other error ends it. */
 const RUN = `
 local at = 1
 while at <= #ARGV do
   local n = tonumber(ARGV[at])
   local reply = redis.pcall(unpack(ARGV, at + 1, at + n))
-  if type(reply) == 'table' and reply.err and not reply.err:find('no such key') then return reply end
+  if type(reply) == 'table' and reply.err and not reply.err:find('no such key') and not reply.err:find('XADD') then return reply end
   at = at + n + 1
 end
 return #ARGV`;

@@ -27,12 +27,13 @@ export function faultOfAcked(log, acked) {
 /** Writers, each up to its limit, and a checkpoint asked for now and then. */
 export async function write(victim, seed, limit, log) {
   const faults = [];
-  const writers = Array.from({ length: CONNECTIONS }, (_, c) => new Writer({ port: victim.port, seed, c, depth: depthOf(c), limit, isOver: () => !victim.isRunning, onError: (text) => faults.push(text) }));
+  const writers = Array.from({ length: CONNECTIONS }, (_, c) => new Writer({ port: victim.port, seed, c, depth: depthOf(c), limit, isBrief: true, isOver: () => !victim.isRunning, onError: (text) => faults.push(text) }));
   let isDone = false;
   const saving = victim.kind.startsWith('redis') ? null : saveAgainAndAgain(victim, () => isDone);
   await Promise.all(writers.map((writer) => writer.run(async () => Math.max(countOf(log, writer.c), writer.acked))));
   isDone = true;
   await saving;
+  for (const writer of writers) faults.push(...writer.refused);
   if (faults.length) throw new Error(`while recording: ${faults[0]}\n${victim.said}`);
 }
 
