@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: MIT
+/* oxq backup, restore and check with a server that works: tests of damage are src/cli/check_test.c. */
+import { existsSync } from 'node:fs';
+import { ask, check, equal, test, until } from './lib/kit.mjs';
+
+/** Writes jobs until it is stopped; `acknowledged` counts those that were answered. */
+function writeJobs(client) {
+  const load = { acknowledged: 0, isStopped: false };
+  const run = async () => {
+    while (!load.isStopped) {
+      const from = load.acknowledged;
+      for (let i = from; i < from + 50; i++) {
+        client.send(['HSET', `bull:q:${i}`, 'data', `job ${i} ${'x'.repeat(300)}`]);
+        client.send(['RPUSH', 'bull:q:wait', `${i}`]);
+      }
+      for (let i = 0; i < 100; i++) {
+        const reply = await client.read();
+        if (reply.type !== ':') return;
+      }
+      load.acknowledged += 50;
+    }
+  };
+  load.ended = run();
+  return load;
+}
+
+/** Starts a server on a folder and counts the jobs from 0 on that are whole there. */
+async function countJobs(t, folder) {
+  const server = await t.serve(['--dir', folder]);
+  const client = await t.connect(server);
+  await until('it has loaded', async () => (await client.call('PING')).text === 'PONG');
+  const ids = (await ask(client, 'LRANGE', 'bull:q:wait', 0, -1)).items.map((item) => item.text);
+  ids.forEach((id, i) => check(id === `${i}`, `the list is whole up to ${i}`, id));
+  for (let i = 0; i < ids.length; i++) client.send(['HGET', `bull:q:${i}`, 'data']);
+  for (let i = 0; i < ids.length; i++) check((await client.read()).text?.startsWith(`job ${i} x`), `job ${i} is there`);
+  equal(await server.stop(), 0);
+  return ids.length;
+}
+
+test('data: a backup under load has what was acknowledged before, also when it was interrupted', async (t) => {
+  const server = await t.serve();
+  const client = await t.connect(server);
+  const other = await t.connect(server);
+  const load = writeJobs(client);
+  await until('there are some jobs', () => load.acknowledged >= 2000);
+  await ask(other, 'SAVE');
+  await until('there are more', () => load.acknowledged >= 4000);
+  const first = t.spawn(['backup', '--rate', '200kb', t.path('data'), t.path('copy')]);
+  await until('it has begun', () => existsSync(t.path('copy/backup.partial')));
+  await ask(other, 'SAVE');
+  first.kill();
+  await first.ended;
+  const unfinished = await t.oxq(['restore', t.path('copy'), t.path('early')]);
+  check(unfinished.status === 2 && unfinished.stderr.includes('unfinished'), 'an unfinished backup is no backup', unfinished.stderr);
+  await until('there are yet more', () => load.acknowledged >= 6000);
+  const before = load.acknowledged;
+  const second = await t.oxq(['backup', t.path('data'), t.path('copy')]);
+  equal(second.status, 0, second.stderr);
+  check(/oxq: backed up .* records after it, up to \d+; .* copied.*, in/.test(second.stderr), 'the summary', second.stderr);
+  load.isStopped = true;
+  await load.ended;
+  const sound = await t.oxq(['check', t.path('copy')]);
+  check(sound.status === 0 && sound.stdout.endsWith('sound\n'), 'the backup is sound', sound.stdout + sound.stderr);
+  equal((await t.oxq(['restore', t.path('copy'), t.path('restored')])).status, 0);
+  await server.stop('SIGKILL');
+  const jobs = await countJobs(t, t.path('restored'));
+  check(jobs >= before && jobs <= load.acknowledged, `${before} to ${load.acknowledged} jobs`, jobs);
+  equal(await countJobs(t, t.path('data')), load.acknowledged, 'the source has all');
+});
+
+test('data: check refuses the folder of a server that runs, and likes it when it ended', async (t) => {
+  const server = await t.serve();
+  await ask(await t.connect(server), 'SET', 'key', 'value');
+  await t.refused(['check', t.path('data')], ['lock', String(server.child.pid), 'stop that server first']);
+  await server.stop('SIGKILL');
+  const run = await t.oxq(['check', t.path('data')]);
+  check(run.status === 0 && run.stdout.includes('database 0: 1 keys (1 string)'), 'it is sound', run.stdout + run.stderr);
+});
+
+test('data: words that make no sense', async (t) => {
+  await t.refused(['backup', t.path('none')], ['needs the data folder']);
+  await t.refused(['backup', t.path('none'), t.path('copy')], ['none']);
+  await t.refused(['backup', t.folder, t.path('copy')], ['no data folder']);
+  await t.refused(['backup', '--rate', 'fast', t.folder, t.path('copy')], ['50mb']);
+  await t.refused(['restore', t.folder, t.path('new')], ['backup.json']);
+  await t.refused(['restore', t.folder], ['needs the folder']);
+  await t.refused(['check'], ['one data folder']);
+  await t.refused(['check', '--quick', '--repair', t.folder], ['exclude']);
+  check(!existsSync(t.path('copy')) && !existsSync(t.path('new')), 'nothing was made');
+});
