@@ -22,7 +22,6 @@ struct checkpoint_opts {
     const char *folder; /* copied; made if it is not there */
     size_t map_bytes;   /* the file's greatest size; 0: 1 TiB */
     bool is_read_only;  /* for oxq check and backup: no thread */
-    bool is_unsynced;   /* durability off: commits are not synced */
     void (*wake)(void *ctx);
     void *ctx;
 };

@@ -59,7 +59,6 @@ static int try_open(struct store *s)
 {
     unsigned flags = MDB_NOTLS | MDB_NOMEMINIT;
     if (s->is_read_only) flags |= MDB_RDONLY;
-    if (s->is_unsynced) flags |= MDB_NOSYNC;
     int rc = mdb_env_create(&s->env);
     if (rc) {
         s->env = NULL;
@@ -102,8 +101,7 @@ static int check_pages(struct store *s, oxq_err *out_e, struct oxq_error *err)
 oxq_err store_open(struct store *s, const struct store_opts *opts, struct oxq_error *err)
 {
     *s = (struct store){.map_bytes = opts->map_bytes ? opts->map_bytes : MAP_BYTES_DEFAULT,
-                        .is_read_only = opts->is_read_only,
-                        .is_unsynced = opts->is_unsynced};
+                        .is_read_only = opts->is_read_only};
     size_t folder_bytes = strlen(opts->folder) + 1;
     s->folder = mem_alloc(folder_bytes);
     memcpy(s->folder, opts->folder, folder_bytes);

@@ -21,7 +21,7 @@ struct store {
     MDB_env *env; /* owned */
     MDB_dbi tables[3];
     size_t map_bytes;
-    bool is_read_only, is_unsynced;
+    bool is_read_only;
 };
 
 enum store_table { STORE_META, STORE_KEYS, STORE_PARTS };
@@ -29,7 +29,7 @@ enum store_table { STORE_META, STORE_KEYS, STORE_PARTS };
 struct store_opts {
     const char *folder;
     size_t map_bytes; /* 0: the default */
-    bool is_read_only, is_unsynced;
+    bool is_read_only;
 };
 
 /* Errors: as checkpoint_open. */

@@ -146,7 +146,8 @@ static bool runs_inside_multi(const struct cmd_slot *slot)
 }
 
 /* The error that refuses the command now, or an empty slice. */
-static struct slice find_refusal(struct engine_client *c, const struct cmd_slot *slot, char *text, size_t cap)
+static struct slice find_refusal(struct engine_client *c, const struct cmd_slot *slot, const struct slice *argv,
+                                 int argc, char *text, size_t cap)
 {
     struct engine *e = c->engine;
     uint32_t flags = multi_flags_of(c, slot->row);
@@ -159,8 +160,8 @@ static struct slice find_refusal(struct engine_client *c, const struct cmd_slot 
     if (takes_memory && engine_is_out_of_memory(e))
         return SLICE_LIT("OOM command not allowed when used memory > 'maxmemory'.");
     if (flags & CMD_WRITE && e->persist) {
-        struct slice store = persist_refusal(e);
-        if (store.len) return store;
+        struct slice disk = persist_refusal(e, argv, argc);
+        if (disk.len) return disk;
     }
     if (c->writer.reply.resp == 2 && pubsub_count(c) > 0 && !is_allowed_while_subscribed(slot)) {
         int len = snprintf(
@@ -214,7 +215,7 @@ void engine_process(struct engine_client *c, struct slice *argv, int argc)
     struct engine *e = c->engine;
     struct reply *reply = engine_reply_of(c);
     struct cmd_slot *slot = engine_find_command(e, argv, argc, reply);
-    if (slot) refusal = find_refusal(c, slot, text, sizeof(text));
+    if (slot) refusal = find_refusal(c, slot, argv, argc, text, sizeof(text));
     if (refusal.len) {
         slot->stats.rejected++;
         refuse(reply, slot, refusal);

@@ -162,7 +162,7 @@ static void take_back(struct engine_client *c, uint64_t settled_seq)
     c->fresh_replies = 0;
     c->need_seq = 0;
     link_remove(&c->held_link);
-    struct slice refusal = persist_refusal(c->engine);
+    struct slice refusal = persist_refusal(c->engine, NULL, 0);
     while (replies-- > 0) reply_error(&c->writer.reply, refusal);
     engine_mark_dirty(c, 0);
 }

@@ -26,17 +26,23 @@
 
 /* ---- records ---- */
 
+static void begin_record(struct persist *p)
+{
+    p->writer.out = journal_begin(p->journal);
+    p->record_at = p->writer.out->len;
+    effect_writer_start(&p->writer);
+    p->is_record_open = true;
+}
+
 void persist_note(struct persist *p, const struct effect *effect)
 {
     if (!p->journal) return;
     gate_note(p, effect);
-    if (!p->is_record_open) {
-        p->writer.out = journal_begin(p->journal);
-        p->record_at = p->writer.out->len;
-        effect_writer_start(&p->writer);
-        p->is_record_open = true;
-    }
-    /* The buffer's limit is above what maxmemory and the longest request let an effect be. */
+    if (!p->is_record_open) begin_record(p);
+    if (effect_write(&p->writer, effect) == OXQ_OK) return;
+    /* Beyond JOURNAL_RECORD_MAX_BYTES one record becomes two. The reply waits for both; only a crash between them shows half. */
+    persist_end_record(p);
+    begin_record(p);
     CHECK(effect_write(&p->writer, effect) == OXQ_OK);
 }
 
@@ -100,11 +106,14 @@ bool persist_poll(struct engine *e)
     return persist_settled_seq(p) != settled_before;
 }
 
-struct slice persist_refusal(struct engine *e)
+struct slice persist_refusal(struct engine *e, const struct slice *argv, int argc)
 {
     static char text[512];
     const struct persist *p = e->persist;
-    if (!p || p->load || (p->progress.state == JOURNAL_READY && p->progress.has_room)) return SLICE_LIT("");
+    size_t bytes = 0;
+    for (int i = 0; i < argc; i++) bytes += argv[i].len;
+    if (!p || !p->journal || (p->progress.state == JOURNAL_READY && journal_has_room(p->journal, bytes)))
+        return SLICE_LIT("");
     int len = p->progress.state == JOURNAL_FAILED
                   ? snprintf(text, sizeof(text),
                              "MISCONF the journal failed (%s): nothing more is written until oxq is started again",
@@ -139,7 +148,7 @@ void persist_configure(struct engine *e)
     struct persist *p = e->persist;
     int64_t interval_ms;
     enum journal_durability durability = parse_durability(e->config->durability, &interval_ms);
-    if (p->journal && durability != p->durability) journal_set_durability(p->journal, durability, interval_ms);
+    if (p->journal) journal_set_durability(p->journal, durability, interval_ms);
     p->durability = durability;
 }
 
@@ -204,10 +213,7 @@ oxq_err engine_open_data(struct engine *e, struct oxq_error *err)
     if (!code) code = waker_open(&p->waker_fd, err);
     if (code) return code;
     join(path, sizeof(path), e->config->dir, "checkpoint");
-    struct checkpoint_opts opts = {.folder = path,
-                                   .is_unsynced = strcmp(e->config->durability, "off") == 0,
-                                   .wake = wake,
-                                   .ctx = p};
+    struct checkpoint_opts opts = {.folder = path, .wake = wake, .ctx = p};
     code = checkpoint_open(&opts, &p->checkpoint, err);
     if (code) return code;
     p->tracker = tracker_new(&e->keyspace);

@@ -86,8 +86,8 @@ void persist_end_record(struct persist *p);
 bool persist_poll(struct engine *e);
 /* Replies that need a record up to this one may leave. */
 uint64_t persist_settled_seq(const struct persist *p);
-/* Why a command that writes must be refused, or an empty slice. Valid until the next call. */
-struct slice persist_refusal(struct engine *e);
+/* Why a command with these arguments, which writes, must be refused, or an empty slice. Valid until the next call. */
+struct slice persist_refusal(struct engine *e, const struct slice *argv, int argc);
 /* The parameters that may change while running. */
 void persist_configure(struct engine *e);
 

@@ -18,7 +18,7 @@ static bool before_call(struct script_ops *ops, struct cmd_ctx *ctx)
     e->stats.commands++;
     if (ctx->command->flags & CMD_WRITE && e->persist) {
         /* What it is does not change while a script runs: it is refused before it wrote anything, or not at all. */
-        struct slice refusal = persist_refusal(e);
+        struct slice refusal = persist_refusal(e, ctx->argv, ctx->argc);
         if (refusal.len) {
             reply_error(ctx->reply, refusal);
             return false;
