@@ -168,8 +168,11 @@ static bool take_step(struct journal *j)
     }
     lock_enter(&j->lock);
     j->written_bytes = j->writer.written_bytes;
-    j->group.len = 0;
-    if (is_busy) atomic_store_explicit(&j->phase, IDLE, memory_order_release);
+    /* A group that came while this was a sync by the clock is still to be written. */
+    if (is_busy) {
+        j->group.len = 0;
+        atomic_store_explicit(&j->phase, IDLE, memory_order_release);
+    }
     lock_notify(&j->lock);
     lock_leave(&j->lock);
     j->wake(j->ctx);

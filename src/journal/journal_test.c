@@ -191,6 +191,25 @@ Test(journal, syncs_by_the_clock_with_interval)
     expect_records(1, 3);
 }
 
+Test(journal, a_group_given_during_a_sync_by_the_clock_is_not_lost)
+{
+    struct journal *j = open_at(1, JOURNAL_INTERVAL);
+    testkit_append(j, 1);
+    cr_assert(journal_submit(j));
+    testkit_wait_durable(j, 1);
+    testkit_append(j, 1);
+    disk_hold(DISK_CALL_SYNC, true);
+    cr_assert(journal_submit(j));
+    cr_assert_eq(testkit_wait_idle(j).written_seq, 2);
+    disk_wait_for_held();
+    testkit_append(j, 1);
+    cr_assert(journal_submit(j));
+    disk_hold(DISK_CALL_SYNC, false);
+    cr_assert_eq(testkit_wait_idle(j).written_seq, 3);
+    cr_assert_eq(journal_close(j), JOURNAL_READY);
+    expect_records(1, 3);
+}
+
 Test(journal, without_durability_syncs_when_it_is_asked_or_closed)
 {
     struct journal *j = open_at(1, JOURNAL_OFF);

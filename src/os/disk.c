@@ -3,11 +3,12 @@
  * One system call each, tried again when a signal interrupts it, and the seam where tests make one fail.
  *
  * The seam is a row of counters that all threads share: a call of a kind counts its row down and fails when it comes to
- * its turn. Without a test it is one load of a flag beside a system call.
+ * its turn. Without a test it is two loads of flags beside a system call.
  */
 #include "os/disk.h"
 
 #include "base/mem.h"
+#include "os/thread.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -44,6 +45,36 @@ void disk_fail(enum disk_call call, long n, int error, bool is_lasting)
     atomic_store(&f->is_on, true);
 }
 
+static struct lock hold_lock = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER};
+static atomic_bool holds[DISK_CALLS_COUNT];
+static int held_count;
+
+void disk_hold(enum disk_call call, bool is_held)
+{
+    lock_enter(&hold_lock);
+    atomic_store(&holds[call], is_held);
+    lock_notify(&hold_lock);
+    lock_leave(&hold_lock);
+}
+
+void disk_wait_for_held(void)
+{
+    lock_enter(&hold_lock);
+    while (held_count == 0) lock_wait(&hold_lock, INT64_MAX);
+    lock_leave(&hold_lock);
+}
+
+static void wait_while_held(enum disk_call call)
+{
+    if (!atomic_load_explicit(&holds[call], memory_order_relaxed)) return;
+    lock_enter(&hold_lock);
+    held_count++;
+    lock_notify(&hold_lock);
+    while (atomic_load(&holds[call])) lock_wait(&hold_lock, INT64_MAX);
+    held_count--;
+    lock_leave(&hold_lock);
+}
+
 bool disk_has_failed(void)
 {
     return atomic_load(&has_failed);
@@ -53,6 +84,7 @@ bool disk_has_failed(void)
 static bool must_fail(enum disk_call call)
 {
     struct fault *f = &faults[call];
+    wait_while_held(call);
     if (!atomic_load_explicit(&f->is_on, memory_order_relaxed)) return false;
     long left = atomic_fetch_sub(&f->left, 1);
     if (left > 1 || (left < 1 && !atomic_load(&f->is_lasting))) return false;

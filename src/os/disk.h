@@ -75,6 +75,10 @@ enum disk_call {
  * makes a write short: its first half is in the file. n = 0 ends it.
  */
 void disk_fail(enum disk_call call, long n, int error, bool is_lasting);
+/* Tests: from now on calls of the kind wait until it is said that they need not. */
+void disk_hold(enum disk_call call, bool is_held);
+/* Tests: waits until a call waits so. */
+void disk_wait_for_held(void);
 /* Tests: has a call failed since disk_fail said so? */
 bool disk_has_failed(void);
 
