@@ -1,8 +1,17 @@
 /* SPDX-License-Identifier: MIT */
+/*
+ * A checkpoint is one transaction, but for the very first: nothing is there that it could harm, so it is committed in parts, each
+ * with the sequence number 0 ("none") but for the last, and what a crash leaves of it is dropped by the next one. That
+ * keeps a large first checkpoint (an import) from holding its pages in memory. LMDB itself writes pages of a transaction
+ * early ("spills") only when 512 MiB of them are there.
+ */
 #include "checkpoint/apply.h"
 
 #include "base/mem.h"
 #include "base/varint.h"
+
+/* What a part of the first checkpoint may write. */
+#define PART_BYTES ((uint64_t)32 << 20)
 
 void apply_begin(struct apply *a, const struct store *s, struct large_set *large, uint64_t seq)
 {
@@ -10,7 +19,23 @@ void apply_begin(struct apply *a, const struct store *s, struct large_set *large
     store_writer_begin(&a->writer, s, seq);
     if (a->writer.rc) return;
     if (store_read_meta(s, a->writer.txn, &a->meta, NULL)) a->writer.rc = MDB_CORRUPTED;
-    a->meta.seq = seq;
+    a->is_first = a->meta.seq == 0;
+    if (a->is_first) {
+        store_delete_all(&a->writer);
+        a->meta = store_meta_empty();
+    }
+}
+
+/* Commits a part of the first checkpoint. */
+static void commit_part(struct apply *a)
+{
+    struct store_writer *w = &a->writer;
+    uint64_t seq = w->seq, rows_count = w->rows_count;
+    large_flush(a->large, w);
+    a->meta.seq = 0;
+    if (store_writer_end(w, &a->meta)) return;
+    store_writer_begin(w, w->store, seq);
+    w->rows_count = rows_count;
 }
 
 static void put_key(struct apply *a, const struct item *item)
@@ -108,12 +133,16 @@ static void apply_item(struct apply *a, const struct item *item)
 void apply_items(struct apply *a, struct slice items)
 {
     struct item item;
-    while (!a->writer.rc && item_read(&items, &item)) apply_item(a, &item);
+    while (!a->writer.rc && item_read(&items, &item)) {
+        apply_item(a, &item);
+        if (a->is_first && a->writer.bytes_count > PART_BYTES && !a->writer.rc) commit_part(a);
+    }
 }
 
 int apply_end(struct apply *a, int64_t now_ms)
 {
     if (!a->writer.rc) large_flush(a->large, &a->writer);
+    a->meta.seq = a->writer.seq;
     a->meta.saved_at_ms = now_ms;
     int rc = store_writer_end(&a->writer, &a->meta);
     if (rc) large_set_forget(a->large);

@@ -11,6 +11,7 @@ struct apply {
     struct store_writer writer;
     struct store_meta meta;  /* as it will be */
     struct large_set *large; /* borrowed */
+    bool is_first;           /* there is no checkpoint yet */
 };
 
 /* Begins: meta is read as it is. Errors are the writer's. */

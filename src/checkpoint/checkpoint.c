@@ -37,11 +37,12 @@ static void refresh(struct checkpoint *c)
     lock_leave(&c->env_lock);
 }
 
-static void finish(struct checkpoint *c, int rc, const struct store_writer *w)
+static void finish(struct checkpoint *c, int rc, const struct apply *a)
 {
+    const struct store_writer *w = &a->writer;
     struct oxq_error error = {0};
     if (rc) store_error(&c->store, rc, "write", &error);
-    if (rc || w->bytes_count > KEPT_BYTES_MAX) refresh(c);
+    if (rc || a->is_first || w->bytes_count > KEPT_BYTES_MAX) refresh(c);
     lock_enter(&c->lock);
     c->progress.state = rc ? CHECKPOINT_FAILED : CHECKPOINT_COMMITTED;
     if (!rc) c->progress.seq = c->begun_seq;
@@ -100,7 +101,7 @@ static void run_one(struct checkpoint *c)
     lock_leave(&c->lock);
     if (is_whole) {
         int rc = apply_end(&a, clock_wall_ms(os_clock()));
-        finish(c, rc, &a.writer);
+        finish(c, rc, &a);
     } else {
         apply_abort(&a);
     }

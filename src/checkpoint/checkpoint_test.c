@@ -183,3 +183,54 @@ Test(checkpoint, a_database_goes_with_its_large_values)
     cr_assert_eq(summary.db_numbers[1], 77);
     cr_assert_eq(summary.next_number, 78);
 }
+
+/* So many rows that the first checkpoint is written in parts. */
+static void give_many(struct buf *items, uint64_t count)
+{
+    static char filler[20000];
+    for (uint64_t i = 0; i < count; i++)
+        item_write(items, &(struct item){
+                              .kind = ITEM_KEY_PUT, .key = slice_of(&i, sizeof(i)), .bytes = slice_of(filler, 20000)});
+}
+
+Test(checkpoint, a_large_first_one_that_is_cut_short_was_never_there, .timeout = 60)
+{
+    OWNED(buf_deinit) struct buf items = {.limit_bytes = SIZE_MAX / 2};
+    struct checkpoint_cursor *cursor;
+    struct checkpoint_row row;
+    struct checkpoint_summary summary;
+    bool has;
+    give_many(&items, 5000);
+    checkpoint_begin(kit.checkpoint, 1);
+    checkpoint_give(kit.checkpoint, &items);
+    /* What was given is written before the thread ends. */
+    kit_close(&kit);
+    kit_open(&kit);
+    checkpoint_summary(kit.checkpoint, &summary);
+    cr_assert_eq(summary.keys_count, 0);
+    cr_assert_eq(checkpoint_cursor_open(kit.checkpoint, &cursor, NULL), OXQ_OK);
+    cr_assert_eq(checkpoint_cursor_next(cursor, &row, &has, NULL), OXQ_OK);
+    cr_assert_not(has);
+    checkpoint_cursor_close(cursor);
+
+    struct model m;
+    model_init(&m, 3);
+    model_change(&m, 300);
+    model_cut(&m, &items);
+    save_ok(2, &items);
+    model_compare(&m, kit.checkpoint);
+    model_deinit(&m);
+}
+
+Test(checkpoint, a_large_first_one_is_whole_at_its_end, .timeout = 60)
+{
+    OWNED(buf_deinit) struct buf items = {.limit_bytes = SIZE_MAX / 2};
+    struct checkpoint_summary summary;
+    give_many(&items, 4000);
+    save_ok(9, &items);
+    kit_close(&kit);
+    kit_open(&kit);
+    checkpoint_summary(kit.checkpoint, &summary);
+    cr_assert_eq(summary.seq, 9);
+    cr_assert_eq(summary.keys_count, 4000);
+}

@@ -48,7 +48,8 @@ void checkpoint_summary(struct checkpoint *c, struct checkpoint_summary *out)
     *out = (struct checkpoint_summary){
         .seq = c->meta.seq, .saved_at_ms = c->meta.saved_at_ms, .next_number = c->meta.next_number};
     memcpy(out->db_numbers, c->meta.db_numbers, sizeof(out->db_numbers));
-    if (checkpoint_read_begin(c, &txn, NULL)) return;
+    /* What a crash left of the first checkpoint is none. */
+    if (c->meta.seq == 0 || checkpoint_read_begin(c, &txn, NULL)) return;
     out->keys_count = store_count(&c->store, txn, STORE_KEYS);
     out->rows_count = out->keys_count + store_count(&c->store, txn, STORE_PARTS);
     if (!mdb_env_info(c->store.env, &info) && !mdb_env_stat(c->store.env, &stat))
@@ -124,7 +125,7 @@ oxq_err checkpoint_cursor_next(struct checkpoint_cursor *cursor, struct checkpoi
 {
     const struct store *s = &cursor->checkpoint->store;
     struct slice key, bytes;
-    *out_has = store_walk_next(&cursor->walk, &key, &bytes);
+    *out_has = cursor->checkpoint->meta.seq > 0 && store_walk_next(&cursor->walk, &key, &bytes);
     if (cursor->walk.rc) return store_error(s, cursor->walk.rc, "read its keys", err);
     if (!*out_has) return OXQ_OK;
     cursor->seen_count++;

@@ -197,12 +197,18 @@ static bool is_meta_whole(struct slice bytes)
     return crc == crc32c(0, slice_of(bytes.at, bytes.len - 4));
 }
 
+struct store_meta store_meta_empty(void)
+{
+    struct store_meta meta = {.next_number = STORE_DBS_COUNT};
+    for (unsigned i = 0; i < STORE_DBS_COUNT; i++) meta.db_numbers[i] = i;
+    return meta;
+}
+
 oxq_err store_read_meta(const struct store *s, MDB_txn *txn, struct store_meta *out, struct oxq_error *err)
 {
     struct slice bytes;
     int rc;
-    *out = (struct store_meta){.next_number = STORE_DBS_COUNT};
-    for (unsigned i = 0; i < STORE_DBS_COUNT; i++) out->db_numbers[i] = i;
+    *out = store_meta_empty();
     if (!store_get(s, txn, STORE_META, meta_key(), &bytes, &rc)) {
         if (rc) return store_error(s, rc, "read its state", err);
         if (store_count(s, txn, STORE_KEYS) == 0) return OXQ_OK;
@@ -402,4 +408,12 @@ void store_delete_prefix(struct store_writer *w, enum store_table table, struct 
     }
     w->rc = walk.rc;
     store_walk_end(&walk);
+}
+
+void store_delete_all(struct store_writer *w)
+{
+    for (int i = 0; i < 3 && !w->rc; i++) {
+        w->rc = mdb_drop(w->txn, w->store->tables[i], 0);
+        w->last[i].len = 0;
+    }
 }

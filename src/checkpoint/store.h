@@ -54,6 +54,8 @@ struct store_meta {
 OXQ_MUST_USE oxq_err store_read_meta(const struct store *s, MDB_txn *txn, struct store_meta *out,
                                      struct oxq_error *err);
 
+/* That of a checkpoint that is not there yet. */
+struct store_meta store_meta_empty(void);
 /* False: the bytes are damaged, or of another version. */
 bool store_parse_meta(struct slice bytes, struct store_meta *out);
 /* The state's bytes, in the file's map. False: there is none. */
@@ -104,6 +106,8 @@ bool store_put_new(struct store_writer *w, enum store_table table, struct slice 
 bool store_delete(struct store_writer *w, enum store_table table, struct slice key);
 bool store_writer_get(struct store_writer *w, enum store_table table, struct slice key, struct row *out);
 void store_delete_prefix(struct store_writer *w, enum store_table table, struct slice prefix);
+/* All rows of all tables. */
+void store_delete_all(struct store_writer *w);
 /* Rows of a table. */
 uint64_t store_count(const struct store *s, MDB_txn *txn, enum store_table table);
 
