@@ -10,7 +10,8 @@ const CONTENTS = {
     { args: ['XINFO', 'STREAM', key], way: 'xinfo' }],
 };
 
-export async function* keyspaceSteps(session, on, database) {
+/** isLoaded: the values were just read from disk, and how they lie in memory tells how they came there. */
+export async function* keyspaceSteps(session, on, database, isLoaded = false) {
   const step = (args, way = 'exact') => ({ does: 'call', on, args, way });
   yield step(['SELECT', String(database)]);
   yield step(['KEYS', '*'], 'unordered');
@@ -19,7 +20,7 @@ export async function* keyspaceSteps(session, on, database) {
   for (const key of keys) {
     yield step(['TYPE', key]);
     yield step(['PEXPIRETIME', key]);
-    yield step(['OBJECT', 'ENCODING', key]);
+    if (!isLoaded) yield step(['OBJECT', 'ENCODING', key]);
     const type = (await left.call('TYPE', key)).text;
     for (const { args, way } of CONTENTS[type](key)) yield step(args, way);
   }

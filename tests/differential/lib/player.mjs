@@ -18,6 +18,8 @@ const DATABASES = [0, 1, 2];
 const CHECKER = 9;
 
 export class Player {
+  #restarts = 0;
+
   constructor(pair) {
     this.pair = pair;
     this.session = new Session(pair);
@@ -34,6 +36,7 @@ export class Player {
     this.difference = null;
     await this.#playAll(steps);
     if (!this.difference) await this.#compareKeyspaces();
+    if (!this.difference && this.pair.right.keeps) await this.#compareAfterRestart();
     if (this.difference) this.difference.ended = await this.pair.revive();
     return this.difference;
   }
@@ -168,9 +171,20 @@ export class Player {
     this.difference ??= { step, left, right, script: [...this.script] };
   }
 
-  async #compareKeyspaces() {
+  /* What was equal before must be equal after: killed each other time, else ended politely. */
+  async #compareAfterRestart() {
+    const isPolite = this.#restarts++ % 2 === 1;
+    this.session.drop();
+    const status = await this.pair.right.restart(isPolite);
+    const how = `(${isPolite ? 'SIGTERM' : 'SIGKILL'} and a start)`;
+    this.script.push(`# ${how}`);
+    if (status !== null) return this.#differ({ args: [how] }, ['exit code 0', String(status)]);
+    await this.#compareKeyspaces(true);
+  }
+
+  async #compareKeyspaces(isLoaded = false) {
     for (const database of DATABASES) {
-      for await (const step of keyspaceSteps(this.session, CHECKER, database)) {
+      for await (const step of keyspaceSteps(this.session, CHECKER, database, isLoaded)) {
         await this.#playTogether([step]);
         if (this.difference) return;
       }

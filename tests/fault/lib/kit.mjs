@@ -82,7 +82,9 @@ export class Recoverer {
       const lines = await dump(client);
       return { log, lines, digest: digestLines(lines), said: victim.said };
     } catch (error) {
-      return { failure: `it could not be read: ${error.message}` };
+      await sleep(50); // an end is known to its clients before it is to us
+      const ended = victim.isRunning ? 'it runs' : victim.status;
+      return { failure: `it could not be read (${ended}): ${error.message}: ${victim.said.trim().split('\n').slice(-2).join(' | ')}` };
     } finally {
       client.destroy();
       await victim.kill();

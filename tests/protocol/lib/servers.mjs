@@ -114,6 +114,11 @@ export class Server {
     this.#log = path.join(this.#dir, 'log');
   }
 
+  /** Does it have its keyspace again after a restart? */
+  get keeps() {
+    return this.kind === 'oxq';
+  }
+
   get isRunning() {
     return this.#child?.exitCode === null && this.#child.signalCode === null;
   }
@@ -146,6 +151,20 @@ export class Server {
   kill() {
     running.delete(this);
     if (this.isRunning) this.#child.kill('SIGKILL');
+  }
+
+  /** Ends it, politely or not, and starts it again on the same folder. Its status if it was not the end that was asked for, or null. */
+  async restart(isPolite) {
+    if (isPolite) {
+      const status = await this.stop();
+      if (status !== 0) return status;
+    } else {
+      const ended = new Promise((resolve) => this.#child.once('close', resolve));
+      this.kill();
+      await ended;
+    }
+    await this.start();
+    return null;
   }
 
   /** Ends it with SIGTERM and gives its status: 0 is well. */

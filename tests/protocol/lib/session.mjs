@@ -23,10 +23,15 @@ export class Session {
     this.pair = pair;
   }
 
-  /** An empty keyspace, no scripts, no connections. */
-  async reset() {
+  /** No connections. */
+  drop() {
     for (const both of this.#connections.values()) both.forEach((client) => client.destroy());
     this.#connections.clear();
+  }
+
+  /** An empty keyspace, no scripts, no connections. */
+  async reset() {
+    this.drop();
     await Promise.all((await this.#control()).map((control) => this.#clean(control)));
   }
 
