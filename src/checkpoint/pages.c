@@ -14,12 +14,12 @@
  * transaction, the pages that it no longer needed: their count and their numbers, falling.
  *
  * What is checked (each is a way in which LMDB would read or write beyond its pages, lose rows or use a page twice):
- *  1. the head: magic, version, page size, flags, transactions that are neighbours, a file that has all its pages.
+ *  1. the head: magic, version, page size, flags, transactions that are neighbours; pages that the file lacks are free.
  *  2. each page that can be reached is reached once, is where its number says, and is a branch, leaf or overflow page.
  *  3. lower, upper and the offsets lie in the page; nodes fill it from upper to the end, and their keys and data end in it.
  *  4. keys ascend through all leaves, and lie between the keys of the branches above them.
  *  5. all leaves of a tree are equally deep; the tree's counts of pages and entries are those found.
- *  6. a free page is in the file, is free once, and cannot be reached.
+ *  6. a free page is one that the head tells of, is free once, and cannot be reached.
  * Contents of rows are not looked at; they have checksums (row.c).
  */
 #include "checkpoint/pages.h"
@@ -45,6 +45,7 @@
 #define KEY_MAX_BYTES 511u
 #define PAGE_BYTES_MIN 512u
 #define PAGE_BYTES_MAX 32768u
+#define PAGES_MAX (UINT64_C(1) << 28) /* 1 TiB of the usual ones */
 #define NONE UINT64_MAX
 #define FREE_TREE_FLAGS 0x08u /* keys are integers */
 #define HEAD_BYTES (PAGE_HEAD_BYTES + 24u + 2u * TREE_BYTES + 16u)
@@ -129,16 +130,8 @@ static bool load_head(const struct check *c, const char *page, uint64_t number, 
         return fault(c, "head %d tells pages of %u bytes", (int)number, (unsigned)bytes);
     if (out->free.flags != FREE_TREE_FLAGS || out->main.flags != 0)
         return fault(c, "head %d has unknown flags", (int)number);
-    bool is_cut = out->last_page >= c->map_bytes / bytes;
-    if (is_cut && c->reader && c->map_bytes / bytes > 2) {
-        fault(c, "it has %zu bytes, head %d tells of %llu pages", c->map_bytes, (int)number,
-              (unsigned long long)out->last_page + 1);
-        out->last_page = c->map_bytes / bytes - 1;
-        return go_on(c);
-    }
-    if (out->last_page < 1 || is_cut)
-        return fault(c, "it has %zu bytes, head %d tells of %llu pages", c->map_bytes, (int)number,
-                     (unsigned long long)out->last_page + 1);
+    if (out->last_page < 1 || out->last_page >= PAGES_MAX)
+        return fault(c, "head %d tells of %llu pages", (int)number, (unsigned long long)out->last_page + 1);
     return true;
 }
 
@@ -186,10 +179,17 @@ static bool find_head(struct check *c, uint64_t txn_id)
 
 /* ---- pages ---- */
 
-/* Notes pages as used; false when one is outside the file or was used before. */
-static bool use_pages(struct check *c, uint64_t first, uint64_t count, const char *as)
+/* How many pages the file has. Fewer than the head tells of, when the last ones were taken and given back in one
+ * transaction: LMDB never wrote them, and lists them as free. */
+static uint64_t file_pages(const struct check *c)
 {
-    if (first < 2 || first > c->head.last_page || count == 0 || count > c->head.last_page - first + 1)
+    return c->map_bytes / c->head.page_bytes;
+}
+
+/* Notes pages as used; false when one is not below `limit` or was used before. */
+static bool note_pages(struct check *c, uint64_t first, uint64_t count, uint64_t limit, const char *as)
+{
+    if (first < 2 || first >= limit || count == 0 || count > limit - first)
         return fault(c, "page %llu, %s, is not in it", (unsigned long long)first, as);
     for (uint64_t p = first; p < first + count; p++) {
         uint64_t bit = UINT64_C(1) << (p % 64);
@@ -197,6 +197,13 @@ static bool use_pages(struct check *c, uint64_t first, uint64_t count, const cha
         c->seen[p / 64] |= bit;
     }
     return true;
+}
+
+/* Pages that are read. */
+static bool use_pages(struct check *c, uint64_t first, uint64_t count, const char *as)
+{
+    uint64_t pages = file_pages(c);
+    return note_pages(c, first, count, pages <= c->head.last_page ? pages : c->head.last_page + 1, as);
 }
 
 static const char *page_at(const struct check *c, uint64_t number)
@@ -415,7 +422,7 @@ static bool visit_free_list(struct check *c, const struct node *node)
     for (uint64_t i = 1, before = NONE; i <= count; i++) {
         uint64_t page = load(at + 8 * i, 8);
         if (page >= before) return fault(c, "a list of free pages does not fall");
-        if (!use_pages(c, page, 1, "a free one")) return false;
+        if (!note_pages(c, page, 1, c->head.last_page + 1, "a free one")) return false;
         before = page;
     }
     return true;
@@ -476,6 +483,16 @@ static uint64_t count_seen(const struct check *c)
     return count;
 }
 
+/* Are the pages beyond the file's end free ones? */
+static bool check_missing(const struct check *c)
+{
+    for (uint64_t p = file_pages(c); p <= c->head.last_page; p++)
+        if (!(c->seen[p / 64] >> p % 64 & 1))
+            return fault(c, "it has %zu bytes, its head tells of %llu pages", c->map_bytes,
+                         (unsigned long long)c->head.last_page + 1);
+    return true;
+}
+
 static bool check_trees(struct check *c, void *ctx)
 {
     const struct check_trees *what = ctx;
@@ -483,7 +500,7 @@ static bool check_trees(struct check *c, void *ctx)
     c->seen = mem_alloc_zero((size_t)(c->head.last_page / 64 + 1) * sizeof(*c->seen));
     bool is_good = walk_tree(c, &c->head.main, visit_table);
     uint64_t used = count_seen(c);
-    is_good = is_good && walk_tree(c, &c->head.free, visit_free_list);
+    is_good = is_good && walk_tree(c, &c->head.free, visit_free_list) && check_missing(c);
     if (is_good && what->out)
         *what->out =
             (struct pages_summary){c->head.last_page + 1, count_seen(c) - used - c->head.free.leaf_pages -
