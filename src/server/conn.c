@@ -274,7 +274,11 @@ static bool read_into(struct server_conn *c, char *to, size_t cap, size_t *out_b
     struct oxq_error err;
     c->is_readable = false;
     oxq_err e = net_stream_read(c->stream, to, cap, out_bytes, &err);
-    if (e && e != OXQ_ERR_AGAIN) lose(c, e, &err);
+    /* It may only have ended its side: replies that wait for the disk still go to it. One that is blocked has none coming. */
+    if (e == OXQ_ERR_CLOSED && c->client.state == ENGINE_CLIENT_READY)
+        conn_close(c, false);
+    else if (e && e != OXQ_ERR_AGAIN)
+        lose(c, e, &err);
     if (e) return false;
     struct engine_host_stats *stats = engine_host_stats(c->server->engine);
     stats->reads++;
