@@ -107,7 +107,7 @@ static oxq_err read_seq(const char *path, uint64_t *out_seq, struct oxq_error *e
     MDB_env *env;
     MDB_txn *txn = NULL;
     struct store s = {.folder = (char *)(uintptr_t)path};
-    struct store_meta meta;
+    struct store_meta meta = {0};
     int rc = mdb_env_create(&env);
     if (rc) return store_error(&s, rc, "open", err);
     rc = mdb_env_set_maxdbs(env, 3);

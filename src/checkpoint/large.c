@@ -523,44 +523,44 @@ static bool finish_stream(struct value *v, struct value *head)
     return true;
 }
 
-static bool load_head(const struct store *s, MDB_txn *txn, uint64_t disk_id, enum value_type type, uint64_t *out_count,
-                      struct value *out_head, int *rc)
+/* The count, and of a stream the head, of the value whose disk_id and type are told. */
+static oxq_err load_head(const struct store *s, MDB_txn *txn, struct large *l, struct oxq_error *err)
 {
     struct row_key key;
     struct row row;
     struct slice bytes;
-    key_of_head(&key, disk_id);
-    return store_get(s, txn, STORE_PARTS, row_key_borrow(&key), &bytes, rc) &&
-           row_read(row_key_borrow(&key), bytes, &row) && row_is_body_whole(&row) &&
-           large_read_head(&row, type, out_count, out_head);
+    int rc;
+    key_of_head(&key, l->disk_id);
+    if (store_get(s, txn, STORE_PARTS, row_key_borrow(&key), &bytes, &rc) &&
+        row_read(row_key_borrow(&key), bytes, &row) && row_is_body_whole(&row) &&
+        large_read_head(&row, l->type, &l->count, &l->head))
+        return OXQ_OK;
+    if (rc) return store_error(s, rc, "read a large value", err);
+    return err_set(err, OXQ_ERR_FORMAT, "checkpoint %s: the head of large value %" PRIu64 " is missing or damaged",
+                   s->folder, l->disk_id);
 }
 
 oxq_err large_load(const struct store *s, MDB_txn *txn, uint64_t disk_id, enum value_type type, struct value *out,
                    struct oxq_error *err)
 {
-    uint64_t count = 0;
-    struct value head;
-    int rc = 0;
-    if (!load_head(s, txn, disk_id, type, &count, &head, &rc)) {
-        if (rc) return store_error(s, rc, "read a large value", err);
-        return err_set(err, OXQ_ERR_FORMAT, "checkpoint %s: the head of large value %" PRIu64 " is missing or damaged",
-                       s->folder, disk_id);
-    }
+    struct large large = {.disk_id = disk_id, .type = type};
+    oxq_err e = load_head(s, txn, &large, err);
+    if (e) return e;
     value_init(out, type);
     /* It was large in memory, which leaves its mark. */
     value_make_table(out);
     struct loading l = {.value = out};
-    oxq_err e = load_elements(&l, s, txn, disk_id, err);
+    e = load_elements(&l, s, txn, disk_id, err);
     arena_deinit(&l.items);
     value_make_table(out);
-    if (!e && l.count != count)
+    if (!e && l.count != large.count)
         e = err_set(err, OXQ_ERR_FORMAT,
                     "checkpoint %s: large value %" PRIu64 " has %" PRIu64 " of %" PRIu64 " elements", s->folder,
-                    disk_id, l.count, count);
-    if (!e && type == VALUE_STREAM && !finish_stream(out, &head))
+                    disk_id, l.count, large.count);
+    if (!e && type == VALUE_STREAM && !finish_stream(out, &large.head))
         e = err_set(err, OXQ_ERR_FORMAT, "checkpoint %s: stream %" PRIu64 " has an entry above its last", s->folder,
                     disk_id);
-    if (type == VALUE_STREAM) value_deinit(&head);
+    if (type == VALUE_STREAM) value_deinit(&large.head);
     if (e) value_deinit(out);
     return e;
 }

@@ -138,7 +138,7 @@ static bool load_head(const struct check *c, const char *page, uint64_t number, 
 /* Both heads; the one that transaction `txn_id` wrote (0: the newer) is c->head then. */
 static bool load_heads(struct check *c, uint64_t txn_id)
 {
-    struct head heads[2];
+    struct head heads[2] = {{0}};
     if (c->map_bytes < HEAD_BYTES || !load_head(c, c->map, 0, &heads[0])) {
         if (c->map_bytes < HEAD_BYTES) fault(c, "it has %zu bytes", c->map_bytes);
         return false;
@@ -159,7 +159,7 @@ static bool load_heads(struct check *c, uint64_t txn_id)
 static bool find_head(struct check *c, uint64_t txn_id)
 {
     bool has = false;
-    struct head head;
+    struct head head = {0};
     if (c->map_bytes < HEAD_BYTES) return fault(c, "it has %zu bytes", c->map_bytes);
     size_t page_bytes = (size_t)load(c->map + PAGE_HEAD_BYTES + 24, 4);
     /* Where the second head is, when the first does not say: pages of 4 KiB are the usual ones. */
