@@ -269,6 +269,7 @@ void engine_execute(struct engine_client *c, struct slice *argv, int argc)
     if (e->persist && !e->is_busy) persist_end_record(e->persist);
 
     c->flags &= ~(uint32_t)ENGINE_CLIENT_RUNNING;
+    if (c->flags & ENGINE_CLIENT_FAILED) gate_fail_late(c);
     e->current = outer;
     engine_mark_dirty(c, 0);
 }

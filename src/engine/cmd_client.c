@@ -318,8 +318,13 @@ static void cmd_client_pause(struct cmd_ctx *ctx)
 
 static void cmd_client_unpause(struct cmd_ctx *ctx)
 {
+    struct engine *e = engine_of(ctx);
     reply_ok(ctx->reply);
-    block_end_pause(engine_of(ctx));
+    /* Nobody is served in the middle of a script or a transaction: then the timers end it. */
+    if (e->pause_end_us != 0 && (e->is_busy || ctx->flags & CMD_CTX_MULTI))
+        e->pause_end_us = e->mono_us;
+    else if (!e->is_busy && !(ctx->flags & CMD_CTX_MULTI))
+        block_end_pause(e);
 }
 
 static void cmd_client_unblock(struct cmd_ctx *ctx)

@@ -10,6 +10,8 @@
  * with its number. One group is in the journal thread's hands and one is being gathered, so a client never has more than two
  * holds: what waits for the first, and what waits for the second.
  *
+ * A turn within a late script (the engine's poll) leaves the client of that script alone: its reply is half written.
+ *
  * When the journal fails, what is held is taken back and each reply of it becomes an error: nobody was told of a change that
  * is not on the disk.
  */
@@ -39,7 +41,7 @@ static bool may_have(const struct unsettled *u, struct slice key)
 /* Most effects are on the key of the one before. */
 static void note_key(struct persist *p, struct slice key)
 {
-    if (slice_equal(key, slice_of(p->noted_key, p->noted_len))) return;
+    if (p->noted_len && slice_equal(key, slice_of(p->noted_key, p->noted_len))) return;
     p->noted_len = key.len <= sizeof(p->noted_key) ? key.len : 0;
     if (p->noted_len) memcpy(p->noted_key, key.at, key.len);
     set_key(&p->gathering, key);
@@ -64,6 +66,12 @@ void gate_note_submitted(struct persist *p)
     p->noted_len = 0;
 }
 
+void gate_note_durability(struct persist *p)
+{
+    /* What was written without a sync before is in no filter. */
+    p->submitted.is_all = true;
+}
+
 static uint64_t need_for_key(const struct persist *p, uint64_t last_seq, struct slice key)
 {
     if (may_have(&p->gathering, key)) return last_seq;
@@ -80,7 +88,7 @@ uint64_t gate_need_seq(const struct engine *e, const struct command *row, const 
     if (!sees_keys || row->find_keys || row->keys.first == 0) return last_seq;
     uint64_t need = 0;
     int last = row->keys.last < 0 ? argc + row->keys.last : row->keys.last;
-    for (int i = row->keys.first; i <= last && i < argc; i += row->keys.step > 0 ? row->keys.step : 1) {
+    for (int i = row->keys.first; i <= last && i<argc; i += row->keys.step> 0 ? row->keys.step : 1) {
         uint64_t of_key = need_for_key(p, last_seq, argv[i]);
         if (of_key > need) need = of_key;
     }
@@ -169,9 +177,19 @@ static void take_back(struct engine_client *c, uint64_t settled_seq)
 
 static void fail_held(struct engine *e, uint64_t settled_seq)
 {
-    while (!link_is_empty(&e->held)) take_back(LINK_OWNER(e->held.next, struct engine_client, held_link), settled_seq);
-    for (struct link *link = e->dirty.next; link != &e->dirty; link = link->next)
-        take_back(LINK_OWNER(link, struct engine_client, dirty_link), settled_seq);
+    for (struct link *link = e->clients.next; link != &e->clients; link = link->next) {
+        struct engine_client *c = LINK_OWNER(link, struct engine_client, link);
+        if (c->flags & ENGINE_CLIENT_RUNNING)
+            c->flags |= ENGINE_CLIENT_FAILED;
+        else
+            take_back(c, settled_seq);
+    }
+}
+
+void gate_fail_late(struct engine_client *c)
+{
+    c->flags &= ~(uint32_t)ENGINE_CLIENT_FAILED;
+    take_back(c, c->engine->persist->progress.durable_seq);
 }
 
 /* ---- the turn's end ---- */
@@ -181,6 +199,8 @@ static void pass_fresh(struct engine *e, uint64_t settled_seq, uint64_t submitte
     while (!link_is_empty(&e->dirty)) {
         struct engine_client *c = LINK_OWNER(e->dirty.next, struct engine_client, dirty_link);
         link_remove(&c->dirty_link);
+        /* It comes again when its request is over. */
+        if (c->flags & ENGINE_CLIENT_RUNNING) continue;
         if (c->holds_count > 0 || c->need_seq > settled_seq) {
             hold(c, submitted_seq);
             continue;

@@ -92,10 +92,11 @@ static void tell_failure(struct engine *e)
 bool persist_poll(struct engine *e)
 {
     struct persist *p = e->persist;
-    uint64_t settled_before = persist_settled_seq(p);
     journal_poll(p->journal, &p->progress);
     tell_failure(e);
-    if (p->progress.is_idle && !p->is_record_open && journal_submit(p->journal)) {
+    /* Written and not synced is what another durability has left: the thread syncs it now, and the filter needs that. */
+    bool is_behind = p->durability == JOURNAL_ALWAYS && p->progress.durable_seq < p->submitted_seq;
+    if (p->progress.is_idle && !is_behind && !p->is_record_open && journal_submit(p->journal)) {
         p->submitted_seq = journal_last_seq(p->journal);
         gate_note_submitted(p);
     }
@@ -103,7 +104,9 @@ bool persist_poll(struct engine *e)
         journal_flush(p->journal);
         journal_poll(p->journal, &p->progress);
     }
-    return persist_settled_seq(p) != settled_before;
+    uint64_t settled_before = p->settled_seq;
+    p->settled_seq = persist_settled_seq(p);
+    return p->settled_seq != settled_before;
 }
 
 struct slice persist_refusal(struct engine *e, const struct slice *argv, int argc)
@@ -114,14 +117,15 @@ struct slice persist_refusal(struct engine *e, const struct slice *argv, int arg
     for (int i = 0; i < argc; i++) bytes += argv[i].len;
     if (!p || !p->journal || (p->progress.state == JOURNAL_READY && journal_has_room(p->journal, bytes)))
         return SLICE_LIT("");
-    int len = p->progress.state == JOURNAL_FAILED
-                  ? snprintf(text, sizeof(text),
-                             "MISCONF the journal failed (%s): nothing more is written until oxq is started again",
-                             p->progress.failure)
-                  : snprintf(text, sizeof(text),
-                             "OOM the disk of %s has no room for the journal: free some space, writes are accepted again "
-                             "then",
-                             e->config->dir);
+    int len =
+        p->progress.state == JOURNAL_FAILED
+            ? snprintf(text, sizeof(text),
+                       "MISCONF the journal failed (%s): nothing more is written until oxq is started again",
+                       p->progress.failure)
+            : snprintf(text, sizeof(text),
+                       "OOM the disk of %s has no room for the journal: free some space, writes are accepted again "
+                       "then",
+                       e->config->dir);
     return slice_of(text, (size_t)len < sizeof(text) ? (size_t)len : sizeof(text) - 1);
 }
 
@@ -149,6 +153,7 @@ void persist_configure(struct engine *e)
     int64_t interval_ms;
     enum journal_durability durability = parse_durability(e->config->durability, &interval_ms);
     if (p->journal) journal_set_durability(p->journal, durability, interval_ms);
+    if (durability != p->durability) gate_note_durability(p);
     p->durability = durability;
 }
 

@@ -68,6 +68,7 @@ struct persist {
     struct journal_progress progress; /* as last polled */
     bool was_failure_told, was_no_room_told;
     uint64_t submitted_seq; /* of the last record in the thread's hands or beyond */
+    uint64_t settled_seq;   /* as the gate saw it last */
     struct unsettled gathering, submitted; /* gate.c */
     char noted_key[128];                   /* the last one noted, ... */
     size_t noted_len;                      /* ... if it is not longer */
@@ -97,6 +98,10 @@ void persist_configure(struct engine *e);
 void gate_note(struct persist *p, const struct effect *effect);
 /* What was gathered is in the thread's hands. */
 void gate_note_submitted(struct persist *p);
+/* Replies must wait for more than they did. */
+void gate_note_durability(struct persist *p);
+/* The journal failed while a request of c ran, which is over now. */
+void gate_fail_late(struct engine_client *c);
 /* The record that the reply to a command which has just run needs; 0: none that is not settled. */
 uint64_t gate_need_seq(const struct engine *e, const struct command *row, const struct slice *argv, int argc);
 

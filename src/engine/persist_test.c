@@ -4,6 +4,7 @@
 
 #include "keyspace/digest.h"
 #include "os/clock.h"
+#include "os/disk.h"
 #include "os/testfolder.h"
 
 #include <criterion/criterion.h>
@@ -19,6 +20,8 @@ struct world {
     struct engine *engine;
     struct engine_client clients[CLIENTS];
     bool is_loaded, has_load_error;
+    bool commits_in_poll; /* a turn within a late script, as the server's */
+    int polls_count;
     struct oxq_error load_error;
 };
 
@@ -38,6 +41,13 @@ static void on_close(struct engine_host *host, struct engine_client *c, bool is_
 static void on_host(struct engine_host *host)
 {
     (void)host;
+}
+
+static void on_poll(struct engine_host *host)
+{
+    struct world *w = (struct world *)host;
+    w->polls_count++;
+    if (w->commits_in_poll) engine_commit(w->engine);
 }
 
 static void on_loaded(struct engine_host *host, const struct oxq_error *err)
@@ -72,15 +82,14 @@ static void begin(struct world *w, const char *durability)
     *w = (struct world){.host = {.release = on_client,
                                  .resume = on_client,
                                  .close = on_close,
-                                 .poll = on_host,
+                                 .poll = on_poll,
                                  .shut_down = on_host,
                                  .loaded = on_loaded}};
     config_init(&w->config);
     set(w, "dir", folder);
     set(w, "durability", durability);
     set(w, "journal-segment-size", "64kb");
-    struct engine_opts opts = {
-        .clock = os_clock(), .seed = 1, .config = &w->config, .host = &w->host, .run_id = "0"};
+    struct engine_opts opts = {.clock = os_clock(), .seed = 1, .config = &w->config, .host = &w->host, .run_id = "0"};
     cr_assert_eq(engine_new(&opts, &w->engine, NULL), OXQ_OK);
     for (int i = 0; i < CLIENTS; i++) {
         w->clients[i].fd = -1;
@@ -242,6 +251,131 @@ Test(persist, without_durability_nothing_waits)
     world_close(&w);
 }
 
+/* Nothing is synced until release_syncs. */
+static void hold_syncs(struct world *w)
+{
+    (void)w;
+    disk_hold(DISK_CALL_SYNC, true);
+}
+
+static void release_syncs(struct world *w)
+{
+    disk_hold(DISK_CALL_SYNC, false);
+    settle(w);
+}
+
+Test(persist, no_reply_shows_what_is_not_synced)
+{
+    static const char *const writes[] = {"SET k new",          "SET  new",   "HSET h f new",
+                                         "RENAME old renamed", "COPY old k", "SWAPDB 0 1"};
+    static const char *const reads[][4] = {{"GET k", "MGET a k", "DBSIZE", "EVAL return{redis.call('get','k')} 0"},
+                                           {"GET ", "EXISTS ", "KEYS *", "RANDOMKEY"},
+                                           {"HGET h f", "HLEN h", "TYPE h", "SCAN 0"},
+                                           {"GET renamed", "EXISTS old", "TTL old", "STRLEN renamed"},
+                                           {"GET k", "OBJECT ENCODING k", "GETRANGE k 0 -1", "TOUCH k"},
+                                           {"GET old", "EXISTS old", "DBSIZE", "TYPE old"}};
+    struct world w;
+    world_open(&w, "always");
+    for (size_t i = 0; i < sizeof(writes) / sizeof(writes[0]); i++) {
+        send(&w, 0, "FLUSHALL");
+        send(&w, 0, "SET old text");
+        drop(&w, 0);
+        hold_syncs(&w);
+        send(&w, 0, writes[i]);
+        engine_commit(w.engine);
+        disk_wait_for_held();
+        for (int turn = 0; turn < 2; turn++) {
+            for (int k = 0; k < 4; k++) {
+                send(&w, 1, reads[i][k]);
+                engine_commit(w.engine);
+                cr_assert_str_eq(got(&w, 1), "", "%s before %s is durable", reads[i][k], writes[i]);
+            }
+            /* Another key's reader does not wait. */
+            send(&w, 2, "GET elsewhere");
+            engine_commit(w.engine);
+            if (i < 5) cr_assert_str_eq(got(&w, 2), "$-1\r\n");
+            /* The second turn's write is gathered behind the first. */
+            send(&w, 0, "SET another key");
+        }
+        cr_assert_str_eq(got(&w, 0), "");
+        release_syncs(&w);
+        cr_assert_str_neq(got(&w, 0), "");
+        cr_assert_str_neq(got(&w, 1), "");
+        drop(&w, 2);
+    }
+    world_close(&w);
+}
+
+Test(persist, less_durability_lets_held_replies_go)
+{
+    struct world w;
+    world_open(&w, "always");
+    hold_syncs(&w);
+    send(&w, 0, "SET k v");
+    engine_commit(w.engine);
+    disk_wait_for_held();
+    cr_assert_str_eq(got(&w, 0), "");
+    send(&w, 1, "CONFIG SET durability off");
+    engine_commit(w.engine);
+    cr_assert_str_eq(got(&w, 0), "+OK\r\n");
+    release_syncs(&w);
+    world_close(&w);
+}
+
+Test(persist, more_durability_waits_for_what_was_only_written)
+{
+    struct world w;
+    world_open(&w, "interval:60000");
+    expect(&w, 0, "SET a 1", "+OK\r\n");
+    expect(&w, 0, "SET b 1", "+OK\r\n");
+    expect(&w, 0, "SET c 1", "+OK\r\n");
+    hold_syncs(&w);
+    send(&w, 1, "CONFIG SET durability always");
+    engine_commit(w.engine);
+    disk_wait_for_held();
+    cr_assert_str_eq(got(&w, 1), "");
+    send(&w, 0, "GET a");
+    engine_commit(w.engine);
+    cr_assert_str_eq(got(&w, 0), "", "it is on no disk yet");
+    for (int i = 0; i < 5; i++) {
+        send(&w, 2, "INCR n");
+        send(&w, 2, "GET b");
+        engine_commit(w.engine);
+    }
+    cr_assert_str_eq(got(&w, 2), "");
+    release_syncs(&w);
+    cr_assert_str_eq(got(&w, 0), "$1\r\n1\r\n");
+    cr_assert_str_eq(got(&w, 1), "+OK\r\n");
+    cr_assert_str_eq(got(&w, 2),
+                     ":1\r\n$1\r\n1\r\n:2\r\n$1\r\n1\r\n:3\r\n$1\r\n1\r\n:4\r\n$1\r\n1\r\n:5\r\n$1\r\n1\r\n");
+    world_close(&w);
+}
+
+#define LATE_SCRIPT(result) "EVAL local\tn=0\tfor\ti=1,3e7\tdo\tn=n+i%7\tend\treturn\t" result " 0"
+
+Test(persist, a_late_script_in_a_transaction_shows_nothing_before_its_end)
+{
+    struct world w;
+    world_open(&w, "always");
+    set(&w, "busy-reply-threshold", "1");
+    engine_configure(w.engine);
+    w.commits_in_poll = true;
+    hold_syncs(&w);
+    send(&w, 0, "PING");
+    send(&w, 0, "MULTI");
+    send(&w, 0, "INCR n");
+    send(&w, 0, LATE_SCRIPT("redis.call('incr','n')"));
+    send(&w, 0, "EXEC");
+    cr_assert_gt(w.polls_count, 0);
+    engine_commit(w.engine);
+    disk_wait_for_held();
+    engine_commit(w.engine);
+    cr_assert_str_eq(got(&w, 0), "");
+    release_syncs(&w);
+    cr_assert_str_eq(got(&w, 0), "+PONG\r\n+OK\r\n+QUEUED\r\n+QUEUED\r\n*2\r\n:1\r\n:2\r\n");
+    world_close(&w);
+}
+
 /* ---- restarts ---- */
 
 static void fill(struct world *w)
@@ -333,6 +467,25 @@ Test(persist, large_values_survive_with_what_is_done_to_them)
     world_close(&w);
 }
 
+Test(persist, a_checkpoint_never_cuts_a_transaction)
+{
+    struct world w;
+    world_open(&w, "always");
+    expect(&w, 0, "RPUSH l a", ":1\r\n");
+    send(&w, 0, "MULTI");
+    send(&w, 0, "RPUSH l b");
+    send(&w, 0, "BGSAVE");
+    send(&w, 0, "RPUSH l c");
+    expect(&w, 0, "EXEC", "+OK\r\n+QUEUED\r\n+QUEUED\r\n+QUEUED\r\n*3\r\n:2\r\n+Background saving started\r\n:3\r\n");
+    engine_run_timers(w.engine);
+    finish_save(&w);
+    cr_assert_eq(w.engine->persist->save.seq, 2);
+    w.engine->is_last_save_skipped = true;
+    reopen(&w, "always");
+    expect(&w, 0, "LRANGE l 0 -1", "*3\r\n$1\r\na\r\n$1\r\nb\r\n$1\r\nc\r\n");
+    world_close(&w);
+}
+
 Test(persist, save_answers_when_it_is_on_disk)
 {
     struct world w;
@@ -414,6 +567,49 @@ Test(persist, a_failed_sync_makes_held_replies_errors_and_refuses_writes)
     settle(&w);
     cr_assert_not_null(strstr("$3\r\nold\r\n$3\r\nnew\r\n", got(&w, 0)));
     expect(&w, 0, "SET k v", "+OK\r\n");
+    world_close(&w);
+}
+
+Test(persist, a_failure_during_a_late_script_is_the_answer_to_it)
+{
+    struct world w;
+    world_open(&w, "always");
+    set(&w, "busy-reply-threshold", "1");
+    engine_configure(w.engine);
+    w.commits_in_poll = true;
+    send(&w, 1, "SET k v");
+    disk_fail(DISK_CALL_SYNC, 1, EIO, true);
+    send(&w, 0, "SET a 1");
+    send(&w, 0, "MULTI");
+    send(&w, 0, "INCR n");
+    send(&w, 0, LATE_SCRIPT("7"));
+    engine_commit(w.engine);
+    send(&w, 0, "EXEC");
+    cr_assert_gt(w.polls_count, 0);
+    settle(&w);
+    const char *replies = got(&w, 0);
+    for (int i = 0; i < 5; i++) {
+        cr_assert_eq(strncmp(replies, "-MISCONF the journal failed", 27), 0, "reply %d: %s", i, replies);
+        replies = strstr(replies, "\r\n") + 2;
+    }
+    cr_assert_str_eq(replies, "");
+    expect(&w, 0, "PING", "+PONG\r\n");
+    disk_fail(DISK_CALL_SYNC, 0, 0, false);
+    world_close(&w);
+}
+
+Test(persist, a_failure_gives_no_reply_to_who_wants_none)
+{
+    struct world w;
+    world_open(&w, "always");
+    send(&w, 0, "CLIENT REPLY OFF");
+    send(&w, 0, "BLPOP l 0");
+    disk_fail(DISK_CALL_SYNC, 1, EIO, true);
+    send(&w, 1, "RPUSH l a");
+    settle(&w);
+    cr_assert_eq(strncmp(got(&w, 1), "-MISCONF", 8), 0);
+    cr_assert_str_eq(got(&w, 0), "");
+    disk_fail(DISK_CALL_SYNC, 0, 0, false);
     world_close(&w);
 }
 

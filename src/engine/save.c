@@ -49,7 +49,8 @@ bool persist_start_save(struct engine *e)
 {
     struct persist *p = e->persist;
     if (!p->journal || p->progress.state == JOURNAL_FAILED) return false;
-    if (p->save.state == SAVE_IDLE)
+    /* In a transaction that has changed something, the cut waits for its end. */
+    if (p->save.state == SAVE_IDLE && !p->is_record_open)
         start(e);
     else
         p->save.is_wanted = true;
@@ -107,8 +108,9 @@ static void note_committed(struct engine *e, const struct checkpoint_progress *p
     save->last_ms = (e->mono_us - save->started_us) / 1000;
     save->saved_at_ms = e->keyspace.now_ms;
     journal_trim(p->journal, save->seq);
-    log_event(LOG_INFO, "checkpoint", log_int("seq", (int64_t)save->seq), log_int("rows", (int64_t)progress->rows_count),
-              log_int("ms", save->last_ms), log_int("longest_slice_us", save->longest_slice_us));
+    log_event(LOG_INFO, "checkpoint", log_int("seq", (int64_t)save->seq),
+              log_int("rows", (int64_t)progress->rows_count), log_int("ms", save->last_ms),
+              log_int("longest_slice_us", save->longest_slice_us));
     persist_answer_saves(e, true);
 }
 

@@ -16,8 +16,9 @@ static bool before_call(struct script_ops *ops, struct cmd_ctx *ctx)
 {
     struct engine *e = engine_of_ops(ops);
     e->stats.commands++;
-    if (ctx->command->flags & CMD_WRITE && e->persist) {
-        /* What it is does not change while a script runs: it is refused before it wrote anything, or not at all. */
+    /* The disk may become full while a late script runs: it is refused before it wrote anything, or not at all. */
+    bool has_begun = e->persist && e->persist->is_record_open && !engine_has_failed(e);
+    if (ctx->command->flags & CMD_WRITE && e->persist && !has_begun) {
         struct slice refusal = persist_refusal(e, ctx->argv, ctx->argc);
         if (refusal.len) {
             reply_error(ctx->reply, refusal);
