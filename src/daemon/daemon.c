@@ -164,7 +164,8 @@ static oxq_err open_all(struct daemon *d, const char **out_mend, struct oxq_erro
     e = signals_open(&d->signals_fd, err);
     if (e) return e;
     seed_hashes();
-    struct server_opts opts = {.config = &d->config, .clock = os_clock(), .abandon = on_abandon, .loaded = on_loaded, .ctx = d};
+    struct server_opts opts = {
+        .config = &d->config, .clock = os_clock(), .abandon = on_abandon, .loaded = on_loaded, .ctx = d};
     e = server_new(&opts, &d->server, err);
     if (e) *out_mend = find_mend(e);
     if (!e) e = open_engine(d, err);

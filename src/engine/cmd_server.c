@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* The server's own commands: INFO, CONFIG, SLOWLOG, MONITOR, TIME, ROLE, WAIT, SHUTDOWN. */
 #include "engine/info.h"
-#include "engine/script.h"
 #include "engine/persist.h"
+#include "engine/script.h"
 
 #include "base/mem.h"
 #include "base/num.h"
@@ -97,8 +97,8 @@ static void cmd_bgsave(struct cmd_ctx *ctx)
     if (!e->persist || !persist_start_save(e))
         reply_error(ctx->reply, ERR_NOT_SAVED);
     else
-        reply_status(ctx->reply, is_running ? SLICE_LIT("Background saving scheduled") :
-                                              SLICE_LIT("Background saving started"));
+        reply_status(ctx->reply,
+                     is_running ? SLICE_LIT("Background saving scheduled") : SLICE_LIT("Background saving started"));
 }
 
 static void cmd_monitor(struct cmd_ctx *ctx)

@@ -6,8 +6,8 @@
  * are served after the command, EXEC or script as a whole, so that nobody sees half of it.
  */
 #include "base/mem.h"
-#include "engine/script.h"
 #include "engine/persist.h"
+#include "engine/script.h"
 
 #include <stdio.h>
 

@@ -88,13 +88,13 @@ struct engine_client {
     size_t input_free_bytes;
     /* ---- engine ---- */
     struct engine *engine;
-    struct link link;         /* in engine->clients, in order of arrival */
-    struct link dirty_link;   /* in engine->dirty while it has replies of this turn */
-    struct link held_link;    /* in engine->held while it has holds */
+    struct link link;       /* in engine->clients, in order of arrival */
+    struct link dirty_link; /* in engine->dirty while it has replies of this turn */
+    struct link held_link;  /* in engine->held while it has holds */
     struct engine_hold holds[ENGINE_HOLDS_MAX];
     uint8_t holds_count;
-    uint32_t fresh_replies; /* of this turn */
-    uint64_t need_seq;      /* the record that they need */
+    uint32_t fresh_replies;   /* of this turn */
+    uint64_t need_seq;        /* the record that they need */
     struct link monitor_link; /* in engine->monitors while it monitors */
     struct resp_writer writer;
     struct reply discard; /* CLIENT REPLY OFF/SKIP */

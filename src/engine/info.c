@@ -4,8 +4,8 @@
  * them, and only where we have something true to say; our own begin with oxq_.
  */
 #include "engine/info.h"
-#include "engine/script.h"
 #include "engine/persist.h"
+#include "engine/script.h"
 
 #include "base/mem.h"
 
@@ -208,9 +208,9 @@ static void write_persistence(struct engine *e, struct buf *out)
     struct persist *s = e->persist;
     bool is_saving = s && (s->save.state == SAVE_GIVING || s->save.state == SAVE_WRITING);
     bool has_failed = s && s->progress.state == JOURNAL_FAILED;
-    line(out, "loading:%d", engine_is_loading(e));
+    line(out, "loading:%d", s && s->load);
     line(out, "async_loading:0");
-    if (engine_is_loading(e)) write_loading(e, out);
+    if (s && s->load) write_loading(e, out);
     line(out, "rdb_changes_since_last_save:%" PRIu64, e->keyspace.changes_count - (s ? s->save.changes_count : 0));
     line(out, "rdb_bgsave_in_progress:%d", is_saving);
     line(out, "rdb_last_save_time:%" PRId64, (s ? s->save.saved_at_ms : e->stats.started_at_ms) / 1000);

@@ -29,17 +29,17 @@ enum save_state { SAVE_IDLE, SAVE_GIVING, SAVE_WRITING, SAVE_CLEANING, SAVE_FAIL
 
 struct persist_save {
     enum save_state state;
-    struct buf items;            /* given by the tracker, not yet by us */
-    uint64_t seq;                /* of the cut */
-    int64_t started_us;          /* monotonic */
-    int64_t retry_at_us;         /* after a failure: not before */
-    int64_t longest_slice_us;    /* of the last checkpoint: the longest that the engine was held by it */
-    int64_t last_ms;             /* how long the last one took */
-    int64_t saved_at_ms;         /* wall clock of the last committed one, or of the start */
-    uint64_t changes_count;      /* keyspace->changes_count at the cut */
-    uint64_t appended_bytes;     /* at the cut */
-    bool is_wanted;              /* BGSAVE while one is running: another follows */
-    bool has_failed;             /* the last one */
+    struct buf items;         /* given by the tracker, not yet by us */
+    uint64_t seq;             /* of the cut */
+    int64_t started_us;       /* monotonic */
+    int64_t retry_at_us;      /* after a failure: not before */
+    int64_t longest_slice_us; /* of the last checkpoint: the longest that the engine was held by it */
+    int64_t last_ms;          /* how long the last one took */
+    int64_t saved_at_ms;      /* wall clock of the last committed one, or of the start */
+    uint64_t changes_count;   /* keyspace->changes_count at the cut */
+    uint64_t appended_bytes;  /* at the cut */
+    bool is_wanted;           /* BGSAVE while one is running: another follows */
+    bool has_failed;          /* the last one */
 };
 
 /* Keys that a group changed, by hash: may say yes of a key that it did not change, never no of one that it did. */
@@ -54,11 +54,11 @@ struct load; /* load.c */
 
 struct persist {
     struct disk_file lock;
-    struct journal *journal; /* owned; NULL while loading */
-    struct tracker *tracker; /* owned */
+    struct journal *journal;       /* owned; NULL while loading */
+    struct tracker *tracker;       /* owned */
     struct checkpoint *checkpoint; /* owned */
     struct cold_store cold;
-    int waker_fd; /* owned: the threads wake the loop */
+    int waker_fd;      /* owned: the threads wake the loop */
     struct load *load; /* owned; NULL when all is loaded */
     struct effect_writer writer;
     bool is_record_open;
@@ -67,13 +67,13 @@ struct persist {
     enum journal_durability durability;
     struct journal_progress progress; /* as last polled */
     bool was_failure_told, was_no_room_told;
-    uint64_t submitted_seq; /* of the last record in the thread's hands or beyond */
-    uint64_t settled_seq;   /* as the gate saw it last */
+    uint64_t submitted_seq;                /* of the last record in the thread's hands or beyond */
+    uint64_t settled_seq;                  /* as the gate saw it last */
     struct unsettled gathering, submitted; /* gate.c */
     char noted_key[128];                   /* the last one noted, ... */
     size_t noted_len;                      /* ... if it is not longer */
     struct persist_save save;
-    int64_t loaded_ms;   /* how long loading took */
+    int64_t loaded_ms;  /* how long loading took */
     int64_t cool_at_us; /* values are let go again then */
 };
 

@@ -61,15 +61,15 @@ struct engine {
     struct link clients; /* of engine_client.link, in order of arrival */
     size_t clients_count;
     uint64_t next_client_id;
-    struct link dirty; /* of engine_client.dirty_link: replies of this turn */
-    struct link held;  /* of engine_client.held_link: replies that wait for the disk (gate.c) */
-    bool was_taken_back;    /* the journal failed, and held replies became errors */
-    struct persist *persist;    /* owned; NULL: all is in memory (persist.h) */
+    struct link dirty;       /* of engine_client.dirty_link: replies of this turn */
+    struct link held;        /* of engine_client.held_link: replies that wait for the disk (gate.c) */
+    bool was_taken_back;     /* the journal failed, and held replies became errors */
+    struct persist *persist; /* owned; NULL: all is in memory (persist.h) */
     struct engine_client *current;
 
     /* Blocking (block.c) */
     struct map waits[KEYSPACE_DBS_COUNT]; /* of wait_key: keys that clients wait for */
-    struct link ready;               /* of wait_key.ready_link: changed since they were last served */
+    struct link ready;                    /* of wait_key.ready_link: changed since they were last served */
     struct heap deadlines;                /* of engine_waiter, by CLOCK_MONOTONIC microseconds */
     size_t blocked_count;
 
@@ -86,8 +86,8 @@ struct engine {
     struct map patterns; /* of pubsub_topic */
 
     /* MONITOR (monitor.c), SLOWLOG (slowlog.c) */
-    struct link monitors; /* of engine_client.monitor_link */
-    struct slowlog *slowlog;   /* owned */
+    struct link monitors;    /* of engine_client.monitor_link */
+    struct slowlog *slowlog; /* owned */
 
     struct engine_stats stats;
     struct map error_stats; /* info.c */

@@ -45,15 +45,15 @@ struct server_watch {
 };
 
 struct server {
-    struct engine_host host;                        /* first: the engine's pointer to it is ours */
-    struct config *config;                          /* borrowed */
-    struct clock *clock;                            /* borrowed */
-    struct engine *engine;                          /* borrowed, NULL until server_run */
-    struct net_loop *loop;                          /* owned */
-    struct net_tls *tls;                            /* owned, or NULL */
-    struct net_listener *listeners, *tls_listeners; /* owned */
-    void (*abandon)(void *ctx);                     /* or NULL */
-    void *ctx; /* of loaded and abandon */
+    struct engine_host host;                                /* first: the engine's pointer to it is ours */
+    struct config *config;                                  /* borrowed */
+    struct clock *clock;                                    /* borrowed */
+    struct engine *engine;                                  /* borrowed, NULL until server_run */
+    struct net_loop *loop;                                  /* owned */
+    struct net_tls *tls;                                    /* owned, or NULL */
+    struct net_listener *listeners, *tls_listeners;         /* owned */
+    void (*abandon)(void *ctx);                             /* or NULL */
+    void *ctx;                                              /* of loaded and abandon */
     void (*loaded)(void *ctx, const struct oxq_error *err); /* or NULL */
     struct server_watch watches[SERVER_WATCHES_MAX];
     size_t watches_count;
