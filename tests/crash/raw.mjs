@@ -14,6 +14,7 @@ const CONNECTIONS = 6;
 class Ledger {
   log = []; /* as far as anybody has read it */
   faults = [];
+  #counts = new Map(); /* connection -> its steps in the log */
   #turn = Promise.resolve();
 
   /** Reads on, checks, and tells how many steps of the writer's are there; null: ask again. One at a time. */
@@ -32,13 +33,20 @@ class Ledger {
     }
     const more = await readLog(client, this.log.length).catch(() => null);
     if (!more) return null;
-    this.log.push(...more);
-    const broken = faultOfLog(this.log);
-    if (broken) this.#fault(writer, broken);
-    const has = this.log.reduce((count, entry) => count + entry.startsWith(`${writer.c}:`), 0);
+    for (const entry of more) this.#append(writer, entry);
+    const has = this.#counts.get(writer.c) ?? 0;
     if (has < writer.acked) this.#fault(writer, `connection ${writer.c}: step ${writer.acked - 1} was acknowledged, the server has ${has} steps`);
     if (has > writer.sent) this.#fault(writer, `connection ${writer.c}: ${writer.sent} steps were sent, the server has ${has}`);
     return writer.failure ? null : has;
+  }
+
+  /* Each connection's numbers count up from 0 without a gap. */
+  #append(writer, entry) {
+    const [c, i] = entry.split(':').map(Number);
+    const next = this.#counts.get(c) ?? 0;
+    if (i !== next) this.#fault(writer, `entry ${this.log.length} of the log is ${entry}, connection ${c} was at ${next}`);
+    this.#counts.set(c, i + 1);
+    this.log.push(entry);
   }
 
   #fault(writer, text) {

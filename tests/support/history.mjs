@@ -13,6 +13,8 @@ import { sleep } from './victim.mjs';
 export const LOG = 'h:log';
 /* Steps that are sent before their replies are read. */
 const TOGETHER = 200;
+/* Entries of the log in one reply. */
+const PAGE = 20_000;
 const FAR_MS = 4_000_000_000_000;
 /* Runs the commands of ARGV: for each the count of its words, then the words. What fails everywhere (a key to
  * rename that is not there, a stream id used twice) does nothing; any other error ends it. */
@@ -25,12 +27,12 @@ while at <= #ARGV do
   at = at + n + 1
 end
 return #ARGV`;
-/* Type and contents of each key of a database, in the order of keys. */
+/* Type and contents of each key of a database but the log, in the order of keys. */
 const DUMP = `
 local out = {}
 local keys = redis.call('KEYS', '*')
 table.sort(keys)
-for _, key in ipairs(keys) do
+for _, key in ipairs(keys) do if key ~= 'h:log' then
   local kind, value = redis.call('TYPE', key)['ok'], nil
   if kind == 'string' then value = {redis.call('GET', key)}
   elseif kind == 'hash' then value = redis.call('HGETALL', key)
@@ -39,7 +41,7 @@ for _, key in ipairs(keys) do
   elseif kind == 'zset' then value = redis.call('ZRANGE', key, 0, -1, 'WITHSCORES')
   else value = redis.call('XRANGE', key, '-', '+') end
   out[#out + 1] = {key, kind, redis.call('PEXPIRETIME', key), value}
-end
+end end
 return out`;
 export const DATABASES = [0, 1, 2];
 
@@ -110,7 +112,7 @@ export function requestsOf({ how, commands }) {
   return [['EVAL', RUN, '0', ...commands.flatMap((command) => [String(command.length), ...command])]];
 }
 
-/** All keys of the databases as lines of text; what has no order is sorted. */
+/** All keys of the databases but the log (readLog) as lines of text; what has no order is sorted. */
 export async function dump(client) {
   const lines = [];
   for (const database of DATABASES) {
@@ -145,9 +147,15 @@ export function differenceOf(left, right) {
 
 /** Reads h:log from an index on, as strings. */
 export async function readLog(client, from = 0) {
-  const reply = await client.call('LRANGE', LOG, from, -1);
-  if (reply.type !== '*') throw new Error(`reading ${LOG}: ${reply.text ?? reply.raw}`);
-  return reply.items.map((item) => item.text);
+  const log = [];
+  for (let more = PAGE; more === PAGE; ) {
+    const at = from + log.length;
+    const reply = await client.call('LRANGE', LOG, at, at + PAGE - 1);
+    if (reply.type !== '*') throw new Error(`reading ${LOG}: ${reply.text ?? reply.raw}`);
+    more = reply.items.length;
+    for (const item of reply.items) log.push(item.text);
+  }
+  return log;
 }
 
 /** A server (one that keeps nothing will do) on which the steps of a log are done again. */

@@ -14,7 +14,7 @@ const USAGE = `usage: tests/crash/run [options] [PART...]
 PARTS: raw bull volume restart; otherwise all. OXQ_BIN names the oxq to test.`;
 const PARTS = ['raw', 'bull', 'volume', 'restart'];
 const SHORT = { raw: { kills: 20, between: [100, 450] }, bull: { kills: 20, between: [150, 650] }, volume: { jobs: 10_000 }, restart: { rounds: 3 } };
-const LONG = { raw: { kills: 500, between: [100, 900] }, bull: { kills: 500, between: [150, 1200] }, volume: { jobs: 100_000 }, restart: { rounds: 20 } };
+const LONG = { raw: { kills: 500, between: [50, 300] }, bull: { kills: 500, between: [150, 1200] }, volume: { jobs: 100_000 }, restart: { rounds: 20 } };
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,

@@ -14,7 +14,7 @@ const USAGE = `usage: tests/fault/run [options] [PART...]
   --keep        leave the folder with records and logs there, and say where
 PARTS: power faults full corrupt; otherwise all. OXQ_BIN names the oxq to test.`;
 const PARTS = ['power', 'faults', 'full', 'corrupt'];
-const SHORT = { power: { steps: 600, images: 400, seeds: 1 }, faults: { steps: 150, tries: 40 }, full: {}, corrupt: { steps: 300, tries: 60 } };
+const SHORT = { power: { steps: 600, images: 300, seeds: 1 }, faults: { steps: 150, tries: 40 }, full: {}, corrupt: { steps: 300, tries: 60 } };
 const LONG = { power: { steps: 3000, images: Infinity, seeds: 3 }, faults: { steps: 600, tries: Infinity }, full: {}, corrupt: { steps: 2000, tries: 5000 } };
 
 const { values, positionals } = parseArgs({
