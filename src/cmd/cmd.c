@@ -4,6 +4,7 @@
 
 #include "base/num.h"
 #include "cmd/table.h"
+#include "keyspace/value_codec.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -157,4 +158,17 @@ void cmd_help(struct cmd_ctx *ctx)
         reply_status_text(ctx, "", upper_copy(ctx, subs[i].name), subs[i].args ? subs[i].args : "");
         reply_status_text(ctx, "    ", subs[i].summary, "");
     }
+}
+
+/* ---- chance ---- */
+
+#define REPEATS_MAX_BYTES ((size_t)512 << 20)
+#define REPEATS_SAMPLES 16
+
+bool cmd_may_repeat(struct cmd_ctx *ctx, const struct value *v, uint64_t count)
+{
+    if (count <= CMD_REPEATS_MAX && value_bytes(v, REPEATS_SAMPLES) / value_count(v) * count <= REPEATS_MAX_BYTES)
+        return true;
+    reply_error(ctx->reply, CMD_ERR_OUT_OF_RANGE);
+    return false;
 }

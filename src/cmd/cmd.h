@@ -120,6 +120,14 @@ static inline int64_t cmd_now_ms(const struct cmd_ctx *ctx)
 #define CMD_ERR_NO_KEY SLICE_LIT("ERR no such key")
 #define CMD_ERR_OUT_OF_RANGE SLICE_LIT("ERR value is out of range")
 
+/*
+ * SRANDMEMBER, HRANDFIELD and ZRANDMEMBER repeat elements when their count is negative: more than this, or than about 512 MB,
+ * would hold up everybody.
+ */
+#define CMD_REPEATS_MAX ((uint64_t)1 << 20)
+/* False after an error reply: so many elements of v are too many. */
+bool cmd_may_repeat(struct cmd_ctx *ctx, const struct value *v, uint64_t count);
+
 void cmd_reply_arity(struct cmd_ctx *ctx);
 static inline void cmd_reply_syntax(struct cmd_ctx *ctx)
 {

@@ -47,6 +47,7 @@ static void reply_picks(struct cmd_ctx *ctx, const struct value *v, int64_t coun
     bool is_distinct = count >= 0;
     uint64_t picks = is_distinct ? (uint64_t)count : (uint64_t)-count;
     if (is_distinct && picks > hash_count(v)) picks = hash_count(v);
+    if (!is_distinct && !cmd_may_repeat(ctx, v, picks)) return;
     struct pick pick = {.reply = ctx->reply, .has_values = has_values};
     reply_array(ctx->reply, has_values && ctx->reply->resp == 2 ? 2 * picks : picks);
     if (is_distinct)

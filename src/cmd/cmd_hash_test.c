@@ -126,8 +126,8 @@ Test(cmd_hash, a_random_field_that_nobody_takes_any_more_is_not_picked_for_ever)
     testkit_init(&kit);
     testkit_run(&kit, "HSET h f v");
     kit.out.limit_bytes = 100000;
-    const char *reply = testkit_run(&kit, "HRANDFIELD h -4000000000000000000");
-    cr_assert_eq(strncmp(reply, "*4000000000000000000\r\n", 22), 0);
+    const char *reply = testkit_run(&kit, "HRANDFIELD h -1000000");
+    cr_assert_eq(strncmp(reply, "*1000000\r\n", 10), 0);
     testkit_deinit(&kit);
 }
 
@@ -139,5 +139,22 @@ Test(cmd_hash, a_fresh_hash_takes_what_the_job_needs_and_not_more)
                 "HMSET h name paint data \"{}\" opts \"{}\" timestamp 1 delay 0 priority 0 a 1 b 2 c 3 d 4 e 5 f 6");
     const char *reply = testkit_run(&kit, "MEMORY USAGE h");
     cr_assert_lt(atoi(reply + 1), 300);
+    testkit_deinit(&kit);
+}
+
+Test(cmd_hash, refuses_more_repeats_than_a_reply_should_hold)
+{
+    struct testkit kit;
+    testkit_init(&kit);
+    fill(&kit, 3);
+    assert_reply(&kit, "HRANDFIELD h -1048577", "-ERR value is out of range\r\n");
+    assert_reply(&kit, "HRANDFIELD h -4294967295 WITHVALUES", "-ERR value is out of range\r\n");
+    assert_reply(&kit, "HRANDFIELD none -1048577", "*0\r\n");
+    char line[128 + 1024];
+    int len = snprintf(line, sizeof(line), "HSET big f ");
+    memset(line + len, 'x', 1024);
+    line[len + 1024] = '\0';
+    testkit_run(&kit, line);
+    assert_reply(&kit, "HRANDFIELD big -1048576 WITHVALUES", "-ERR value is out of range\r\n");
     testkit_deinit(&kit);
 }

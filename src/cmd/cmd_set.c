@@ -5,11 +5,6 @@
 #include "cmd/table.h"
 #include "keyspace/edit_set.h"
 
-/*
- * SRANDMEMBER with a negative count repeats members: more of them than this is a mistake that would hold up everybody.
- */
-#define RANDOM_REPEATS_MAX ((int64_t)1 << 26)
-
 /* ---- members ---- */
 
 static void cmd_sadd(struct cmd_ctx *ctx)
@@ -202,17 +197,15 @@ static void cmd_srandmember(struct cmd_ctx *ctx)
     }
     if (has_count && !cmd_int_in(ctx, 2, -INT64_MAX, INT64_MAX, &count)) return;
     if (!cmd_find(ctx, ctx->argv[1], VALUE_SET, &e)) return;
-    if (count < -RANDOM_REPEATS_MAX)
-        reply_error(ctx->reply, CMD_ERR_OUT_OF_RANGE);
-    else if (!e && has_count)
+    if (!e && has_count)
         reply_array(ctx->reply, 0);
     else if (!e)
         reply_null(ctx->reply);
     else if (!has_count)
         reply_random_member(ctx, &e->value);
-    else if (count < 0)
+    else if (count < 0 && cmd_may_repeat(ctx, &e->value, (uint64_t)-count))
         reply_random_with_repeats(ctx, &e->value, (size_t)-count);
-    else
+    else if (count >= 0)
         reply_random(ctx, &e->value, count);
 }
 

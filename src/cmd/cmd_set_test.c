@@ -285,3 +285,12 @@ Test(cmd_set, effects_of_random_commands_give_the_same_sets)
     }
     cr_assert_gt(kit.effects_count, 10000);
 }
+
+Test(cmd_set, refuses_more_repeats_than_a_reply_should_hold)
+{
+    testkit_run(&kit, "SADD k a b");
+    expect("SRANDMEMBER k -1048577", "-ERR value is out of range\r\n");
+    expect("SRANDMEMBER k -4294967295", "-ERR value is out of range\r\n");
+    cr_assert_str_neq(testkit_run(&kit, "SRANDMEMBER k -1048576"), "-ERR value is out of range\r\n");
+    expect("SRANDMEMBER none -1048577", "*0\r\n");
+}

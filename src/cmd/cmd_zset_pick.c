@@ -15,6 +15,7 @@ static void reply_rank(struct cmd_ctx *ctx, const struct value *v, size_t rank, 
 
 static void reply_any(struct cmd_ctx *ctx, const struct value *v, uint64_t count, bool with_scores)
 {
+    if (!cmd_may_repeat(ctx, v, count)) return;
     cmd_zset_reply_array(ctx->reply, count, with_scores);
     for (uint64_t i = 0; i < count && !ctx->reply->is_full; i++) {
         struct zset_element e = zset_random(v, ctx->keyspace->rng);

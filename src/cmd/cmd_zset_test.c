@@ -248,7 +248,7 @@ Test(cmd_zset, an_endless_reply_ends_at_the_limit_of_its_buffer)
 {
     expect("ZADD z 1 a", ":1\r\n");
     kit.out.limit_bytes = 1 << 16;
-    struct slice argv[] = {SLICE_LIT("ZRANDMEMBER"), SLICE_LIT("z"), SLICE_LIT("-9223372036854775807")};
+    struct slice argv[] = {SLICE_LIT("ZRANDMEMBER"), SLICE_LIT("z"), SLICE_LIT("-1000000")};
     kit.out.len = 0;
     struct resp_writer writer;
     resp_writer_init(&writer, &kit.out, 2);
@@ -265,4 +265,13 @@ Test(cmd_zset, an_endless_reply_ends_at_the_limit_of_its_buffer)
     };
     slot->row->run(&ctx);
     cr_assert(writer.reply.is_full);
+}
+
+Test(cmd_zset, refuses_more_repeats_than_a_reply_should_hold)
+{
+    testkit_run(&kit, "ZADD k 1 a 2 b");
+    expect("ZRANDMEMBER k -1048577", "-ERR value is out of range\r\n");
+    expect("ZRANDMEMBER k -4294967295", "-ERR value is out of range\r\n");
+    cr_assert_str_neq(testkit_run(&kit, "ZRANDMEMBER k -1048576"), "-ERR value is out of range\r\n");
+    expect("ZRANDMEMBER none -1048577", "*0\r\n");
 }
