@@ -16,6 +16,7 @@ struct writer {
     size_t segment_bytes;
     struct disk_file file; /* the running segment; closed: none yet */
     uint64_t offset, size; /* in it */
+    uint64_t started;      /* up to here the system was asked to begin writing */
     uint32_t seed;
     uint64_t written_seq, durable_seq;
     uint64_t written_bytes; /* since the start */

@@ -213,6 +213,11 @@ oxq_err disk_truncate(struct disk_file *f, uint64_t bytes, struct oxq_error *err
     return OXQ_OK;
 }
 
+void disk_start_writing(struct disk_file *f, uint64_t offset, uint64_t bytes)
+{
+    (void)sync_file_range(f->fd, (off_t)offset, (off_t)bytes, SYNC_FILE_RANGE_WRITE);
+}
+
 oxq_err disk_sync(struct disk_file *f, struct oxq_error *err)
 {
     /* Never tried again: after a failed sync the kernel may have thrown the bytes away and the next one would succeed. */

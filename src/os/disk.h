@@ -40,6 +40,8 @@ OXQ_MUST_USE oxq_err disk_size(struct disk_file *f, uint64_t *out_bytes, struct 
  */
 OXQ_MUST_USE oxq_err disk_reserve(struct disk_file *f, uint64_t bytes, struct oxq_error *err);
 OXQ_MUST_USE oxq_err disk_truncate(struct disk_file *f, uint64_t bytes, struct oxq_error *err);
+/* The system may begin to bring these bytes to the disk, so that a later disk_sync finds less to do. A hint: it cannot fail. */
+void disk_start_writing(struct disk_file *f, uint64_t offset, uint64_t bytes);
 /* fdatasync(2): what was written is on the disk, and so is the file's length. */
 OXQ_MUST_USE oxq_err disk_sync(struct disk_file *f, struct oxq_error *err);
 /* fsync(2) of a folder: its names are durable. */

@@ -68,6 +68,7 @@ Test(os_disk, keeps_what_it_was_given)
     char got[8];
     cr_assert_eq(disk_write_at(&f, SLICE_LIT("world"), 6, &err), OXQ_OK);
     cr_assert_eq(disk_write_at(&f, SLICE_LIT("hello "), 0, &err), OXQ_OK);
+    disk_start_writing(&f, 0, 11);
     cr_assert_eq(disk_sync(&f, &err), OXQ_OK);
     expect_bytes("a", 0, SLICE_LIT("hello world"));
     cr_assert_eq(disk_size(&f, &bytes, &err), OXQ_OK);
