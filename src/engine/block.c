@@ -170,6 +170,7 @@ void block_release(struct engine_client *c)
     struct engine *e = c->engine;
     end_wait(c);
     c->fresh_replies += engine_reply_of(c) == &c->writer.reply;
+    engine_step_reply_skip(c);
     engine_mark_dirty(c, engine_last_seq(e));
     e->host->resume(e->host, c);
 }

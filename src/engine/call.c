@@ -242,8 +242,7 @@ void engine_process(struct engine_client *c, struct slice *argv, int argc)
     run_for_client(c, slot, argv, argc);
 }
 
-/* CLIENT REPLY SKIP silences exactly the next command. */
-static void step_reply_skip(struct engine_client *c)
+void engine_step_reply_skip(struct engine_client *c)
 {
     c->flags &= ~(uint32_t)ENGINE_CLIENT_REPLY_SKIP;
     if (!(c->flags & ENGINE_CLIENT_REPLY_SKIP_NEXT)) return;
@@ -263,7 +262,7 @@ void engine_execute(struct engine_client *c, struct slice *argv, int argc)
     size_t out_bytes = c->out.len;
 
     engine_process(c, argv, argc);
-    step_reply_skip(c);
+    if (!c->waiter) engine_step_reply_skip(c);
     c->fresh_replies += c->out.len != out_bytes;
     if (!e->is_busy && !link_is_empty(&e->ready)) block_serve(e);
     if (e->persist && !e->is_busy) persist_end_record(e->persist);

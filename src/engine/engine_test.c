@@ -422,6 +422,24 @@ Test(engine, client_reply_off_and_skip_silence_what_they_say)
     world_close(&w);
 }
 
+Test(engine, client_reply_skip_holds_until_the_command_is_over)
+{
+    struct world w;
+    world_open(&w);
+    expect(&w, 0, "CLIENT REPLY SKIP", "");
+    expect(&w, 0, "BLPOP l 0", "");
+    expect(&w, 1, "RPUSH l a", ":1\r\n");
+    cr_assert_str_eq(got(&w, 0), "");
+    expect(&w, 0, "PING", "+PONG\r\n");
+    expect(&w, 1, "CLIENT PAUSE 100", "+OK\r\n");
+    expect(&w, 0, "CLIENT REPLY SKIP", "");
+    expect(&w, 0, "SET k v", "");
+    expect(&w, 1, "CLIENT UNPAUSE", "+OK\r\n");
+    cr_assert_str_eq(got(&w, 0), "");
+    expect(&w, 0, "GET k", "$1\r\nv\r\n");
+    world_close(&w);
+}
+
 Test(engine, monitor_shows_commands_of_others)
 {
     struct world w;

@@ -137,15 +137,24 @@ static void send(struct world *w, int client, const char *line)
     engine_execute(&w->clients[client], argv, argc);
 }
 
+/* Waits for news of the store's threads; false: none in 10 s. */
+static bool wait_for_store(struct engine *e)
+{
+    struct pollfd p = {.fd = engine_wake_fd(e), .events = POLLIN};
+    int found;
+    do found = poll(&p, 1, 10000);
+    while (found < 0 && errno == EINTR);
+    engine_woken(e);
+    return found == 1;
+}
+
 /* Turns until nothing waits for the disk. */
 static void settle(struct world *w)
 {
     struct engine *e = w->engine;
     engine_commit(e);
     while (!link_is_empty(&e->held)) {
-        struct pollfd p = {.fd = engine_wake_fd(e), .events = POLLIN};
-        cr_assert_eq(poll(&p, 1, 10000), 1, "the store's threads are silent");
-        engine_woken(e);
+        cr_assert(wait_for_store(e), "the store's threads are silent");
         engine_commit(e);
     }
 }
@@ -158,9 +167,7 @@ static void finish_save(struct world *w)
         engine_run_timers(e);
         engine_commit(e);
         if (e->persist->save.state != SAVE_WRITING) continue;
-        struct pollfd p = {.fd = engine_wake_fd(e), .events = POLLIN};
-        cr_assert_eq(poll(&p, 1, 10000), 1, "the checkpoint's thread is silent");
-        engine_woken(e);
+        cr_assert(wait_for_store(e), "the checkpoint's thread is silent");
     }
 }
 

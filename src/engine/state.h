@@ -142,6 +142,8 @@ struct cmd_slot *engine_find_command(struct engine *e, const struct slice *argv,
 void engine_reply_sub_syntax(struct cmd_ctx *ctx);
 /* Runs argv for c with all checks, as engine_execute but without waking others: for EXEC's queue and what was paused. */
 void engine_process(struct engine_client *c, struct slice *argv, int argc);
+/* A command of c is over: CLIENT REPLY SKIP silences exactly the next one, to its end. */
+void engine_step_reply_skip(struct engine_client *c);
 /* Over maxmemory? */
 bool engine_is_out_of_memory(struct engine *e);
 
