@@ -45,6 +45,7 @@ void format_write_header(char *out, const struct format_segment *segment)
     put_64(out + 16, segment->first_seq);
     put_64(out + 24, segment->id);
     put_64(out + 32, (uint64_t)segment->created_ms);
+    put_64(out + 40, segment->bytes);
     put_32(out + CRC_AT, crc32c(0, slice_of(out, CRC_AT)));
 }
 
@@ -57,8 +58,10 @@ const char *format_read_header(struct slice bytes, struct format_segment *out)
         return "a newer version of oxq wrote it, whose format this one cannot read";
     if (get_32(bytes.at + CRC_AT) != crc32c(0, slice_of(bytes.at, CRC_AT))) return "bad checksum of the header";
     if (get_32(bytes.at + 8) != FORMAT_VERSION) return "a version of the format that never was";
-    *out = (struct format_segment){
-        .first_seq = get_64(bytes.at + 16), .id = get_64(bytes.at + 24), .created_ms = (int64_t)get_64(bytes.at + 32)};
+    *out = (struct format_segment){.first_seq = get_64(bytes.at + 16),
+                                   .id = get_64(bytes.at + 24),
+                                   .created_ms = (int64_t)get_64(bytes.at + 32),
+                                   .bytes = get_64(bytes.at + 40)};
     return NULL;
 }
 
@@ -92,6 +95,13 @@ struct format_record format_read_own(const char *at)
                                   .bytes = format_record_bytes(payload_bytes)};
 }
 
+void format_write_close(char *at, uint64_t durable_seq, uint32_t seed)
+{
+    memset(at, 0, FORMAT_MARK_BYTES);
+    format_write_head(at, FORMAT_CLOSE, durable_seq, 0);
+    format_seal(at, seed);
+}
+
 void format_seal(char *at, uint32_t seed)
 {
     put_32(at + 4, checksum(at, format_read_own(at).bytes, seed));
@@ -104,7 +114,7 @@ const char *format_read(struct slice bytes, uint32_t seed, struct format_record 
     struct format_record record = format_read_own(bytes.at);
     if (record.bytes > bytes.len) return "a record that is longer than the rest of the file";
     if (get_32(bytes.at + 4) != checksum(bytes.at, record.bytes, seed)) return "bad checksum";
-    if (record.type != FORMAT_MARK && record.type != FORMAT_EFFECTS) return "a record of an unknown type";
+    if (record.type < FORMAT_MARK || record.type > FORMAT_CLOSE) return "a record of an unknown type";
     *out = record;
     return NULL;
 }
@@ -121,7 +131,8 @@ uint64_t format_find_marks(struct slice bytes, uint32_t seed, size_t *out_end)
     *out_end = 0;
     for (size_t at = 0; at + FORMAT_MARK_BYTES <= bytes.len; at += 8) {
         struct format_record record;
-        if (get_32(bytes.at + at) != 1 || bytes.at[at + 16] != FORMAT_MARK) continue;
+        char type = bytes.at[at + 16];
+        if (get_32(bytes.at + at) != 1 || (type != FORMAT_MARK && type != FORMAT_CLOSE)) continue;
         if (format_read(slice_of(bytes.at + at, FORMAT_MARK_BYTES), seed, &record)) continue;
         if (record.seq > durable) durable = record.seq;
         *out_end = at + FORMAT_MARK_BYTES;

@@ -10,7 +10,8 @@
  *   16     first sequence number, u64
  *   24     id, u64, drawn at random for each segment
  *   32     created, milliseconds since 1970, i64
- *   40     zeros
+ *   40     length of the file while it is written, u64
+ *   48     zeros
  *   4092   CRC32C of the bytes 0 .. 4091, u32
  *   4096   records, each at a multiple of 8
  *
@@ -23,7 +24,8 @@
  * The CRC of a record starts from the seed of its segment, the CRC of the segment's id: what an earlier use of the same
  * file has left behind is never a record of this one.
  *
- * Eight zero bytes, or the end of the file, end the records of a segment.
+ * Eight zero bytes, the end of the file or a close record end the records of a segment. A file that is shorter than its header says
+ * has a close record; without one it was cut short by somebody else.
  */
 #ifndef JOURNAL_FORMAT_H
 #define JOURNAL_FORMAT_H
@@ -42,13 +44,16 @@ enum format_type {
      * that was durable when the group was written. */
     FORMAT_MARK = 1,
     /* What one command, script or EXEC changed. Numbered without a gap. */
-    FORMAT_EFFECTS = 2
+    FORMAT_EFFECTS = 2,
+    /* Ends a segment whose file was then shortened: at an orderly end, or where recovery cut a torn tail. As a mark otherwise. */
+    FORMAT_CLOSE = 3
 };
 
 struct format_segment {
     uint64_t first_seq;
     uint64_t id;
     int64_t created_ms;
+    uint64_t bytes; /* of the file while it is written */
 };
 
 /* out: FORMAT_HEADER_BYTES. */
@@ -76,11 +81,13 @@ struct format_record {
 struct format_record format_read_own(const char *at);
 /* Fills in the CRC. */
 void format_seal(char *at, uint32_t seed);
+/* A whole close record, FORMAT_MARK_BYTES long. */
+void format_write_close(char *at, uint64_t durable_seq, uint32_t seed);
 /* Reads the record that `bytes` starts with; NULL when it is whole, else what is wrong with it (static storage). */
 const char *format_read(struct slice bytes, uint32_t seed, struct format_record *out);
 /* Does `bytes` start with eight zeros, or is it at its end? */
 bool format_is_end(struct slice bytes);
-/* The highest number that a mark somewhere in `bytes` calls durable; 0 without a mark. *out_end: where the last mark ends. */
+/* The highest number that a mark or close record somewhere in `bytes` calls durable; 0 without a mark. *out_end: where the last of them ends. */
 uint64_t format_find_marks(struct slice bytes, uint32_t seed, size_t *out_end);
 
 #endif

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A segment is read whole and its records walked. Where one does not fit (a bad one, or the zeros that end a segment) the
- * question is whether the writer had got further. With E the number that should come next:
+ * A segment is read whole and its records walked, up to a close record. Where one does not fit (a bad one, or the zeros that end a
+ * segment) the question is whether the writer had got further. With E the number that should come next:
  *
  *   another segment follows     it must begin with E: the writer syncs a segment before it begins the next.
  *                               If it does, this one has ended here; if not, records are missing: damage.
  *   a mark further on in this   it says which number was durable when its group was written: E or more means that
  *   segment                     record E had been synced, so it has been damaged since.
- *   neither                     nobody was ever told that E is durable: the journal ends here. Whatever follows belongs to
+ *   the file is shorter than    somebody has cut it: damage. The writer closes a segment before it shortens it.
+ *   its header says
+ *   none of these               nobody was ever told that E is durable: the journal ends here. Whatever follows belongs to
  *                               groups that were never synced and may be of any form, since a power cut loses and reorders
  *                               their sectors; all of it is dropped, whole records too: a history has no holes.
  */
@@ -31,6 +33,8 @@ struct journal_reader {
     struct buf bytes; /* the running segment */
     size_t offset;
     uint32_t seed;
+    uint64_t segment_bytes; /* that its file must have, unless it is closed */
+    bool is_closed;         /* a close record was read */
     uint64_t passed_bytes, all_bytes; /* segments before this one; all */
     struct journal_end end;
 };
@@ -83,6 +87,8 @@ static oxq_err open_segment(struct journal_reader *r, struct oxq_error *err)
         return complain(r, err, text);
     }
     r->seed = format_seed(segment.id);
+    r->segment_bytes = segment.bytes;
+    r->is_closed = false;
     r->offset = FORMAT_HEADER_BYTES;
     r->expected_seq = first_seq;
     return OXQ_OK;
@@ -129,13 +135,18 @@ static oxq_err end_segment(struct journal_reader *r, const char *reason, struct 
     struct slice tail = slice_from(buf_borrow(&r->bytes), r->offset);
     size_t marks_end = 0;
     uint64_t durable = format_find_marks(tail, r->seed, &marks_end);
-    if (durable >= r->expected_seq) {
+    if (!r->is_closed && durable >= r->expected_seq) {
         snprintf(text, sizeof(text), "%s, where record %" PRIu64 " was durable", reason, r->expected_seq);
+        return complain(r, err, text);
+    }
+    if (!r->is_closed && r->bytes.len < r->segment_bytes) {
+        snprintf(text, sizeof(text), "%s, and the file has been cut short: %zu bytes of %" PRIu64 " are there", reason,
+                 r->bytes.len, r->segment_bytes);
         return complain(r, err, text);
     }
     if (r->next == r->folder.count) {
         r->is_ended = true;
-        r->end.dropped_bytes = measure_tail(tail, marks_end);
+        r->end.dropped_bytes = r->is_closed ? 0 : measure_tail(tail, marks_end);
         r->end.offset = r->offset;
         return OXQ_OK;
     }
@@ -154,7 +165,7 @@ static oxq_err take_record(struct journal_reader *r, const struct format_record 
 {
     char text[160];
     *out_is_given = false;
-    if (record->type == FORMAT_MARK && record->seq >= r->expected_seq) {
+    if (record->type != FORMAT_EFFECTS && record->seq >= r->expected_seq) {
         snprintf(text, sizeof(text), "a mark says that record %" PRIu64 " was durable, but %" PRIu64 " has not come",
                  record->seq, r->expected_seq);
         return complain(r, err, text);
@@ -164,7 +175,8 @@ static oxq_err take_record(struct journal_reader *r, const struct format_record 
         return complain(r, err, text);
     }
     r->offset += record->bytes;
-    if (record->type == FORMAT_MARK) return OXQ_OK;
+    if (record->type == FORMAT_CLOSE) r->is_closed = true;
+    if (record->type != FORMAT_EFFECTS) return OXQ_OK;
     r->expected_seq++;
     if (record->seq < r->from_seq) return OXQ_OK;
     r->end.last_seq = record->seq;
@@ -174,12 +186,17 @@ static oxq_err take_record(struct journal_reader *r, const struct format_record 
     return OXQ_OK;
 }
 
+static const char *read_record(const struct journal_reader *r, struct format_record *out)
+{
+    return format_read(slice_from(buf_borrow(&r->bytes), r->offset), r->seed, out);
+}
+
 oxq_err journal_reader_next(struct journal_reader *r, struct journal_record *out, bool *out_has, struct oxq_error *err)
 {
     while (!r->is_ended) {
         struct format_record record;
         bool is_given = false;
-        const char *reason = format_read(slice_from(buf_borrow(&r->bytes), r->offset), r->seed, &record);
+        const char *reason = r->is_closed ? "it is closed" : read_record(r, &record);
         oxq_err e = reason ? end_segment(r, reason, err) : take_record(r, &record, &is_given, err);
         if (e) {
             r->is_ended = true;
@@ -244,8 +261,12 @@ oxq_err journal_reader_cut(struct journal_reader *r, struct oxq_error *err)
     char path[PATH_MAX];
     struct disk_file f = DISK_CLOSED;
     folder_segment_path(path, r->path, r->folder.first_seqs[r->folder.count - 1]);
+    char close[FORMAT_MARK_BYTES];
+    format_write_close(close, r->expected_seq - 1, r->seed);
     oxq_err e = disk_open(path, DISK_WRITE, &f, err);
-    if (!e) e = disk_truncate(&f, r->end.offset, err);
+    if (!e) e = disk_write_at(&f, slice_of(close, sizeof(close)), r->end.offset, err);
+    if (!e) e = disk_sync(&f, err);
+    if (!e) e = disk_truncate(&f, r->end.offset + sizeof(close), err);
     if (!e) e = disk_sync(&f, err);
     disk_close(&f);
     return e;

@@ -80,7 +80,10 @@ static oxq_err begin_segment(struct writer *w, size_t record_bytes, struct oxq_e
     bytes = bytes <= w->segment_bytes ? w->segment_bytes : (bytes + BLOCK_BYTES - 1) & ~(BLOCK_BYTES - 1);
     oxq_err e = keeper_take(w->keeper, bytes, &w->file, err);
     if (e) return e;
-    struct format_segment segment = {.first_seq = w->written_seq + 1, .created_ms = clock_wall_ms(w->clock)};
+    e = disk_size(&w->file, &w->size, err);
+    if (e) return e;
+    struct format_segment segment = {
+        .first_seq = w->written_seq + 1, .created_ms = clock_wall_ms(w->clock), .bytes = w->size};
     random_fill(&segment.id, sizeof(segment.id));
     format_write_header(header, &segment);
     folder_segment_path(path, w->folder, segment.first_seq);
@@ -88,7 +91,6 @@ static oxq_err begin_segment(struct writer *w, size_t record_bytes, struct oxq_e
     if (!e) e = disk_sync(&w->file, err);
     if (!e) e = disk_move(&w->file, path, err);
     if (!e) e = disk_sync_folder(w->folder, err);
-    if (!e) e = disk_size(&w->file, &w->size, err);
     if (e) return e;
     w->seed = format_seed(segment.id);
     w->offset = w->started = FORMAT_HEADER_BYTES;
@@ -163,12 +165,14 @@ oxq_err writer_finish(struct writer *w, struct oxq_error *err)
     if (w->file.fd < 0) return OXQ_OK;
     oxq_err e = writer_sync(w, err);
     if (e) return e;
-    char mark[FORMAT_MARK_BYTES] = {0};
-    format_write_head(mark, FORMAT_MARK, w->durable_seq, 0);
-    format_seal(mark, w->seed);
-    if (w->size - w->offset >= sizeof(mark)) e = write_run(w, slice_of(mark, sizeof(mark)), 0, err);
-    if (!e) e = disk_truncate(&w->file, w->offset, err);
-    if (!e) e = disk_sync(&w->file, err);
+    char close[FORMAT_MARK_BYTES];
+    format_write_close(close, w->durable_seq, w->seed);
+    /* A file that is full but for less stays as long as it is. */
+    bool has_room = w->size - w->offset >= sizeof(close);
+    if (has_room) e = write_run(w, slice_of(close, sizeof(close)), 0, err);
+    if (has_room && !e) e = disk_sync(&w->file, err);
+    if (has_room && !e) e = disk_truncate(&w->file, w->offset, err);
+    if (has_room && !e) e = disk_sync(&w->file, err);
     disk_close(&w->file);
     return e;
 }

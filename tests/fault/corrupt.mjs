@@ -3,8 +3,6 @@
  * Damaged files. A folder with a history is damaged in one place, a bit turned over or a file cut short, and a server starts on it. It
  * refuses, or it has everything, or it says that the end of the journal was torn: after a bit turned over it may then lack no more than the
  * steps that were under way at once. `oxq check` must not call a folder sound on which the server does not start.
- *
- * A cut is never at a multiple of 8: a journal that ends between two records is a shorter history, and nothing in it tells (docs/durability.md).
  */
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
@@ -54,7 +52,7 @@ function damage(files, random) {
   const bytes = Buffer.from(files[name]);
   let at = Math.floor(random() * bytes.length);
   for (let tries = 0; tries < 20 && bytes[at] === 0; tries++) at = Math.floor(random() * bytes.length);
-  if (random() < 0.2) return { files: { ...files, [name]: bytes.subarray(0, at | 1) }, isCut: true, text: `${name} cut at ${at | 1}` };
+  if (random() < 0.2) return { files: { ...files, [name]: bytes.subarray(0, at) }, text: `${name} cut at ${at}` };
   const bit = Math.floor(random() * 8);
   bytes[at] ^= 1 << bit;
   return { files: { ...files, [name]: bytes }, text: `${name} bit ${bit} of byte ${at}` };
@@ -82,7 +80,7 @@ export async function run({ kind, folder, seed, steps, tries }) {
     const { signal, files, length } = images[i % images.length];
     const damaged = damage(files, random);
     const outcome = await recoverer.recover(damaged.files);
-    const verdict = judge(outcome, digests, length, damaged.isCut);
+    const verdict = judge(outcome, digests, length);
     if (counts[verdict] !== undefined) counts[verdict]++;
     else faults.push(`after ${signal}, ${damaged.text}: ${verdict}`);
     if (verdict === 'refused' && checker && isSound(damaged.files, checker)) faults.push(`after ${signal}, ${damaged.text}: the server refuses, oxq check finds nothing`);
@@ -93,12 +91,12 @@ export async function run({ kind, folder, seed, steps, tries }) {
   return { name: 'damaged files', faults, note };
 }
 
-function judge({ failure, log, digest, said }, digests, length, isCut) {
+function judge({ failure, log, digest, said }, digests, length) {
   if (failure) return /(did not start|could not be read) \([1-9]\d*\)/.test(failure) ? 'refused' : failure;
   if (digest === digests[length]) return 'unharmed';
   if (digest !== digests[log.length]) return `served: after ${log.length} of ${length} steps, a keyspace that never was`;
   if (!SAYS_TORN.test(said)) return `served: ${length - log.length} of ${length} steps are gone, and nothing was said`;
-  if (!isCut && length - log.length > UNDER_WAY) return `served: ${length - log.length} of ${length} steps are gone, told as a torn end`;
+  if (length - log.length > UNDER_WAY) return `served: ${length - log.length} of ${length} steps are gone, told as a torn end`;
   return 'torn';
 }
 
