@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 char testkit_folder[64];
+struct clock *testkit_clock;
 static struct lock lock;
 
 static int remove_entry(const char *path, const struct stat *st, int kind, struct FTW *at)
@@ -62,7 +63,7 @@ oxq_err testkit_open(const char *folder, uint64_t next_seq, enum journal_durabil
                                       .interval_ms = 1,
                                       .segment_bytes = TESTKIT_SEGMENT_BYTES,
                                       .next_seq = next_seq,
-                                      .clock = os_clock(),
+                                      .clock = testkit_clock ? testkit_clock : os_clock(),
                                       .wake = wake};
     return journal_open(&opts, out, err);
 }

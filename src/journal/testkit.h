@@ -15,6 +15,8 @@ extern char testkit_folder[64];
 /* A folder below it, that is made; static storage. */
 const char *testkit_subfolder(const char *name);
 
+/* What journals are opened with; NULL: the real clock. */
+extern struct clock *testkit_clock;
 /* Opens a journal with small segments in `folder`; it wakes testkit_wait_idle. */
 OXQ_MUST_USE oxq_err testkit_open(const char *folder, uint64_t next_seq, enum journal_durability durability,
                                   struct journal **out, struct oxq_error *err);
