@@ -5,6 +5,7 @@
 #include "checkpoint/checkpoint.h"
 #include "cli/manifest.h"
 #include "journal/folder.h"
+#include "journal/format.h"
 #include "journal/journal.h"
 #include "journal/pin.h"
 #include "keyspace/db.h"
@@ -341,10 +342,14 @@ Test(cli_data, check_tells_a_torn_end_and_finds_no_fault_in_it)
 {
     make_data(50);
     const char *last = segment(path("data/journal"), 0);
+    struct format_segment header;
     OWNED(buf_deinit) struct buf bytes = {.limit_bytes = SIZE_MAX};
     cr_assert_eq(file_read(last, &bytes, NULL), OXQ_OK);
-    int fd = open(last, O_WRONLY | O_APPEND | O_CLOEXEC);
-    cr_assert_eq(write(fd, "\x40\0\0\0torn torn torn", 18), 18);
+    cr_assert_null(format_read_header(buf_borrow(&bytes), &header));
+    /* As a crash leaves it: no close record, the file in its full length. */
+    int fd = open(last, O_WRONLY | O_CLOEXEC);
+    cr_assert_eq(pwrite(fd, "\x40\0\0\0torn torn torn torn", 24, (off_t)(bytes.len - FORMAT_MARK_BYTES)), 24);
+    cr_assert_eq(ftruncate(fd, (off_t)header.bytes), 0);
     close(fd);
     cr_assert_eq(run(cli_check, path("data"), NULL, NULL), 0, "%s", output);
     says("torn end: ");
