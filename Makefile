@@ -182,6 +182,12 @@ build/tests/shim.so: tests/fault/shim.c Makefile
 	@echo "  CC   $@"
 	$(Q)gcc -std=c17 -D_GNU_SOURCE $(warnings) -O2 -g -shared -fPIC -pthread $< -o $@
 
+# Asked by tests/cron for the next runs of cron texts.
+build/tests/cron-next: tests/cron/next.c build/debug/liboxq.a Makefile
+	@mkdir -p $(@D)
+	@echo "  CC   $@"
+	$(Q)gcc $(cflags) $(cflags.debug) $(ldflags) $< build/debug/liboxq.a $(libs) -o $@
+
 build/bench/checkpoint: bench/checkpoint.c build/release/liboxq.a Makefile
 	@mkdir -p $(@D)
 	@echo "  CC   $@"
