@@ -33,8 +33,8 @@ struct journal_reader {
     struct buf bytes; /* the running segment */
     size_t offset;
     uint32_t seed;
-    uint64_t segment_bytes; /* that its file must have, unless it is closed */
-    bool is_closed;         /* a close record was read */
+    uint64_t segment_bytes;           /* that its file must have, unless it is closed */
+    bool is_closed;                   /* a close record was read */
     uint64_t passed_bytes, all_bytes; /* segments before this one; all */
     struct journal_end end;
 };

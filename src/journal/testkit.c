@@ -4,36 +4,24 @@
 #include "journal/folder.h"
 #include "os/clock.h"
 #include "os/file.h"
+#include "os/testfolder.h"
 #include "os/thread.h"
 
-#include <ftw.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
-char testkit_folder[64];
+char testkit_folder[TESTFOLDER_PATH_MAX];
 struct clock *testkit_clock;
 static struct lock lock;
 
-static int remove_entry(const char *path, const struct stat *st, int kind, struct FTW *at)
-{
-    (void)st, (void)kind, (void)at;
-    return remove(path);
-}
-
 void testkit_begin(void)
 {
-    /* In memory where there is such a place: thousands of syncs cost nothing there. */
-    const char *place = access("/dev/shm", W_OK | X_OK) == 0 ? "/dev/shm" : "/tmp";
-    snprintf(testkit_folder, sizeof(testkit_folder), "%s/oxq-journal-test-XXXXXX", place);
-    CHECK(mkdtemp(testkit_folder) != NULL);
+    testfolder_make_in_memory(testkit_folder);
     lock_init(&lock);
 }
 
 void testkit_end(void)
 {
-    nftw(testkit_folder, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
+    testfolder_remove(testkit_folder);
     lock_deinit(&lock);
 }
 

@@ -11,7 +11,7 @@
 /* Makes a folder of its own for the process, and removes it with all that is in it. */
 void testkit_begin(void);
 void testkit_end(void);
-extern char testkit_folder[64];
+extern char testkit_folder[];
 /* A folder below it, that is made; static storage. */
 const char *testkit_subfolder(const char *name);
 

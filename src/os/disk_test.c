@@ -2,34 +2,27 @@
 #include "os/disk.h"
 
 #include "base/buf.h"
+#include "os/testfolder.h"
 
 #include <criterion/criterion.h>
 #include <errno.h>
-#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-static char folder[64];
+static char folder[TESTFOLDER_PATH_MAX];
 static struct oxq_error err;
-
-static int remove_entry(const char *path, const struct stat *st, int kind, struct FTW *at)
-{
-    (void)st, (void)kind, (void)at;
-    return remove(path);
-}
 
 static void make_folder(void)
 {
-    strcpy(folder, "/tmp/oxq-disk-test-XXXXXX");
-    cr_assert_not_null(mkdtemp(folder));
+    testfolder_make(folder);
 }
 
 static void remove_folder(void)
 {
-    nftw(folder, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
+    testfolder_remove(folder);
 }
 
 TestSuite(os_disk, .init = make_folder, .fini = remove_folder);
