@@ -75,6 +75,7 @@ struct persist {
     struct persist_save save;
     int64_t loaded_ms;  /* how long loading took */
     int64_t cool_at_us; /* values are let go again then */
+    size_t cool_looks;  /* at entries, since one was let go */
 };
 
 /* ---- persist.c---- */

@@ -21,8 +21,8 @@
 #define BACKLOG_MAX_BYTES ((size_t)32 << 20)
 #define CLEAN_LIMIT 512
 #define COOL_LIMIT 512
-/* After a round that found nothing to let go. */
-#define COOL_PAUSE_US 1000000
+/* After two rounds that found nothing to let go: the first only notes what is not used. */
+#define COOL_PAUSE_US 5000000
 #define RETRY_US 5000000
 /* At the end of the process a checkpoint makes the next start quick, but nobody may wait long for it (the journal has all):
  * with more to write than this, it is left out. A restart must stay well below 6 s. */
@@ -146,6 +146,14 @@ static void settle_slice(struct engine *e)
     if (!is_all) return;
     p->save.items.len = 0;
     p->save.state = SAVE_IDLE;
+    p->cool_at_us = e->mono_us;
+}
+
+static size_t keys_count(const struct engine *e)
+{
+    size_t count = 0;
+    for (uint32_t i = 0; i < KEYSPACE_DBS_COUNT; i++) count += map_count(&e->keyspace.dbs[i].keys);
+    return count;
 }
 
 /* Lets values go that a checkpoint holds, as long as more memory is used than there should be. */
@@ -153,11 +161,15 @@ static void cool_slice(struct engine *e)
 {
     struct persist *p = e->persist;
     int64_t until_us = clock_mono_us(e->clock) + SLICE_US;
-    size_t freed = 1;
-    while (is_over_target(e) && freed > 0 && clock_mono_us(e->clock) < until_us)
-        freed = tracker_cool(p->tracker, COOL_LIMIT);
-    p->cool_at_us = e->mono_us + (freed > 0 ? GAP_US : COOL_PAUSE_US);
-    if (freed == 0) checkpoint_forget_pages(p->checkpoint);
+    /* Empty buckets of the tables are looks too: a round may be two for each key. */
+    size_t fruitless = 4 * keys_count(e) + COOL_LIMIT;
+    while (is_over_target(e) && p->cool_looks <= fruitless && clock_mono_us(e->clock) < until_us)
+        p->cool_looks = tracker_cool(p->tracker, COOL_LIMIT) > 0 ? 0 : p->cool_looks + COOL_LIMIT;
+    p->cool_at_us = e->mono_us + GAP_US;
+    if (p->cool_looks <= fruitless) return;
+    p->cool_looks = 0;
+    p->cool_at_us = e->mono_us + COOL_PAUSE_US;
+    checkpoint_forget_pages(p->checkpoint);
 }
 
 void persist_run_save(struct engine *e)
@@ -177,7 +189,7 @@ int64_t persist_next_save_us(const struct engine *e)
     if (p->save.state == SAVE_CLEANING || p->save.state == SAVE_FAILING) return e->mono_us + GAP_US;
     if (p->save.state == SAVE_GIVING && checkpoint_backlog_bytes(p->checkpoint) <= BACKLOG_MAX_BYTES)
         return e->mono_us + GAP_US;
-    if (p->save.state == SAVE_IDLE && is_over_target(e) && p->cool_at_us > e->mono_us) return p->cool_at_us;
+    if (p->save.state == SAVE_IDLE && is_over_target(e)) return p->cool_at_us;
     return ENGINE_NEVER_US; /* the thread wakes the loop, and the cron looks what is due */
 }
 
