@@ -81,13 +81,14 @@ static void make_good(void)
         struct format_segment segment = {.first_seq = first_of(i), .id = (uint64_t)i + 40};
         uint32_t seed = format_seed(segment.id);
         char *at = good[i];
-        format_write_header(at, &segment);
         at += FORMAT_HEADER_BYTES;
         for (uint64_t seq = first_of(i); seq < first_of(i + 1); seq++) {
             if (seq % 4 == 1) at += put_record(at, FORMAT_MARK, seq - 1, SLICE_LIT(""), seed);
             at += put_record(at, FORMAT_EFFECTS, seq, payload_of(seq), seed);
         }
         good_bytes[i] = (size_t)(at - good[i]) + (i == SEGMENTS_COUNT - 1 ? 64 : 0);
+        segment.bytes = good_bytes[i];
+        format_write_header(good[i], &segment);
     }
 }
 
