@@ -6,7 +6,7 @@
  * choose. CPU time comes from the scheduler, in nanoseconds; /proc/PID/stat counts ticks of 10 ms, too coarse for runs of
  * some hundred milliseconds, and serves where the kernel keeps no such account.
  */
-import { execFileSync, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import os from 'node:os';
 
@@ -25,14 +25,20 @@ export const isPinned = cores.length > 1;
 export const serverCore = cores[0];
 export const loadCore = cores.at(-1);
 
-export function pinServer(pid) {
-  if (isPinned) execFileSync('taskset', ['-acp', serverCore, pid], { stdio: 'ignore' });
+/** A program and its arguments, as they start it on a core. */
+const onCore = (core, program, args) => (isPinned ? ['taskset', ['-c', String(core), program, ...args]] : [program, args]);
+export const onServerCore = (program, args) => onCore(serverCore, program, args);
+
+/** Starts a load on its core: `end()` sends it SIGTERM, `result` is the JSON that it prints at its end. */
+export function startLoad(program, args) {
+  const child = spawn(...onCore(loadCore, program, args.map(String)), { stdio: ['ignore', 'pipe', 'inherit'] });
+  return { result: readResult(program, child), end: () => child.kill('SIGTERM') };
 }
 
-/** Runs a load on its core to its end and returns the JSON that it prints. */
-export async function runLoad(program, args) {
-  const [file, rest] = isPinned ? ['taskset', ['-c', loadCore, program, ...args]] : [program, args];
-  const child = spawn(file, rest.map(String), { stdio: ['ignore', 'pipe', 'inherit'] });
+/** Runs a load to its end. */
+export const runLoad = (program, args) => startLoad(program, args).result;
+
+async function readResult(program, child) {
   let output = '';
   child.stdout.on('data', (bytes) => (output += bytes));
   const status = await new Promise((resolve, reject) => {

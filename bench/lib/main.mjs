@@ -3,35 +3,27 @@
  * The comparison: starts a real redis-server and oxq side by side, runs each measure on the one and then the other, again
  * and again, and writes ratios of medians. Whatever slows the machine for a while slows both.
  */
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
-import { startServer, whyMissing } from '../../tests/e2e/lib/server.mjs';
-import { connect, ROOT, versions } from './clients.mjs';
-import { describeMachine, pinServer } from './machine.mjs';
+import { whyMissing } from '../../tests/e2e/lib/server.mjs';
+import { ROOT, versions } from './clients.mjs';
+import { DURABILITY_FULL, DURABILITY_QUICK, makeDurabilityMeasures, measureDisk, summariseDisk } from './durability.mjs';
+import { durabilityLine, durabilityMarkdown, durabilitySvg } from './durability_report.mjs';
+import { describeMachine } from './machine.mjs';
 import { FULL, makeMeasures, QUICK } from './measures.mjs';
 import { markdown, summarise, svg } from './report.mjs';
+import { recordBullmq } from './requests.mjs';
+import { makeFolder, start } from './servers.mjs';
 
-const HELP = `bench/run [--quick] [--only NAME,...] [--rounds N] [--readme] [--null] [--list]
-  --quick       tiny counts and two rounds: shows that everything runs, its numbers mean nothing
+const HELP = `bench/run [--quick] [--group speed|durability] [--only NAME,...] [--rounds N] [--readme] [--null] [--list]
+  --quick       tiny counts and few rounds: shows that everything runs, its numbers mean nothing
+  --group NAME  speed (nothing is promised, on both) or durability (Redis and oxq at equal promise); both without it
   --only NAMES  only measures whose name starts with one of these, comma-separated (--list prints them)
   --rounds N    alternating rounds (5); memory, which hardly varies, has three at most and a million jobs two
-  --readme      put the table between the marks in README.md, and the results into bench/results/
-  --null        Redis on both sides: shows what noise alone looks like
+  --readme      put the tables between the marks in README.md and docs/durability.md, and the results into bench/results/
+  --null        Redis on both sides of the group speed: shows what noise alone looks like
 `;
-const MARKS = ['<!-- bench -->', '<!-- /bench -->'];
-
-async function start(kind) {
-  const server = await startServer(kind);
-  pinServer(server.pid);
-  server.admin = connect(server.port);
-  return server;
-}
-
-async function stop(server) {
-  server.admin.disconnect();
-  await server.stop();
-}
 
 /** Runs a measure on servers of the two kinds in turn; samples[row][side] has one for each round. */
 async function runRounds(measure, kinds, shared, rounds, warmUp) {
@@ -42,7 +34,7 @@ async function runRounds(measure, kinds, shared, rounds, warmUp) {
     for (const [side, kind] of kinds.entries()) {
       const server = measure.isFresh ? await start(kind) : shared[side];
       const result = await measure.run(server);
-      if (measure.isFresh) await stop(server);
+      if (measure.isFresh) await server.stop();
       if (round < skipped) continue;
       for (const row of measure.rows) samples[row.id][side].push(result[row.id]);
     }
@@ -66,25 +58,56 @@ function progress(row) {
   process.stderr.write(`  ${row.id.padEnd(16)} ${row.ratio.toFixed(2)} x (${spread})${cpu}\n`);
 }
 
-function writeResults(folder, result) {
+/* What is written where: results in two files of a folder, the table between two marks in documents of the project. */
+const OUTPUTS = {
+  speed: { name: 'latest', table: markdown, plot: svg, marks: ['<!-- bench -->', '<!-- /bench -->'], documents: ['README.md'], alt: 'ratios' },
+  durability: {
+    name: 'durability',
+    table: durabilityMarkdown,
+    plot: durabilitySvg,
+    marks: ['<!-- bench:durability -->', '<!-- /bench:durability -->'],
+    documents: ['README.md', 'docs/durability.md'],
+    alt: 'rates at equal promise',
+  },
+};
+
+function writeResults(folder, group, result) {
+  const { name, plot } = OUTPUTS[group];
   mkdirSync(folder, { recursive: true });
-  writeFileSync(path.join(folder, 'latest.json'), `${JSON.stringify(result, null, 1)}\n`);
-  writeFileSync(path.join(folder, 'latest.svg'), svg(result));
+  writeFileSync(path.join(folder, `${name}.json`), `${JSON.stringify(result, null, 1)}\n`);
+  writeFileSync(path.join(folder, `${name}.svg`), plot(result));
 }
 
-function writeReadme(result) {
-  const file = path.join(ROOT, 'README.md');
-  const text = readFileSync(file, 'utf8');
-  const [from, to] = MARKS.map((mark) => text.indexOf(mark));
-  if (from < 0 || to < from) throw new Error(`README.md has no ${MARKS.join(' ... ')}`);
-  const body = `${MARKS[0]}\n${markdown(result)}\n\n![ratios](bench/results/latest.svg)\n`;
-  writeFileSync(file, text.slice(0, from) + body + text.slice(to));
+/* Where in the text of a document the table goes: [from, to]. */
+function placeOf(document, text, marks) {
+  const [from, to] = marks.map((mark) => text.indexOf(mark));
+  if (from < 0 || to < from) throw new Error(`${document} has no ${marks.join(' ... ')}`);
+  return [from + marks[0].length, to];
+}
+
+const readDocument = (document) => readFileSync(path.join(ROOT, document), 'utf8');
+
+function checkDocuments(group) {
+  const { documents, marks } = OUTPUTS[group];
+  for (const document of documents) placeOf(document, readDocument(document), marks);
+}
+
+function writeDocuments(group, result) {
+  const { name, table, documents, marks, alt } = OUTPUTS[group];
+  for (const document of documents) {
+    const text = readDocument(document);
+    const [from, to] = placeOf(document, text, marks);
+    const image = path.relative(path.dirname(document), `bench/results/${name}.svg`);
+    const body = `\n${table(result)}\n\n![${alt}](${image})\n`;
+    writeFileSync(path.join(ROOT, document), text.slice(0, from) + body + text.slice(to));
+  }
 }
 
 function readOptions() {
   const { values } = parseArgs({
     options: {
       quick: { type: 'boolean' },
+      group: { type: 'string' },
       only: { type: 'string' },
       rounds: { type: 'string' },
       readme: { type: 'boolean' },
@@ -95,48 +118,106 @@ function readOptions() {
   });
   const rounds = Number(values.rounds ?? (values.quick ? 2 : 5));
   if (!Number.isInteger(rounds) || rounds < 1) throw new Error('--rounds takes a number from 1');
+  if (values.group && !OUTPUTS[values.group]) throw new Error(`--group takes ${Object.keys(OUTPUTS).join(' or ')}`);
   if (values.readme && (values.quick || values.only || values.null)) throw new Error('--readme needs a whole run');
-  return { ...values, rounds };
+  const groups = values.group ? [values.group] : values.null ? ['speed'] : Object.keys(OUTPUTS);
+  if (values.readme) groups.forEach(checkDocuments);
+  return { ...values, rounds, groups };
 }
 
-async function compare(options) {
+const fileOf = (name) => path.join(ROOT, 'build/bench', `${name}.resp`);
+
+async function record() {
+  const scratch = await start('redis');
+  try {
+    return { small: await recordBullmq(scratch.port, 0), large: await recordBullmq(scratch.port, 1024) };
+  } finally {
+    await scratch.stop();
+  }
+}
+
+function choose(measures, { only }) {
+  const names = only?.split(',') ?? [''];
+  return measures.filter((m) => names.some((name) => m.name.startsWith(name)));
+}
+
+function began(options) {
+  const started = Date.now();
+  const result = { date: new Date().toISOString(), quick: Boolean(options.quick), rounds: options.rounds, machine: describeMachine(), rows: [] };
+  const times = {};
+  const timed = async (name, run) => {
+    const from = Date.now();
+    await run();
+    times[name] = (Date.now() - from) / 1000;
+    result.seconds = { all: (Date.now() - started) / 1000, ...times };
+    process.stderr.write(`  ${name} took ${times[name].toFixed(0)} s\n`);
+  };
+  return { result, timed };
+}
+
+async function compareSpeed(measures, options) {
   const kinds = options.null ? ['redis', 'redis'] : ['redis', 'oxq'];
-  for (const reason of kinds.map(whyMissing)) if (reason) throw new Error(reason);
-  const folder = path.join(ROOT, 'build/bench');
-  mkdirSync(folder, { recursive: true });
-  const machine = describeMachine();
+  const { result, timed } = began(options);
   const shared = [await start(kinds[0]), await start(kinds[1])];
-  const result = { date: new Date().toISOString(), quick: Boolean(options.quick), rounds: options.rounds, machine };
   result.versions = await versionsOf(shared);
-  const all = await makeMeasures(shared[0], folder, options.quick ? QUICK : FULL);
-  const names = options.only?.split(',') ?? [''];
-  const measures = all.filter((m) => names.some((name) => m.name.startsWith(name)));
-  if (options.list) {
-    process.stdout.write(`${all.map((m) => m.name).join('\n')}\n`);
-  } else {
-    result.rows = [];
-    for (const measure of measures) {
+  for (const measure of measures) {
+    await timed(measure.name, async () => {
       const rows = await runRounds(measure, kinds, shared, options.rounds, !options.quick);
       rows.forEach(progress);
       result.rows.push(...rows);
-    }
+    });
   }
-  await Promise.all(shared.map(stop));
+  for (const server of shared) await server.stop();
+  return result;
+}
+
+async function compareDurability(measures, options, sizes) {
+  const { result, timed } = began(options);
+  const servers = [await start('redis'), await start('oxq')];
+  result.versions = await versionsOf(servers);
+  for (const server of servers) await server.stop();
+  const folder = makeFolder('disk');
+  const disk = [];
+  for (const measure of measures) {
+    disk.push(measureDisk(folder, sizes.syncs));
+    await timed(measure.name, async () => {
+      const rows = await measure.run();
+      for (const row of rows) process.stderr.write(`  ${durabilityLine(row)}\n`);
+      result.rows.push(...rows);
+    });
+  }
+  rmSync(folder, { recursive: true });
+  result.disk = summariseDisk(disk);
   return result;
 }
 
 async function main() {
   const options = readOptions();
   if (options.help) return process.stdout.write(HELP);
-  const result = await compare(options);
-  if (options.list) return undefined;
-  if (result.rows.length === 0) throw new Error(`no measure is called ${options.only}; --list prints their names`);
-  writeResults(path.join(ROOT, 'build/bench'), result);
-  if (options.readme) {
-    writeResults(path.join(ROOT, 'bench/results'), result);
-    writeReadme(result);
+  for (const reason of ['redis', 'oxq'].map(whyMissing)) if (reason) throw new Error(reason);
+  const recorded = await record();
+  const sizes = { ...(options.quick ? DURABILITY_QUICK : DURABILITY_FULL), rounds: options.rounds };
+  const all = {
+    speed: () => makeMeasures(recorded, fileOf, options.quick ? QUICK : FULL),
+    durability: () => makeDurabilityMeasures(recorded.small, fileOf, sizes),
+  };
+  const run = { speed: compareSpeed, durability: compareDurability };
+  let count = 0;
+  for (const group of options.groups) {
+    const measures = choose(await all[group](), options);
+    count += measures.length;
+    if (options.list) process.stdout.write(measures.map((m) => `${m.name}\n`).join(''));
+    if (options.list || measures.length === 0) continue;
+    const result = await run[group](measures, options, sizes);
+    writeResults(path.join(ROOT, 'build/bench'), group, result);
+    if (options.readme) {
+      writeResults(path.join(ROOT, 'bench/results'), group, result);
+      writeDocuments(group, result);
+    }
+    process.stdout.write(`\n${OUTPUTS[group].table(result)}\n`);
   }
-  return process.stdout.write(`\n${markdown(result)}\n`);
+  if (count === 0) throw new Error(`no measure is called ${options.only}; --list prints their names`);
+  return undefined;
 }
 
 main().then(

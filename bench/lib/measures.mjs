@@ -8,56 +8,27 @@
  */
 import path from 'node:path';
 import { connect, Queue, ROOT } from './clients.mjs';
-import { cpuSeconds, residentBytes, runLoad } from './machine.mjs';
-import { keyOf, recordBullmq, writeRequests } from './requests.mjs';
+import { expect, sample, send } from './load.mjs';
+import { residentBytes, runLoad } from './machine.mjs';
+import { keyOf, writeRequests } from './requests.mjs';
 
-const LOAD = path.join(ROOT, 'build/bench/load');
 const NODE_LOAD = path.join(ROOT, 'bench/lib/node_load.mjs');
-const DEPTH = 100;
 
 export const FULL = { jobs: 40_000, commands: 200_000, waits: 20_000, memory: 100_000, many: 1_000_000, node: 6000 };
 export const QUICK = { jobs: 200, commands: 1000, waits: 200, memory: 500, many: 4000, node: 100 };
 
-/** The measures, and the files of requests they need; `scratch` is a server whose data may be deleted. */
-export async function makeMeasures(scratch, folder, sizes) {
-  const file = (name) => path.join(folder, `${name}.resp`);
+/** The measures, and the files of requests they need; `recorded` are BullMQ's calls, for small jobs and large. */
+export async function makeMeasures(recorded, file, sizes) {
   return [
-    ...(await bullmqMeasures(scratch, file, sizes)),
+    ...(await bullmqMeasures(recorded, file, sizes)),
     ...(await commandMeasures(file, sizes)),
     ...nodeMeasures(sizes),
   ];
 }
 
-/* ---------------------------------------------------------------- tools */
-
-async function sample(server, operations, load) {
-  const before = cpuSeconds(server.pid);
-  const { seconds, p50_us, p99_us } = await load();
-  const cpu_us = ((cpuSeconds(server.pid) - before) * 1e6) / operations;
-  return { per_second: operations / seconds, cpu_us, p50_us, p99_us };
-}
-
-/** Sends a file of requests; a wrong reply ends the whole run, for then the times mean nothing. */
-async function send(server, requests, { count, depth = DEPTH, connections = 1, reply, firstId }) {
-  const args = ['--port', server.port, '--requests', requests, '--count', count, '--depth', depth];
-  args.push('--connections', connections);
-  if (reply !== undefined) args.push('--reply', reply);
-  if (firstId !== undefined) args.push('--first-id', firstId);
-  const result = await runLoad(LOAD, args);
-  if (result.wrong > 0) throw new Error(`${server.kind}: ${result.wrong} wrong replies to ${path.basename(requests)}, first: ${result.first_wrong}`);
-  return result;
-}
-
-async function expect(server, command, wanted) {
-  const got = await server.admin.call(...command);
-  if (got !== wanted) throw new Error(`${server.kind}: ${command.join(' ')} is ${got}, not ${wanted}`);
-}
-
 /* ---------------------------------------------------------------- BullMQ's scripts */
 
-async function bullmqMeasures(scratch, file, sizes) {
-  const small = await recordBullmq(scratch.port, 0);
-  const large = await recordBullmq(scratch.port, 1024);
+async function bullmqMeasures({ small, large }, file, sizes) {
   const files = {
     small: await writeRequests(file('add'), small.adds.length, (i) => small.adds[i]),
     large: await writeRequests(file('add-1k'), large.adds.length, (i) => large.adds[i]),
