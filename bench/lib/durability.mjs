@@ -24,7 +24,7 @@ export const DURABILITY_FULL = {
   latency_s: 3,
   bytes: 10_000,
   pause: 1_000_000,
-  restart: 1_000_000,
+  restart: 2_000_000,
   fetched: 10_000,
   cold: 1_000_000,
   cold_reads: 4000,
@@ -322,7 +322,7 @@ async function comparePauses(context) {
     await withServers([[kind, 'second']], async ([server]) => {
       await prepare(server, recorded);
       await fillWaiting(server, context, sizes.pause);
-      const pings = startSending(server, files.ping, { count: 600_000, depth: 1, rate: 1000 });
+      const pings = startSending(server, files.ping, { count: 600_000, depth: 1, rate: 200 });
       const adds = startSending(server, files.add, { count: 600_000, depth: 1, connections: 16, rate: 1000 });
       await pause(200);
       const seconds = await save(server);

@@ -17,8 +17,9 @@
 #define GIVE_BYTES ((size_t)32 * 1024)
 /* What goes to the thread in one piece. */
 #define PIECE_BYTES ((size_t)512 * 1024)
-/* The thread may be behind by this much; then it gets no more for a while. */
-#define BACKLOG_MAX_BYTES ((size_t)32 << 20)
+/* The thread may be behind by this much; then it gets no more for a while. All of it may come back to be freed in one slice. */
+#define BACKLOG_MAX_BYTES ((size_t)8 << 20)
+#define BEHIND_US 10000
 #define CLEAN_LIMIT 512
 #define COOL_LIMIT 512
 /* After two rounds that found nothing to let go: the first only notes what is not used. */
@@ -28,12 +29,21 @@
  * with more to write than this, it is left out. A restart must stay well below 6 s. */
 #define LAST_SAVE_MAX 500000
 
+/* The engine did nothing but this since then. */
+static void note_slice(struct engine *e, int64_t began_us)
+{
+    int64_t took_us = clock_mono_us(e->clock) - began_us;
+    struct persist_save *save = &e->persist->save;
+    if (took_us > save->longest_slice_us) save->longest_slice_us = took_us;
+}
+
 /* ---- start ---- */
 
 static void start(struct engine *e)
 {
     struct persist *p = e->persist;
     struct persist_save *save = &p->save;
+    int64_t began_us = clock_mono_us(e->clock);
     save->state = SAVE_GIVING;
     save->is_wanted = false;
     save->seq = journal_last_seq(p->journal);
@@ -43,6 +53,7 @@ static void start(struct engine *e)
     save->appended_bytes = p->appended_bytes;
     checkpoint_begin(p->checkpoint, save->seq);
     tracker_cut(p->tracker, &save->items);
+    note_slice(e, began_us);
 }
 
 bool persist_start_save(struct engine *e)
@@ -85,14 +96,12 @@ static void give_slice(struct engine *e)
 {
     struct persist *p = e->persist;
     if (checkpoint_backlog_bytes(p->checkpoint) > BACKLOG_MAX_BYTES) return;
-    int64_t began_us = clock_mono_us(e->clock), now_us;
+    int64_t until_us = clock_mono_us(e->clock) + SLICE_US;
     bool is_all;
     do {
         is_all = tracker_give(p->tracker, GIVE_BYTES);
         if (p->save.items.len >= PIECE_BYTES) pass_piece(p);
-        now_us = clock_mono_us(e->clock);
-    } while (!is_all && now_us - began_us < SLICE_US);
-    if (now_us - began_us > p->save.longest_slice_us) p->save.longest_slice_us = now_us - began_us;
+    } while (!is_all && clock_mono_us(e->clock) < until_us);
     if (!is_all) return;
     pass_piece(p);
     checkpoint_end(p->checkpoint);
@@ -177,9 +186,13 @@ void persist_run_save(struct engine *e)
     struct persist *p = e->persist;
     struct persist_save *save = &p->save;
     if (save->state == SAVE_IDLE && is_due(e)) persist_start_save(e);
-    if (save->state == SAVE_GIVING) give_slice(e);
-    if (save->state == SAVE_GIVING || save->state == SAVE_WRITING) poll_checkpoint(e);
-    if (save->state == SAVE_CLEANING || save->state == SAVE_FAILING) settle_slice(e);
+    if (save->state != SAVE_IDLE) {
+        int64_t began_us = clock_mono_us(e->clock);
+        if (save->state == SAVE_GIVING) give_slice(e);
+        if (save->state == SAVE_GIVING || save->state == SAVE_WRITING) poll_checkpoint(e);
+        if (save->state == SAVE_CLEANING || save->state == SAVE_FAILING) settle_slice(e);
+        note_slice(e, began_us);
+    }
     if (save->state == SAVE_IDLE && is_over_target(e) && e->mono_us >= p->cool_at_us) cool_slice(e);
 }
 
@@ -187,8 +200,10 @@ int64_t persist_next_save_us(const struct engine *e)
 {
     const struct persist *p = e->persist;
     if (p->save.state == SAVE_CLEANING || p->save.state == SAVE_FAILING) return e->mono_us + GAP_US;
-    if (p->save.state == SAVE_GIVING && checkpoint_backlog_bytes(p->checkpoint) <= BACKLOG_MAX_BYTES)
-        return e->mono_us + GAP_US;
+    if (p->save.state == SAVE_GIVING) {
+        bool is_behind = checkpoint_backlog_bytes(p->checkpoint) > BACKLOG_MAX_BYTES;
+        return e->mono_us + (is_behind ? BEHIND_US : GAP_US);
+    }
     if (p->save.state == SAVE_IDLE && is_over_target(e)) return p->cool_at_us;
     return ENGINE_NEVER_US; /* the thread wakes the loop, and the cron looks what is due */
 }
