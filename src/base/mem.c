@@ -16,6 +16,11 @@
 extern int mallctl(const char *name, void *old, size_t *old_len, void *new, size_t new_len) __attribute__((weak));
 extern size_t nallocx(size_t size, int flags) __attribute__((weak));
 
+/* Asks jemalloc for threads that give freed pages back to the system: without them only an allocation does that, so a server that
+ * has let its cold values go and is idle would keep their memory, and one that is busy would pause for it. */
+extern const char *malloc_conf;
+const char *malloc_conf = "background_thread:true";
+
 static _Thread_local const uint64_t *thread_taken, *thread_given;
 static _Thread_local uint64_t counted_taken, counted_given;
 static _Thread_local long fail_after = -1;
