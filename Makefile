@@ -54,6 +54,7 @@ ldflags  := -pie -pthread -Wl,-z,relro,-z,now -Wl,--as-needed
 
 # What a sanitizer finds ends the program, in a test as in a server that is tested.
 export ASAN_OPTIONS  ?= abort_on_error=1:detect_leaks=1:allocator_may_return_null=1
+export LSAN_OPTIONS  ?= suppressions=$(CURDIR)/tests/support/lsan.supp:print_suppressions=0
 export UBSAN_OPTIONS ?= print_stacktrace=1
 export TSAN_OPTIONS  ?= halt_on_error=1
 

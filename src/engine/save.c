@@ -120,7 +120,8 @@ static void note_committed(struct engine *e, const struct checkpoint_progress *p
     log_event(LOG_INFO, "checkpoint", log_int("seq", (int64_t)save->seq),
               log_int("rows", (int64_t)progress->rows_count), log_int("ms", save->last_ms),
               log_int("longest_slice_us", save->longest_slice_us));
-    persist_answer_saves(e, true);
+    /* Who asked while it ran waits for the next one: that has what they had seen. */
+    if (!save->is_wanted) persist_answer_saves(e, true);
 }
 
 static void note_failed(struct engine *e, const struct checkpoint_progress *progress)

@@ -90,7 +90,7 @@ void slowlog_note(struct engine *e, const struct engine_client *c, const struct 
     entry->argc = argc < SLOWLOG_ARGS_MAX ? argc : SLOWLOG_ARGS_MAX;
     for (int i = 0; i < entry->argc; i++) {
         bool is_rest = argc > SLOWLOG_ARGS_MAX && i == SLOWLOG_ARGS_MAX - 1;
-        entry->argv[i] = is_rest ? copy_shortened(SLICE_LIT(""), (size_t)(argc - SLOWLOG_ARGS_MAX + 1), "arguments")
+        entry->argv[i] = is_rest ? copy_shortened(SLICE_LIT(""), (size_t)argc - SLOWLOG_ARGS_MAX + 1, "arguments")
                                  : copy_argument(argv[i]);
     }
     link_push_tail(&s->entries, &entry->link);
