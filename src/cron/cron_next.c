@@ -20,6 +20,8 @@
 /* cron-parser's limit, so that both give up on the same texts. */
 #define STEPS_MAX 10000
 #define HOURS_IN_DAY 24
+/* No clock is put forward or back by more. */
+#define CHANGE_MAX_S (ZONE_OFFSET_MAX_S - ZONE_OFFSET_MIN_S)
 #define NO_HOUR (-1)
 
 enum unit { UNIT_SECOND, UNIT_MINUTE, UNIT_HOUR, UNIT_DAY, UNIT_MONTH };
@@ -36,6 +38,7 @@ struct walk {
     const struct zone *zone;
     int64_t at_s;
     int32_t offset_s;
+    struct zone_period period; /* around at_s: most steps stay in it and need not ask the zone */
     struct face face;
     int gap_hour, gap_landing_hour; /* the first hour of a gap that was stepped over, and the first after it */
     int repeated_hour;              /* the hour whose second passage has just begun */
@@ -48,7 +51,8 @@ struct walk {
 static void look(struct walk *w, int64_t at_s)
 {
     w->at_s = at_s;
-    w->offset_s = zone_offset(w->zone, at_s);
+    if (at_s < w->period.begins_s || at_s >= w->period.ends_s) w->period = zone_period_at(w->zone, at_s);
+    w->offset_s = w->period.offset_s;
     int64_t local_s = at_s + w->offset_s;
     int64_t in_day_s = calendar_mod(local_s, CALENDAR_DAY_S);
     w->face.days = calendar_div(local_s, CALENDAR_DAY_S);
@@ -58,10 +62,13 @@ static void look(struct walk *w, int64_t at_s)
     w->face.second = (int)(in_day_s % CALENDAR_MINUTE_S);
 }
 
-/* Goes to a local time; of two instants to the one with the offset of now. */
+/* Goes to a local time; of two instants to the one with the offset of now. Far from changes there is only one. */
 static void go_to_local(struct walk *w, int64_t days, int64_t in_day_s)
 {
-    look(w, zone_resolve(w->zone, days * CALENDAR_DAY_S + in_day_s, w->offset_s));
+    int64_t local_s = days * CALENDAR_DAY_S + in_day_s;
+    int64_t at_s = local_s - w->offset_s;
+    bool is_far = at_s - CHANGE_MAX_S >= w->period.begins_s && at_s + CHANGE_MAX_S < w->period.ends_s;
+    look(w, is_far ? at_s : zone_resolve(w->zone, local_s, w->offset_s));
 }
 
 static int64_t face_in_day_s(const struct face *f)
