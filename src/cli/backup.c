@@ -154,7 +154,7 @@ static oxq_err copy_segment(struct backup *b, uint64_t first_seq, bool is_last)
         return OXQ_OK;
     }
     manifest_remove(&b->manifest, file.path);
-    oxq_err e = copy_file(&b->copier, from, to, true, &file, &b->err);
+    oxq_err e = copy_file(&b->copier, from, to, &file, &b->err);
     /* The running one is noted when all is done: an interrupted backup takes it anew. */
     if (e || is_last) return e;
     return note_file(b, &file);

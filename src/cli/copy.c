@@ -99,49 +99,19 @@ static oxq_err read_chunks(const char *path, oxq_err (*fn)(void *ctx, struct sli
     return e;
 }
 
-struct copying {
+static oxq_err write_chunk(void *ctx, struct slice bytes, struct oxq_error *err)
+{
+    return copy_write(ctx, bytes, err);
+}
+
+oxq_err copy_file(struct copier *c, const char *from, const char *to, struct manifest_file *out, struct oxq_error *err)
+{
     struct copy copy;
-    uint64_t zeros_bytes; /* that came last and were not written yet */
-    bool is_tail_dropped;
-};
-
-static bool is_zeros(struct slice bytes)
-{
-    return bytes.len > 0 && bytes.at[0] == 0 && memcmp(bytes.at, bytes.at + 1, bytes.len - 1) == 0;
-}
-
-static oxq_err write_zeros(struct copying *c, struct oxq_error *err)
-{
-    static const char zeros[4096];
-    oxq_err e = OXQ_OK;
-    while (c->zeros_bytes > 0 && !e) {
-        size_t n = c->zeros_bytes < sizeof(zeros) ? (size_t)c->zeros_bytes : sizeof(zeros);
-        e = copy_write(&c->copy, slice_of(zeros, n), err);
-        c->zeros_bytes -= n;
-    }
-    return e;
-}
-
-static oxq_err take_chunk(void *ctx, struct slice bytes, struct oxq_error *err)
-{
-    struct copying *c = ctx;
-    if (c->is_tail_dropped && is_zeros(bytes)) {
-        c->zeros_bytes += bytes.len;
-        return OXQ_OK;
-    }
-    oxq_err e = write_zeros(c, err);
-    return e ? e : copy_write(&c->copy, bytes, err);
-}
-
-oxq_err copy_file(struct copier *c, const char *from, const char *to, bool is_tail_dropped, struct manifest_file *out,
-                  struct oxq_error *err)
-{
-    struct copying copying = {.is_tail_dropped = is_tail_dropped};
-    oxq_err e = copy_begin(&copying.copy, c, to, err);
+    oxq_err e = copy_begin(&copy, c, to, err);
     if (e) return e;
-    e = read_chunks(from, take_chunk, &copying, err);
-    if (!e) return copy_end(&copying.copy, out, err);
-    copy_abandon(&copying.copy);
+    e = read_chunks(from, write_chunk, &copy, err);
+    if (!e) return copy_end(&copy, out, err);
+    copy_abandon(&copy);
     return e;
 }
 

@@ -37,11 +37,9 @@ OXQ_MUST_USE oxq_err copy_end(struct copy *c, struct manifest_file *out, struct 
 /* Closes and leaves it. */
 void copy_abandon(struct copy *c);
 
-/*
- * A whole file. Zeros at its end may be left out with is_tail_dropped: what a segment has reserved. Errors: NOT_FOUND, IO.
- */
-OXQ_MUST_USE oxq_err copy_file(struct copier *c, const char *from, const char *to, bool is_tail_dropped,
-                               struct manifest_file *out, struct oxq_error *err);
+/* A whole file. Errors: NOT_FOUND, IO. */
+OXQ_MUST_USE oxq_err copy_file(struct copier *c, const char *from, const char *to, struct manifest_file *out,
+                               struct oxq_error *err);
 /* Size and checksum of a file. */
 OXQ_MUST_USE oxq_err copy_measure(const char *path, struct manifest_file *out, struct oxq_error *err);
 

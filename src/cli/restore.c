@@ -28,7 +28,7 @@ static oxq_err restore_file(struct restore *r, const struct manifest_file *file)
     struct manifest_file got = *file;
     copy_join(from, r->from, file->path);
     copy_join(to, r->beside, file->path);
-    oxq_err e = copy_file(&r->copier, from, to, false, &got, &r->err);
+    oxq_err e = copy_file(&r->copier, from, to, &got, &r->err);
     if (e) return e;
     if (got.bytes != file->bytes)
         return err_set(&r->err, OXQ_ERR_FORMAT, "%s: it has %" PRIu64 " bytes, the backup's list says %" PRIu64, from,

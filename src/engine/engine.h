@@ -181,7 +181,8 @@ void engine_protocol_error(struct engine_client *c, const char *text);
 /* When the next timer is due (blocking time-outs, pauses, expiry, the cron): CLOCK_MONOTONIC microseconds. */
 int64_t engine_next_timer_us(const struct engine *e);
 void engine_run_timers(struct engine *e);
-/* The gate: releases the replies of what was executed since the last call. */
+/* The gate: releases the replies of what was executed since the last call, as far as they are settled, and hands what changed to
+ * the disk. */
 void engine_commit(struct engine *e);
 
 /* All commands as Markdown, into an empty buffer: docs/COMMANDS.md. Errors: those of buf_append. */

@@ -199,6 +199,7 @@ oxq_err persist_open_journal(struct engine *e, uint64_t next_seq, struct oxq_err
     oxq_err code = journal_open(&opts, &p->journal, err);
     if (code) return code;
     p->submitted_seq = next_seq - 1;
+    p->gathering.is_empty = p->submitted.is_empty = true;
     journal_poll(p->journal, &p->progress);
     return OXQ_OK;
 }
