@@ -20,6 +20,7 @@ const REDIS = ['--bind', '127.0.0.1', '--save', '', '--daemonize', 'no', '--auto
 const OXQ = ['serve', '--http-port', 0, '--checkpoint-interval', 0, '--checkpoint-journal-size', '100gb'];
 
 export const PROMISES = {
+  memory: { redis: ['--appendonly', 'no'], oxq: ['--durability', 'none'] },
   none: { redis: ['--appendonly', 'no'], oxq: ['--durability', 'off'] },
   second: { redis: ['--appendonly', 'yes', '--appendfsync', 'everysec'], oxq: ['--durability', 'interval:1000'] },
   always: { redis: ['--appendonly', 'yes', '--appendfsync', 'always'], oxq: ['--durability', 'always'] },
@@ -65,7 +66,7 @@ async function waitFor(server, isThere) {
  * Starts a server that keeps a promise, with more arguments of its own, and waits until its data are loaded. Its `started`
  * says how many seconds it took until anything was answered (also that it is loading), and until all was loaded.
  */
-export async function start(kind, promise = 'none', { dir = makeFolder(kind), more = [] } = {}) {
+export async function start(kind, promise = 'memory', { dir = makeFolder(kind), more = [] } = {}) {
   const port = await freePort();
   const [program, args] = kind === 'oxq' ? [oxqBinary(), OXQ] : ['redis-server', REDIS];
   const all = [...args, '--port', port, '--dir', dir, ...PROMISES[promise][kind], ...more].map(String);

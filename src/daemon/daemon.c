@@ -171,6 +171,7 @@ static oxq_err open_all(struct daemon *d, const char **out_mend, struct oxq_erro
     if (!e) e = open_engine(d, err);
     if (e) return e;
     server_watch(d->server, d->signals_fd, on_signal, d);
+    if (config_is_in_memory(&d->config)) return OXQ_OK;
     e = engine_open_data(d->engine, err);
     if (e == OXQ_ERR_EXISTS) *out_mend = "stop it, or choose another folder with --dir";
     if (e == OXQ_ERR_FORMAT) *out_mend = "oxq check shows what is wrong";
@@ -225,6 +226,11 @@ static int run(struct daemon *d)
     server_set_log(&d->config);
     if (open_all(d, &mend, &err) != OXQ_OK) return refuse(err.text, mend);
     tell_missing(&d->config);
+    if (config_is_in_memory(&d->config)) {
+        log_event(LOG_WARNING, "nothing is kept on disk: all data is gone when the server ends",
+                  log_text("durability", d->config.durability));
+        tell_ready(d);
+    }
     server_run(d->server, d->engine);
     engine_stop(d->engine);
     if (engine_has_failed(d->engine)) d->exit_code = DAEMON_FAILED;

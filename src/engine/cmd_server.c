@@ -62,12 +62,15 @@ static void cmd_lastsave(struct cmd_ctx *ctx)
 
 /* ---- SAVE: others are served while the client waits ---- */
 
+#define ERR_IN_MEMORY SLICE_LIT("ERR nothing is kept on disk here: durability is none")
 #define ERR_NOT_SAVED SLICE_LIT("ERR the checkpoint failed: the log says why, the journal has everything")
 
 static void cmd_save(struct cmd_ctx *ctx)
 {
     struct engine *e = engine_of(ctx);
-    if (!e->persist || !persist_start_save(e))
+    if (!e->persist)
+        reply_error(ctx->reply, ERR_IN_MEMORY);
+    else if (!persist_start_save(e))
         reply_error(ctx->reply, ERR_NOT_SAVED);
     else
         cmd_block(ctx, (struct cmd_block){0});
@@ -94,7 +97,9 @@ static void cmd_bgsave(struct cmd_ctx *ctx)
         return;
     }
     bool is_running = e->persist && e->persist->save.state != SAVE_IDLE;
-    if (!e->persist || !persist_start_save(e))
+    if (!e->persist)
+        reply_error(ctx->reply, ERR_IN_MEMORY);
+    else if (!persist_start_save(e))
         reply_error(ctx->reply, ERR_NOT_SAVED);
     else
         reply_status(ctx->reply,

@@ -61,7 +61,7 @@ static const struct row rows[] = {
     {"dir", NULL, KIND_TEXT, 0, FIELD(dir), .text = "./oxq-data",
      .help = "folder of the data; created when it is not there"},
     {"durability", NULL, KIND_DURABILITY, MUTABLE, FIELD(durability), .text = "always",
-     .help = "when a reply may leave: always, interval:<ms>, off"},
+     .help = "when a reply may leave: always, interval:<ms>, off; none: nothing is kept on disk"},
     {"journal-segment-size", NULL, KIND_BYTES, 0, FIELD(journal_segment_bytes), .min = 64 * 1024, .max = 4096 * MIB,
      .initial = 16 * MIB, .help = "size of one file of the journal"},
     {"checkpoint-journal-size", NULL, KIND_BYTES, MUTABLE, FIELD(checkpoint_journal_bytes), .min = 64 * 1024,
@@ -429,14 +429,18 @@ static oxq_err set_enum(struct config *c, const struct row *r, struct slice valu
     return err_set(err, OXQ_ERR_ARGUMENT, "argument(s) must be one of the following: %s", r->values);
 }
 
-static oxq_err set_durability(struct config *c, const struct row *r, struct slice value, struct oxq_error *err)
+static oxq_err set_durability(struct config *c, const struct row *r, struct slice value, enum config_source source,
+                              struct oxq_error *err)
 {
     static const struct slice prefix = SLICE_INIT("interval:");
     int64_t ms;
     bool has_interval = value.len > prefix.len && slice_equal(slice_of(value.at, prefix.len), prefix) &&
                         num_parse_int(slice_from(value, prefix.len), &ms) && ms > 0;
-    if (!has_interval && !slice_is(value, "always") && !slice_is(value, "off"))
-        return refuse(err, "argument must be always, interval:<ms> or off");
+    bool is_none = slice_is(value, "none");
+    if (!has_interval && !is_none && !slice_is(value, "always") && !slice_is(value, "off"))
+        return refuse(err, "argument must be always, interval:<ms>, off or none");
+    if (source == CONFIG_RUNTIME && is_none != config_is_in_memory(c))
+        return refuse(err, "whether data is kept on disk at all is decided at the start");
     put_text(c, r, value);
     return OXQ_OK;
 }
@@ -476,6 +480,11 @@ static oxq_err set_limits(struct config *c, struct slice value, struct oxq_error
     return OXQ_OK;
 }
 
+bool config_is_in_memory(const struct config *c)
+{
+    return strcmp(c->durability, "none") == 0;
+}
+
 static oxq_err set_fixed(const struct row *r, struct slice value, struct oxq_error *err)
 {
     if (slice_is(value, r->text)) return OXQ_OK;
@@ -497,7 +506,7 @@ static oxq_err set_row(struct config *c, const struct row *r, struct slice value
         if (!e) put_text(c, r, value);
         return e;
     case KIND_ENUM: return set_enum(c, r, value, err);
-    case KIND_DURABILITY: return set_durability(c, r, value, err);
+    case KIND_DURABILITY: return set_durability(c, r, value, source, err);
     case KIND_LIMITS: return set_limits(c, value, err);
     case KIND_FIXED: return set_fixed(r, value, err);
     case KIND_ALIAS: break;

@@ -29,7 +29,7 @@ struct config {
     char *unix_path;                          /* unixsocket; empty: none */
     int64_t unix_perm;                        /* unixsocketperm, an octal mode as a number, 0700 */
     char *dir;                                /* "./oxq-data" */
-    char *durability;                         /* "always" | "interval:<ms>" | "off" */
+    char *durability;                         /* "always" | "interval:<ms>" | "off" | "none" */
     int64_t journal_segment_bytes;            /* journal-segment-size, 16 MiB */
     int64_t checkpoint_journal_bytes;         /* checkpoint-journal-size, 256 MiB: the journal since the last one */
     int64_t checkpoint_interval_s;            /* 300; 0: none by time */
@@ -97,6 +97,8 @@ const char *config_nearest(struct slice name);
 OXQ_MUST_USE oxq_err config_set(struct config *c, struct slice name, struct slice value, enum config_source source,
                                 struct oxq_error *err);
 
+/* durability none: nothing is kept on disk. */
+bool config_is_in_memory(const struct config *c);
 /* Is every address that it listens on this machine's own (127.0.0.0/8, ::1, localhost)? */
 bool config_is_loopback_only(const struct config *c);
 /* Walks the addresses of bind: *at starts as c->bind; false at the end. */

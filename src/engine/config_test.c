@@ -134,9 +134,9 @@ Test(config, takes_the_words_that_a_word_row_has)
     expect_refused("log-format", "tex", "argument(s) must be one of the following: text, json");
     expect_set("durability", "off", "off");
     expect_set("durability", "interval:250", "interval:250");
-    expect_refused("durability", "interval:0", "argument must be always, interval:<ms> or off");
-    expect_refused("durability", "interval:", "argument must be always, interval:<ms> or off");
-    expect_refused("durability", "sometimes", "argument must be always, interval:<ms> or off");
+    expect_refused("durability", "interval:0", "argument must be always, interval:<ms>, off or none");
+    expect_refused("durability", "interval:", "argument must be always, interval:<ms>, off or none");
+    expect_refused("durability", "sometimes", "argument must be always, interval:<ms>, off or none");
 }
 
 Test(config, sets_output_limits_by_class)

@@ -74,7 +74,7 @@ test('start: flags that make no sense are named, with what was meant', async (t)
   await t.refused(['serve', '--port'], ['--port needs a value']);
   await t.refused(['serve', '--port', '70000'], ['--port 70000', 'between 0 and 65535']);
   await t.refused(['serve', '--maxmemory=lots'], ['--maxmemory lots', 'memory value']);
-  await t.refused(['serve', '--durability=never'], ['--durability never', 'always, interval:<ms> or off']);
+  await t.refused(['serve', '--durability=never'], ['--durability never', 'always, interval:<ms>, off or none']);
   await t.refused(['serve', '--maxmemory-policy=allkeys-lru'], ['never evicts']);
   await t.refused(['serve', '--port', '0'], ['nothing to listen on', '--unix']);
 });
