@@ -121,7 +121,6 @@ enum engine_client_flag {
     ENGINE_CLIENT_REPLY_SKIP = 1 << 7,
     ENGINE_CLIENT_NO_EVICT = 1 << 8,
     ENGINE_CLIENT_NO_TOUCH = 1 << 9,
-    ENGINE_CLIENT_CLOSE_ASAP = 1 << 10,
     ENGINE_CLIENT_RUNNING = 1 << 11, /* inside engine_execute: it must not be freed */
     ENGINE_CLIENT_FAILED = 1 << 12,  /* the journal failed while it ran: its replies are errors */
 };

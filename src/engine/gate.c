@@ -6,9 +6,9 @@
  *                                   seq <= submitted   seq > submitted
  *
  * A reply to a read needs the last group that changed one of its keys, as far as a small filter knows; a reply to a change, to a
- * script or to a walk over all keys needs everything up to now. Fresh bytes need the journal up to client->need_seq. What needs nothing that is not settled leaves at once; else it is held
- * with its number. One group is in the journal thread's hands and one is being gathered, so a client never has more than two
- * holds: what waits for the first, and what waits for the second.
+ * script or to a walk over all keys needs everything up to now. Fresh bytes need the journal up to client->need_seq. What needs
+ * nothing that is not settled leaves at once; else it is held with its number. One group is in the journal thread's hands and
+ * one is being gathered, so a client never has more than two holds: what waits for the first, and what waits for the second.
  *
  * A turn within a late script (the engine's poll) leaves the client of that script alone: its reply is half written.
  *
@@ -88,7 +88,8 @@ uint64_t gate_need_seq(const struct engine *e, const struct command *row, const 
     if (!sees_keys || row->find_keys || row->keys.first == 0) return last_seq;
     uint64_t need = 0;
     int last = row->keys.last < 0 ? argc + row->keys.last : row->keys.last;
-    for (int i = row->keys.first; i <= last && i<argc; i += row->keys.step> 0 ? row->keys.step : 1) {
+    int step = row->keys.step > 0 ? row->keys.step : 1;
+    for (int i = row->keys.first; i <= last && i < argc; i += step) {
         uint64_t of_key = need_for_key(p, last_seq, argv[i]);
         if (of_key > need) need = of_key;
     }
@@ -218,11 +219,10 @@ void engine_commit(struct engine *e)
     if (!p || p->load) {
         pass_fresh(e, UINT64_MAX, 0);
     } else {
-        uint64_t durable_before = p->progress.durable_seq;
         bool has_moved = persist_poll(e);
         if (p->progress.state == JOURNAL_FAILED && !e->was_taken_back) {
             e->was_taken_back = true;
-            settle_held(e, durable_before > p->progress.durable_seq ? durable_before : p->progress.durable_seq);
+            settle_held(e, p->progress.durable_seq);
             fail_held(e, p->progress.durable_seq);
         } else if (has_moved) {
             settle_held(e, persist_settled_seq(p));

@@ -14,7 +14,6 @@
 #include "os/log.h"
 
 #include <inttypes.h>
-#include <stdio.h>
 
 /* Long enough that serving others in between costs little, short enough for a client that waits. */
 #define SLICE_US 20000
@@ -35,8 +34,8 @@ struct load {
 
 static oxq_err open_reader(struct engine *e, struct load *l, struct oxq_error *err)
 {
-    char folder[4096];
-    snprintf(folder, sizeof(folder), "%s/journal", e->config->dir);
+    char folder[PERSIST_PATH_MAX];
+    persist_path(e, "journal", folder);
     return journal_reader_open(folder, l->summary.seq + 1, &l->reader, err);
 }
 
@@ -118,11 +117,14 @@ static oxq_err apply_record(struct engine *e, const struct journal_record *recor
     effect_reader_start(&l->effects, record->payload);
     for (;;) {
         oxq_err code = effect_read(&l->effects, &effect, &has_effect);
-        if (!code && !has_effect) return OXQ_OK;
-        if (!code) code = keyspace_apply(&e->keyspace, &effect);
         if (code)
-            return err_set(err, OXQ_ERR_FORMAT, "record %" PRIu64 " of the journal does not fit the data: %s of %s: %s",
-                           record->seq, "an effect", effect_name(effect.kind), oxq_err_text(code));
+            return err_set(err, OXQ_ERR_FORMAT, "record %" PRIu64 " of the journal holds no effects: %s", record->seq,
+                           oxq_err_text(code));
+        if (!has_effect) return OXQ_OK;
+        code = keyspace_apply(&e->keyspace, &effect);
+        if (code)
+            return err_set(err, OXQ_ERR_FORMAT, "record %" PRIu64 " of the journal does not fit the data: %s: %s",
+                           record->seq, effect_name(effect.kind), oxq_err_text(code));
         l->effects_count++;
     }
 }

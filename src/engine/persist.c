@@ -22,8 +22,6 @@
 /* What waits for the disk, at most: then the engine waits too. A few of the longest requests. */
 #define BACKLOG_MAX_BYTES ((size_t)256 << 20)
 
-#define PATH_MAX_BYTES 4096
-
 /* ---- records ---- */
 
 static void begin_record(struct persist *p)
@@ -174,16 +172,16 @@ static void cold_lost(struct cold_store *cold, struct slice key, const struct ox
     _exit(ENGINE_EXIT_DAMAGED);
 }
 
-static void join(char *out, size_t cap, const char *dir, const char *name)
+void persist_path(const struct engine *e, const char *name, char out[PERSIST_PATH_MAX])
 {
-    snprintf(out, cap, "%s/%s", dir, name);
+    snprintf(out, PERSIST_PATH_MAX, "%s/%s", e->config->dir, name);
 }
 
 oxq_err persist_open_journal(struct engine *e, uint64_t next_seq, struct oxq_error *err)
 {
     struct persist *p = e->persist;
-    char folder[PATH_MAX_BYTES];
-    join(folder, sizeof(folder), e->config->dir, "journal");
+    char folder[PERSIST_PATH_MAX];
+    persist_path(e, "journal", folder);
     int64_t interval_ms;
     p->durability = parse_durability(e->config->durability, &interval_ms);
     struct journal_opts opts = {
@@ -213,12 +211,12 @@ oxq_err engine_open_data(struct engine *e, struct oxq_error *err)
     p->lock.fd = -1;
     p->save.items.limit_bytes = SIZE_MAX;
     effect_writer_init(&p->writer, NULL);
-    char path[PATH_MAX_BYTES];
-    join(path, sizeof(path), e->config->dir, "lock");
+    char path[PERSIST_PATH_MAX];
+    persist_path(e, "lock", path);
     oxq_err code = disk_lock(path, &p->lock, err);
     if (!code) code = waker_open(&p->waker_fd, err);
     if (code) return code;
-    join(path, sizeof(path), e->config->dir, "checkpoint");
+    persist_path(e, "checkpoint", path);
     struct checkpoint_opts opts = {.folder = path, .wake = wake, .ctx = p};
     code = checkpoint_open(&opts, &p->checkpoint, err);
     if (code) return code;
@@ -257,6 +255,12 @@ void engine_stop(struct engine *e)
     journal_flush(p->journal);
     persist_poll(e);
     if (p->progress.state == JOURNAL_READY && !e->is_last_save_skipped) persist_save_now(e);
+    enum journal_state state = journal_close(p->journal);
+    p->journal = NULL;
+    if (state == JOURNAL_READY || p->was_failure_told) return;
+    p->was_failure_told = true;
+    log_event(LOG_ERROR, "the journal could not be ended: what was not yet synced may be lost",
+              log_text("dir", e->config->dir));
 }
 
 void persist_close(struct engine *e)
@@ -264,8 +268,9 @@ void persist_close(struct engine *e)
     struct persist *p = e->persist;
     if (!p) return;
     load_free(p->load);
+    /* Of an engine that was not stopped. */
     if (p->journal) persist_end_record(p);
-    if (journal_close(p->journal) == JOURNAL_FAILED) p->was_failure_told = true;
+    (void)journal_close(p->journal);
     checkpoint_close(p->checkpoint);
     tracker_free(p->tracker);
     effect_writer_deinit(&p->writer);

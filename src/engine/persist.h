@@ -78,8 +78,16 @@ struct persist {
     size_t cool_looks;  /* at entries, since one was let go */
 };
 
-/* ---- persist.c---- */
+/* What a folder and a file in it may be long, with the NUL. */
+#define PERSIST_PATH_MAX 4096
 
+/* ---- persist.c ---- */
+
+/* The path of a file or folder of the data. */
+void persist_path(const struct engine *e, const char *name, char out[PERSIST_PATH_MAX]);
+/* All is loaded: the journal goes on after the last record. */
+OXQ_MUST_USE oxq_err persist_open_journal(struct engine *e, uint64_t next_seq, struct oxq_error *err);
+void persist_close(struct engine *e);
 /* Notes an effect of the command that runs. */
 void persist_note(struct persist *p, const struct effect *effect);
 /* The command, script, EXEC or timer is over: its effects are one record. */

@@ -127,11 +127,6 @@ struct engine_client *engine_find_client(struct engine *e, uint64_t id);
 /* Bytes in use, as maxmemory counts them. */
 size_t engine_memory_used(const struct engine *e);
 
-/* ---- persist.c---- */
-
-void persist_close(struct engine *e);
-OXQ_MUST_USE oxq_err persist_open_journal(struct engine *e, uint64_t next_seq, struct oxq_error *err);
-
 /* ---- call.c ---- */
 
 /* Runs one row for c: counts, times, monitors. Refusals (OOM, arity, ...) were dealt with. The reply goes to `reply`. */

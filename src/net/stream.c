@@ -68,11 +68,6 @@ void net_stream_free(struct net_stream *s)
     mem_free(s);
 }
 
-int net_stream_fd(const struct net_stream *s)
-{
-    return s->fd;
-}
-
 static void update_watch(struct net_stream *s)
 {
     if (!s->watch) return;

@@ -25,7 +25,6 @@ OXQ_MUST_USE oxq_err net_stream_new(int fd, const struct net_stream_opts *opts, 
                                     struct oxq_error *err);
 /* Closes it. NULL is fine. */
 void net_stream_free(struct net_stream *s);
-int net_stream_fd(const struct net_stream *s);
 
 /*
  * Reads up to cap bytes. Errors: AGAIN (nothing now), CLOSED (by the other side; the text says how), TLS.
