@@ -48,7 +48,7 @@ libs = $(pkg_libs) -lm
 warnings := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wold-style-definition -Wvla \
             -Wimplicit-fallthrough -Wundef -Wpointer-arith -Wwrite-strings -Wformat=2
 harden   := -fstack-protector-strong -fstack-clash-protection -fPIE
-language  = -std=c17 -D_GNU_SOURCE -Isrc -Iinclude $(pkg_cflags)
+language  = -std=c17 -D_GNU_SOURCE -Isrc -Iinclude -Ibuild/gen $(pkg_cflags)
 cflags    = $(language) $(warnings) $(harden) -g -pthread $(CFLAGS)
 ldflags  := -pie -pthread -Wl,-z,relro,-z,now -Wl,--as-needed
 
@@ -113,6 +113,14 @@ build/$1/test/$2: $$(patsubst %.c,build/$1/obj/%.o,$$(filter src/$2/%,$$(test_c)
 endef
 
 $(foreach v,$(variants),$(eval $(call VARIANT,$v)))
+
+# The transitions' texts, put together.
+lua_h := build/gen/jobs/transitions_lua.h
+$(lua_h): $(wildcard src/jobs/lua/*.lua src/jobs/lua/lib/*.lua) scripts/embed-lua
+	@mkdir -p $(@D)
+	@echo "  LUA  $@"
+	$(Q)scripts/embed-lua src/jobs/lua >$@
+$(variants:%=build/%/obj/src/jobs/transition.o): $(lua_h)
 
 fuzzers := $(fuzz_c:tests/fuzz/%.c=build/fuzz/%)
 $(fuzzers): build/fuzz/%: build/fuzz/obj/tests/fuzz/%.o build/fuzz/liboxq.a

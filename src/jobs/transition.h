@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The transitions: each is a Lua script (src/jobs/lua/) that the server runs as a whole, so that a job is never between two states.
+ * decisions/0008 tells how they are written and put together.
+ */
+#ifndef JOBS_TRANSITION_H
+#define JOBS_TRANSITION_H
+
+#include "base/slice.h"
+
+/* X(name): src/jobs/lua/<name>.lua */
+#define TRANSITION_TABLE(X) X(pause, PAUSE)
+
+struct transition {
+    const char *name;
+    struct slice text;
+    const char *sha1; /* 40 hexadecimal digits: how EVALSHA names it */
+};
+
+#define TRANSITION_DECLARE(name, NAME) extern const struct transition transition_##name;
+TRANSITION_TABLE(TRANSITION_DECLARE)
+#undef TRANSITION_DECLARE
+
+#endif
