@@ -41,7 +41,10 @@ typedef enum oxq_err_class { OXQ_CLASS_NONE, OXQ_CLASS_RETRY, OXQ_CLASS_FINAL, O
     X(TLS, 13, FINAL, "TLS failed")                                                                                    \
     X(CONFIG, 14, FINAL, "the configuration is not valid")                                                             \
     X(AGAIN, 15, RETRY, "not now, try again")                                                                          \
-    X(SERVER, 16, FINAL, "the server answered with an error")
+    X(SERVER, 16, FINAL, "the server answered with an error")                                                          \
+    X(CANCELLED, 17, FINAL, "it was cancelled")                                                                        \
+    X(UNREACHABLE, 18, RETRY, "the server is not there")                                                               \
+    X(UNCERTAIN, 19, FINAL, "the answer was lost: it is not known whether it was done")
 
 typedef enum oxq_err {
 #define OXQ_ERR_ENUM(name, number, class, text) OXQ_ERR_##name = number,

@@ -11,11 +11,12 @@
 #include <unistd.h>
 
 /* 0, or an errno. */
-static int finish_connect(int fd, int64_t timeout_ms)
+static int finish_connect(int fd, const struct net_dial_opts *o)
 {
-    struct pollfd p = {.fd = fd, .events = POLLOUT};
-    int n = poll(&p, 1, timeout_ms > INT32_MAX ? INT32_MAX : (int)timeout_ms);
+    struct pollfd p[] = {{.fd = fd, .events = POLLOUT}, {.fd = o->cancel_fd, .events = POLLIN}};
+    int n = poll(p, o->cancel_fd ? 2 : 1, o->timeout_ms > INT32_MAX ? INT32_MAX : (int)o->timeout_ms);
     if (n == 0) return ETIMEDOUT;
+    if (n > 0 && p[0].revents == 0) return ECANCELED;
     int error = 0;
     socklen_t len = sizeof(error);
     if (n < 0 || getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &len) != 0) return errno;
@@ -23,12 +24,12 @@ static int finish_connect(int fd, int64_t timeout_ms)
 }
 
 /* A connected socket, or -1 with errno. */
-static int connect_to(const struct sockaddr *sa, socklen_t len, int64_t timeout_ms)
+static int connect_to(const struct sockaddr *sa, socklen_t len, const struct net_dial_opts *o)
 {
     int fd = socket(sa->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0) return -1;
     int error = connect(fd, sa, len) == 0 ? 0 : errno;
-    if (error == EINPROGRESS) error = finish_connect(fd, timeout_ms);
+    if (error == EINPROGRESS) error = finish_connect(fd, o);
     if (error == 0) return fd;
     close(fd);
     errno = error;
@@ -37,6 +38,7 @@ static int connect_to(const struct sockaddr *sa, socklen_t len, int64_t timeout_
 
 static oxq_err fail(int error, const char *address, struct oxq_error *err)
 {
+    if (error == ECANCELED) return err_set(err, OXQ_ERR_CANCELLED, "connecting to %s was cancelled", address);
     oxq_err code = error == ETIMEDOUT ? OXQ_ERR_TIMEOUT : OXQ_ERR_CLOSED;
     return err_set(err, code, "cannot connect to %s: %s", address, strerror(error));
 }
@@ -46,7 +48,7 @@ static oxq_err dial_unix(const struct net_dial_opts *o, int *out_fd, struct oxq_
     struct sockaddr_un sa = {.sun_family = AF_UNIX};
     if ((size_t)snprintf(sa.sun_path, sizeof(sa.sun_path), "%s", o->unix_path) >= sizeof(sa.sun_path))
         return err_set(err, OXQ_ERR_LIMIT, "%s is too long for a unix socket", o->unix_path);
-    int fd = connect_to((const struct sockaddr *)&sa, sizeof(sa), o->timeout_ms);
+    int fd = connect_to((const struct sockaddr *)&sa, sizeof(sa), o);
     if (fd < 0) return fail(errno, o->unix_path, err);
     *out_fd = fd;
     return OXQ_OK;
@@ -62,8 +64,8 @@ static oxq_err dial_tcp(const struct net_dial_opts *o, int *out_fd, struct oxq_e
     int rc = getaddrinfo(o->host, service, &hints, &found);
     if (rc != 0) return err_set(err, OXQ_ERR_NOT_FOUND, "cannot find %s: %s", o->host, gai_strerror(rc));
     int fd = -1, error = 0;
-    for (const struct addrinfo *a = found; a && fd < 0; a = a->ai_next) {
-        fd = connect_to(a->ai_addr, a->ai_addrlen, o->timeout_ms);
+    for (const struct addrinfo *a = found; a && fd < 0 && error != ECANCELED; a = a->ai_next) {
+        fd = connect_to(a->ai_addr, a->ai_addrlen, o);
         error = errno;
     }
     freeaddrinfo(found);
@@ -77,6 +79,7 @@ oxq_err net_dial(const struct net_dial_opts *opts, struct net_stream **out, stru
     int fd = -1;
     oxq_err e = opts->unix_path ? dial_unix(opts, &fd, err) : dial_tcp(opts, &fd, err);
     if (e) return e;
-    return net_stream_new(fd, &(struct net_stream_opts){.tls = opts->tls, .host = opts->tls ? opts->host : NULL}, out,
-                          err);
+    struct net_stream_opts stream = {
+        .tls = opts->tls, .host = opts->tls ? opts->host : NULL, .is_shared = opts->is_shared};
+    return net_stream_new(fd, &stream, out, err);
 }

@@ -11,11 +11,14 @@ struct net_dial_opts {
     const char *unix_path; /* instead of host and port */
     struct net_tls *tls;   /* borrowed by the stream, NULL: plain */
     int64_t timeout_ms;    /* for connecting, without a TLS handshake */
+    bool is_shared;        /* see struct net_stream_opts */
+    int cancel_fd;         /* gives up when this can be read; 0: none */
 };
 
 /*
  * Connects; the stream has no loop. Blocks: up to timeout_ms, and as long as the system looks a name up.
- * Errors: NOT_FOUND (no such host), CLOSED (refused, unreachable), TIMEOUT, TLS; the text names the address.
+ * Errors: NOT_FOUND (no such host), CLOSED (refused, unreachable), TIMEOUT, CANCELLED, TLS, LIMIT; the text
+ * names the address.
  */
 OXQ_MUST_USE oxq_err net_dial(const struct net_dial_opts *opts, struct net_stream **out, struct oxq_error *err);
 

@@ -325,6 +325,23 @@ Test(net_stream, waits_no_longer_than_its_time_out)
     close_pair(&p);
 }
 
+Test(net_stream, receives_in_one_call_and_is_interrupted_by_another_thread)
+{
+    struct pair p = {0};
+    struct oxq_error err = {0};
+    char got[8];
+    size_t n = 0;
+    connect_pair(&p);
+    cr_assert_eq(net_stream_receive(p.client, 1, got, sizeof(got), &n, &err), OXQ_ERR_AGAIN);
+    cr_assert_eq(net_stream_write(p.server, SLICE_LIT("ab"), &n, NULL), OXQ_OK);
+    cr_assert_eq(net_stream_receive(p.client, TIMEOUT_MS, got, sizeof(got), &n, &err), OXQ_OK);
+    cr_assert(slice_equal(slice_of(got, n), SLICE_LIT("ab")));
+    cr_assert_eq(net_stream_read(p.client, got, sizeof(got), &n, &err), OXQ_ERR_AGAIN, "a read never waits");
+    net_stream_interrupt(p.client);
+    cr_assert_eq(net_stream_receive(p.client, TIMEOUT_MS, got, sizeof(got), &n, &err), OXQ_ERR_CLOSED);
+    close_pair(&p);
+}
+
 Test(net_stream, says_that_nobody_listens)
 {
     struct net_listener *list = NULL;

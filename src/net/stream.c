@@ -5,13 +5,19 @@
  *
  *   a read said WANT_WRITE   -> is_read_blocked: watch for room too, and tell of it as of something to read
  *   a write went in part     -> is_write_blocked: watch for room
+ *
+ * A plain stream without a loop lets its descriptor block, for at most RECEIVE_TICK_MS: net_stream_receive then waits and reads in
+ * one call, and all others say MSG_DONTWAIT. OpenSSL knows no two threads in one session: `guard` lets in one at a time,
+ * and nobody waits inside.
  */
 #include "net/stream.h"
 
 #include "base/mem.h"
 #include "net/tls_ssl.h"
+#include "os/thread.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <openssl/err.h>
@@ -21,6 +27,8 @@
 
 /* Probes that must fail before a peer counts as dead. */
 #define KEEP_ALIVE_PROBES 3
+/* As long as a receive may be late in noticing that its time is over; a shorter wait asks poll instead. */
+#define RECEIVE_TICK_MS 500
 
 struct net_stream {
     int fd;                  /* owned */
@@ -29,7 +37,19 @@ struct net_stream {
     bool is_reading;
     bool is_read_blocked;
     bool is_write_blocked;
+    bool is_blocking;  /* recv without MSG_DONTWAIT waits for a tick */
+    bool is_shared;    /* and so the guard is there, for TLS */
+    struct lock guard; /* of ssl and the two is_..._blocked */
 };
+
+/* A descriptor on which recv waits; where the system does not want that, we poll. */
+static bool let_block(int fd)
+{
+    struct timeval tick = {.tv_sec = RECEIVE_TICK_MS / 1000, .tv_usec = RECEIVE_TICK_MS % 1000 * 1000};
+    int flags = fcntl(fd, F_GETFL);
+    return flags >= 0 && setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &tick, sizeof(tick)) == 0 &&
+           fcntl(fd, F_SETFL, flags & ~O_NONBLOCK) == 0;
+}
 
 oxq_err net_stream_new(int fd, const struct net_stream_opts *opts, struct net_stream **out, struct oxq_error *err)
 {
@@ -48,6 +68,9 @@ oxq_err net_stream_new(int fd, const struct net_stream_opts *opts, struct net_st
     s->fd = fd;
     s->ssl = ssl;
     s->is_reading = true;
+    s->is_blocking = !opts->loop && !ssl && let_block(fd);
+    s->is_shared = opts->is_shared;
+    if (s->is_shared) lock_init(&s->guard);
     if (opts->loop) s->watch = net_watch_new(opts->loop, fd, opts->fn, opts->ctx);
     *out = s;
     return OXQ_OK;
@@ -65,6 +88,7 @@ void net_stream_free(struct net_stream *s)
     }
     net_watch_free(s->watch);
     close(s->fd);
+    if (s->is_shared) lock_deinit(&s->guard);
     mem_free(s);
 }
 
@@ -104,9 +128,10 @@ static oxq_err ssl_error(struct net_stream *s, int rc, int other_direction, bool
     return err_set(err, OXQ_ERR_TLS, "%s", net_tls_reason());
 }
 
-static oxq_err read_plain(struct net_stream *s, char *to, size_t cap, size_t *out_bytes, struct oxq_error *err)
+static oxq_err read_plain(struct net_stream *s, int flags, char *to, size_t cap, size_t *out_bytes,
+                          struct oxq_error *err)
 {
-    ssize_t got = recv(s->fd, to, cap, 0);
+    ssize_t got = recv(s->fd, to, cap, flags);
     if (got < 0) return socket_error(errno, err);
     if (got == 0) return err_set(err, OXQ_ERR_CLOSED, "the other side closed it");
     *out_bytes = (size_t)got;
@@ -136,7 +161,11 @@ static oxq_err read_tls(struct net_stream *s, char *to, size_t cap, size_t *out_
 
 oxq_err net_stream_read(struct net_stream *s, char *to, size_t cap, size_t *out_bytes, struct oxq_error *err)
 {
-    return s->ssl ? read_tls(s, to, cap, out_bytes, err) : read_plain(s, to, cap, out_bytes, err);
+    if (!s->ssl) return read_plain(s, MSG_DONTWAIT, to, cap, out_bytes, err);
+    if (s->is_shared) lock_enter(&s->guard);
+    oxq_err e = read_tls(s, to, cap, out_bytes, err);
+    if (s->is_shared) lock_leave(&s->guard);
+    return e;
 }
 
 bool net_stream_has_more(const struct net_stream *s)
@@ -166,7 +195,7 @@ static oxq_err write_tls(struct net_stream *s, struct slice bytes, size_t *out_b
 
 static oxq_err write_plain(struct net_stream *s, struct slice bytes, size_t *out_bytes, struct oxq_error *err)
 {
-    ssize_t sent = send(s->fd, bytes.at, bytes.len, MSG_NOSIGNAL);
+    ssize_t sent = send(s->fd, bytes.at, bytes.len, MSG_NOSIGNAL | MSG_DONTWAIT);
     oxq_err e = sent < 0 ? socket_error(errno, err) : OXQ_OK;
     if (e && e != OXQ_ERR_AGAIN) return e;
     *out_bytes = sent < 0 ? 0 : (size_t)sent;
@@ -176,19 +205,45 @@ static oxq_err write_plain(struct net_stream *s, struct slice bytes, size_t *out
 
 oxq_err net_stream_write(struct net_stream *s, struct slice bytes, size_t *out_bytes, struct oxq_error *err)
 {
+    if (s->is_shared && s->ssl) lock_enter(&s->guard);
     oxq_err e = s->ssl ? write_tls(s, bytes, out_bytes, err) : write_plain(s, bytes, out_bytes, err);
+    if (s->is_shared && s->ssl) lock_leave(&s->guard);
     if (!e) update_watch(s);
     return e;
 }
 
+/* What poll must look for, so that the reading or writing (or both) that stopped can go on. */
+static short events_for(struct net_stream *s, uint32_t ready)
+{
+    short events = 0;
+    if (!s->ssl) return (short)((ready & NET_READABLE ? POLLIN : 0) | (ready & NET_WRITABLE ? POLLOUT : 0));
+    if (s->is_shared) lock_enter(&s->guard);
+    if (ready & NET_READABLE) events |= s->is_read_blocked ? POLLOUT : POLLIN;
+    if (ready & NET_WRITABLE) events |= s->is_write_blocked ? POLLOUT : POLLIN;
+    if (s->is_shared) lock_leave(&s->guard);
+    return events;
+}
+
 oxq_err net_stream_wait(struct net_stream *s, uint32_t ready, int64_t timeout_ms)
 {
-    bool is_reading = (ready & NET_READABLE) != 0;
-    bool needs_room = !is_reading;
-    if (s->ssl) needs_room = is_reading ? s->is_read_blocked : s->is_write_blocked;
-    struct pollfd p = {.fd = s->fd, .events = needs_room ? POLLOUT : POLLIN};
+    struct pollfd p = {.fd = s->fd, .events = events_for(s, ready)};
     int n = poll(&p, 1, timeout_ms > INT32_MAX ? INT32_MAX : (int)timeout_ms);
     return n == 0 ? OXQ_ERR_TIMEOUT : OXQ_OK;
+}
+
+oxq_err net_stream_receive(struct net_stream *s, int64_t timeout_ms, char *to, size_t cap, size_t *out_bytes,
+                           struct oxq_error *err)
+{
+    if (s->is_blocking && timeout_ms >= RECEIVE_TICK_MS) return read_plain(s, 0, to, cap, out_bytes, err);
+    oxq_err e = net_stream_read(s, to, cap, out_bytes, err);
+    if (e != OXQ_ERR_AGAIN) return e;
+    if (net_stream_wait(s, NET_READABLE, timeout_ms) != OXQ_OK) return OXQ_ERR_AGAIN;
+    return net_stream_read(s, to, cap, out_bytes, err);
+}
+
+void net_stream_interrupt(struct net_stream *s)
+{
+    (void)shutdown(s->fd, SHUT_RDWR);
 }
 
 void net_stream_keep_alive(struct net_stream *s, int64_t idle_s)
@@ -200,4 +255,10 @@ void net_stream_keep_alive(struct net_stream *s, int64_t idle_s)
     (void)setsockopt(s->fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle, sizeof(idle));
     (void)setsockopt(s->fd, IPPROTO_TCP, TCP_KEEPINTVL, &interval, sizeof(interval));
     (void)setsockopt(s->fd, IPPROTO_TCP, TCP_KEEPCNT, &probes, sizeof(probes));
+}
+
+void net_stream_limit_silence(struct net_stream *s, int64_t silence_ms)
+{
+    unsigned ms = silence_ms > 0 && silence_ms < INT32_MAX ? (unsigned)silence_ms : 0;
+    (void)setsockopt(s->fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &ms, sizeof(ms));
 }

@@ -15,6 +15,8 @@ struct net_stream_opts {
     void *ctx;
     struct net_tls *tls; /* borrowed, NULL: plain */
     const char *host;    /* of a TLS client: the server's name */
+    /* Without a loop: one thread may read and wait while another writes, and any may interrupt it. */
+    bool is_shared;
 };
 
 /*
@@ -41,10 +43,23 @@ OXQ_MUST_USE oxq_err net_stream_write(struct net_stream *s, struct slice bytes, 
                                       struct oxq_error *err);
 /* From now on the loop does not tell of bytes to read. */
 void net_stream_stop_reading(struct net_stream *s);
-/* Without a loop: waits until the last read (NET_READABLE) or write (NET_WRITABLE) can go on, or TIMEOUT. */
+/*
+ * Without a loop: waits until the last read (NET_READABLE) or write (NET_WRITABLE) or one of both can go on, or TIMEOUT. It may
+ * return early.
+ */
 OXQ_MUST_USE oxq_err net_stream_wait(struct net_stream *s, uint32_t ready, int64_t timeout_ms);
+/*
+ * Without a loop: waits for bytes, no longer than timeout_ms, and reads them, in one system call where that can be.
+ * Errors: AGAIN (none came; it may say so early), those of net_stream_read.
+ */
+OXQ_MUST_USE oxq_err net_stream_receive(struct net_stream *s, int64_t timeout_ms, char *to, size_t cap,
+                                        size_t *out_bytes, struct oxq_error *err);
+/* Ends what goes on in both directions: who reads, writes or waits now or later gets CLOSED. Threads: any. */
+void net_stream_interrupt(struct net_stream *s);
 
 /* Turns on TCP's keep-alive probes: the first after idle_s seconds (0: none), a dead peer is noticed after twice that. */
 void net_stream_keep_alive(struct net_stream *s, int64_t idle_s);
+/* TCP: bytes that nobody acknowledges for this long (0: as long as the system likes) mean that the peer is gone. */
+void net_stream_limit_silence(struct net_stream *s, int64_t silence_ms);
 
 #endif

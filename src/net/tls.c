@@ -58,7 +58,7 @@ static oxq_err set_up_server(SSL_CTX *ctx, const struct net_tls_opts *o, struct 
 
 static oxq_err set_up_client(SSL_CTX *ctx, const struct net_tls_opts *o, struct oxq_error *err)
 {
-    SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER, NULL);
+    SSL_CTX_set_verify(ctx, o->is_unverified ? SSL_VERIFY_NONE : SSL_VERIFY_PEER, NULL);
     oxq_err e = is_given(o->cert) ? load_own(ctx, o, err) : OXQ_OK;
     if (e) return e;
     if (is_given(o->ca)) return load_ca(ctx, o->ca, err);

@@ -2,6 +2,9 @@
 #include "os/thread.h"
 
 #include <errno.h>
+#include <limits.h>
+#include <linux/futex.h>
+#include <sched.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -90,6 +93,54 @@ void lock_notify(struct lock *l)
 {
     CHECK(pthread_cond_broadcast(&l->changed) == 0);
 }
+
+/* ---------------------------------------------------------------- a notice */
+
+/* In place of a number: somebody sleeps. */
+#define NOTICE_ASLEEP UINT32_MAX
+
+void notice_clear(struct notice *n)
+{
+    atomic_store_explicit(&n->value, 0, memory_order_relaxed);
+}
+
+bool notice_put(struct notice *n, uint32_t value)
+{
+    return atomic_exchange_explicit(&n->value, value, memory_order_acq_rel) == NOTICE_ASLEEP;
+}
+
+void notice_wake(const struct notice *n)
+{
+    (void)syscall(SYS_futex, &n->value, FUTEX_WAKE_PRIVATE, INT_MAX, NULL, NULL, 0);
+}
+
+uint32_t notice_wait(struct notice *n, int64_t until_us)
+{
+    struct timespec until = {.tv_sec = until_us / 1000000, .tv_nsec = until_us % 1000000 * 1000};
+    uint32_t seen = 0;
+    if (!atomic_compare_exchange_strong_explicit(&n->value, &seen, NOTICE_ASLEEP, memory_order_acq_rel,
+                                                 memory_order_acquire))
+        return seen;
+    for (;;) {
+        /* With the bit set the time is one of CLOCK_MONOTONIC, not a span. */
+        long rc = syscall(SYS_futex, &n->value, FUTEX_WAIT_BITSET_PRIVATE, NOTICE_ASLEEP,
+                          until_us == INT64_MAX ? NULL : &until, NULL, FUTEX_BITSET_MATCH_ANY);
+        bool is_late = rc != 0 && errno == ETIMEDOUT;
+        seen = atomic_load_explicit(&n->value, memory_order_acquire);
+        if (seen != NOTICE_ASLEEP) return seen;
+        if (!is_late) continue;
+        if (atomic_compare_exchange_strong_explicit(&n->value, &seen, 0, memory_order_acq_rel, memory_order_acquire))
+            return 0;
+        return seen;
+    }
+}
+
+void thread_yield(void)
+{
+    (void)sched_yield();
+}
+
+/* ---------------------------------------------------------------- a waker */
 
 oxq_err waker_open(int *out_fd, struct oxq_error *err)
 {

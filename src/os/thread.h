@@ -6,6 +6,7 @@
 #include "base/err.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -41,6 +42,27 @@ void lock_leave(struct lock *l);
 bool lock_wait(struct lock *l, int64_t until_us);
 /* Wakes all who wait. */
 void lock_notify(struct lock *l);
+
+/*
+ * A place where one thread sleeps until another leaves a number there. Unlike a lock's condition it wakes nobody else, and
+ * whoever is woken takes no lock. What was written before notice_put is seen after notice_wait. All zero is empty.
+ */
+struct notice {
+    _Atomic uint32_t value;
+};
+/* Numbers that may be left: 1 .. NOTICE_MAX. */
+#define NOTICE_MAX (UINT32_MAX - 1)
+/* Takes a number that is there away. */
+void notice_clear(struct notice *n);
+/* Leaves a number in place of another. True: somebody sleeps there, who must be woken with notice_wake(n). Threads: any. */
+OXQ_MUST_USE bool notice_put(struct notice *n, uint32_t value);
+/* The notice itself may be gone by now: only its address matters. Threads: any. */
+void notice_wake(const struct notice *n);
+/* Sleeps until there is a number, which stays; 0: until_us (CLOCK_MONOTONIC, INT64_MAX for ever) came. Threads: one at a time. */
+uint32_t notice_wait(struct notice *n, int64_t until_us);
+
+/* Lets other threads that are ready run first. */
+void thread_yield(void);
 
 /* An eventfd that a loop watches. Errors: IO. Owns: caller, close(2). */
 OXQ_MUST_USE oxq_err waker_open(int *out_fd, struct oxq_error *err);
