@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Start, in this order, so that nothing is touched before all that can be checked is: configuration, the rule against being
- * open to the world, the data folder, signals, sockets, the engine, the folder's lock. From then on clients are served, with
- * LOADING until the data is there; then READY. Whatever stops it is one line on standard error that says what to do about it,
- * and exit code 2.
+ * Start: configuration, the rule against being open to the world, signals, the host (the folder with its lock, the engine, the
+ * sockets). From then on clients are served, with LOADING until the data is there; then READY. Whatever stops it is one line
+ * on standard error that says what to do about it, and exit code 2.
  *
  * End: SIGTERM, SIGINT or SHUTDOWN let the turn finish, replies leave, the journal is synced, a last checkpoint is written where
  * that is quick, and the process ends with 0; with 1 when the journal had failed. Where a script runs that
@@ -11,13 +10,11 @@
  */
 #include "daemon/daemon.h"
 
-#include "base/siphash.h"
 #include "daemon/options.h"
+#include "embed/host.h"
 #include "os/clock.h"
-#include "os/file.h"
 #include "os/log.h"
 #include "os/process.h"
-#include "os/random.h"
 #include "os/signals.h"
 #include "oxq/version.h"
 #include "server/server.h"
@@ -26,14 +23,11 @@
 #include <string.h>
 #include <unistd.h>
 
-#define RUN_ID_DIGITS 40
-
 struct daemon {
     struct config config;
     struct options options;
-    struct server *server; /* owned */
-    struct engine *engine; /* owned */
-    int signals_fd;        /* owned */
+    struct embed_host *host; /* owned */
+    int signals_fd;          /* owned */
     bool is_stopping;
     int exit_code;
 };
@@ -57,23 +51,27 @@ static oxq_err check_open(const struct config *c, struct oxq_error *err)
         c->bind);
 }
 
-/* What a person may do when it cannot listen. */
-static const char *find_mend(oxq_err e)
+/* What a person may do about it. */
+static const char *find_mend(enum embed_host_step step, oxq_err e)
 {
     static const struct {
+        enum embed_host_step step;
         oxq_err code;
         const char *mend;
     } mends[] = {
-        {OXQ_ERR_ADDRESS_IN_USE, "stop what listens there, or choose another place with --port or --unix"},
-        {OXQ_ERR_NOT_FOUND, "choose one of its own with --bind"},
-        {OXQ_ERR_PERMISSION,
+        {EMBED_HOST_DATA, OXQ_ERR_EXISTS, "stop it, or choose another folder with --dir"},
+        {EMBED_HOST_DATA, OXQ_ERR_FORMAT, "oxq check shows what is wrong"},
+        {EMBED_HOST_LISTEN, OXQ_ERR_ADDRESS_IN_USE,
+         "stop what listens there, or choose another place with --port or --unix"},
+        {EMBED_HOST_LISTEN, OXQ_ERR_NOT_FOUND, "choose one of its own with --bind"},
+        {EMBED_HOST_LISTEN, OXQ_ERR_PERMISSION,
          "choose a port from 1024 on with --port, or a path that this user may write to with --unix"},
-        {OXQ_ERR_CONFIG, "set --port or --unix"},
+        {EMBED_HOST_LISTEN, OXQ_ERR_CONFIG, "set --port or --unix"},
     };
     for (size_t i = 0; i < sizeof(mends) / sizeof(mends[0]); i++) {
-        if (mends[i].code == e) return mends[i].mend;
+        if (mends[i].step == step && mends[i].code == e) return mends[i].mend;
     }
-    return "";
+    return step == EMBED_HOST_FOLDER ? "choose a folder of its own with --dir" : "";
 }
 
 static void notify(const char *state)
@@ -87,7 +85,7 @@ static void notify(const char *state)
 static _Noreturn void end_now(struct daemon *d, const char *reason, int code)
 {
     log_event(LOG_WARNING, "ending at once", log_text("reason", reason));
-    server_abandon(d->server);
+    embed_host_abandon(d->host);
     _exit(code);
 }
 
@@ -104,11 +102,11 @@ static void on_signal(void *ctx)
         if (d->is_stopping) end_now(d, signals_name(number), DAEMON_FAILED);
         d->is_stopping = true;
         log_event(LOG_INFO, "stopping", log_text("signal", signals_name(number)));
-        if (engine_is_busy(d->engine))
+        if (embed_host_is_busy(d->host))
             log_event(LOG_WARNING, "a script runs past its time",
                       log_text("mend", "SCRIPT KILL or SHUTDOWN NOSAVE ends it, and so does a second signal"));
         notify("STOPPING=1");
-        server_stop(d->server);
+        embed_host_stop(d->host);
     }
 }
 
@@ -125,64 +123,26 @@ static void on_loaded(void *ctx, const struct oxq_error *err)
     log_event(LOG_ERROR, "the data cannot be loaded", log_text("reason", err->text),
               log_text("mend", "oxq check --repair on the data folder"));
     d->exit_code = DAEMON_REFUSED;
-    server_stop(d->server);
-}
-
-static void on_store_woken(void *ctx)
-{
-    engine_woken(((struct daemon *)ctx)->engine);
-}
-
-static oxq_err open_engine(struct daemon *d, struct oxq_error *err)
-{
-    char run_id[RUN_ID_DIGITS + 1];
-    uint64_t seed;
-    random_hex(run_id, RUN_ID_DIGITS);
-    random_fill(&seed, sizeof(seed));
-    struct engine_opts opts = {
-        .clock = os_clock(), .seed = seed, .config = &d->config, .host = server_host(d->server), .run_id = run_id};
-    return engine_new(&opts, &d->engine, err);
-}
-
-static void seed_hashes(void)
-{
-    uint8_t secret[16];
-    random_fill(secret, sizeof(secret));
-    siphash_seed(secret);
+    embed_host_stop(d->host);
 }
 
 static oxq_err open_all(struct daemon *d, const char **out_mend, struct oxq_error *err)
 {
     *out_mend = "";
     oxq_err e = check_open(&d->config, err);
+    if (!e) e = signals_open(&d->signals_fd, err);
     if (e) return e;
-    e = file_make_folder(d->config.dir, err);
-    if (e) {
-        *out_mend = "choose a folder of its own with --dir";
-        return e;
-    }
-    e = signals_open(&d->signals_fd, err);
-    if (e) return e;
-    seed_hashes();
-    struct server_opts opts = {
-        .config = &d->config, .clock = os_clock(), .abandon = on_abandon, .loaded = on_loaded, .ctx = d};
-    e = server_new(&opts, &d->server, err);
-    if (e) *out_mend = find_mend(e);
-    if (!e) e = open_engine(d, err);
-    if (e) return e;
-    server_watch(d->server, d->signals_fd, on_signal, d);
-    if (config_is_in_memory(&d->config)) return OXQ_OK;
-    e = engine_open_data(d->engine, err);
-    if (e == OXQ_ERR_EXISTS) *out_mend = "stop it, or choose another folder with --dir";
-    if (e == OXQ_ERR_FORMAT) *out_mend = "oxq check shows what is wrong";
-    if (!e) server_watch(d->server, engine_wake_fd(d->engine), on_store_woken, d);
+    struct embed_host_opts opts = {.config = &d->config, .abandon = on_abandon, .loaded = on_loaded, .ctx = d};
+    enum embed_host_step step;
+    e = embed_host_open(&opts, &d->host, &step, err);
+    if (e) *out_mend = find_mend(step, e);
+    if (!e) embed_host_watch(d->host, d->signals_fd, on_signal, d);
     return e;
 }
 
 static void close_all(struct daemon *d)
 {
-    engine_free(d->engine);
-    server_free(d->server);
+    embed_host_free(d->host);
     if (d->signals_fd >= 0) close(d->signals_fd);
     config_deinit(&d->config);
 }
@@ -198,7 +158,7 @@ static void tell_ready(const struct daemon *d)
 {
     const struct config *c = &d->config;
     log_event(LOG_INFO, "ready", log_text("version", OXQ_VERSION), log_int("pid", getpid()),
-              log_int("port", server_port(d->server)), log_text("bind", c->bind), log_text("unix", c->unix_path),
+              log_int("port", embed_host_port(d->host)), log_text("bind", c->bind), log_text("unix", c->unix_path),
               log_text("dir", c->dir), log_text("config", d->options.file ? d->options.file : "none"));
     notify("READY=1");
 }
@@ -231,9 +191,7 @@ static int run(struct daemon *d)
                   log_text("durability", d->config.durability));
         tell_ready(d);
     }
-    server_run(d->server, d->engine);
-    engine_stop(d->engine);
-    if (engine_has_failed(d->engine)) d->exit_code = DAEMON_FAILED;
+    if (!embed_host_run(d->host)) d->exit_code = DAEMON_FAILED;
     log_event(LOG_INFO, "stopped", log_int("pid", getpid()), log_int("code", d->exit_code));
     return d->exit_code;
 }

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 #include "net/dial.h"
 
+#include "net/unix_address.h"
+
 #include <errno.h>
 #include <netdb.h>
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 /* 0, or an errno. */
@@ -45,11 +46,13 @@ static oxq_err fail(int error, const char *address, struct oxq_error *err)
 
 static oxq_err dial_unix(const struct net_dial_opts *o, int *out_fd, struct oxq_error *err)
 {
-    struct sockaddr_un sa = {.sun_family = AF_UNIX};
-    if ((size_t)snprintf(sa.sun_path, sizeof(sa.sun_path), "%s", o->unix_path) >= sizeof(sa.sun_path))
-        return err_set(err, OXQ_ERR_LIMIT, "%s is too long for a unix socket", o->unix_path);
-    int fd = connect_to((const struct sockaddr *)&sa, sizeof(sa), o);
-    if (fd < 0) return fail(errno, o->unix_path, err);
+    struct net_unix_address address;
+    oxq_err e = net_unix_address_init(&address, o->unix_path, err);
+    if (e) return e;
+    int fd = connect_to((const struct sockaddr *)&address.sa, sizeof(address.sa), o);
+    int error = errno;
+    net_unix_address_deinit(&address);
+    if (fd < 0) return fail(error, o->unix_path, err);
     *out_fd = fd;
     return OXQ_OK;
 }

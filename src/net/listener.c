@@ -2,6 +2,7 @@
 #include "net/listener.h"
 
 #include "base/mem.h"
+#include "net/unix_address.h"
 
 #include <errno.h>
 #include <netdb.h>
@@ -10,7 +11,6 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 static void on_ready(void *ctx, uint32_t ready)
@@ -115,45 +115,48 @@ oxq_err net_listen_tcp(struct net_loop *loop, const char *host, int port, int ba
 /* ---------------------------------------------------------------- unix */
 
 /* Takes a socket without a listener behind it away. */
-static oxq_err clear_stale(const struct sockaddr_un *sa, struct oxq_error *err)
+static oxq_err clear_stale(const struct net_unix_address *a, const char *path, struct oxq_error *err)
 {
     struct stat st;
-    if (lstat(sa->sun_path, &st) != 0) return OXQ_OK;
-    if (!S_ISSOCK(st.st_mode)) return err_set(err, OXQ_ERR_EXISTS, "%s is there and is no socket", sa->sun_path);
+    if (lstat(path, &st) != 0) return OXQ_OK;
+    if (!S_ISSOCK(st.st_mode)) return err_set(err, OXQ_ERR_EXISTS, "%s is there and is no socket", path);
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (fd < 0) return fail(errno, sa->sun_path, err);
-    int rc = connect(fd, (const struct sockaddr *)sa, sizeof(*sa));
+    if (fd < 0) return fail(errno, path, err);
+    int rc = connect(fd, (const struct sockaddr *)&a->sa, sizeof(a->sa));
     bool is_stale = rc != 0 && errno == ECONNREFUSED;
     close(fd);
-    if (!is_stale) return fail(EADDRINUSE, sa->sun_path, err);
-    return unlink(sa->sun_path) == 0 ? OXQ_OK : fail(errno, sa->sun_path, err);
+    if (!is_stale) return fail(EADDRINUSE, path, err);
+    return unlink(path) == 0 ? OXQ_OK : fail(errno, path, err);
 }
 
-/* The mask is the process's: nothing else runs while a server starts to listen. */
-static int bind_private(int fd, const struct sockaddr_un *sa)
+/* A bound and listening socket, or -1 with errno. */
+static int open_unix(const struct net_unix_address *a, const char *path, int mode, int backlog)
 {
-    mode_t mask = umask(0177);
-    int rc = bind(fd, (const struct sockaddr *)sa, sizeof(*sa));
-    umask(mask);
-    return rc;
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0) return -1;
+    /* A new socket's file has its descriptor's mode (less the mask): nobody else gets in before chmod. */
+    if (fchmod(fd, 0600) == 0 && bind(fd, (const struct sockaddr *)&a->sa, sizeof(a->sa)) == 0 &&
+        chmod(path, (mode_t)mode) == 0 && listen(fd, backlog) == 0)
+        return fd;
+    int error = errno;
+    close(fd);
+    errno = error;
+    return -1;
 }
 
 oxq_err net_listen_unix(struct net_loop *loop, const char *path, int mode, int backlog, struct net_listener **list,
                         struct oxq_error *err)
 {
-    struct sockaddr_un sa = {.sun_family = AF_UNIX};
-    if ((size_t)snprintf(sa.sun_path, sizeof(sa.sun_path), "%s", path) >= sizeof(sa.sun_path))
-        return err_set(err, OXQ_ERR_LIMIT, "%s is longer than the %zu bytes a unix socket's path may have", path,
-                       sizeof(sa.sun_path) - 1);
-    oxq_err e = clear_stale(&sa, err);
+    struct net_unix_address address;
+    oxq_err e = net_unix_address_init(&address, path, err);
     if (e) return e;
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (fd < 0) return fail(errno, path, err);
+    e = clear_stale(&address, path, err);
+    int fd = e ? -1 : open_unix(&address, path, mode, backlog);
     struct stat st;
-    if (bind_private(fd, &sa) != 0 || chmod(path, (mode_t)mode) != 0 || listen(fd, backlog) != 0 ||
-        stat(path, &st) != 0) {
-        e = fail(errno, path, err);
-        close(fd);
+    if (!e && (fd < 0 || stat(path, &st) != 0)) e = fail(errno, path, err);
+    net_unix_address_deinit(&address);
+    if (e) {
+        if (fd >= 0) close(fd);
         return e;
     }
     struct net_listener *l = add_listener(loop, fd, path, list);

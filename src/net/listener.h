@@ -29,7 +29,7 @@ OXQ_MUST_USE oxq_err net_listen_tcp(struct net_loop *loop, const char *host, int
                                     struct net_listener **list, struct oxq_error *err);
 /*
  * Listens on a unix socket of that mode. A socket that nobody answers on (its process was killed) is replaced.
- * Errors: ADDRESS_IN_USE, EXISTS (a file that is no socket), LIMIT (the path is too long), PERMISSION, IO.
+ * Errors: ADDRESS_IN_USE, EXISTS (a file that is no socket), LIMIT (its name is too long), NOT_FOUND (its folder), PERMISSION, IO.
  */
 OXQ_MUST_USE oxq_err net_listen_unix(struct net_loop *loop, const char *path, int mode, int backlog,
                                      struct net_listener **list, struct oxq_error *err);

@@ -12,6 +12,8 @@
 #define REFUSED_LINE_EVERY_US ((int64_t)1000 * 1000)
 #define ADDRESS_MAX 256
 
+static const char *const kind_names[LISTENER_KINDS_COUNT] = {"plain", "tls", "folder"};
+
 static oxq_err listen_all(struct server *s, int64_t port, struct net_listener **list, struct oxq_error *err)
 {
     char address[ADDRESS_MAX];
@@ -38,22 +40,24 @@ static void tell_addresses(const struct net_listener *list, const char *kind)
         log_event(LOG_INFO, "listening", log_text("addr", list->address), log_text("kind", kind));
 }
 
-oxq_err accept_listen(struct server *s, struct oxq_error *err)
+oxq_err server_listen(struct server *s, const char *folder_socket, struct oxq_error *err)
 {
     const struct config *c = s->config;
     oxq_err e = open_tls(s, err);
     if (e) return e;
     bool has_plain = c->port && (!s->tls || c->tls_port);
     int64_t tls_port = c->tls_port ? c->tls_port : c->port;
-    if (has_plain) e = listen_all(s, c->port, &s->listeners, err);
-    if (!e && s->tls && tls_port) e = listen_all(s, tls_port, &s->tls_listeners, err);
+    struct net_listener **lists = s->listeners;
+    int backlog = (int)c->tcp_backlog;
+    if (has_plain) e = listen_all(s, c->port, &lists[LISTENER_PLAIN], err);
+    if (!e && s->tls && tls_port) e = listen_all(s, tls_port, &lists[LISTENER_TLS], err);
     if (!e && c->unix_path[0])
-        e = net_listen_unix(s->loop, c->unix_path, (int)c->unix_perm, (int)c->tcp_backlog, &s->listeners, err);
+        e = net_listen_unix(s->loop, c->unix_path, (int)c->unix_perm, backlog, &lists[LISTENER_PLAIN], err);
+    if (!e && folder_socket) e = net_listen_unix(s->loop, folder_socket, 0600, backlog, &lists[LISTENER_FOLDER], err);
     if (e) return e;
-    if (!s->listeners && !s->tls_listeners)
+    if (!lists[LISTENER_PLAIN] && !lists[LISTENER_TLS] && !lists[LISTENER_FOLDER])
         return err_set(err, OXQ_ERR_CONFIG, "nothing to listen on: neither a port nor a unix socket");
-    tell_addresses(s->listeners, "plain");
-    tell_addresses(s->tls_listeners, "tls");
+    for (int kind = 0; kind < LISTENER_KINDS_COUNT; kind++) tell_addresses(lists[kind], kind_names[kind]);
     return OXQ_OK;
 }
 
@@ -77,14 +81,17 @@ static void refuse(struct server *s, const struct net_peer *peer, enum engine_cl
 
 static void pause_all(struct server *s, bool is_paused)
 {
-    for (struct net_listener *l = s->listeners; l; l = l->next) net_listener_pause(l, is_paused);
-    for (struct net_listener *l = s->tls_listeners; l; l = l->next) net_listener_pause(l, is_paused);
+    for (int kind = 0; kind < LISTENER_KINDS_COUNT; kind++) {
+        for (struct net_listener *l = s->listeners[kind]; l; l = l->next) net_listener_pause(l, is_paused);
+    }
     s->accept_again_at_us = is_paused ? s->now_us + PAUSE_US : 0;
 }
 
-static void take(struct server *s, struct net_listener *l, bool is_tls)
+static void take(struct server *s, struct net_listener *l, enum listener_kind listener)
 {
-    enum engine_client_kind kind = is_tls ? ENGINE_CLIENT_TLS : l->unix_path ? ENGINE_CLIENT_UNIX : ENGINE_CLIENT_TCP;
+    enum engine_client_kind kind = listener == LISTENER_TLS ? ENGINE_CLIENT_TLS
+                                   : l->unix_path           ? ENGINE_CLIENT_UNIX
+                                                            : ENGINE_CLIENT_TCP;
     for (int n = 0; l->is_ready && n < SERVER_TURN_ACCEPTS_MAX; n++) {
         struct net_peer peer;
         struct oxq_error err;
@@ -97,17 +104,16 @@ static void take(struct server *s, struct net_listener *l, bool is_tls)
         if ((int64_t)s->conns_count >= s->config->max_clients)
             refuse(s, &peer, kind);
         else
-            conn_open(s, &peer, kind);
+            conn_open(s, &peer, kind, listener == LISTENER_FOLDER);
     }
 }
 
 void accept_ready(struct server *s)
 {
-    for (struct net_listener *l = s->listeners; l; l = l->next) {
-        if (l->is_ready) take(s, l, false);
-    }
-    for (struct net_listener *l = s->tls_listeners; l; l = l->next) {
-        if (l->is_ready) take(s, l, true);
+    for (int kind = 0; kind < LISTENER_KINDS_COUNT; kind++) {
+        for (struct net_listener *l = s->listeners[kind]; l; l = l->next) {
+            if (l->is_ready) take(s, l, (enum listener_kind)kind);
+        }
     }
 }
 
@@ -118,8 +124,8 @@ void accept_cron(struct server *s)
 
 void accept_stop(struct server *s)
 {
-    net_listeners_free(s->listeners);
-    net_listeners_free(s->tls_listeners);
-    s->listeners = NULL;
-    s->tls_listeners = NULL;
+    for (int kind = 0; kind < LISTENER_KINDS_COUNT; kind++) {
+        net_listeners_free(s->listeners[kind]);
+        s->listeners[kind] = NULL;
+    }
 }

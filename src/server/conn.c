@@ -36,7 +36,7 @@ static void on_ready(void *ctx, uint32_t ready)
     conn_mark_ready(c);
 }
 
-void conn_open(struct server *s, const struct net_peer *peer, enum engine_client_kind kind)
+void conn_open(struct server *s, const struct net_peer *peer, enum engine_client_kind kind, bool is_trusted)
 {
     struct server_conn *c = mem_alloc_zero(sizeof(*c));
     struct oxq_error err;
@@ -59,6 +59,7 @@ void conn_open(struct server *s, const struct net_peer *peer, enum engine_client
     link_push_tail(&s->conns, &c->link);
     s->conns_count++;
     engine_client_open(s->engine, &c->client);
+    if (is_trusted) c->client.flags |= ENGINE_CLIENT_AUTHENTICATED;
 }
 
 void conn_free(struct server_conn *c)

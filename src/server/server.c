@@ -159,11 +159,10 @@ static void host_poll(struct engine_host *host)
 static bool has_work(const struct server *s)
 {
     if (!link_is_empty(&s->ready)) return true;
-    for (const struct net_listener *l = s->listeners; l; l = l->next) {
-        if (l->is_ready) return true;
-    }
-    for (const struct net_listener *l = s->tls_listeners; l; l = l->next) {
-        if (l->is_ready) return true;
+    for (int kind = 0; kind < LISTENER_KINDS_COUNT; kind++) {
+        for (const struct net_listener *l = s->listeners[kind]; l; l = l->next) {
+            if (l->is_ready) return true;
+        }
     }
     return false;
 }
@@ -237,7 +236,6 @@ oxq_err server_new(const struct server_opts *opts, struct server **out, struct o
     s->scratch = mem_alloc(SERVER_SCRATCH_BYTES);
     raise_files(s);
     oxq_err e = net_loop_new(&s->loop, err);
-    if (!e) e = accept_listen(s, err);
     if (e) {
         server_free(s);
         return e;
@@ -299,9 +297,8 @@ void server_abandon(struct server *s)
 
 int server_port(const struct server *s)
 {
-    const struct net_listener *lists[] = {s->listeners, s->tls_listeners};
-    for (size_t i = 0; i < 2; i++) {
-        for (const struct net_listener *l = lists[i]; l; l = l->next) {
+    for (int kind = 0; kind < LISTENER_KINDS_COUNT; kind++) {
+        for (const struct net_listener *l = s->listeners[kind]; l; l = l->next) {
             if (l->port) return l->port;
         }
     }

@@ -36,18 +36,21 @@ struct server_opts {
     void *ctx;
 };
 
-/*
- * Listens where the config says; connections wait until server_run. Errors: ADDRESS_IN_USE, NOT_FOUND, PERMISSION, TLS,
- * CONFIG (nothing to listen on), IO; the text names the address or the file.
- */
+/* Errors: IO (the system's limits). */
 OXQ_MUST_USE oxq_err server_new(const struct server_opts *opts, struct server **out, struct oxq_error *err);
+/*
+ * Listens where the config says; connections wait until server_run. folder_socket: a unix socket beside those, for whoever may open
+ * the data folder that it lies in, without a password; or NULL. Errors: ADDRESS_IN_USE, NOT_FOUND, PERMISSION, TLS, CONFIG
+ * (nothing to listen on), IO; the text names the address or the file.
+ */
+OXQ_MUST_USE oxq_err server_listen(struct server *s, const char *folder_socket, struct oxq_error *err);
 /* Closes everything. The engine must still be there. NULL is fine. */
 void server_free(struct server *s);
 
 /* What engine_new wants. Valid as long as the server. */
 struct engine_host *server_host(struct server *s);
 /* Calls fn in the loop whenever fd (borrowed) can be read; SERVER_WATCHES_MAX of them, before server_run. */
-#define SERVER_WATCHES_MAX 2
+#define SERVER_WATCHES_MAX 3
 void server_watch(struct server *s, int fd, void (*fn)(void *ctx), void *ctx);
 /* Serves until server_stop or SHUTDOWN, then sends what was released, closes all connections and returns. The engine is borrowed. */
 void server_run(struct server *s, struct engine *engine);

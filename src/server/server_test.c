@@ -33,6 +33,7 @@ static void start(void)
     struct oxq_error err = {0};
     cr_assert_eq(server_new(&(struct server_opts){.config = &config, .clock = &manual.clock}, &server, &err), OXQ_OK,
                  "%s", err.text);
+    cr_assert_eq(server_listen(server, NULL, &err), OXQ_OK, "%s", err.text);
     struct engine_opts opts = {
         .clock = &manual.clock, .seed = 1, .config = &config, .host = server_host(server), .run_id = "0123456789"};
     cr_assert_eq(engine_new(&opts, &engine, &err), OXQ_OK, "%s", err.text);
@@ -544,20 +545,26 @@ Test(server, sends_what_is_released_before_it_ends)
     net_stream_free(idle);
 }
 
-Test(server, says_what_it_cannot_listen_on)
+static oxq_err try_to_listen(struct config *c, struct oxq_error *err)
 {
     struct server *other;
+    cr_assert_eq(server_new(&(struct server_opts){.config = c, .clock = &manual.clock}, &other, err), OXQ_OK);
+    oxq_err e = server_listen(other, NULL, err);
+    server_free(other);
+    return e;
+}
+
+Test(server, says_what_it_cannot_listen_on)
+{
     struct oxq_error err = {0};
-    cr_assert_eq(server_new(&(struct server_opts){.config = &config, .clock = &manual.clock}, &other, &err),
-                 OXQ_ERR_ADDRESS_IN_USE);
+    cr_assert_eq(try_to_listen(&config, &err), OXQ_ERR_ADDRESS_IN_USE);
     cr_assert_not_null(strstr(err.text, "/s is in use"), "%s", err.text);
     struct config none;
     config_init(&none);
     none.port = 0;
-    cr_assert_eq(server_new(&(struct server_opts){.config = &none, .clock = &manual.clock}, &other, &err),
-                 OXQ_ERR_CONFIG);
+    cr_assert_eq(try_to_listen(&none, &err), OXQ_ERR_CONFIG);
     none.port = 7700;
     cr_assert_eq(config_set(&none, SLICE_LIT("tls-cert"), SLICE_LIT("/none.crt"), CONFIG_FLAG, NULL), OXQ_OK);
-    cr_assert_eq(server_new(&(struct server_opts){.config = &none, .clock = &manual.clock}, &other, &err), OXQ_ERR_TLS);
+    cr_assert_eq(try_to_listen(&none, &err), OXQ_ERR_TLS);
     config_deinit(&none);
 }

@@ -44,6 +44,9 @@ struct server_watch {
     void *ctx;
 };
 
+/* The socket in the data folder is for whoever may open the folder: they need no password. */
+enum listener_kind { LISTENER_PLAIN, LISTENER_TLS, LISTENER_FOLDER, LISTENER_KINDS_COUNT };
+
 struct server {
     struct engine_host host;                                /* first: the engine's pointer to it is ours */
     struct config *config;                                  /* borrowed */
@@ -51,7 +54,7 @@ struct server {
     struct engine *engine;                                  /* borrowed, NULL until server_run */
     struct net_loop *loop;                                  /* owned */
     struct net_tls *tls;                                    /* owned, or NULL */
-    struct net_listener *listeners, *tls_listeners;         /* owned */
+    struct net_listener *listeners[LISTENER_KINDS_COUNT];   /* owned */
     void (*abandon)(void *ctx);                             /* or NULL */
     void *ctx;                                              /* of loaded and abandon */
     void (*loaded)(void *ctx, const struct oxq_error *err); /* or NULL */
@@ -85,8 +88,8 @@ void server_turn(struct server *s);
 
 /* ---- conn.c: one connection ---- */
 
-/* Takes a connected socket over. */
-void conn_open(struct server *s, const struct net_peer *peer, enum engine_client_kind kind);
+/* Takes a connected socket over. is_trusted: it needs no password. */
+void conn_open(struct server *s, const struct net_peer *peer, enum engine_client_kind kind, bool is_trusted);
 /* Frees it: not while it runs a request. */
 void conn_free(struct server_conn *c);
 void conn_mark_ready(struct server_conn *c);
@@ -115,7 +118,6 @@ static inline bool conn_is_running(const struct server_conn *c)
 
 /* ---- accept.c: listeners ---- */
 
-OXQ_MUST_USE oxq_err accept_listen(struct server *s, struct oxq_error *err);
 /* Takes the connections that wait. */
 void accept_ready(struct server *s);
 void accept_stop(struct server *s);

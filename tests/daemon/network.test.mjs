@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /* Addresses, and clients that behave badly or slowly. */
-import { statSync } from 'node:fs';
+import { closeSync, openSync, statSync } from 'node:fs';
 import { ask, check, closed, equal, test, testOfLateScript, until } from './lib/kit.mjs';
 
 async function clientList(client) {
@@ -27,6 +27,17 @@ test('network: a unix socket of the mode it was given serves beside TCP, or alon
   equal((await ask(await t.connect(both), 'GET', 'a')).text, 'x');
   await t.serve(['--port', '0', '--unix', t.path('alone'), '--dir', t.path('data of its own')]);
   equal((await ask(await t.connectUnix(t.path('alone')), 'PING')).text, 'PONG');
+});
+
+test('network: the socket in the data folder asks for no password, and nobody else may open it', async (t) => {
+  const folder = t.path('d'.repeat(120));
+  await t.serve(['--dir', folder, '--password', 'secret']);
+  const socket = `${folder}/oxq.sock`;
+  equal((statSync(socket).mode & 0o777).toString(8), '600');
+  /* Its path is longer than an address may be. */
+  const fd = openSync(folder, 'r');
+  equal((await ask(await t.connectUnix(`/proc/self/fd/${fd}/oxq.sock`), 'SET', 'a', 'x')).text, 'OK');
+  closeSync(fd);
 });
 
 test('network: a long pipeline is answered in order', async (t) => {

@@ -76,7 +76,7 @@ test('start: flags that make no sense are named, with what was meant', async (t)
   await t.refused(['serve', '--maxmemory=lots'], ['--maxmemory lots', 'memory value']);
   await t.refused(['serve', '--durability=never'], ['--durability never', 'always, interval:<ms>, off or none']);
   await t.refused(['serve', '--maxmemory-policy=allkeys-lru'], ['never evicts']);
-  await t.refused(['serve', '--port', '0'], ['nothing to listen on', '--unix']);
+  await t.refused(['serve', '--port', '0', '--durability', 'none'], ['nothing to listen on', '--unix']);
 });
 
 test('start: an environment or a file that makes no sense is named, with its place', async (t) => {
