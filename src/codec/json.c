@@ -4,7 +4,11 @@
 #include "codec/base64.h"
 
 #include <jansson.h>
+#include <math.h>
 #include <stdio.h>
+
+/* Up to here each whole number is one double. */
+#define JSON_WHOLE_MAX 0x1p53
 
 /* ---------------------------------------------------------------- reading */
 
@@ -17,6 +21,19 @@ oxq_err json_read(struct slice text, struct json **out_root, struct oxq_error *e
 {
     json_error_t error;
     json_t *root = json_loadb(text.at ? text.at : "", text.len, JSON_ALLOW_NUL | JSON_REJECT_DUPLICATES, &error);
+    if (!root) return err_set(err, OXQ_ERR_FORMAT, "column %d: %s", error.column > 0 ? error.column : 1, error.text);
+    *out_root = (struct json *)(void *)root;
+    return OXQ_OK;
+}
+
+oxq_err json_read_value(struct slice text, struct json **out_root, struct oxq_error *err)
+{
+    const char *at = text.at ? text.at : "";
+    json_error_t error;
+    json_t *root = json_loadb(at, text.len, JSON_ALLOW_NUL | JSON_DECODE_ANY, &error);
+    if (!root && json_error_code(&error) == json_error_numeric_overflow) {
+        root = json_loadb(at, text.len, JSON_ALLOW_NUL | JSON_DECODE_ANY | JSON_DECODE_INT_AS_REAL, &error);
+    }
     if (!root) return err_set(err, OXQ_ERR_FORMAT, "column %d: %s", error.column > 0 ? error.column : 1, error.text);
     *out_root = (struct json *)(void *)root;
     return OXQ_OK;
@@ -60,12 +77,30 @@ struct slice json_text(const struct json *v)
 
 int64_t json_number(const struct json *v)
 {
-    return v ? json_integer_value(tree(v)) : 0;
+    if (json_kind_of(v) != JSON_KIND_REAL) return v ? json_integer_value(tree(v)) : 0;
+    double d = json_real_value(tree(v));
+    return d >= -JSON_WHOLE_MAX && d <= JSON_WHOLE_MAX && d == trunc(d) ? (int64_t)d : 0;
+}
+
+double json_double(const struct json *v)
+{
+    return v ? json_number_value(tree(v)) : 0;
 }
 
 bool json_truth(const struct json *v)
 {
     return v && json_typeof(tree(v)) == JSON_TRUE;
+}
+
+bool json_next_member(const struct json *v, void **place, struct slice *out_name, const struct json **out_value)
+{
+    if (json_kind_of(v) != JSON_KIND_MAP) return false;
+    json_t *map = (json_t *)(void *)(uintptr_t)v; /* jansson's iterators want it so; nothing is changed */
+    *place = *place ? json_object_iter_next(map, *place) : json_object_iter(map);
+    if (!*place) return false;
+    *out_name = slice_of(json_object_iter_key(*place), json_object_iter_key_len(*place));
+    *out_value = (const struct json *)(void *)json_object_iter_value(*place);
+    return true;
 }
 
 bool json_bytes(const struct json *v, struct arena *arena, struct slice *out)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * JSON over jansson: a text is read into a tree; strings are written.
+ * JSON over jansson: a text is read into a tree; strings are written. codec/json_writer.h writes whole values.
  *
  * Bytes that are not UTF-8 have no place in JSON: they are written, and read, as {"base64": "..."}.
  */
@@ -9,6 +9,9 @@
 
 #include "base/arena.h"
 #include "base/buf.h"
+
+/* Arrays and objects within each other that json_check lets pass; jansson has the same limit. */
+#define JSON_DEPTH_MAX 2048
 
 /* A value in a tree; lives as long as the root. */
 struct json;
@@ -29,19 +32,35 @@ enum json_kind {
  * column (of characters, from 1) and what is wrong. Owns: caller, json_release.
  */
 OXQ_MUST_USE oxq_err json_read(struct slice text, struct json **out_root, struct oxq_error *err);
+/*
+ * The same for any value, which is what JavaScript writes: a number or a text alone too; of a name that is given twice the
+ * last counts; an integer beyond 64 bits is a real.
+ */
+OXQ_MUST_USE oxq_err json_read_value(struct slice text, struct json **out_root, struct oxq_error *err);
+/*
+ * Is the text one JSON value (RFC 8259) and nothing else? Builds nothing, in one pass. Errors: FORMAT (the text of err has the
+ * byte, from 1), LIMIT (deeper than JSON_DEPTH_MAX).
+ */
+OXQ_MUST_USE oxq_err json_check(struct slice text, struct oxq_error *err);
 /* The root. NULL is fine. */
 void json_release(struct json *root);
 
 enum json_kind json_kind_of(const struct json *v);
 /* NULL when v is not a map or has no such member. */
 const struct json *json_member(const struct json *v, const char *name);
+/*
+ * The members of a map, in their order: *place is NULL before the first call. False when there are no more, or v is no map.
+ */
+bool json_next_member(const struct json *v, void **place, struct slice *out_name, const struct json **out_value);
 /* Of a list; 0 for anything else. */
 size_t json_count(const struct json *v);
 const struct json *json_at(const struct json *v, size_t index);
 /* Of a text; empty for anything else. */
 struct slice json_text(const struct json *v);
-/* Of an integer; 0 for anything else. */
+/* Of an integer, and of a real that is whole and at most 2^53 from 0; 0 for anything else. */
 int64_t json_number(const struct json *v);
+/* Of an integer or a real; 0 for anything else. */
+double json_double(const struct json *v);
 bool json_truth(const struct json *v);
 /* A text or {"base64": ...}: false when it is neither. *out is borrowed from the tree or the arena. */
 bool json_bytes(const struct json *v, struct arena *arena, struct slice *out);

@@ -5,6 +5,6 @@
 
 #define TRANSITION_DEFINE(lower, UPPER)                                                                                \
     const struct transition transition_##lower = {                                                                     \
-        #lower, {LUA_##UPPER##_TEXT, sizeof(LUA_##UPPER##_TEXT) - 1}, LUA_##UPPER##_SHA1};
+        #lower, {{LUA_##UPPER##_TEXT, sizeof(LUA_##UPPER##_TEXT) - 1}, LUA_##UPPER##_SHA1}};
 TRANSITION_TABLE(TRANSITION_DEFINE)
 #undef TRANSITION_DEFINE

@@ -6,15 +6,14 @@
 #ifndef JOBS_TRANSITION_H
 #define JOBS_TRANSITION_H
 
-#include "base/slice.h"
+#include "client/client.h"
 
 /* X(name): src/jobs/lua/<name>.lua */
 #define TRANSITION_TABLE(X) X(pause, PAUSE)
 
 struct transition {
     const char *name;
-    struct slice text;
-    const char *sha1; /* 40 hexadecimal digits: how EVALSHA names it */
+    struct client_script script;
 };
 
 #define TRANSITION_DECLARE(name, NAME) extern const struct transition transition_##name;
