@@ -119,6 +119,17 @@ Test(buf, says_memory_when_the_allocator_fails)
     cr_assert_eq(buf_append(&b, SLICE_LIT("x")), OXQ_OK);
 }
 
+Test(mem, a_lack_of_memory_in_the_middle_of_a_change_ends_the_process, .exit_code = 1)
+{
+    mem_must(OXQ_OK);
+    mem_must(OXQ_ERR_MEMORY);
+}
+
+Test(mem, more_than_there_can_be_is_refused_where_outside_data_asks_for_it)
+{
+    cr_assert_null(mem_try_resize(NULL, SIZE_MAX / 2));
+}
+
 Test(mem, used_follows_what_is_allocated)
 {
     size_t before = mem_used();

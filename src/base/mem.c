@@ -24,6 +24,7 @@ const char *malloc_conf = "background_thread:true";
 static _Thread_local const uint64_t *thread_taken, *thread_given;
 static _Thread_local uint64_t counted_taken, counted_given;
 static _Thread_local long fail_after = -1;
+static _Thread_local size_t wanted_bytes; /* of the last mem_try_resize that failed */
 
 static _Noreturn void fail_exhausted(size_t bytes)
 {
@@ -79,11 +80,20 @@ void *mem_resize(void *p, size_t bytes)
 
 void *mem_try_resize(void *p, size_t bytes)
 {
+    wanted_bytes = bytes;
     if (fail_after >= 0 && fail_after-- == 0) {
         fail_after = 0;
         return NULL;
     }
-    return resize(p, bytes);
+    void *moved = resize(p, bytes);
+    if (!moved && bytes <= MEM_SMALL_BYTES) fail_exhausted(bytes);
+    return moved;
+}
+
+void mem_must(oxq_err e)
+{
+    if (e == OXQ_ERR_MEMORY) fail_exhausted(wanted_bytes);
+    CHECK(e == OXQ_OK);
 }
 
 void mem_free(void *p)

@@ -4,20 +4,27 @@
  *
  * Two kinds of request. mem_alloc and its like serve sizes that we chose: when memory is really exhausted there is no
  * half-done state worth defending, so the process ends with one line (docs/decisions/0002-out-of-memory.md); what was
- * acknowledged is in the journal. mem_try_alloc serves sizes that outside data asks for and returns NULL instead.
+ * acknowledged is in the journal. mem_try_resize serves sizes that outside data asks for and returns NULL instead.
  */
 #ifndef BASE_MEM_H
 #define BASE_MEM_H
 
+#include "base/err.h"
+
 #include <stddef.h>
+
+/* Where not even this much can be had, whoever asked would not come far either. */
+#define MEM_SMALL_BYTES ((size_t)64 * 1024)
 
 /* Never NULL (bytes 0 gives a unique pointer). Owns: caller, mem_free. */
 void *mem_alloc(size_t bytes) __attribute__((malloc, returns_nonnull));
 void *mem_alloc_zero(size_t bytes) __attribute__((malloc, returns_nonnull));
 /* p may be NULL. */
 void *mem_resize(void *p, size_t bytes) __attribute__((returns_nonnull));
-/* NULL when memory is exhausted; p stays valid then. */
+/* NULL when memory is exhausted; p stays valid then. Up to MEM_SMALL_BYTES it ends the process instead. */
 void *mem_try_resize(void *p, size_t bytes);
+/* In the middle of a change, or in a thread that can tell nobody: OXQ_ERR_MEMORY ends the process, any other error is a mistake of ours. */
+void mem_must(oxq_err e);
 /* p may be NULL. */
 void mem_free(void *p);
 /* The bytes that the allocator really set aside for p; 0 for NULL. */

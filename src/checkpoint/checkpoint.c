@@ -172,7 +172,7 @@ void checkpoint_close(struct checkpoint *c)
     free_given(c->first);
     free_given(c->used);
     if (c->reader) mdb_txn_abort(c->reader);
-    if (c->store.env) store_close(&c->store);
+    store_close(&c->store);
     large_set_deinit(&c->large);
     lock_deinit(&c->lock);
     lock_deinit(&c->env_lock);

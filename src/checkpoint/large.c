@@ -143,8 +143,8 @@ static void write_head(struct large *l, struct store_writer *w)
 {
     OWNED(buf_deinit) struct buf body = {.limit_bytes = BODY_MAX_BYTES};
     char count[VARINT_MAX_BYTES];
-    CHECK(buf_append(&body, slice_of(count, varint_put(count, l->count))) == OXQ_OK);
-    if (l->type == VALUE_STREAM) CHECK(value_encode(&l->head, &body) == OXQ_OK);
+    mem_must(buf_append(&body, slice_of(count, varint_put(count, l->count))));
+    if (l->type == VALUE_STREAM) mem_must(value_encode(&l->head, &body));
     struct row_key key;
     struct row row = {.type = l->type, .body = buf_borrow(&body)};
     key_of_head(&key, l->disk_id);
@@ -254,8 +254,8 @@ static void base_list(struct large *l, struct store_writer *w, struct slice byte
 static void append_text(struct buf *out, struct slice text)
 {
     char len[VARINT_MAX_BYTES];
-    CHECK(buf_append(out, slice_of(len, varint_put(len, text.len))) == OXQ_OK);
-    CHECK(buf_append(out, text) == OXQ_OK);
+    mem_must(buf_append(out, slice_of(len, varint_put(len, text.len))));
+    mem_must(buf_append(out, text));
 }
 
 static void put_entry(struct large *l, struct store_writer *w, struct stream_id id, const struct slice *items,
@@ -265,7 +265,7 @@ static void put_entry(struct large *l, struct store_writer *w, struct stream_id 
     char name[ENTRY_NAME_BYTES], count[VARINT_MAX_BYTES];
     row_put_u64(name, id.ms);
     row_put_u64(name + 8, id.seq);
-    CHECK(buf_append(&body, slice_of(count, varint_put(count, items_count / 2))) == OXQ_OK);
+    mem_must(buf_append(&body, slice_of(count, varint_put(count, items_count / 2))));
     for (size_t i = 0; i < items_count; i++) append_text(&body, items[i]);
     put_element(l, w, slice_of(name, sizeof(name)), buf_borrow(&body));
 }
@@ -276,7 +276,7 @@ static void base_stream(struct large *l, struct store_writer *w, struct slice by
     struct stream_iter it;
     struct stream_entry entry;
     l->head.aux = 0;
-    CHECK(value_decode(VALUE_STREAM, bytes, &l->head) == OXQ_OK);
+    mem_must(value_decode(VALUE_STREAM, bytes, &l->head));
     l->has_head = true;
     stream_iter_begin(&it, &l->head, STREAM_ID_MIN, STREAM_ID_MAX, false);
     while (stream_iter_next(&it, &entry)) {

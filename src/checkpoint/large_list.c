@@ -139,15 +139,15 @@ static void load_chunk(struct large_list *l, struct store_writer *w, uint64_t di
 static void append_text(struct buf *out, struct slice text)
 {
     char len[VARINT_MAX_BYTES];
-    CHECK(buf_append(out, slice_of(len, varint_put(len, text.len))) == OXQ_OK);
-    CHECK(buf_append(out, text) == OXQ_OK);
+    mem_must(buf_append(out, slice_of(len, varint_put(len, text.len))));
+    mem_must(buf_append(out, text));
 }
 
 static void write_chunk(struct large_chunk *c, struct store_writer *w, uint64_t disk_id)
 {
     OWNED(buf_deinit) struct buf body = {.limit_bytes = SIZE_MAX};
     char count[VARINT_MAX_BYTES];
-    CHECK(buf_append(&body, slice_of(count, varint_put(count, c->count))) == OXQ_OK);
+    mem_must(buf_append(&body, slice_of(count, varint_put(count, c->count))));
     struct list_cursor at = list_from(&c->elements, LIST_HEAD);
     for (; list_is_inside(&at); list_step(&at, LIST_TAIL)) append_text(&body, list_get(&at));
     struct row_key key;

@@ -154,7 +154,7 @@ static void write_head(struct repair *r)
     OWNED(buf_deinit) struct buf body = {.limit_bytes = SIZE_MAX / 2};
     char count[VARINT_MAX_BYTES];
     struct row_key key;
-    CHECK(buf_append(&body, slice_of(count, varint_put(count, r->found_count))) == OXQ_OK);
+    mem_must(buf_append(&body, slice_of(count, varint_put(count, r->found_count))));
     if (r->current->type == VALUE_STREAM) {
         if (!r->has_head) {
             r->head.aux = 0;
@@ -166,7 +166,7 @@ static void write_head(struct repair *r)
             stream_set_id(&r->head, r->last_id, s->entries_added, s->max_deleted_id);
         if (stream_borrow(&r->head)->entries_added < r->found_count)
             stream_set_id(&r->head, stream_borrow(&r->head)->last_id, r->found_count, STREAM_ID_MIN);
-        CHECK(value_encode(&r->head, &body) == OXQ_OK);
+        mem_must(value_encode(&r->head, &body));
     }
     struct row row = {.type = r->current->type, .seq = r->seq_max, .body = buf_borrow(&body)};
     row_key_of_part(&key, r->current_id, ROW_HEAD, slice_of(NULL, 0));

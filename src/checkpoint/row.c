@@ -10,6 +10,7 @@
  */
 #include "checkpoint/row.h"
 
+#include "base/mem.h"
 #include "base/crc32c.h"
 #include "base/siphash.h"
 #include "base/varint.h"
@@ -87,7 +88,7 @@ static uint32_t get_crc(const char *src)
 
 static void append(struct buf *out, struct slice bytes)
 {
-    CHECK(buf_append(out, bytes) == OXQ_OK);
+    mem_must(buf_append(out, bytes));
 }
 
 static void append_number(struct buf *out, uint64_t n)

@@ -299,7 +299,10 @@ static oxq_err back_up(struct backup *b)
     if (e) return e;
     copy_join(data, b->from, CHECKPOINT_PATH);
     b->copier.total_bytes = size_of(data);
+    /* The list first: without it nobody would know what the folders are. */
     e = manifest_write(&b->manifest, b->to, MANIFEST_PARTIAL_NAME, &b->err);
+    if (!e) e = file_make_folder(b->journal_to, &b->err);
+    if (!e) e = file_make_folder(b->checkpoint_to, &b->err);
     if (!e) e = take_checkpoint(b);
     if (!e) e = take_journal(b);
     if (!e) e = finish(b);
@@ -307,9 +310,10 @@ static oxq_err back_up(struct backup *b)
     return e;
 }
 
+/* What an attempt leaves that ended before its list was written does not count. */
 static void take_any(void *ctx, const char *name)
 {
-    if (strcmp(name, "backup.lock") != 0) *(bool *)ctx = true;
+    if (strcmp(name, "backup.lock") != 0 && strcmp(name, MANIFEST_PARTIAL_NAME ".new") != 0) *(bool *)ctx = true;
 }
 
 /* A new folder, an empty one, or one with an unfinished backup of the same source. Returns an exit code. */
@@ -330,9 +334,7 @@ static int open_target(struct backup *b)
     if (!e && strcmp(b->manifest.source, b->from) != 0)
         return cli_refuse("%s holds an unfinished backup of %s", b->to, b->manifest.source);
     snprintf(b->manifest.source, sizeof(b->manifest.source), "%s", b->from);
-    e = file_make_folder(b->journal_to, &b->err);
-    if (!e) e = file_make_folder(b->checkpoint_to, &b->err);
-    return e ? cli_refuse("%s", b->err.text) : CLI_OK;
+    return CLI_OK;
 }
 
 static void close_target(struct backup *b)

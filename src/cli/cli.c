@@ -2,6 +2,7 @@
 #include "cli/cli.h"
 
 #include "base/nearest.h"
+#include "codec/json.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -57,6 +58,7 @@ static int refuse_command(const char *name)
 
 int cli_run(int argc, char **argv)
 {
+    json_adopt_memory();
     if (argc < 2) {
         cli_help(0, argv);
         return CLI_REFUSED;

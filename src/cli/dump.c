@@ -39,7 +39,8 @@ struct seen {
 static struct seen_key fingerprint(struct slice name)
 {
     OWNED(buf_deinit) struct buf salted = {.limit_bytes = SIZE_MAX};
-    CHECK(buf_append(&salted, SLICE_LIT("+")) == OXQ_OK && buf_append(&salted, name) == OXQ_OK);
+    mem_must(buf_append(&salted, SLICE_LIT("+")));
+    mem_must(buf_append(&salted, name));
     return (struct seen_key){siphash_bytes(name) | 1, siphash_bytes(buf_borrow(&salted))};
 }
 

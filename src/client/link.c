@@ -69,6 +69,7 @@ static oxq_err read_more(struct client_link *l, struct oxq_error *err)
     buf_consume(&l->input, l->taken_bytes);
     l->taken_bytes = 0;
     oxq_err e = buf_reserve(&l->input, READ_BYTES);
+    if (e == OXQ_ERR_MEMORY) return err_set(err, e, "no memory for a reply of more than %zu bytes", l->input.len);
     if (e) return err_set(err, e, "the reply is longer than %zu bytes", l->input.limit_bytes);
     for (;;) {
         size_t got = 0;

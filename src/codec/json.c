@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "codec/json.h"
 
+#include "base/mem.h"
 #include "codec/base64.h"
 
 #include <jansson.h>
@@ -15,6 +16,11 @@
 static const json_t *tree(const struct json *v)
 {
     return (const json_t *)(const void *)v;
+}
+
+void json_adopt_memory(void)
+{
+    json_set_alloc_funcs(mem_alloc, mem_free);
 }
 
 oxq_err json_read(struct slice text, struct json **out_root, struct oxq_error *err)

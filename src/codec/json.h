@@ -28,6 +28,12 @@ enum json_kind {
 };
 
 /*
+ * From now on jansson takes its memory from base/mem.h: where there is none it would read a text without some of its characters. For a
+ * program of our own, before anything else; not for a library in somebody else's.
+ */
+void json_adopt_memory(void);
+
+/*
  * Reads one JSON object or array that fills the text. A name that is given twice is an error. Errors: FORMAT; the text has the
  * column (of characters, from 1) and what is wrong. Owns: caller, json_release.
  */

@@ -12,6 +12,7 @@
 
 #include "daemon/options.h"
 #include "embed/host.h"
+#include "net/memory.h"
 #include "os/clock.h"
 #include "os/log.h"
 #include "os/process.h"
@@ -112,7 +113,7 @@ static void on_signal(void *ctx)
 
 static void tell_ready(const struct daemon *d);
 
-/* What is damaged is not served: the line says what it is, and oxq check shows all of it. */
+/* What is damaged is not served: the line says what it is, and oxq check shows all of it. Nor is half of what needs more memory. */
 static void on_loaded(void *ctx, const struct oxq_error *err)
 {
     struct daemon *d = ctx;
@@ -121,7 +122,8 @@ static void on_loaded(void *ctx, const struct oxq_error *err)
         return;
     }
     log_event(LOG_ERROR, "the data cannot be loaded", log_text("reason", err->text),
-              log_text("mend", "oxq check --repair on the data folder"));
+              log_text("mend", err->code == OXQ_ERR_FORMAT ? "oxq check --repair on the data folder"
+                                                           : "see to that and start it again: the data is as it was"));
     d->exit_code = DAEMON_REFUSED;
     embed_host_stop(d->host);
 }
@@ -201,6 +203,7 @@ int daemon_serve(int argc, char **argv)
     struct daemon d = {.signals_fd = -1};
     struct oxq_error err;
     int code = DAEMON_OK;
+    net_adopt_memory();
     config_init(&d.config);
     if (options_load(&d.config, argc, argv, getenv, &d.options, &err) != OXQ_OK)
         code = refuse(err.text, "");

@@ -160,8 +160,9 @@ bool engine_is_loading(const struct engine *e);
 bool engine_has_failed(const struct engine *e);
 /* The end, after the last turn: what was executed becomes durable, and a last checkpoint is written where that is quick. */
 void engine_stop(struct engine *e);
-/* The exit code of a process whose data turned out to be damaged while it ran. */
+/* The exit codes of a process whose data turned out to be damaged, or could not be read, while it ran. */
 #define ENGINE_EXIT_DAMAGED 3
+#define ENGINE_EXIT_UNREADABLE 1
 
 /* Registers a zeroed client whose host fields are set. */
 void engine_client_open(struct engine *e, struct engine_client *c);

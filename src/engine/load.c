@@ -117,6 +117,8 @@ static oxq_err apply_record(struct engine *e, const struct journal_record *recor
     effect_reader_start(&l->effects, record->payload);
     for (;;) {
         oxq_err code = effect_read(&l->effects, &effect, &has_effect);
+        if (code == OXQ_ERR_MEMORY)
+            return err_set(err, code, "no memory for record %" PRIu64 " of the journal", record->seq);
         if (code)
             return err_set(err, OXQ_ERR_FORMAT, "record %" PRIu64 " of the journal holds no effects: %s", record->seq,
                            oxq_err_text(code));

@@ -37,11 +37,13 @@ void persist_note(struct persist *p, const struct effect *effect)
     if (!p->journal) return;
     gate_note(p, effect);
     if (!p->is_record_open) begin_record(p);
-    if (effect_write(&p->writer, effect) == OXQ_OK) return;
+    oxq_err e = effect_write(&p->writer, effect);
+    if (e == OXQ_OK) return;
+    if (e != OXQ_ERR_LIMIT) mem_must(e);
     /* Beyond JOURNAL_RECORD_MAX_BYTES one record becomes two. The reply waits for both; only a crash between them shows half. */
     persist_end_record(p);
     begin_record(p);
-    CHECK(effect_write(&p->writer, effect) == OXQ_OK);
+    mem_must(effect_write(&p->writer, effect));
 }
 
 void persist_end_record(struct persist *p)
@@ -162,14 +164,15 @@ static oxq_err cold_load(struct cold_store *cold, uint32_t db_number, struct sli
     return checkpoint_load(p->checkpoint, db_number, key, type, v, err);
 }
 
-/* There is no answer that would be true, and no way on: what was clean must be readable. */
+/* There is no answer that would be true, and no way on: what was clean must be readable. Where it is not damaged a restart reads it. */
 static void cold_lost(struct cold_store *cold, struct slice key, const struct oxq_error *err)
 {
     (void)cold;
+    bool is_damaged = err->code == OXQ_ERR_FORMAT || err->code == OXQ_ERR_NOT_FOUND;
     log_event(LOG_ERROR, "a value cannot be read back from the checkpoint: stopping",
               (struct log_field){.key = "key", .text = key}, log_text("reason", err->text),
-              log_text("mend", "oxq check --repair on the data folder"));
-    _exit(ENGINE_EXIT_DAMAGED);
+              log_text("mend", is_damaged ? "oxq check --repair on the data folder" : "start it again"));
+    _exit(is_damaged ? ENGINE_EXIT_DAMAGED : ENGINE_EXIT_UNREADABLE);
 }
 
 void persist_path(const struct engine *e, const char *name, char out[PERSIST_PATH_MAX])

@@ -6,6 +6,7 @@
  */
 #include "keyspace/items.h"
 
+#include "base/mem.h"
 #include "base/varint.h"
 
 enum item_field {
@@ -36,7 +37,7 @@ static const uint8_t fields[ITEM_KINDS_COUNT] = {
 size_t item_begin(struct buf *out, const struct item *item)
 {
     unsigned has = fields[item->kind];
-    CHECK(buf_reserve(out, 1 + NUMBERS_MAX * VARINT_MAX_BYTES + item->key.len + LENGTH_BYTES) == OXQ_OK);
+    mem_must(buf_reserve(out, 1 + NUMBERS_MAX * VARINT_MAX_BYTES + item->key.len + LENGTH_BYTES));
     char *at = out->at + out->len;
     *at++ = (char)item->kind;
     if (has & HAS_DB_NUMBER) at += varint_put(at, item->db_number);
@@ -64,7 +65,7 @@ void item_write(struct buf *out, const struct item *item)
 {
     size_t begun_at = item_begin(out, item);
     if (!(fields[item->kind] & HAS_BYTES)) return;
-    CHECK(buf_append(out, item->bytes) == OXQ_OK);
+    mem_must(buf_append(out, item->bytes));
     item_end(out, begun_at);
 }
 

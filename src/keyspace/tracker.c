@@ -262,7 +262,7 @@ static void give_entry(struct tracker *t, struct entry *e, uint32_t db_number)
     if (!e->mark.is_large && value_count(&e->value) > TRACKER_LARGE_COUNT) tracker_large_make(t, e);
     if (e->mark.is_large && tracker_large_give(t, e, out, &item)) return;
     size_t begun_at = item_begin(out, &item);
-    CHECK(value_encode(&e->value, out) == OXQ_OK);
+    mem_must(value_encode(&e->value, out));
     item_end(out, begun_at);
 }
 
@@ -382,7 +382,7 @@ static bool give_deletes(struct tracker *t, size_t stop_at)
         item_write(t->out, &item);
         t->deletes_given = all.len - rest.len;
     }
-    CHECK(buf_append(t->out, buf_borrow(&t->early)) == OXQ_OK);
+    mem_must(buf_append(t->out, buf_borrow(&t->early)));
     buf_deinit(&t->early);
     return true;
 }
@@ -448,7 +448,7 @@ static void begin_failing(struct tracker *t)
     t->out = NULL;
     buf_deinit(&t->early);
     free_flushed(t);
-    CHECK(buf_append(&t->cut_deletes.items, buf_borrow(&t->deletes.items)) == OXQ_OK);
+    mem_must(buf_append(&t->cut_deletes.items, buf_borrow(&t->deletes.items)));
     buf_deinit(&t->deletes.items);
     t->deletes.items = buf_take(&t->cut_deletes.items);
     t->deletes.count += t->cut_deletes.count;

@@ -137,7 +137,7 @@ static void add_effect(struct tracker *t, struct tracker_large *l, const struct 
     bare.db = 0;
     t->writer.out = &l->delta;
     effect_writer_start(&t->writer);
-    CHECK(effect_write(&t->writer, &bare) == OXQ_OK);
+    mem_must(effect_write(&t->writer, &bare));
     if (l->delta.len > l->delta_limit) weigh_delta(l, e);
 }
 
@@ -150,7 +150,7 @@ void tracker_note(struct tracker *t, struct entry *e, const struct effect *effec
         /* One that was just now as large as a small one may be is encoded with this effect; others wait until they are given. */
         struct tracker_large *l = find(t, e);
         if (count > TRACKER_LARGE_COUNT + 1) return;
-        CHECK(value_encode(&e->value, &l->base) == OXQ_OK);
+        mem_must(value_encode(&e->value, &l->base));
         l->is_base_due = false;
     } else if (effect->kind == EFFECT_STRING_SET) {
         tracker_large_drop(t, e);
@@ -169,7 +169,7 @@ static void give_bytes(struct tracker_large *l, struct entry *e, struct buf *out
     struct item delta = {.kind = ITEM_LARGE_DELTA, .disk_id = l->disk_id, .type = base.type};
     if (l->is_base_due) {
         size_t begun_at = item_begin(out, &base);
-        CHECK(value_encode(&e->value, out) == OXQ_OK);
+        mem_must(value_encode(&e->value, out));
         item_end(out, begun_at);
         return;
     }

@@ -29,7 +29,9 @@ oxq_err thread_start(struct thread *t, const char *name, void (*run)(void *ctx),
     CHECK(pthread_sigmask(SIG_SETMASK, &all, &before) == 0);
     int rc = pthread_create(&t->id, NULL, run_thread, t);
     CHECK(pthread_sigmask(SIG_SETMASK, &before, NULL) == 0);
-    if (rc != 0) return err_set(err, OXQ_ERR_MEMORY, "cannot start the thread %s: %s", name, strerror(rc));
+    if (rc != 0)
+        return err_set(err, OXQ_ERR_MEMORY, "cannot start the thread %s, for too little memory or too many threads: %s",
+                       name, strerror(rc));
     t->is_started = true;
     CHECK(pthread_setname_np(t->id, name) == 0);
     return OXQ_OK;
