@@ -186,7 +186,8 @@ build/bench/load: bench/load.c Makefile
 	$(Q)gcc $(cflags) -O2 $< -o $@
 
 # Preloaded into servers by tests/fault.
-build/tests/shim.so: tests/fault/shim.c Makefile
+shims := build/tests/shim.so build/tests/memory.so
+$(shims): build/tests/%.so: tests/fault/%.c tests/fault/control.h Makefile
 	@mkdir -p $(@D)
 	@echo "  CC   $@"
 	$(Q)gcc -std=c17 -D_GNU_SOURCE $(warnings) -O2 -g -shared -fPIC -pthread $< -o $@

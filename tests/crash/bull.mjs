@@ -87,7 +87,7 @@ class Ledger {
 }
 
 /** @returns { name, faults, note } */
-export async function run({ kind, folder, seed, kills, between }) {
+export async function run({ kind, folder, seed, kills, killsWanted, between }) {
   const victim = await Victim.make({ kind, dir: `${folder}/bull`, log: `${folder}/bull.log` });
   await victim.start();
   const ledger = new Ledger();
@@ -98,7 +98,7 @@ export async function run({ kind, folder, seed, kills, between }) {
   redis.on('error', () => {});
   try {
     await Promise.all([producer, ...workers].map((child) => child.ready));
-    await killAgainAndAgain(victim, { random: rng(seed + 1), kills, between });
+    await killAgainAndAgain(victim, { random: rng(seed + 1), kills: killsWanted ?? kills, between });
     await producer.stop();
     await finished(redis);
     await Promise.all(workers.map((worker) => worker.stop()));

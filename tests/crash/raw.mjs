@@ -56,7 +56,7 @@ class Ledger {
 }
 
 /** @returns { name, faults, note } */
-export async function run({ kind, folder, seed, kills, between }) {
+export async function run({ kind, folder, seed, kills, killsWanted, between }) {
   const victim = await Victim.make({ kind, dir: `${folder}/raw`, log: `${folder}/raw.log` });
   await victim.start();
   const ledger = new Ledger();
@@ -64,7 +64,7 @@ export async function run({ kind, folder, seed, kills, between }) {
   const writers = Array.from({ length: CONNECTIONS }, (_, c) => new Writer({ port: victim.port, seed, c, depth: 1 + 6 * c, onError }));
   const running = writers.map((writer) => writer.run(ledger.resume));
   try {
-    await killAgainAndAgain(victim, { random: rng(seed), kills, between });
+    await killAgainAndAgain(victim, { random: rng(seed), kills: killsWanted ?? kills, between });
     await sleep(200);
     for (const writer of writers) writer.isStopped = true;
     await Promise.all(running);

@@ -3,7 +3,8 @@
 import net from 'node:net';
 import { mkdirSync, readFileSync } from 'node:fs';
 import { writeCertificate } from '../e2e/lib/certificate.mjs';
-import { check, equal, freePort, test } from './lib/kit.mjs';
+import { check, equal, test } from './lib/kit.mjs';
+import { freePort } from '../support/port.mjs';
 
 async function failed(t, args, text, env) {
   const run = await t.oxq(args, env);

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /* Starting: what it says, what it makes, and what it refuses. */
 import { chmodSync, existsSync, mkdirSync, statSync } from 'node:fs';
-import { ask, check, equal, freePort, test } from './lib/kit.mjs';
+import { ask, check, equal, test } from './lib/kit.mjs';
+import { freePort } from '../support/port.mjs';
 
 test('start: one line says that it is ready, with where it serves', async (t) => {
   const server = await t.serve();

@@ -2,7 +2,8 @@
 /* TLS: certificates made on the spot, checked by both sides. */
 import { mkdirSync, readFileSync } from 'node:fs';
 import { writeCertificate } from '../e2e/lib/certificate.mjs';
-import { ask, check, closed, equal, freePort, test, until } from './lib/kit.mjs';
+import { ask, check, closed, equal, test, until } from './lib/kit.mjs';
+import { freePort } from '../support/port.mjs';
 
 function certificate(t, name) {
   mkdirSync(t.path(name));

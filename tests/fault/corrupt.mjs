@@ -5,28 +5,16 @@
  * steps that were under way at once. `oxq check` must not call a folder sound on which the server does not start.
  */
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
-import path from 'node:path';
+import { rmSync } from 'node:fs';
 import { Client } from '../protocol/lib/client.mjs';
 import { readLog, Replay, rng } from '../support/history.mjs';
 import { OXQ, Victim } from '../support/victim.mjs';
-import { CONNECTIONS, depthOf, digestsOf, imagesFolder, Recoverer, SMALL, write } from './lib/kit.mjs';
+import { CONNECTIONS, depthOf, digestsOf, imagesFolder, readFolder, Recoverer, SMALL, write } from './lib/kit.mjs';
 import { writeImage } from './lib/disk.mjs';
 
 const LIKE_A_LOCK = /lock/i;
 const UNDER_WAY = Array.from({ length: CONNECTIONS }, (_, c) => depthOf(c)).reduce((a, b) => a + b);
 const SAYS_TORN = /torn|dropped/i;
-
-/** A folder's files: { path: Buffer, or null for a folder }. */
-function readFolder(root, folder = root, out = {}) {
-  for (const entry of readdirSync(folder, { withFileTypes: true })) {
-    const name = path.join(folder, entry.name);
-    if (entry.isDirectory()) out[path.relative(root, name)] = null;
-    if (entry.isDirectory()) readFolder(root, name, out);
-    else if (entry.isFile()) out[path.relative(root, name)] = readFileSync(name);
-  }
-  return out;
-}
 
 /** The history written, and the folder after SIGKILL and after SIGTERM. */
 async function prepare({ kind, folder, seed, steps }) {
@@ -60,7 +48,6 @@ function damage(files, random) {
 
 /** @returns { name, faults, note } */
 export async function run({ kind, folder, seed, steps, tries }) {
-  mkdirSync(folder, { recursive: true });
   const { images, log } = await prepare({ kind, folder, seed, steps });
   const other = await Victim.make({ kind: 'redis-forgets', dir: `${folder}/replay`, log: `${folder}/replay.log` });
   await other.start();

@@ -7,10 +7,11 @@
 import { mkdirSync, rmSync } from 'node:fs';
 import { constants } from 'node:os';
 import { Client } from '../protocol/lib/client.mjs';
-import { differenceOf, dump, faultOfLog, readLog, Replay, rng, Writer } from '../support/history.mjs';
-import { freePort, Victim } from '../support/victim.mjs';
-import { CONNECTIONS, countOf, depthOf, faultOfAcked, imagesFolder, SMALL } from './lib/kit.mjs';
-import { buildShim, Control, shimEnv } from './lib/trace.mjs';
+import { rng, Writer } from '../support/history.mjs';
+import { freePort } from '../support/port.mjs';
+import { Victim } from '../support/victim.mjs';
+import { CONNECTIONS, depthOf, faultAfterwards, imagesFolder, SMALL } from './lib/kit.mjs';
+import { buildShims, Control, shimEnv } from './lib/trace.mjs';
 
 const { EIO, ENOSPC, EDQUOT, ENOMEM } = constants.errno;
 const SHORT_WRITE = 0;
@@ -80,28 +81,7 @@ class Trial {
     if (victim.isRunning && writers && (await ask(this.port, 'LLEN', 'h:log')).type !== ':') return 'reads do not go on';
     if (victim.isRunning) await victim.kill(this.isPolite ? 'SIGTERM' : 'SIGKILL');
     if (typeof victim.status === 'string' && victim.status !== 'SIGKILL') return `it ended with ${victim.status}:\n${victim.said}`;
-    return this.#faultAfterwards(writers ?? []);
-  }
-
-  async #faultAfterwards(writers) {
-    const victim = this.victim();
-    victim.spawn();
-    try {
-      if (!(await victim.isReady())) return `afterwards it does not start (${victim.status}):\n${victim.said}`;
-      const client = await Client.open(this.port);
-      const log = await readLog(client);
-      const found = await dump(client);
-      client.destroy();
-      const fault = faultOfLog(log) ?? faultOfAcked(log, writers.map((writer) => [writer.c, writer.acked]));
-      if (fault) return fault;
-      const more = writers.find((writer) => countOf(log, writer.c) > writer.sent);
-      if (more) return `connection ${more.c} sent ${more.sent} steps, ${countOf(log, more.c)} are there`;
-      await this.replay.call('FLUSHALL');
-      const difference = differenceOf(await new Replay(this.replay, this.seed).dumpAt(log, log.length), found);
-      return difference && `the keyspace is not what its log of ${log.length} steps makes:\n    ${difference}`;
-    } finally {
-      await victim.kill();
-    }
+    return faultAfterwards(this.victim(), { ...this, writers: writers ?? [] });
   }
 }
 
@@ -125,8 +105,7 @@ function chooseFaults(counts, seed, tries) {
 
 /** @returns { name, faults, note } */
 export async function run({ kind, folder, seed, steps, tries }) {
-  buildShim();
-  mkdirSync(folder, { recursive: true });
+  buildShims();
   const other = await Victim.make({ kind: 'redis-forgets', dir: `${folder}/replay`, log: `${folder}/replay.log` });
   await other.start();
   const where = imagesFolder(folder);

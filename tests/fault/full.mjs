@@ -9,7 +9,7 @@ import { Client } from '../protocol/lib/client.mjs';
 import { differenceOf, dump, faultOfLog, readLog, Replay, Writer } from '../support/history.mjs';
 import { sleep, Victim } from '../support/victim.mjs';
 import { CONNECTIONS, countOf, depthOf, faultOfAcked, SMALL } from './lib/kit.mjs';
-import { buildShim, Control, shimEnv } from './lib/trace.mjs';
+import { buildShims, Control, shimEnv } from './lib/trace.mjs';
 
 const BEFORE = 200;
 const MORE = 20_000;
@@ -19,7 +19,7 @@ const ROUNDS = 3;
 
 /** @returns { name, faults, note } */
 export async function run({ kind, folder, seed }) {
-  buildShim();
+  buildShims();
   mkdirSync(`${folder}/data`, { recursive: true });
   const control = new Control(`${folder}/control`);
   const dir = `${folder}/data`;

@@ -12,7 +12,7 @@ import { Victim } from '../support/victim.mjs';
 import { Acks } from './lib/acks.mjs';
 import { digestOf, Disk, MODES } from './lib/disk.mjs';
 import { CONNECTIONS, digestsOf, faultOfAcked, imagesFolder, Recoverer, SMALL, write } from './lib/kit.mjs';
-import { buildShim, readTrace, shimEnv } from './lib/trace.mjs';
+import { buildShims, readTrace, shimEnv } from './lib/trace.mjs';
 
 const SYNC_US = 300;
 const SLOTS = 2;
@@ -48,7 +48,7 @@ async function record({ kind, folder, seed, steps }) {
 
 /** @returns { name, faults, note } */
 export async function run({ kind, folder, seed, steps, images, seeds, modes = MODES }) {
-  buildShim();
+  buildShims();
   const recorded = await record({ kind, folder, seed, steps });
   const other = await Victim.make({ kind: 'redis-forgets', dir: `${folder}/replay`, log: `${folder}/replay.log` });
   await other.start();

@@ -15,6 +15,8 @@
  *
  * Bare system calls do the work: the real functions would need looking up, and the looking up may come too early.
  */
+#include "control.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -35,24 +37,6 @@
 #include <time.h>
 #include <unistd.h>
 
-/* The numbers are the record's format: tests/fault/lib/trace.mjs. */
-enum kind {
-    OPEN = 1,
-    CLOSE,
-    WRITE,
-    TRUNCATE,
-    ALLOCATE,
-    SYNC_BEGIN,
-    SYNC_END,
-    RENAME,
-    UNLINK,
-    MKDIR,
-    RMDIR,
-    SEND,
-    MAP,
-    KINDS
-};
-
 /* `a`, `b`: OPEN flags, was it made; WRITE offset, length; TRUNCATE length; ALLOCATE length, does the size stay; SYNC_BEGIN,
  * SYNC_END number; MAP length. Payload: bytes, or paths (RENAME: two, with their NULs). */
 struct record {
@@ -62,16 +46,6 @@ struct record {
     int32_t fd;
     int32_t error; /* 0: it was done */
     int64_t a, b;
-};
-
-struct control {
-    int64_t fail_kind;  /* enum kind; 0: none */
-    int64_t fail_in;    /* the n-th call from now, 1: the next */
-    int64_t fail_errno; /* 0: a write is cut short */
-    int64_t fail_lasts; /* all calls after it fail too */
-    int64_t is_full;    /* the disk has no room: what would need more fails with ENOSPC */
-    int64_t failures;   /* how many calls were made to fail */
-    int64_t counts[KINDS];
 };
 
 enum { FDS_MAX = 65536, FD_TRACKED = 1, FD_SOCKET = 2, FD_OTHER = 4 };
@@ -93,15 +67,11 @@ __attribute__((constructor)) static void begin(void)
     is_done = true;
     const char *dir = getenv("SHIM_DIR");
     folder_len = dir ? (size_t)snprintf(folder, sizeof folder, "%s", dir) : 0;
-    const char *trace = getenv("SHIM_TRACE"), *steer = getenv("SHIM_CONTROL"), *us = getenv("SHIM_SYNC_US");
+    const char *trace = getenv("SHIM_TRACE"), *us = getenv("SHIM_SYNC_US");
     sync_us = us ? atol(us) : 0;
     if (trace) trace_fd = (int)syscall(SYS_openat, AT_FDCWD, trace, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
-    if (!steer) return;
-    int fd = (int)syscall(SYS_openat, AT_FDCWD, steer, O_RDWR | O_CLOEXEC);
-    if (fd < 0) return;
-    long at = syscall(SYS_mmap, NULL, sizeof(struct control), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-    if (at != -1) control = (struct control *)at;
-    syscall(SYS_close, fd);
+    struct control *steered = control_open();
+    if (steered) control = steered;
 }
 
 /* ---- which files ---- */

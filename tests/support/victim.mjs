@@ -13,10 +13,10 @@
  */
 import { spawn, spawnSync } from 'node:child_process';
 import { closeSync, existsSync, mkdirSync, openSync, readFileSync, rmSync } from 'node:fs';
-import net from 'node:net';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Client } from '../protocol/lib/client.mjs';
+import { freePort } from './port.mjs';
 
 export const ROOT = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../..');
 export const OXQ = path.resolve(process.env.OXQ_BIN ?? path.join(ROOT, 'build/release/oxq'));
@@ -43,18 +43,6 @@ export function whyMissing(kind) {
 export function flagsKnown(values) {
   known ??= spawnSync(OXQ, ['serve', '--help'], { encoding: 'utf8' }).stdout ?? '';
   return Object.entries(values).flatMap(([name, value]) => (known.includes(`--${name} `) ? [`--${name}`, value] : []));
-}
-
-/** A port that was free a moment ago. */
-export function freePort() {
-  return new Promise((resolve, reject) => {
-    const probe = net.createServer();
-    probe.once('error', reject);
-    probe.listen(0, '127.0.0.1', () => {
-      const { port } = probe.address();
-      probe.close(() => resolve(port));
-    });
-  });
 }
 
 export class Victim {

@@ -11,6 +11,7 @@ import path from 'node:path';
 import tls from 'node:tls';
 import { fileURLToPath } from 'node:url';
 import { Client } from '../../protocol/lib/client.mjs';
+import { freePort } from '../../support/port.mjs';
 
 const ROOT = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../../..');
 const OXQ = path.resolve(process.env.OXQ_BIN ?? path.join(ROOT, 'build/release/oxq'));
@@ -60,17 +61,6 @@ export async function until(what, condition, ms = SOON_MS) {
     check(Date.now() < deadline, `not within ${ms} ms: ${what}`);
     await sleep(10);
   }
-}
-
-export function freePort() {
-  return new Promise((resolve, reject) => {
-    const probe = net.createServer();
-    probe.once('error', reject);
-    probe.listen(0, '127.0.0.1', () => {
-      const { port } = probe.address();
-      probe.close(() => resolve(port));
-    });
-  });
 }
 
 /** One run of the program. */

@@ -10,6 +10,7 @@ import os from 'node:os';
 import path from 'node:path';
 import tls from 'node:tls';
 import { fileURLToPath } from 'node:url';
+import { freePort } from '../../support/port.mjs';
 
 const REPOSITORY = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../../..');
 const START_MS = 10_000;
@@ -29,18 +30,6 @@ export function whyMissing(kind) {
   if (kind === 'oxq') return existsSync(oxqBinary()) ? null : `${oxqBinary()} is missing; build it first or set OXQ_BIN`;
   const found = (process.env.PATH ?? '').split(':').some((folder) => existsSync(path.join(folder, 'redis-server')));
   return found ? null : 'redis-server is missing (Debian package redis-server)';
-}
-
-/** A port that was free a moment ago. */
-export function freePort() {
-  return new Promise((resolve, reject) => {
-    const probe = net.createServer();
-    probe.once('error', reject);
-    probe.listen(0, '127.0.0.1', () => {
-      const { port } = probe.address();
-      probe.close(() => resolve(port));
-    });
-  });
 }
 
 /*

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: MIT
 /* What the parts share: the load, servers started on folders, and what they hold. */
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import path from 'node:path';
 import { Client } from '../../protocol/lib/client.mjs';
-import { dump, readLog, Writer } from '../../support/history.mjs';
-import { freePort, sleep, Victim } from '../../support/victim.mjs';
+import { differenceOf, dump, faultOfLog, readLog, Replay, Writer } from '../../support/history.mjs';
+import { freePort } from '../../support/port.mjs';
+import { sleep, Victim } from '../../support/victim.mjs';
 import { writeImage } from './disk.mjs';
 
 export const CONNECTIONS = 3;
@@ -44,6 +46,32 @@ async function saveAgainAndAgain(victim, isDone) {
     await sleep(100);
   }
   client.destroy();
+}
+
+/**
+ * Starts a server on what another left, and says why it is not what it must be, or null: it starts, everything that the writers had acknowledged is
+ * there and no more than they sent, and the keyspace is what its own log makes. `replay` is a connection to a server that keeps
+ * nothing; more(client), if given, looks at more.
+ */
+export async function faultAfterwards(victim, { replay, seed, writers, more }) {
+  victim.spawn();
+  try {
+    if (!(await victim.isReady())) return `afterwards it does not start (${victim.status}):\n${victim.said}`;
+    const client = await Client.open(victim.port);
+    const log = await readLog(client);
+    const found = await dump(client);
+    const other = await more?.(client);
+    client.destroy();
+    const fault = other ?? faultOfLog(log) ?? faultOfAcked(log, writers.map((writer) => [writer.c, writer.acked]));
+    if (fault) return fault;
+    const beyond = writers.find((writer) => countOf(log, writer.c) > writer.sent);
+    if (beyond) return `connection ${beyond.c} sent ${beyond.sent} steps, ${countOf(log, beyond.c)} are there`;
+    await replay.call('FLUSHALL');
+    const difference = differenceOf(await new Replay(replay, seed).dumpAt(log, log.length), found);
+    return difference && `the keyspace is not what its log of ${log.length} steps makes:\n    ${difference}`;
+  } finally {
+    await victim.kill();
+  }
 }
 
 /** Digests of the keyspace after each number of steps. */
@@ -98,4 +126,15 @@ export function imagesFolder(folder) {
   const where = existsSync(shared) ? `${shared}/${folder.split('/').slice(-2).join('-')}` : `${folder}/images`;
   mkdirSync(where, { recursive: true });
   return where;
+}
+
+/** A folder's files: { path: Buffer, or null for a folder }. */
+export function readFolder(root, folder = root, out = {}) {
+  for (const entry of readdirSync(folder, { withFileTypes: true })) {
+    const name = path.join(folder, entry.name);
+    if (entry.isDirectory()) out[path.relative(root, name)] = null;
+    if (entry.isDirectory()) readFolder(root, name, out);
+    else if (entry.isFile()) out[path.relative(root, name)] = readFileSync(name);
+  }
+  return out;
 }

@@ -1,31 +1,33 @@
 // SPDX-License-Identifier: MIT
-/* What tests/fault/shim.c writes and reads: the record of a server's calls, and the control of its faults. */
+/* What tests/fault/shim.c writes and reads: the record of a server's calls, and the control of its faults; and memory.c's control. */
 import { spawnSync } from 'node:child_process';
-import { closeSync, existsSync, ftruncateSync, mkdirSync, openSync, readFileSync, readSync, statSync, writeSync } from 'node:fs';
+import { closeSync, ftruncateSync, mkdirSync, openSync, readFileSync, readSync, writeSync } from 'node:fs';
 import path from 'node:path';
 import { ROOT } from '../../support/victim.mjs';
 
-/* The numbers of shim.c's enum kind. */
-export const KINDS = ['', 'open', 'close', 'write', 'truncate', 'allocate', 'syncBegin', 'syncEnd', 'rename', 'unlink', 'mkdir', 'rmdir', 'send', 'map'];
+/* The numbers of control.h's enum kind. */
+export const KINDS = ['', 'open', 'close', 'write', 'truncate', 'allocate', 'syncBegin', 'syncEnd', 'rename', 'unlink', 'mkdir', 'rmdir', 'send', 'map', 'memory'];
 const RECORD_BYTES = 32;
 const WORDS = { failKind: 0, failIn: 1, failErrno: 2, failLasts: 3, isFull: 4, failures: 5, counts: 6 };
-const SOURCE = path.join(ROOT, 'tests/fault/shim.c');
-const LIBRARY = path.join(ROOT, 'build/tests/shim.so');
+const LIBRARIES = ['build/tests/shim.so', 'build/tests/memory.so'];
+const [SHIM, MEMORY] = LIBRARIES.map((name) => path.join(ROOT, name));
 
-export function buildShim() {
-  if (existsSync(LIBRARY) && statSync(LIBRARY).mtimeMs > statSync(SOURCE).mtimeMs) return;
-  const done = spawnSync('make', ['-s', '-C', ROOT, 'build/tests/shim.so'], { encoding: 'utf8' });
-  if (done.status !== 0) throw new Error(`${LIBRARY} cannot be built: ${done.stderr || done.error}`);
+export function buildShims() {
+  const done = spawnSync('make', ['-s', '-C', ROOT, ...LIBRARIES], { encoding: 'utf8' });
+  if (done.status !== 0) throw new Error(`${LIBRARIES} cannot be built: ${done.stderr || done.error}`);
 }
 
 /** The environment that puts the shim under a server. */
 export function shimEnv({ dir, trace, control, syncUs }) {
-  const env = { LD_PRELOAD: LIBRARY, SHIM_DIR: dir };
+  const env = { LD_PRELOAD: SHIM, SHIM_DIR: dir };
   if (trace) env.SHIM_TRACE = trace;
   if (control) env.SHIM_CONTROL = control.path;
   if (syncUs) env.SHIM_SYNC_US = String(syncUs);
   return env;
 }
+
+/** The environment that puts memory.c under a program. */
+export const memoryEnv = (control) => ({ LD_PRELOAD: MEMORY, SHIM_CONTROL: control.path });
 
 /** Operations in order: { kind, fd, error, a, b, bytes }. */
 export function readTrace(file) {

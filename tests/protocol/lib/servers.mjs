@@ -5,11 +5,11 @@
  */
 import { spawn, spawnSync } from 'node:child_process';
 import { closeSync, existsSync, fstatSync, ftruncateSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, statSync, writeSync } from 'node:fs';
-import net from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Client } from './client.mjs';
+import { freePort } from '../../support/port.mjs';
 
 const ROOT = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../../..');
 const CLOCK_SOURCE = path.join(ROOT, 'tests/support/steered_clock.c');
@@ -80,18 +80,6 @@ function buildClock() {
   const args = ['-O2', '-Wall', '-Wextra', '-Werror', '-D_GNU_SOURCE', '-shared', '-fPIC', CLOCK_SOURCE, '-o', CLOCK_LIBRARY];
   const done = spawnSync('gcc', args, { encoding: 'utf8' });
   if (done.status !== 0) throw new Error(`gcc cannot build ${CLOCK_SOURCE}: ${done.stderr || done.error}`);
-}
-
-/** A port that was free a moment ago. */
-function freePort() {
-  return new Promise((resolve, reject) => {
-    const probe = net.createServer();
-    probe.once('error', reject);
-    probe.listen(0, '127.0.0.1', () => {
-      const { port } = probe.address();
-      probe.close(() => resolve(port));
-    });
-  });
 }
 
 function commandLine(kind, port, dir) {
