@@ -56,7 +56,8 @@ ldflags  := -pie -pthread -Wl,-z,relro,-z,now -Wl,--as-needed
 export ASAN_OPTIONS  ?= abort_on_error=1:detect_leaks=1:allocator_may_return_null=1
 export LSAN_OPTIONS  ?= suppressions=$(CURDIR)/tests/support/lsan.supp:print_suppressions=0
 export UBSAN_OPTIONS ?= print_stacktrace=1
-export TSAN_OPTIONS  ?= halt_on_error=1
+# A test that forks goes on with threads in its child.
+export TSAN_OPTIONS  ?= halt_on_error=1:die_after_fork=0
 
 variants := release debug asan tsan fuzz
 

@@ -142,6 +142,12 @@ bool embed_host_is_busy(const struct embed_host *h)
     return engine_is_busy(h->engine);
 }
 
+void embed_host_forget(struct embed_host *h)
+{
+    engine_forget_data(h->engine);
+    server_forget(h->server);
+}
+
 void embed_host_abandon(struct embed_host *h)
 {
     server_abandon(h->server);

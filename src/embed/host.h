@@ -50,6 +50,9 @@ void embed_host_watch(struct embed_host *h, int fd, void (*fn)(void *ctx), void 
 int embed_host_port(const struct embed_host *h);
 /* From within its turn: does a script run past its time? */
 bool embed_host_is_busy(const struct embed_host *h);
+/* In a child of fork: closes what it inherited of the folder's lock and of the sockets, so that they are the parent's alone, and
+ * leaves everything else as it is. */
+void embed_host_forget(struct embed_host *h);
 /* For a process that ends without returning from embed_host_run: takes unix sockets off the disk and accepts nobody more. */
 void embed_host_abandon(struct embed_host *h);
 

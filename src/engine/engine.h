@@ -160,6 +160,8 @@ bool engine_is_loading(const struct engine *e);
 bool engine_has_failed(const struct engine *e);
 /* The end, after the last turn: what was executed becomes durable, and a last checkpoint is written where that is quick. */
 void engine_stop(struct engine *e);
+/* In a child of fork: the folder is the parent's alone. Nothing else may be done with the engine. */
+void engine_forget_data(struct engine *e);
 /* The exit codes of a process whose data turned out to be damaged, or could not be read, while it ran. */
 #define ENGINE_EXIT_DAMAGED 3
 #define ENGINE_EXIT_UNREADABLE 1

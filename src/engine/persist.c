@@ -266,6 +266,11 @@ void engine_stop(struct engine *e)
               log_text("dir", e->config->dir));
 }
 
+void engine_forget_data(struct engine *e)
+{
+    if (e->persist) close(e->persist->lock.fd);
+}
+
 void persist_close(struct engine *e)
 {
     struct persist *p = e->persist;

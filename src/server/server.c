@@ -25,6 +25,7 @@
 #include "server/state.h"
 
 #include <string.h>
+#include <unistd.h>
 
 /* ---------------------------------------------------------------- the engine's host */
 
@@ -293,6 +294,15 @@ void server_stop(struct server *s)
 void server_abandon(struct server *s)
 {
     accept_stop(s);
+}
+
+void server_forget(struct server *s)
+{
+    for (int kind = 0; kind < LISTENER_KINDS_COUNT; kind++) {
+        for (const struct net_listener *l = s->listeners[kind]; l; l = l->next) close(l->fd);
+    }
+    for (struct link *link = s->conns.next; link != &s->conns; link = link->next)
+        close(LINK_OWNER(link, struct server_conn, link)->client.fd);
 }
 
 int server_port(const struct server *s)

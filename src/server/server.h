@@ -60,6 +60,9 @@ void server_stop(struct server *s);
 /* For a process that ends without returning from server_run: takes unix sockets off the disk and accepts nobody more. */
 void server_abandon(struct server *s);
 
+/* In a child of fork: closes the sockets and touches nothing else. */
+void server_forget(struct server *s);
+
 /* The TCP port that it listens on (that of TLS when there is only TLS), also when the config asked for 0; 0: none. */
 int server_port(const struct server *s);
 /* Sets the process's log as the config says. */

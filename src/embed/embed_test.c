@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: MIT */
+/* Folders that processes share. The processes are real, and so are the signals that end them. */
+#include "embed/embed.h"
+
+#include "os/testfolder.h"
+
+#include <criterion/criterion.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static char folder[TESTFOLDER_PATH_MAX];
+static char url[TESTFOLDER_PATH_MAX + 16];
+
+static void start(void)
+{
+    testfolder_make(folder);
+    snprintf(url, sizeof(url), "file:%s/data", folder);
+}
+
+static void stop(void)
+{
+    testfolder_remove(folder);
+}
+
+TestSuite(embed, .init = start, .fini = stop);
+
+static struct embed *open_folder(const char *of)
+{
+    struct embed *e;
+    struct oxq_error err = {0};
+    cr_assert_eq(embed_open(of, &e, &err), OXQ_OK, "%s", err.text);
+    return e;
+}
+
+/* One attempt: what a client does that finds its connection gone. */
+static bool try_to_ask(struct embed *e, const char *line, char out[256])
+{
+    struct client_address address;
+    struct oxq_error err = {0};
+    cr_assert_eq(embed_locate(e, INT64_MAX, &address, &err), OXQ_OK, "%s", err.text);
+    struct sockaddr_un sa = {.sun_family = AF_UNIX};
+    memcpy(sa.sun_path, address.unix_path, sizeof(sa.sun_path));
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    bool is_answered = connect(fd, (struct sockaddr *)&sa, sizeof(sa)) == 0;
+    if (is_answered) {
+        dprintf(fd, "%s\r\n", line);
+        ssize_t len = read(fd, out, 255);
+        is_answered = len > 0;
+        out[is_answered ? len : 0] = '\0';
+    }
+    close(fd);
+    return is_answered && strncmp(out, "-LOADING", 8) != 0;
+}
+
+static void ask(struct embed *e, const char *line, const char *wanted)
+{
+    char got[256] = "";
+    while (!try_to_ask(e, line, got)) {
+    }
+    cr_assert_str_eq(got, wanted);
+}
+
+/* A child that opens the folder, says so, and waits to be killed. */
+static pid_t start_child(const char *line)
+{
+    int fds[2];
+    char byte;
+    cr_assert_eq(pipe(fds), 0);
+    pid_t pid = fork();
+    if (pid == 0) {
+        ask(open_folder(url), line, "+OK\r\n");
+        if (write(fds[1], "x", 1) != 1) _exit(1);
+        for (;;) pause();
+    }
+    close(fds[1]);
+    cr_assert_eq(read(fds[0], &byte, 1), 1);
+    close(fds[0]);
+    return pid;
+}
+
+Test(embed, serves_a_folder_and_finds_its_data_again)
+{
+    struct embed *e = open_folder(url);
+    ask(e, "SET a 1", "+OK\r\n");
+    struct embed *same = open_folder(url);
+    cr_assert_eq(same, e);
+    ask(same, "GET a", "$1\r\n1\r\n");
+    embed_close(same);
+    ask(e, "GET a", "$1\r\n1\r\n");
+    embed_close(e);
+    e = open_folder(url);
+    ask(e, "GET a", "$1\r\n1\r\n");
+    embed_close(e);
+}
+
+Test(embed, two_names_of_a_folder_are_one)
+{
+    struct embed *e = open_folder(url);
+    char other[sizeof(url) + 32];
+    snprintf(other, sizeof(other), "file:%s/../%s/data", folder, strrchr(folder, '/') + 1);
+    cr_assert_eq(open_folder(other), e);
+    embed_close(e);
+    embed_close(e);
+}
+
+Test(embed, who_has_the_folder_open_takes_over_when_the_host_is_killed)
+{
+    pid_t host = start_child("SET a 1");
+    struct embed *e = open_folder(url);
+    ask(e, "SET b 2", "+OK\r\n");
+    kill(host, SIGKILL);
+    waitpid(host, NULL, 0);
+    ask(e, "MGET a b", "*2\r\n$1\r\n1\r\n$1\r\n2\r\n");
+    embed_close(e);
+}
+
+Test(embed, a_host_that_was_shut_down_comes_back)
+{
+    struct embed *e = open_folder(url);
+    ask(e, "SET a 1", "+OK\r\n");
+    char got[256];
+    cr_assert(!try_to_ask(e, "SHUTDOWN", got), "%s", got);
+    ask(e, "GET a", "$1\r\n1\r\n");
+    embed_close(e);
+}
+
+Test(embed, a_child_of_fork_keeps_neither_the_folder_nor_its_socket)
+{
+    struct embed *e = open_folder(url);
+    ask(e, "SET a 1", "+OK\r\n");
+    int fds[2];
+    cr_assert_eq(pipe(fds), 0);
+    pid_t child = fork();
+    if (child == 0) {
+        /* It reaches the host as any other process. */
+        ask(e, "GET a", "$1\r\n1\r\n");
+        ask(e, "SET b 2", "+OK\r\n");
+        if (write(fds[1], "x", 1) != 1) _exit(1);
+        for (;;) pause();
+    }
+    char byte;
+    cr_assert_eq(read(fds[0], &byte, 1), 1);
+    embed_close(e);
+    e = open_folder(url);
+    ask(e, "MGET a b", "*2\r\n$1\r\n1\r\n$1\r\n2\r\n");
+    kill(child, SIGKILL);
+    waitpid(child, NULL, 0);
+    embed_close(e);
+}
+
+Test(embed, damaged_data_is_told_and_not_served)
+{
+    struct embed *e = open_folder(url);
+    ask(e, "SET a 1", "+OK\r\n");
+    embed_close(e);
+    char path[sizeof(folder) + 64];
+    snprintf(path, sizeof(path), "%s/data/checkpoint/data.mdb", folder);
+    int fd = open(path, O_RDWR);
+    cr_assert_geq(fd, 0);
+    for (off_t at = 16384; pwrite(fd, "damage", 6, at - 4000) == 6 && at < lseek(fd, 0, SEEK_END); at += 4096) {
+    }
+    for (off_t at = 0; at < 8192; at += 512) cr_assert_eq(pwrite(fd, "damage", 6, at), 6);
+    close(fd);
+    e = open_folder(url);
+    struct client_address address;
+    struct oxq_error err = {0};
+    oxq_err code = OXQ_OK;
+    while (!code) code = embed_locate(e, INT64_MAX, &address, &err);
+    cr_assert_eq(code, OXQ_ERR_FORMAT, "%s", err.text);
+    cr_assert_not_null(strstr(err.text, "/data"), "%s", err.text);
+    embed_close(e);
+}
+
+Test(embed, a_url_that_makes_no_sense_is_told)
+{
+    static const struct {
+        const char *url, *says;
+    } cases[] = {
+        {"redis://localhost", "is no file: URL"},
+        {"file:", "names a folder"},
+        {"file:/dev/null", "/dev/null"},
+        {"file:%s?durability=never", "durability=never: argument must be always"},
+        {"file:%s?port=7", "'port=7' is no setting of a folder"},
+        {"file:%s?durability", "is no setting"},
+        {"file:%s?durability=none", "keeps nothing"},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        char text[512];
+        const char *s = strstr(cases[i].url, "%s");
+        if (s)
+            snprintf(text, sizeof(text), "file:%s%s", folder, s + 2);
+        else
+            snprintf(text, sizeof(text), "%s", cases[i].url);
+        struct embed *e;
+        struct oxq_error err = {0};
+        cr_assert_neq(embed_open(text, &e, &err), OXQ_OK, "%s", text);
+        cr_assert_not_null(strstr(err.text, cases[i].says), "%s: %s", text, err.text);
+    }
+}
+
+Test(embed, settings_are_those_of_the_host)
+{
+    char text[sizeof(url) + 64];
+    snprintf(text, sizeof(text), "%s?durability=interval:500&memory-target=1gb", url);
+    struct embed *e = open_folder(text);
+    ask(e, "CONFIG GET memory-target", "*2\r\n$13\r\nmemory-target\r\n$10\r\n1073741824\r\n");
+    ask(e, "CONFIG GET durability", "*2\r\n$10\r\ndurability\r\n$12\r\ninterval:500\r\n");
+    embed_close(e);
+}
