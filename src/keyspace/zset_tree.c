@@ -96,7 +96,7 @@ static void give_number(struct zset_tree *t, uint32_t number)
 /* A leaf without slots, linked in after `prev` (NULL: it is the first one). */
 static struct zset_leaf *new_leaf(struct zset_tree *t, struct zset_leaf *prev, uint8_t cap)
 {
-    struct zset_leaf *leaf = mem_alloc(leaf_bytes(cap));
+    struct zset_leaf *leaf = mem_apart_alloc(leaf_bytes(cap));
     leaf->part = (struct zset_part){.number = take_number(t), .cap = cap};
     t->leaves[leaf->part.number].leaf = leaf;
     leaf->prev = prev;
@@ -111,7 +111,7 @@ static void free_leaf(struct zset_tree *t, struct zset_leaf *leaf)
     *(leaf->next ? &leaf->next->prev : &t->last) = leaf->prev;
     *(leaf->prev ? &leaf->prev->next : &t->first) = leaf->next;
     give_number(t, leaf->part.number);
-    mem_free(leaf);
+    mem_apart_free(leaf);
 }
 
 static unsigned index_of(const struct zset_inner *inner, const struct zset_part *child)
@@ -126,7 +126,7 @@ static struct zset_leaf *resize_leaf(struct zset_tree *t, struct zset_leaf *leaf
 {
     struct zset_inner *parent = leaf->part.parent;
     struct zset_part **owner = parent ? &parent->child[index_of(parent, &leaf->part)] : &t->root;
-    leaf = mem_resize(leaf, leaf_bytes(cap));
+    leaf = mem_apart_resize(leaf, leaf_bytes(cap));
     leaf->part.cap = cap;
     *owner = &leaf->part;
     t->leaves[leaf->part.number].leaf = leaf;
@@ -238,7 +238,7 @@ struct zset_place zset_tree_at(const struct zset_tree *t, size_t rank)
 /* Puts an inner node with one child above the root. */
 static struct zset_inner *grow_root(struct zset_tree *t)
 {
-    struct zset_inner *root = mem_alloc(sizeof *root);
+    struct zset_inner *root = mem_apart_alloc(sizeof *root);
     root->part = (struct zset_part){.level = (uint8_t)(t->root->level + 1), .count = 1};
     root->child[0] = t->root;
     root->elements[0] = t->count;
@@ -301,7 +301,7 @@ static void insert_child(struct zset_tree *t, struct zset_inner *inner, unsigned
         return;
     }
     struct zset_inner *parent = inner->part.parent ? inner->part.parent : grow_root(t);
-    struct zset_inner *right = mem_alloc(sizeof *right);
+    struct zset_inner *right = mem_apart_alloc(sizeof *right);
     right->part = (struct zset_part){.level = inner->part.level};
     unsigned cut = at == ZSET_INNER_MAX ? ZSET_INNER_MAX : ZSET_INNER_MAX / 2;
     uint64_t elements = move_children(inner, cut, right, 0);
@@ -426,12 +426,12 @@ static void shrink_inner(struct zset_tree *t, struct zset_inner *inner)
         struct zset_inner *left = as_inner(parent->child[at]), *right = as_inner(parent->child[at + 1]);
         move_children(right, 0, left, left->part.count);
         close_merge(parent, (unsigned)at, &right->part);
-        mem_free(right);
+        mem_apart_free(right);
         inner = parent;
     }
     while (t->root->level > 0 && t->root->count == 1) {
         struct zset_part *child = as_inner(t->root)->child[0];
-        mem_free(t->root);
+        mem_apart_free(t->root);
         child->parent = NULL;
         t->root = child;
     }
@@ -456,11 +456,11 @@ static void remove_empty_leaf(struct zset_tree *t, struct zset_leaf *leaf, size_
     while (inner->part.count == 1) {
         part = &inner->part;
         inner = part->parent;
-        if (part->level > 1) mem_free(as_inner(part)->child[0]);
+        if (part->level > 1) mem_apart_free(as_inner(part)->child[0]);
     }
     unsigned at = index_of(inner, part);
     take_child(inner, at);
-    if (part != &leaf->part) mem_free(part);
+    if (part != &leaf->part) mem_apart_free(part);
     free_leaf(t, leaf);
     count_down(&inner->part, lost);
     shrink_inner(t, inner);
@@ -548,7 +548,7 @@ static void free_inner(struct zset_part *part)
         struct zset_part *child =
             inner->part.level > 1 && inner->part.count > 0 ? inner->child[--inner->part.count] : NULL;
         struct zset_inner *parent = inner->part.parent;
-        if (!child) mem_free(inner);
+        if (!child) mem_apart_free(inner);
         inner = child ? as_inner(child) : parent;
     }
 }
@@ -562,7 +562,7 @@ bool zset_tree_drain(struct zset_tree *t, size_t *steps)
         if (*steps == 0) return false;
         struct zset_leaf *leaf = t->first;
         t->first = leaf->next;
-        mem_free(leaf);
+        mem_apart_free(leaf);
     }
     return true;
 }
