@@ -58,7 +58,19 @@ __attribute__((target("sse4.2"))) static uint32_t crc32c_sse42(uint32_t before, 
     size_t left = bytes.len;
     for (; left >= 8; at += 8, left -= 8) crc = __builtin_ia32_crc32di(crc, load_8(at));
     uint32_t narrow = (uint32_t)crc;
-    for (; left; at++, left--) narrow = __builtin_ia32_crc32qi(narrow, (unsigned char)*at);
+    if (left & 4) {
+        uint32_t word;
+        memcpy(&word, at, sizeof(word));
+        narrow = __builtin_ia32_crc32si(narrow, word);
+        at += 4;
+    }
+    if (left & 2) {
+        uint16_t word;
+        memcpy(&word, at, sizeof(word));
+        narrow = __builtin_ia32_crc32hi(narrow, word);
+        at += 2;
+    }
+    if (left & 1) narrow = __builtin_ia32_crc32qi(narrow, (unsigned char)*at);
     return ~narrow;
 }
 #endif

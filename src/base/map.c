@@ -16,8 +16,10 @@
 #include "base/siphash.h"
 
 #define MAP_FIRST_BITS 2
+#define MAP_BITS_MAX 32
 #define MAP_MOVE_NODES 2        /* buckets with nodes moved per operation */
 #define MAP_MOVE_EMPTY_LOOKS 20 /* empty buckets skipped per operation at most */
+#define MAP_PREFETCH_BUCKETS 4  /* about what an operation moves */
 #define MAP_SHRINK_FACTOR 8     /* shrink when 8 buckets per node stand there */
 
 static size_t bucket_count(const struct map_table *t)
@@ -39,6 +41,12 @@ uint32_t map_hash(struct slice key)
 static bool is_moving(const struct map *m)
 {
     return m->table[1].buckets != NULL;
+}
+
+/* While moving: is the hash's bucket of [0] empty by now? */
+static bool is_moved(const struct map *m, uint32_t hash)
+{
+    return (hash & (((size_t)1 << m->table[0].bits) - 1)) < m->move_at;
 }
 
 static void table_make(struct map_table *t, uint8_t bits)
@@ -71,6 +79,13 @@ static void move_bucket(struct map *m, struct map_node **bucket)
     }
 }
 
+/* Asks for the first nodes of the buckets that the next call will move: they are anywhere in memory. */
+static void prefetch_moves(const struct map *m, size_t end)
+{
+    size_t until = m->move_at + MAP_PREFETCH_BUCKETS < end ? m->move_at + MAP_PREFETCH_BUCKETS : end;
+    for (size_t i = m->move_at; i < until; i++) __builtin_prefetch(m->table[0].buckets[i], 1);
+}
+
 /* The price that each operation pays towards a resize under way. */
 static void move_some(struct map *m)
 {
@@ -84,7 +99,10 @@ static void move_some(struct map *m)
         move_bucket(m, bucket);
         nodes--;
     }
-    if (m->move_at == end) finish_move(m);
+    if (m->move_at == end)
+        finish_move(m);
+    else
+        prefetch_moves(m, end);
 }
 
 static void start_move(struct map *m, uint8_t bits)
@@ -98,7 +116,7 @@ static void grow_if_full(struct map *m)
     struct map_table *t = &m->table[0];
     if (!t->buckets) {
         table_make(t, MAP_FIRST_BITS);
-    } else if (!is_moving(m) && !m->iterators && t->count >= bucket_count(t) && t->bits < 32) {
+    } else if (!is_moving(m) && !m->iterators && t->count >= bucket_count(t) && t->bits < MAP_BITS_MAX) {
         start_move(m, t->bits + 1);
     }
 }
@@ -126,7 +144,8 @@ struct map_node *map_find_hashed(struct map *m, struct slice key, uint32_t hash)
 {
     if (!is_moving(m)) return find_in(m, &m->table[0], key, hash);
     move_some(m);
-    struct map_node *node = find_in(m, &m->table[0], key, hash);
+    /* A bucket that is known to be empty need not be fetched. */
+    struct map_node *node = is_moved(m, hash) ? NULL : find_in(m, &m->table[0], key, hash);
     return node ? node : find_in(m, &m->table[1], key, hash);
 }
 
@@ -134,6 +153,27 @@ struct map_node *map_find(struct map *m, struct slice key)
 {
     if (map_count(m) == 0) return NULL;
     return map_find_hashed(m, key, map_hash(key));
+}
+
+void map_reserve(struct map *m, size_t count)
+{
+    uint8_t bits = MAP_FIRST_BITS;
+    if (m->table[0].buckets) return;
+    while (((size_t)1 << bits) < count && bits < MAP_BITS_MAX) bits++;
+    table_make(&m->table[0], bits);
+}
+
+void map_prefetch(const struct map *m, uint32_t hash)
+{
+    if (m->table[0].buckets) __builtin_prefetch(bucket_of(&m->table[0], hash), 1);
+    if (m->table[1].buckets) __builtin_prefetch(bucket_of(&m->table[1], hash), 1);
+}
+
+void map_prefetch_nodes(const struct map *m, uint32_t hash)
+{
+    for (int i = 0; i < 2; i++) {
+        if (m->table[i].buckets) __builtin_prefetch(*bucket_of(&m->table[i], hash));
+    }
 }
 
 void map_insert_hashed(struct map *m, struct map_node *node, uint32_t hash)

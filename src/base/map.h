@@ -49,6 +49,14 @@ uint32_t map_hash(struct slice key);
 /* The key must be absent. Sets node->next and node->hash, keeps aux. */
 void map_insert(struct map *m, struct map_node *node);
 void map_insert_hashed(struct map *m, struct map_node *node, uint32_t hash);
+/* Makes room for `count` nodes at once, so that they come without a resize. Does nothing unless the map is new. */
+void map_reserve(struct map *m, size_t count);
+/*
+ * For who will look up or insert many keys soon: ask for the buckets of all, then for the nodes in them, then do it. What memory
+ * takes then is paid once for all of them together. Neither changes anything.
+ */
+void map_prefetch(const struct map *m, uint32_t hash);
+void map_prefetch_nodes(const struct map *m, uint32_t hash);
 /* Unlinks and returns the node, NULL when absent. */
 struct map_node *map_remove(struct map *m, struct slice key);
 /* Unlinks a node that is in the map. */

@@ -124,3 +124,24 @@ Test(map, random_picks_reach_every_node)
     size_t freed = 0;
     map_deinit(&m, free_item, &freed);
 }
+
+Test(map, that_was_given_room_holds_so_many_without_a_resize)
+{
+    struct map m = {.key_of = key_of};
+    size_t freed = 0;
+    map_reserve(&m, 1000);
+    const struct map_node *const *buckets = (const struct map_node *const *)m.table[0].buckets;
+    for (uint64_t i = 0; i < 1000; i++) {
+        struct item *item = item_new(i);
+        map_prefetch(&m, map_hash(key_of(&item->node)));
+        map_prefetch_nodes(&m, map_hash(key_of(&item->node)));
+        map_insert(&m, &item->node);
+    }
+    cr_assert_eq(m.table[0].buckets, buckets);
+    cr_assert_null(m.table[1].buckets);
+    for (uint64_t i = 0; i < 1000; i++) cr_assert(find(&m, i));
+    map_reserve(&m, 1 << 20);
+    cr_assert_eq(m.table[0].buckets, buckets, "only a new map");
+    map_deinit(&m, free_item, &freed);
+    cr_assert_eq(freed, 1000);
+}

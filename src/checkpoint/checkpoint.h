@@ -40,10 +40,12 @@ struct checkpoint_summary {
     uint64_t keys_count, rows_count, file_bytes;
     uint32_t db_numbers[16];
     uint64_t next_number;
+    bool has_one_db; /* all keys are in only_db (a database, not its number on disk) */
+    uint32_t only_db;
 };
 void checkpoint_summary(struct checkpoint *c, struct checkpoint_summary *out);
 
-/* A key's row. `bytes` is a small value's encoding, borrowed until the next call; large ones have disk_id. */
+/* A key's row, borrowed until the cursor is closed. `bytes` is a small value's encoding; large ones have disk_id. */
 struct checkpoint_row {
     uint32_t db; /* database, not its number on disk */
     struct slice key;

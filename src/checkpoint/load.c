@@ -40,6 +40,30 @@ void checkpoint_read_end(struct checkpoint *c)
     lock_leave(&c->env_lock);
 }
 
+static bool find_db(const struct store_meta *meta, uint32_t db_number, uint32_t *out)
+{
+    for (uint32_t i = 0; i < STORE_DBS_COUNT; i++) {
+        if (meta->db_numbers[i] != db_number) continue;
+        *out = i;
+        return true;
+    }
+    return false;
+}
+
+/* Rows are in the order of databases: where the first and the last are in the same one, all are. */
+static bool find_only_db(struct checkpoint *c, MDB_txn *txn, uint32_t *out)
+{
+    MDB_cursor *cursor;
+    MDB_val first, last, bytes;
+    if (mdb_cursor_open(txn, c->store.tables[STORE_KEYS], &cursor)) return false;
+    bool has_both =
+        !mdb_cursor_get(cursor, &first, &bytes, MDB_FIRST) && !mdb_cursor_get(cursor, &last, &bytes, MDB_LAST);
+    mdb_cursor_close(cursor);
+    if (!has_both || first.mv_size < ROW_DB_BYTES || last.mv_size < ROW_DB_BYTES) return false;
+    uint32_t number = row_get_u32(first.mv_data);
+    return number == row_get_u32(last.mv_data) && find_db(&c->meta, number, out);
+}
+
 void checkpoint_summary(struct checkpoint *c, struct checkpoint_summary *out)
 {
     MDB_txn *txn = NULL;
@@ -54,6 +78,7 @@ void checkpoint_summary(struct checkpoint *c, struct checkpoint_summary *out)
     out->rows_count = out->keys_count + store_count(&c->store, txn, STORE_PARTS);
     if (!mdb_env_info(c->store.env, &info) && !mdb_env_stat(c->store.env, &stat))
         out->file_bytes = (uint64_t)(info.me_last_pgno + 1) * stat.ms_psize;
+    out->has_one_db = find_only_db(c, txn, &out->only_db);
     checkpoint_read_end(c);
 }
 
@@ -92,16 +117,6 @@ void checkpoint_cursor_close(struct checkpoint_cursor *cursor)
     cursor->checkpoint->cursors_count--;
     lock_leave(&cursor->checkpoint->env_lock);
     mem_free(cursor);
-}
-
-static bool find_db(const struct store_meta *meta, uint32_t db_number, uint32_t *out)
-{
-    for (uint32_t i = 0; i < STORE_DBS_COUNT; i++) {
-        if (meta->db_numbers[i] != db_number) continue;
-        *out = i;
-        return true;
-    }
-    return false;
 }
 
 bool checkpoint_read_row(const struct store_meta *meta, struct slice key, struct slice bytes,

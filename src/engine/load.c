@@ -11,14 +11,15 @@
 #include "engine/persist.h"
 
 #include "base/mem.h"
+#include "keyspace/replay.h"
 #include "os/log.h"
 
 #include <inttypes.h>
 
 /* Long enough that serving others in between costs little, short enough for a client that waits. */
 #define SLICE_US 20000
-/* Between two looks at the clock. */
-#define SLICE_STEPS 256
+/* Rows whose places in the keyspace are fetched together. A look at the clock follows each such batch, of rows or of effects. */
+#define ROWS_MAX 64
 
 enum load_phase { LOAD_ROWS, LOAD_RECORDS };
 
@@ -26,10 +27,13 @@ struct load {
     enum load_phase phase;
     struct checkpoint_cursor *cursor; /* owned */
     struct journal_reader *reader;    /* owned */
-    struct effect_reader effects;
     struct checkpoint_summary summary;
     int64_t started_us;
-    uint64_t rows_count, effects_count;
+    uint64_t rows_count;
+    struct effect_reader effects; /* of the running record */
+    bool is_in_record;
+    uint64_t record_seq;
+    struct replay_batch batch;
 };
 
 static oxq_err open_reader(struct engine *e, struct load *l, struct oxq_error *err)
@@ -49,7 +53,10 @@ oxq_err load_start(struct engine *e, struct oxq_error *err)
     checkpoint_summary(p->checkpoint, &l->summary);
     p->save.saved_at_ms = l->summary.seq ? l->summary.saved_at_ms : e->keyspace.now_ms;
     tracker_adopt_numbers(p->tracker, l->summary.db_numbers, l->summary.next_number);
+    if (l->summary.has_one_db) map_reserve(&e->keyspace.dbs[l->summary.only_db].keys, l->summary.keys_count);
     e->keyspace.is_expiry_paused = true;
+    /* Nobody waits for a key yet, or watches one. */
+    e->keyspace.sink = NULL;
     /* Both are opened before the first slice, so that what can be refused at once is. */
     oxq_err code = open_reader(e, l, err);
     if (!code) code = checkpoint_cursor_open(p->checkpoint, &l->cursor, err);
@@ -62,6 +69,7 @@ void load_free(struct load *l)
     checkpoint_cursor_close(l->cursor);
     journal_reader_close(l->reader);
     effect_reader_deinit(&l->effects);
+    replay_batch_deinit(&l->batch);
     mem_free(l);
 }
 
@@ -77,67 +85,90 @@ void load_progress(const struct load *l, uint64_t *out_done, uint64_t *out_all, 
 
 /* ---- rows ---- */
 
-static oxq_err add_row(struct engine *e, const struct checkpoint_row *row, struct oxq_error *err)
+static oxq_err add_large(struct engine *e, const struct checkpoint_row *row, struct oxq_error *err)
 {
     struct persist *p = e->persist;
     struct db *db = &e->keyspace.dbs[row->db];
     struct value large;
-    if (row->disk_id) {
-        oxq_err code = checkpoint_load_large(p->checkpoint, row->disk_id, row->type, &large, err);
-        if (code) return code;
-    }
+    oxq_err code = checkpoint_load_large(p->checkpoint, row->disk_id, row->type, &large, err);
+    if (code) return code;
     struct entry *entry = db_create(db, row->key, row->type);
-    if (row->disk_id) {
-        large.aux = entry->value.aux;
-        entry->value = large;
-    }
+    large.aux = entry->value.aux;
+    entry->value = large;
     if (row->expire_ms) db_place_expiry(db, entry, row->expire_ms);
-    tracker_adopt(p->tracker, entry, row->disk_id, row->disk_id == 0);
+    tracker_adopt(p->tracker, entry, row->disk_id, false);
     return OXQ_OK;
 }
 
-/* *out_more is false after the last row. */
-static oxq_err load_row(struct engine *e, bool *out_more, struct oxq_error *err)
+static void add_small(struct engine *e, const struct checkpoint_row *row, uint32_t hash)
+{
+    struct db *db = &e->keyspace.dbs[row->db];
+    struct entry *entry = db_adopt(db, row->key, hash, row->type);
+    if (row->expire_ms) db_place_expiry(db, entry, row->expire_ms);
+    tracker_adopt(e->persist->tracker, entry, 0, true);
+}
+
+/* *out_more is false after the last rows. */
+static oxq_err load_rows(struct engine *e, bool *out_more, struct oxq_error *err)
 {
     struct load *l = e->persist->load;
-    struct checkpoint_row row;
-    oxq_err code = checkpoint_cursor_next(l->cursor, &row, out_more, err);
-    if (code || !*out_more) return code;
-    l->rows_count++;
-    return add_row(e, &row, err);
+    struct checkpoint_row rows[ROWS_MAX];
+    uint32_t hashes[ROWS_MAX];
+    size_t count = 0;
+    oxq_err code = OXQ_OK;
+    for (; count < ROWS_MAX; count++) {
+        code = checkpoint_cursor_next(l->cursor, &rows[count], out_more, err);
+        if (code || !*out_more) break;
+        hashes[count] = map_hash(rows[count].key);
+        map_prefetch(&e->keyspace.dbs[rows[count].db].keys, hashes[count]);
+    }
+    for (size_t i = 0; i < count && !code; i++) {
+        if (rows[i].disk_id)
+            code = add_large(e, &rows[i], err);
+        else
+            add_small(e, &rows[i], hashes[i]);
+    }
+    l->rows_count += count;
+    return code;
 }
 
 /* ---- records ---- */
 
-static oxq_err apply_record(struct engine *e, const struct journal_record *record, struct oxq_error *err)
+/* Until the batch is full or the journal at its end. */
+static oxq_err fill_batch(struct load *l, bool *out_more, struct oxq_error *err)
 {
-    struct load *l = e->persist->load;
-    struct effect effect;
-    bool has_effect;
-    effect_reader_start(&l->effects, record->payload);
     for (;;) {
-        oxq_err code = effect_read(&l->effects, &effect, &has_effect);
+        struct journal_record record;
+        if (!l->is_in_record) {
+            oxq_err code = journal_reader_next(l->reader, &record, out_more, err);
+            if (code || !*out_more) return code;
+            effect_reader_start(&l->effects, record.payload);
+            l->record_seq = record.seq;
+            l->is_in_record = true;
+        }
+        bool is_full;
+        oxq_err code = replay_take(&l->batch, &l->effects, l->record_seq, &is_full);
         if (code == OXQ_ERR_MEMORY)
-            return err_set(err, code, "no memory for record %" PRIu64 " of the journal", record->seq);
+            return err_set(err, code, "no memory for record %" PRIu64 " of the journal", l->record_seq);
         if (code)
-            return err_set(err, OXQ_ERR_FORMAT, "record %" PRIu64 " of the journal holds no effects: %s", record->seq,
+            return err_set(err, OXQ_ERR_FORMAT, "record %" PRIu64 " of the journal holds no effects: %s", l->record_seq,
                            oxq_err_text(code));
-        if (!has_effect) return OXQ_OK;
-        code = keyspace_apply(&e->keyspace, &effect);
-        if (code)
-            return err_set(err, OXQ_ERR_FORMAT, "record %" PRIu64 " of the journal does not fit the data: %s: %s",
-                           record->seq, effect_name(effect.kind), oxq_err_text(code));
-        l->effects_count++;
+        if (is_full) return OXQ_OK;
+        l->is_in_record = false;
     }
 }
 
-static oxq_err load_record(struct engine *e, bool *out_more, struct oxq_error *err)
+/* *out_more is false after the last ones. */
+static oxq_err load_records(struct engine *e, bool *out_more, struct oxq_error *err)
 {
     struct load *l = e->persist->load;
-    struct journal_record record;
-    oxq_err code = journal_reader_next(l->reader, &record, out_more, err);
-    if (code || !*out_more) return code;
-    return apply_record(e, &record, err);
+    const struct replay_step *failed;
+    oxq_err fill_code = fill_batch(l, out_more, err);
+    /* What does not fit comes before what cannot be read. */
+    oxq_err code = replay_apply(&l->batch, &e->keyspace, &failed);
+    if (!code) return fill_code;
+    return err_set(err, OXQ_ERR_FORMAT, "record %" PRIu64 " of the journal does not fit the data: %s: %s", failed->seq,
+                   effect_name(failed->effect.kind), oxq_err_text(code));
 }
 
 /* ---- the end ---- */
@@ -164,11 +195,12 @@ static oxq_err finish(struct engine *e, struct oxq_error *err)
     if (code) return code;
     p->loaded_ms = (clock_mono_us(e->clock) - l->started_us) / 1000;
     log_event(LOG_INFO, "loaded", log_int("keys", (int64_t)l->rows_count),
-              log_int("records", (int64_t)end->records_count), log_int("effects", (int64_t)l->effects_count),
+              log_int("records", (int64_t)end->records_count), log_int("effects", (int64_t)l->batch.effects_count),
               log_int("last_seq", (int64_t)last_seq), log_int("ms", p->loaded_ms));
     load_free(l);
     p->load = NULL;
     e->keyspace.is_expiry_paused = false;
+    e->keyspace.sink = &e->sink;
     /* Checkpoints are counted from here. */
     p->save.started_us = clock_mono_us(e->clock);
     p->save.changes_count = e->keyspace.changes_count;
@@ -190,8 +222,7 @@ void load_step(struct engine *e)
     oxq_err code = OXQ_OK;
     bool has_more = true;
     do {
-        for (int i = 0; i < SLICE_STEPS && has_more && !code; i++)
-            code = l->phase == LOAD_ROWS ? load_row(e, &has_more, &err) : load_record(e, &has_more, &err);
+        code = l->phase == LOAD_ROWS ? load_rows(e, &has_more, &err) : load_records(e, &has_more, &err);
         if (!has_more && !code && l->phase == LOAD_ROWS) {
             switch_to_records(l);
             has_more = true;

@@ -117,8 +117,8 @@ struct entry *db_find(struct db *db, struct slice key)
     return use(db, db_peek(db, key));
 }
 
-/* A new entry whose value is uninitialised but for the key's length. */
-static struct entry *entry_new(struct db *db, struct slice key, uint32_t hash)
+/* A new entry whose value is uninitialised but for the key's length, and of which the tracker has not been told. */
+static struct entry *entry_place(struct db *db, struct slice key, uint32_t hash)
 {
     CHECK(key.len < UINT32_MAX);
     struct entry *e = mem_alloc(offsetof(struct entry, key) + key.len);
@@ -127,10 +127,24 @@ static struct entry *entry_new(struct db *db, struct slice key, uint32_t hash)
     e->mark = (struct entry_mark){0};
     if (key.len) memcpy(e->key, key.at, key.len);
     map_insert_hashed(&db->keys, &e->node, hash);
+    return e;
+}
+
+static struct entry *entry_new(struct db *db, struct slice key, uint32_t hash)
+{
+    struct entry *e = entry_place(db, key, hash);
     if (db->keyspace->tracker) {
         e->mark.list = ENTRY_CLEAN;
         tracker_touch(db->keyspace->tracker, db, e);
     }
+    return e;
+}
+
+struct entry *db_adopt(struct db *db, struct slice key, uint32_t hash, enum value_type type)
+{
+    struct entry *e = entry_place(db, key, hash);
+    e->mark.list = ENTRY_CLEAN;
+    value_init(&e->value, type);
     return e;
 }
 
@@ -143,7 +157,12 @@ struct entry *db_create(struct db *db, struct slice key, enum value_type type)
 
 struct entry *db_find_or_create(struct db *db, struct slice key, enum value_type type, bool *out_is_new)
 {
-    uint32_t hash = map_hash(key);
+    return db_find_or_create_hashed(db, key, map_hash(key), type, out_is_new);
+}
+
+struct entry *db_find_or_create_hashed(struct db *db, struct slice key, uint32_t hash, enum value_type type,
+                                       bool *out_is_new)
+{
     struct entry *e = drop_expired(db, (struct entry *)map_find_hashed(&db->keys, key, hash));
     *out_is_new = !e;
     if (e) return use(db, e);

@@ -97,6 +97,9 @@ struct entry *db_peek(struct db *db, struct slice key);
 struct entry *db_create(struct db *db, struct slice key, enum value_type type);
 /* db_find, or db_create when absent, by one look-up; the entry may be of another type when it is not new. */
 struct entry *db_find_or_create(struct db *db, struct slice key, enum value_type type, bool *out_is_new);
+/* The same with the key's map_hash. */
+struct entry *db_find_or_create_hashed(struct db *db, struct slice key, uint32_t hash, enum value_type type,
+                                       bool *out_is_new);
 /* Reports: KEY_DELETE. */
 void db_delete(struct db *db, struct entry *e);
 /* Deletes the entry if its (container) value became empty, as Redis does; streams stay. Reports: KEY_DELETE then. True if deleted. */
@@ -126,6 +129,11 @@ void db_copy(struct db *from, struct entry *e, struct db *to, struct slice new_k
 
 /* The invariants, over all keys: for tests. */
 void db_check(struct db *db);
+
+/* ---- loading ---- */
+
+/* As db_create, of a key that the checkpoint has: the tracker has not heard of it, and tracker_adopt is next. hash: its map_hash. */
+struct entry *db_adopt(struct db *db, struct slice key, uint32_t hash, enum value_type type);
 
 /* The value's encoding or address may change in edits, the entry's address does not, until the key is deleted. */
 

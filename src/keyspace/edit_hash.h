@@ -14,6 +14,9 @@ void edit_hash_put(struct db *db, struct entry *e, const struct hash_place *plac
 /* False when the field is absent. The hash may be left empty: db_delete_if_empty afterwards. Reports: HASH_DELETE. */
 bool edit_hash_delete(struct db *db, struct entry *e, struct slice field);
 
+/* Does HASH_SETs of one key again: field, value, ... hash: the key's map_hash. Errors: TYPE; nothing is changed then. */
+OXQ_MUST_USE oxq_err edit_hash_apply_sets(struct db *db, struct slice key, uint32_t hash, const struct slice *items,
+                                          size_t items_count);
 /* Does a HASH_* effect again. Errors: TYPE, NOT_FOUND, FORMAT; nothing is changed then. */
 OXQ_MUST_USE oxq_err edit_hash_apply(struct db *db, const struct effect *effect);
 

@@ -348,7 +348,19 @@ void effect_reader_start(struct effect_reader *r, struct slice sequence)
 {
     r->rest = sequence;
     r->key.len = 0;
+    r->kept_key = slice_of(NULL, 0);
     r->db = 0;
+}
+
+void effect_reader_keep(struct effect_reader *r, struct arena *keep)
+{
+    r->keep = keep;
+    r->kept_key = slice_of(NULL, 0);
+}
+
+static struct arena *arena_of(struct effect_reader *r)
+{
+    return r->keep ? r->keep : &r->scratch;
 }
 
 static bool take_signed(struct slice *rest, int64_t *out)
@@ -369,13 +381,20 @@ static bool take_number(struct slice *rest, size_t count, uint64_t *out)
     return true;
 }
 
-/* A number as text, in the scratch memory. */
+/* A number as text, in memory of ours. */
 static bool take_integer(struct effect_reader *r, uint8_t form, struct slice *out)
 {
     uint64_t n;
     if (!take_number(&r->rest, (form & 7) + 1u, &n) || n > INT64_MAX) return false;
-    char *digits = arena_alloc(&r->scratch, NUM_INT_MAX_CHARS);
+    char *digits = arena_alloc(arena_of(r), NUM_INT_MAX_CHARS);
     *out = slice_of(digits, num_format_int(digits, form >= TEXT_NEGATIVE ? -1 - (int64_t)n : (int64_t)n));
+    return true;
+}
+
+static bool take_literal(struct effect_reader *r, uint64_t len, struct slice *out)
+{
+    if (!varint_take_bytes(&r->rest, len, out)) return false;
+    if (r->keep) *out = arena_copy(r->keep, *out);
     return true;
 }
 
@@ -384,7 +403,7 @@ static bool take_text(struct effect_reader *r, struct slice *out)
     if (r->rest.len == 0) return false;
     uint8_t form = (uint8_t)r->rest.at[0];
     r->rest = slice_from(r->rest, 1);
-    if (form <= TEXT_SHORT_MAX) return varint_take_bytes(&r->rest, form, out);
+    if (form <= TEXT_SHORT_MAX) return take_literal(r, form, out);
     if (form < TEXT_INTEGER) {
         if (form - TEXT_WORD >= (int)WORDS_COUNT) return false;
         *out = words[form - TEXT_WORD];
@@ -393,7 +412,7 @@ static bool take_text(struct effect_reader *r, struct slice *out)
     if (form < TEXT_LONG) return take_integer(r, form, out);
     uint64_t len;
     if (form >= TEXT_END || !take_number(&r->rest, (form & 7) + 1u, &len)) return false;
-    return varint_take_bytes(&r->rest, len, out);
+    return take_literal(r, len, out);
 }
 
 static bool take_score(struct slice *rest, double *out)
@@ -416,7 +435,7 @@ static bool take_items(struct effect_reader *r, struct effect *out)
     uint64_t count;
     /* An item has at least one byte. */
     if (!varint_take(&r->rest, &count) || count > r->rest.len) return false;
-    struct slice *items = ARENA_ARRAY(&r->scratch, struct slice, count);
+    struct slice *items = ARENA_ARRAY(arena_of(r), struct slice, count);
     for (size_t i = 0; i < count; i++) {
         if (!take_text(r, &items[i])) return false;
     }
@@ -432,7 +451,15 @@ static oxq_err take_key(struct effect_reader *r)
     if (!varint_take(&r->rest, &shared) || !varint_take(&r->rest, &len)) return OXQ_ERR_FORMAT;
     if (shared > r->key.len || !varint_take_bytes(&r->rest, len, &suffix)) return OXQ_ERR_FORMAT;
     r->key.len = (size_t)shared;
+    r->kept_key = slice_of(NULL, 0);
     return buf_append(&r->key, suffix);
+}
+
+static struct slice key_of(struct effect_reader *r)
+{
+    if (!r->keep) return buf_borrow(&r->key);
+    if (!r->kept_key.at) r->kept_key = arena_copy(r->keep, buf_borrow(&r->key));
+    return r->kept_key;
 }
 
 static bool take_fields(struct effect_reader *r, unsigned has, struct effect *out)
@@ -449,27 +476,27 @@ oxq_err effect_read(struct effect_reader *r, struct effect *out, bool *out_has)
 {
     *out_has = false;
     if (r->rest.len == 0) return OXQ_OK;
-    arena_reset(&r->scratch);
+    if (!r->keep) arena_reset(&r->scratch);
     uint8_t head = (uint8_t)r->rest.at[0];
     r->rest = slice_from(r->rest, 1);
     if ((head & HEAD_KIND) >= EFFECT_KINDS_COUNT) return OXQ_ERR_FORMAT;
-    struct effect e = {.kind = (enum effect_kind)(head & HEAD_KIND)};
-    unsigned has = fields[e.kind];
+    *out = (struct effect){0};
+    out->kind = (enum effect_kind)(head & HEAD_KIND);
+    unsigned has = fields[out->kind];
     if (head & HEAD_DB) {
         uint64_t db;
         if (!varint_take(&r->rest, &db) || db > UINT32_MAX) return OXQ_ERR_FORMAT;
         r->db = (uint32_t)db;
     }
-    e.db = r->db;
+    out->db = r->db;
     if (!(has & HAS_KEY)) {
         if (head & HEAD_SAME_KEY) return OXQ_ERR_FORMAT;
     } else {
         oxq_err error = head & HEAD_SAME_KEY ? OXQ_OK : take_key(r);
         if (error) return error;
-        e.key = buf_borrow(&r->key);
+        out->key = key_of(r);
     }
-    if (!take_fields(r, has, &e)) return OXQ_ERR_FORMAT;
-    *out = e;
+    if (!take_fields(r, has, out)) return OXQ_ERR_FORMAT;
     *out_has = true;
     return OXQ_OK;
 }

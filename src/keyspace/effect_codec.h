@@ -33,15 +33,20 @@ void effect_writer_start(struct effect_writer *w);
 OXQ_MUST_USE oxq_err effect_write(struct effect_writer *w, const struct effect *e);
 
 struct effect_reader {
-    struct slice rest;    /* borrowed */
-    struct buf key;       /* owned: the last key */
-    struct arena scratch; /* owned: numbers as text, and items, of the last effect */
+    struct slice rest;     /* borrowed */
+    struct buf key;        /* owned: the last key */
+    struct arena scratch;  /* owned: numbers as text, and items, of the last effect */
+    struct arena *keep;    /* borrowed; NULL: nothing is kept */
+    struct slice kept_key; /* the last key, in keep; nowhere before one was read into it */
     uint32_t db;
 };
 void effect_reader_init(struct effect_reader *r);
 void effect_reader_deinit(struct effect_reader *r);
 void effect_reader_start(struct effect_reader *r, struct slice sequence);
-/* The next effect, borrowed until the next call; *out_has is false at the end. Errors: FORMAT. Nothing is trusted; that the
+/* From now on effects own nothing but what is in `keep`: they are valid as long as that is, and the sequence may go. Equal keys in
+ * a row are the same bytes there. Borrowed. */
+void effect_reader_keep(struct effect_reader *r, struct arena *keep);
+/* The next effect, borrowed until the next call (or kept); *out_has is false at the end. Errors: FORMAT, *out is anything then. Nothing is trusted; that the
  * effect fits the keyspace is keyspace_apply's to say. */
 OXQ_MUST_USE oxq_err effect_read(struct effect_reader *r, struct effect *out, bool *out_has);
 

@@ -269,34 +269,48 @@ static struct packed *build_with_repeats(const struct slice *items, size_t items
     return p;
 }
 
-static struct packed *build_packed(const struct slice *items, size_t items_count, size_t room)
+static bool may_have_repeats(const struct slice *items, size_t items_count)
 {
     struct seen_fields seen = {{0}};
     for (size_t i = 0; i < items_count; i += 2) {
-        if (note_seen(&seen, items[i])) return build_with_repeats(items, items_count, room);
+        if (note_seen(&seen, items[i])) return true;
     }
-    return packed_new_of(items, items_count, room);
+    return false;
 }
 
-/* Fills an empty hash. */
-static void build(struct value *v, const struct slice *items, size_t items_count)
+/* What a job's hash is not: long, or with a field twice. */
+static void build_any(struct value *v, const struct slice *items, size_t items_count)
 {
-    size_t room = 0, longest = 0;
-    for (size_t i = 0; i < items_count; i++) {
-        room += packed_element_bytes(items[i]);
-        longest = items[i].len > longest ? items[i].len : longest;
-    }
-    if (longest > REDIS_LISTPACK_MAX_VALUE) v->flags |= FLAG_REDIS_TABLE;
-    mem_free(v->ptr);
-    v->ptr = NULL;
+    size_t room = 0;
+    for (size_t i = 0; i < items_count; i++) room += packed_element_bytes(items[i]);
     if (room <= HASH_PACKED_MAX_BYTES && items_count / 2 <= HASH_PACKED_MAX_FIELDS) {
-        v->ptr = build_packed(items, items_count, room);
+        bool has_repeats = may_have_repeats(items, items_count);
+        v->ptr = has_repeats ? build_with_repeats(items, items_count, room) : packed_new_of(items, items_count, room);
         return;
     }
     make_big(v);
     for (size_t i = 0; i < items_count; i += 2) put_big(v, items[i], items[i + 1]);
     note_count(v);
 }
+
+/* Fills an empty hash. */
+static void build(struct value *v, const struct slice *items, size_t items_count)
+{
+    size_t most = 0, longest = 0;
+    for (size_t i = 0; i < items_count; i++) {
+        most += items[i].len + PACKED_AROUND_MAX;
+        longest = items[i].len > longest ? items[i].len : longest;
+    }
+    if (longest > REDIS_LISTPACK_MAX_VALUE) v->flags |= FLAG_REDIS_TABLE;
+    mem_free(v->ptr);
+    v->ptr = NULL;
+    if (most <= PACKED_SHORT_BYTES && !may_have_repeats(items, items_count))
+        v->ptr = packed_new_short(items, items_count);
+    else
+        build_any(v, items, items_count);
+}
+_Static_assert(PACKED_SHORT_BYTES / PACKED_AROUND_MAX / 2 <= HASH_PACKED_MAX_FIELDS,
+               "a short one is within the limits");
 
 size_t hash_set_many(struct value *v, const struct slice *items, size_t items_count)
 {

@@ -362,6 +362,19 @@ struct packed *packed_new_of(const struct slice *items, size_t items_count, size
     return p;
 }
 
+struct packed *packed_new_short(const struct slice *items, size_t items_count)
+{
+    char bytes[PACKED_SHORT_BYTES];
+    char *end = bytes;
+    for (size_t i = 0; i < items_count; i++) end = write_element(end, items[i]);
+    size_t size = (size_t)(end - bytes);
+    struct packed *p = packed_new(size);
+    memcpy(bytes_of(p) + p->start, bytes, size);
+    p->end = p->start + (uint32_t)size;
+    p->count = (uint32_t)items_count;
+    return p;
+}
+
 void packed_push_all(struct packed **owner, const struct slice *items, size_t items_count)
 {
     size_t size = 0;

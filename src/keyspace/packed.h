@@ -33,6 +33,12 @@ size_t packed_element_bytes(struct slice bytes);
 struct packed *packed_new(size_t room);
 /* A sequence of items that take `bytes` together (packed_element_bytes), and no more room. Owns: caller, mem_free. */
 struct packed *packed_new_of(const struct slice *items, size_t items_count, size_t bytes);
+/* What an element takes beside its bytes, at most; less when it is a word. */
+#define PACKED_AROUND_MAX 10u
+#define PACKED_SHORT_BYTES 1024u
+/* A sequence of items that with PACKED_AROUND_MAX for each take at most PACKED_SHORT_BYTES, and no more room: each is looked at once
+ * instead of once for its size. Owns: caller, mem_free. */
+struct packed *packed_new_short(const struct slice *items, size_t items_count);
 struct packed *packed_copy(const struct packed *p);
 static inline size_t packed_bytes(const struct packed *p)
 {

@@ -72,7 +72,7 @@ bool tracker_failed(struct tracker *t, size_t limit);
 
 /* ---- loading (before anything is changed), cold values ---- */
 
-/* An entry as loaded, its value and expiry in place: clean. `disk_id` 0: small. is_cold (only small ones): its value stays on disk
+/* An entry as loaded (by db_adopt, a large one by db_create), its value and expiry in place: clean. `disk_id` 0: small. is_cold (only small ones): its value stays on disk
  * until somebody looks; the entry has the empty value that db_create made. */
 void tracker_adopt(struct tracker *t, struct entry *e, uint64_t disk_id, bool is_cold);
 /* The numbers that databases had, and the next free one of databases and large values. */

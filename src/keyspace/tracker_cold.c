@@ -8,7 +8,7 @@
 
 static void become_clean(struct tracker *t, struct entry *e)
 {
-    tracker_leave(t, e);
+    if (e->mark.list != ENTRY_CLEAN) tracker_leave(t, e);
     e->mark.list = ENTRY_CLEAN;
     e->mark.has_row = 1;
     e->mark.index = 0;
