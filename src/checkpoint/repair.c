@@ -43,7 +43,7 @@ struct repair {
     /* the large value whose rows are coming */
     struct named *current; /* link; NULL: rows that no key names */
     uint64_t current_id;
-    bool is_orphan_told, has_head;
+    bool has_head;
     uint64_t told_count, found_count; /* elements: as the head says, and so far */
     struct value head;                /* stream; made when has_head */
     struct stream_id last_id;

@@ -27,6 +27,11 @@ void check_tell(struct check *c, const char *format, ...)
     va_end(args);
 }
 
+void check_tell_text(void *ctx, const char *text)
+{
+    check_tell(ctx, "%s", text);
+}
+
 /* ---------------------------------------------------------------- the report */
 
 static void print_keys(const struct check *c, uint32_t db)
@@ -107,16 +112,11 @@ static void print_verdict(const struct check *c)
 
 /* ---------------------------------------------------------------- the command */
 
-static void tell_salvage(void *ctx, const char *text)
-{
-    check_tell(ctx, "%s", text);
-}
-
 /* The rows that can still be reached in a checkpoint that cannot be opened, as one that can; then all is read once more. */
 static oxq_err salvage(struct check *c, const char *folder, struct oxq_error *err)
 {
     struct checkpoint_report report;
-    oxq_err e = checkpoint_repair(c->checkpoint_folder, folder, tell_salvage, c, &report, err);
+    oxq_err e = checkpoint_repair(c->checkpoint_folder, folder, check_tell_text, c, &report, err);
     if (e) return e;
     snprintf(c->checkpoint_folder, sizeof(c->checkpoint_folder), "%s", folder);
     c->is_checkpoint_lost = false;

@@ -34,6 +34,8 @@ struct check {
 
 /* One damage: a line on standard output. */
 void check_tell(struct check *c, const char *format, ...) OXQ_PRINTF(2, 3);
+/* The same, as a checkpoint_damage_fn whose ctx is the check. */
+void check_tell_text(void *ctx, const char *text);
 
 /* check_data.c: reads checkpoint and journal to the end. Errors: IO and the like; damage is told, not returned. */
 OXQ_MUST_USE oxq_err check_read(struct check *c, struct oxq_error *err);

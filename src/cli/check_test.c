@@ -88,7 +88,8 @@ static void put_hash(struct buf *items, int number)
     keyspace_deinit(&ks);
 }
 
-static void put_large_list(struct buf *items)
+/* The rows of a large list of this number, and no key that names them. */
+static void put_list_rows(struct buf *items, uint64_t disk_id)
 {
     OWNED(buf_deinit) struct buf value = {.limit_bytes = SIZE_MAX};
     struct keyspace ks;
@@ -104,11 +105,17 @@ static void put_large_list(struct buf *items)
                      OXQ_OK);
     }
     cr_assert_eq(value_encode(&db_find(&ks.dbs[0], SLICE_LIT("l"))->value, &value), OXQ_OK);
-    item_write(items,
-               &(struct item){.kind = ITEM_LARGE_BASE, .type = VALUE_LIST, .disk_id = 50, .bytes = buf_borrow(&value)});
+    item_write(
+        items,
+        &(struct item){.kind = ITEM_LARGE_BASE, .type = VALUE_LIST, .disk_id = disk_id, .bytes = buf_borrow(&value)});
+    keyspace_deinit(&ks);
+}
+
+static void put_large_list(struct buf *items)
+{
+    put_list_rows(items, 50);
     item_write(items, &(struct item){
                           .kind = ITEM_KEY_LARGE, .type = VALUE_LIST, .disk_id = 50, .key = SLICE_LIT("bull:q:wait")});
-    keyspace_deinit(&ks);
 }
 
 static void save(const char *folder, uint64_t seq, struct buf *items)
@@ -303,6 +310,21 @@ Test(cli_data, check_names_a_damaged_row_and_repair_keeps_the_others)
     says("checkpoint: record 100,");
     says("database 0: 500 keys (1 list, 499 hash)");
     cr_assert_eq(run(cli_check, "--repair", path("data"), NULL), 2, "it is there already");
+}
+
+Test(cli_data, check_names_rows_that_belong_to_no_key_and_repair_leaves_them_out)
+{
+    OWNED(buf_deinit) struct buf items = {.limit_bytes = SIZE_MAX};
+    make_data(3);
+    put_list_rows(&items, 60);
+    save(path("data/checkpoint"), CHECKPOINT_SEQ, &items);
+    cr_assert_eq(run(cli_check, path("data"), NULL, NULL), 1);
+    says("damage: no key names the rows of large value 60\n");
+    says("damaged: 0 keys lost\n");
+    cr_assert_eq(run(cli_check, "--quick", path("data"), NULL), 1);
+    cr_assert_eq(run(cli_check, "--repair", path("data"), NULL), 1);
+    cr_assert_eq(run(cli_check, path("data.repaired"), NULL, NULL), 0, "%s", output);
+    says("up to record 103,");
 }
 
 Test(cli_data, repair_keeps_the_rows_of_a_checkpoint_that_lost_its_structure)

@@ -110,6 +110,8 @@ export async function run({ kind, folder, seed, kills, killsWanted, between }) {
     await Promise.all([producer, ...workers].map((child) => child.stop()));
     await victim.kill();
   }
+  const unsound = victim.faultOfFolder();
+  if (unsound) ledger.faults.push(unsound);
   const { added = 0, completed = 0, failed = 0, removed = 0, retried = 0, progress = 0 } = ledger.counts;
   if (completed === 0 || failed === 0 || removed === 0 || progress === 0) ledger.faults.push('a kind of answer never came: the load did nothing');
   const note = `acknowledged: ${added} added, ${completed} completed, ${failed} failed, ${retried} retries, ${progress} progress, ${removed} removed; ${victim.starts} starts, ${ledger.refusals.length} refusals`;

@@ -74,6 +74,8 @@ export async function run({ kind, folder, seed, kills, killsWanted, between }) {
     for (const writer of writers) writer.isStopped = true;
     await victim.kill();
   }
+  const unsound = victim.faultOfFolder();
+  if (unsound) ledger.faults.push(unsound);
   for (const writer of writers) ledger.faults.push(...writer.refused.slice(0, 3).map((text) => `connection ${writer.c} was refused: ${text}`));
   const acked = writers.reduce((sum, writer) => sum + writer.acked, 0);
   return { name: 'raw pipelined clients', faults: ledger.faults, note: `${acked} steps acknowledged, ${victim.starts} starts` };

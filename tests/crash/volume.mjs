@@ -41,6 +41,8 @@ export async function run({ kind, folder, jobs }) {
     await Promise.all([adder.stop(), worker.stop()]);
     await victim.kill();
   }
+  const unsound = victim.faultOfFolder();
+  if (unsound) faults.push(unsound);
   return { name: 'jobs added while the server is killed every second', faults, note: `${acked.size} jobs, ${victim.starts - 1} kills` };
 }
 

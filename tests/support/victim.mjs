@@ -128,6 +128,13 @@ export class Victim {
     await this.#ended;
   }
 
+  /** Of one that has ended: why `oxq check` does not call its folder sound, or null; it cannot tell of a redis-server's. */
+  faultOfFolder() {
+    if (!this.kind.startsWith('oxq')) return null;
+    const { status, signal, stdout, stderr } = spawnSync(OXQ, ['check', '--quiet', this.dir], { encoding: 'utf8' });
+    return status === 0 ? null : `oxq check (${signal ?? status}): ${(stdout + stderr).trim().split('\n').slice(0, 5).join(' | ')}`;
+  }
+
   /** SIGTERM; its exit code. */
   async stop() {
     const late = setTimeout(() => this.#child.kill('SIGKILL'), START_MS);

@@ -68,7 +68,9 @@ export async function faultAfterwards(victim, { replay, seed, writers, more }) {
     if (beyond) return `connection ${beyond.c} sent ${beyond.sent} steps, ${countOf(log, beyond.c)} are there`;
     await replay.call('FLUSHALL');
     const difference = differenceOf(await new Replay(replay, seed).dumpAt(log, log.length), found);
-    return difference && `the keyspace is not what its log of ${log.length} steps makes:\n    ${difference}`;
+    if (difference) return `the keyspace is not what its log of ${log.length} steps makes:\n    ${difference}`;
+    await victim.kill();
+    return victim.faultOfFolder();
   } finally {
     await victim.kill();
   }
