@@ -4,6 +4,7 @@
 
 #include "base/mem.h"
 #include "base/num.h"
+#include "engine/testkit.h"
 
 #include <criterion/criterion.h>
 #include <stdio.h>
@@ -20,12 +21,6 @@ struct world {
     bool was_shut_down;
 };
 
-static void on_release(struct engine_host *host, struct engine_client *c)
-{
-    (void)host;
-    (void)c;
-}
-
 static void on_resume(struct engine_host *host, struct engine_client *c)
 {
     (void)c;
@@ -39,11 +34,6 @@ static void on_close(struct engine_host *host, struct engine_client *c, bool is_
     ((struct world *)host)->closed++;
 }
 
-static void on_poll(struct engine_host *host)
-{
-    (void)host;
-}
-
 static void on_shut_down(struct engine_host *host)
 {
     ((struct world *)host)->was_shut_down = true;
@@ -51,50 +41,34 @@ static void on_shut_down(struct engine_host *host)
 
 static void world_open(struct world *w)
 {
-    *w = (struct world){
-        .host = {
-            .release = on_release, .resume = on_resume, .close = on_close, .poll = on_poll, .shut_down = on_shut_down}};
+    *w = (struct world){.host = testkit_host()};
+    w->host.resume = on_resume;
+    w->host.close = on_close;
+    w->host.shut_down = on_shut_down;
     clock_manual_init(&w->clock, 1700000000000000);
     config_init(&w->config);
     struct engine_opts opts = {
         .clock = &w->clock.clock, .seed = 1, .config = &w->config, .host = &w->host, .run_id = "0"};
     cr_assert_eq(engine_new(&opts, &w->engine, NULL), OXQ_OK);
-    for (int i = 0; i < CLIENTS; i++) {
-        w->clients[i].fd = -1;
-        engine_client_open(w->engine, &w->clients[i]);
-    }
+    testkit_open_clients(w->engine, w->clients, CLIENTS);
 }
 
 static void world_close(struct world *w)
 {
-    for (int i = 0; i < CLIENTS; i++) engine_client_close(&w->clients[i]);
+    testkit_close_clients(w->clients, CLIENTS);
     engine_free(w->engine);
     config_deinit(&w->config);
 }
 
-/* Sends words separated by single spaces. */
 static void send(struct world *w, int client, const char *line)
 {
-    struct slice argv[64];
-    int argc = 0;
-    for (const char *at = line; at; argc++) {
-        const char *space = strchr(at, ' ');
-        argv[argc] = slice_of(at, space ? (size_t)(space - at) : strlen(at));
-        at = space ? space + 1 : NULL;
-    }
-    engine_execute(&w->clients[client], argv, argc);
+    testkit_send(&w->clients[client], line);
 }
 
-/* What the client has got since it was asked last, NUL-terminated. */
+/* What the client has got since it was asked last. */
 static const char *got(struct world *w, int client)
 {
-    static char text[4096];
-    struct buf *out = &w->clients[client].out;
-    cr_assert_lt(out->len, sizeof(text));
-    if (out->len) memcpy(text, out->at, out->len);
-    text[out->len] = '\0';
-    out->len = 0;
-    return text;
+    return testkit_take(&w->clients[client], w->clients[client].out.len);
 }
 
 static void expect(struct world *w, int client, const char *line, const char *reply)

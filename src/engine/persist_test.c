@@ -2,6 +2,7 @@
 /* The engine with a store in a folder of its own: what survives, what waits for the disk, what is refused. */
 #include "engine/persist.h"
 
+#include "engine/testkit.h"
 #include "keyspace/digest.h"
 #include "os/clock.h"
 #include "os/disk.h"
@@ -24,24 +25,6 @@ struct world {
     int polls_count;
     struct oxq_error load_error;
 };
-
-static void on_client(struct engine_host *host, struct engine_client *c)
-{
-    (void)host;
-    (void)c;
-}
-
-static void on_close(struct engine_host *host, struct engine_client *c, bool is_at_once)
-{
-    (void)host;
-    (void)c;
-    (void)is_at_once;
-}
-
-static void on_host(struct engine_host *host)
-{
-    (void)host;
-}
 
 static void on_poll(struct engine_host *host)
 {
@@ -79,22 +62,16 @@ static void set(struct world *w, const char *name, const char *value)
 
 static void begin(struct world *w, const char *durability)
 {
-    *w = (struct world){.host = {.release = on_client,
-                                 .resume = on_client,
-                                 .close = on_close,
-                                 .poll = on_poll,
-                                 .shut_down = on_host,
-                                 .loaded = on_loaded}};
+    *w = (struct world){.host = testkit_host()};
+    w->host.poll = on_poll;
+    w->host.loaded = on_loaded;
     config_init(&w->config);
     set(w, "dir", folder);
     set(w, "durability", durability);
     set(w, "journal-segment-size", "64kb");
     struct engine_opts opts = {.clock = os_clock(), .seed = 1, .config = &w->config, .host = &w->host, .run_id = "0"};
     cr_assert_eq(engine_new(&opts, &w->engine, NULL), OXQ_OK);
-    for (int i = 0; i < CLIENTS; i++) {
-        w->clients[i].fd = -1;
-        engine_client_open(w->engine, &w->clients[i]);
-    }
+    testkit_open_clients(w->engine, w->clients, CLIENTS);
 }
 
 static void load(struct world *w)
@@ -111,30 +88,17 @@ static void world_open(struct world *w, const char *durability)
     cr_assert(w->is_loaded, "%s", w->load_error.text);
 }
 
-static void close_clients(struct world *w)
-{
-    for (int i = 0; i < CLIENTS; i++) engine_client_close(&w->clients[i]);
-}
-
 static void world_close(struct world *w)
 {
     engine_stop(w->engine);
-    close_clients(w);
+    testkit_close_clients(w->clients, CLIENTS);
     engine_free(w->engine);
     config_deinit(&w->config);
 }
 
-/* Sends words separated by single spaces. */
 static void send(struct world *w, int client, const char *line)
 {
-    struct slice argv[64];
-    int argc = 0;
-    for (const char *at = line; at; argc++) {
-        const char *space = strchr(at, ' ');
-        argv[argc] = slice_of(at, space ? (size_t)(space - at) : strlen(at));
-        at = space ? space + 1 : NULL;
-    }
-    engine_execute(&w->clients[client], argv, argc);
+    testkit_send(&w->clients[client], line);
 }
 
 /* Waits for news of the store's threads; false: none in 10 s. */
@@ -174,13 +138,8 @@ static void finish_save(struct world *w)
 /* What was released to a client since it was asked last. */
 static const char *got(struct world *w, int client)
 {
-    static char text[4096];
     struct engine_client *c = &w->clients[client];
-    cr_assert_lt(c->released_bytes, sizeof(text));
-    size_t len = c->released_bytes;
-    if (len) memcpy(text, c->out.at, len);
-    text[len] = '\0';
-    buf_consume(&c->out, len);
+    const char *text = testkit_take(c, c->released_bytes);
     c->released_bytes = 0;
     return text;
 }
@@ -537,7 +496,7 @@ Test(persist, a_folder_has_one_owner)
     char pid[32];
     snprintf(pid, sizeof(pid), "%d", (int)getpid());
     cr_assert(strstr(err.text, pid), "%s", err.text);
-    close_clients(&second);
+    testkit_close_clients(second.clients, CLIENTS);
     engine_free(second.engine);
     config_deinit(&second.config);
     world_close(&w);
