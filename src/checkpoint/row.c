@@ -10,8 +10,8 @@
  */
 #include "checkpoint/row.h"
 
-#include "base/mem.h"
 #include "base/crc32c.h"
+#include "base/mem.h"
 #include "base/siphash.h"
 #include "base/varint.h"
 

@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: MIT */
+/* A queue: adding jobs, looking at them, and what an operator does with them. */
+#ifndef OXQ_QUEUE_H
+#define OXQ_QUEUE_H
+
+#include <oxq/job.h>
+#include <oxq/store.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct oxq_queue oxq_queue;
+
+struct oxq_queue_opts {
+    /* What a job has that was added without options (oxq_queue_add's opts are NULL). Copied. */
+    const struct oxq_job_opts *job_defaults;
+    int64_t events_max; /* kept in the queue's event stream, about; 0: as it is, or 10,000 */
+    uint64_t reserved[8];
+};
+
+/* No I/O. Errors: ARGUMENT (no name, a colon in it, too long). Owns: caller, oxq_queue_close. */
+OXQ_MUST_USE oxq_err oxq_queue_open(oxq *store, const char *name, const struct oxq_queue_opts *opts, oxq_queue **out,
+                                    struct oxq_error *err);
+void oxq_queue_close(oxq_queue *queue);
+const char *oxq_queue_name(const oxq_queue *queue);
+
+/* ---------------------------------------------------------------- adding */
+
+/*
+ * Adds one job; when it returns, the job is as safe as the store makes it: on the disk, for a folder or `oxq serve` with durability
+ * always. out_id: the job's id, also of one that was there already (same job_id, or deduplicated); may be NULL. Errors:
+ * ARGUMENT (not JSON, an option out of its range: the text says what instead), LIMIT (size_limit_bytes), NOT_FOUND (no such
+ * parent), UNREACHABLE, UNCERTAIN (it may have been added: with a job_id, adding it again is safe), ...
+ */
+OXQ_MUST_USE oxq_err oxq_queue_add(oxq_queue *queue, const char *name, const char *data,
+                                   const struct oxq_job_opts *opts, char out_id[OXQ_ID_MAX], struct oxq_error *err);
+
+/*
+ * Many jobs, also of several queues of one store, in as few round trips as possible. Each is added or not on its own unless is_atomic.
+ */
+typedef struct oxq_batch oxq_batch;
+
+struct oxq_batch_opts {
+    bool is_atomic; /* all or none: at most OXQ_ATOMIC_JOBS_MAX; in a cluster their queues share a hash tag */
+    uint64_t reserved[4];
+};
+#define OXQ_ATOMIC_JOBS_MAX 10000
+
+/* Owns: caller, oxq_batch_free. */
+OXQ_MUST_USE oxq_err oxq_batch_new(oxq *store, const struct oxq_batch_opts *opts, oxq_batch **out,
+                                   struct oxq_error *err);
+void oxq_batch_free(oxq_batch *batch);
+/* Takes one in; no I/O. Errors: as of oxq_queue_add, of the arguments; nothing is taken in then. */
+OXQ_MUST_USE oxq_err oxq_batch_add(oxq_batch *batch, oxq_queue *queue, const char *name, const char *data,
+                                   const struct oxq_job_opts *opts, struct oxq_error *err);
+size_t oxq_batch_count(const oxq_batch *batch);
+/*
+ * Adds them all. Errors: of the way to the server; OXQ_OK though single jobs were refused: oxq_batch_error tells.
+ * Afterwards the results can be asked for until the next oxq_batch_add, which begins anew.
+ */
+OXQ_MUST_USE oxq_err oxq_batch_run(oxq_batch *batch, struct oxq_error *err);
+/* The i-th job's id; NULL when it was not added. */
+const char *oxq_batch_id(const oxq_batch *batch, size_t i);
+/* Why the i-th was not added; OXQ_OK when it was. */
+oxq_err oxq_batch_error(const oxq_batch *batch, size_t i, struct oxq_error *err);
+size_t oxq_batch_failed_count(const oxq_batch *batch);
+
+/* ---------------------------------------------------------------- looking */
+
+/* Errors: NOT_FOUND. Owns: caller, oxq_job_free. */
+OXQ_MUST_USE oxq_err oxq_queue_get(oxq_queue *queue, const char *id, oxq_job **out, struct oxq_error *err);
+OXQ_MUST_USE oxq_err oxq_queue_state(oxq_queue *queue, const char *id, oxq_state *out, struct oxq_error *err);
+
+struct oxq_counts {
+    int64_t of[OXQ_STATES_COUNT]; /* by state */
+    bool is_paused;
+};
+OXQ_MUST_USE oxq_err oxq_queue_counts(oxq_queue *queue, struct oxq_counts *out, struct oxq_error *err);
+/* Waiting jobs of each of the priorities (0: those without). */
+OXQ_MUST_USE oxq_err oxq_queue_counts_per_priority(oxq_queue *queue, const int64_t *priorities, size_t count,
+                                                   int64_t *out_counts, struct oxq_error *err);
+
+/*
+ * Jobs of some states, read in portions while they are walked. What is added, moved or removed meanwhile may or may not be seen; none is
+ * given twice.
+ */
+typedef struct oxq_list oxq_list;
+
+struct oxq_list_opts {
+    unsigned states; /* 1u << OXQ_STATE_WAITING | ...; 0: all */
+    int64_t skip;    /* so many are passed over, in each state */
+    int64_t count;   /* so many at most; 0: all */
+    bool newest_first;
+    const char *name;                   /* only jobs of that name */
+    const char *failure;                /* only jobs whose failure contains this */
+    const char *data_path;              /* only jobs whose data has something at this JSON pointer, ... */
+    const char *data_value;             /* ... and, when this is given, this text, number, true, false or null */
+    int64_t added_from_ms, added_to_ms; /* 0: no bound */
+    bool without_data;                  /* only ids, names, times, counts and failures are read */
+    uint64_t reserved[8];
+};
+
+/* Errors: ARGUMENT. Owns: caller, oxq_list_free. */
+OXQ_MUST_USE oxq_err oxq_queue_list(oxq_queue *queue, const struct oxq_list_opts *opts, oxq_list **out,
+                                    struct oxq_error *err);
+/*
+ * The next job, or NULL at the end, and its state (out_state may be NULL). It is the list's own and valid until the next call.
+ */
+OXQ_MUST_USE oxq_err oxq_list_next(oxq_list *list, oxq_job **out, oxq_state *out_state, struct oxq_error *err);
+void oxq_list_free(oxq_list *list);
+
+/* Lines that oxq_job_log wrote, from `start` (0: the oldest) to `end` (-1: the newest). Owns: caller, oxq_names_free. */
+OXQ_MUST_USE oxq_err oxq_queue_logs(oxq_queue *queue, const char *id, int64_t start, int64_t end, oxq_names **out,
+                                    struct oxq_error *err);
+
+/* Per minute, the newest first; kept when workers collect them. */
+struct oxq_metrics {
+    int64_t count;       /* of all time */
+    int64_t last_ms;     /* when the newest minute was counted */
+    int64_t *per_minute; /* the caller's room */
+    size_t cap, points;  /* its size; how many were written */
+};
+OXQ_MUST_USE oxq_err oxq_queue_metrics(oxq_queue *queue, oxq_state finished, struct oxq_metrics *metrics,
+                                       struct oxq_error *err);
+/* Names of the workers that are connected. Owns: caller, oxq_names_free. */
+OXQ_MUST_USE oxq_err oxq_queue_workers(oxq_queue *queue, oxq_names **out, struct oxq_error *err);
+
+/* ---------------------------------------------------------------- one job */
+
+/* Errors of all: NOT_FOUND, STATE (it is not where it must be for that), LOCK_LOST (it is active). */
+
+/* with_children: its children too, those that run excepted. */
+OXQ_MUST_USE oxq_err oxq_queue_remove(oxq_queue *queue, const char *id, bool with_children, struct oxq_error *err);
+/* A failed (or completed) job waits again. with_attempts_reset: as if it had never run. */
+OXQ_MUST_USE oxq_err oxq_queue_retry(oxq_queue *queue, const char *id, oxq_state from, bool with_attempts_reset,
+                                     struct oxq_error *err);
+/* A delayed job waits now. */
+OXQ_MUST_USE oxq_err oxq_queue_promote(oxq_queue *queue, const char *id, struct oxq_error *err);
+OXQ_MUST_USE oxq_err oxq_queue_update_data(oxq_queue *queue, const char *id, const char *data, struct oxq_error *err);
+OXQ_MUST_USE oxq_err oxq_queue_change_delay(oxq_queue *queue, const char *id, int64_t delay_ms, struct oxq_error *err);
+OXQ_MUST_USE oxq_err oxq_queue_change_priority(oxq_queue *queue, const char *id, int64_t priority, bool lifo,
+                                               struct oxq_error *err);
+OXQ_MUST_USE oxq_err oxq_queue_update_progress(oxq_queue *queue, const char *id, const char *progress,
+                                               struct oxq_error *err);
+OXQ_MUST_USE oxq_err oxq_queue_log(oxq_queue *queue, const char *id, const char *line, struct oxq_error *err);
+/* Deletes the job's lines but the newest `keep`. */
+OXQ_MUST_USE oxq_err oxq_queue_clear_logs(oxq_queue *queue, const char *id, int64_t keep, struct oxq_error *err);
+/* The deduplication id is free again. out_was_there may be NULL. */
+OXQ_MUST_USE oxq_err oxq_queue_remove_deduplication(oxq_queue *queue, const char *deduplication_id, bool *out_was_there,
+                                                    struct oxq_error *err);
+
+/* ---------------------------------------------------------------- the whole queue */
+
+/* No worker takes a job until it is resumed; those that run go on. */
+OXQ_MUST_USE oxq_err oxq_queue_pause(oxq_queue *queue, struct oxq_error *err);
+OXQ_MUST_USE oxq_err oxq_queue_resume(oxq_queue *queue, struct oxq_error *err);
+
+/*
+ * What may meet a million jobs works in portions between other clients' commands. on_progress is told after each; when it returns
+ * false the work stops there (CANCELLED). All zero: all of them, nobody is told.
+ */
+struct oxq_many_opts {
+    int64_t limit; /* so many jobs at most; 0: all */
+    bool (*on_progress)(void *ctx, int64_t done);
+    void *ctx;
+    uint64_t reserved[4];
+};
+
+/* out_count of these: jobs; may be NULL. */
+
+/* Removes the jobs that wait; with_delayed: those that are delayed too. Schedulers stay. */
+OXQ_MUST_USE oxq_err oxq_queue_drain(oxq_queue *queue, bool with_delayed, struct oxq_error *err);
+/* Removes jobs of a state that are older than grace_ms: by the time they finished, or else were added. */
+OXQ_MUST_USE oxq_err oxq_queue_clean(oxq_queue *queue, oxq_state state, int64_t grace_ms,
+                                     const struct oxq_many_opts *opts, int64_t *out_count, struct oxq_error *err);
+/* Failed (or completed) jobs wait again, those that finished up to finished_to_ms (0: all). */
+OXQ_MUST_USE oxq_err oxq_queue_retry_all(oxq_queue *queue, oxq_state from, int64_t finished_to_ms,
+                                         const struct oxq_many_opts *opts, int64_t *out_count, struct oxq_error *err);
+/* Delayed jobs wait now. */
+OXQ_MUST_USE oxq_err oxq_queue_promote_all(oxq_queue *queue, const struct oxq_many_opts *opts, int64_t *out_count,
+                                           struct oxq_error *err);
+/* Removes the queue with all that it has; it is paused first. Errors: STATE: jobs are active (with_active: they go too). */
+OXQ_MUST_USE oxq_err oxq_queue_obliterate(oxq_queue *queue, bool with_active, const struct oxq_many_opts *opts,
+                                          struct oxq_error *err);
+/* Cuts the event stream to about so many. out_count: events removed; may be NULL. */
+OXQ_MUST_USE oxq_err oxq_queue_trim_events(oxq_queue *queue, int64_t keep, int64_t *out_count, struct oxq_error *err);
+
+/* ---------------------------------------------------------------- limits of the whole queue, over all workers */
+
+/* Jobs active at a time; 0: no limit. */
+OXQ_MUST_USE oxq_err oxq_queue_set_concurrency(oxq_queue *queue, int64_t max, struct oxq_error *err);
+OXQ_MUST_USE oxq_err oxq_queue_get_concurrency(oxq_queue *queue, int64_t *out_max, struct oxq_error *err);
+/* Jobs begun in each span of time; max 0: no limit. */
+OXQ_MUST_USE oxq_err oxq_queue_set_rate_limit(oxq_queue *queue, int64_t max, int64_t duration_ms,
+                                              struct oxq_error *err);
+OXQ_MUST_USE oxq_err oxq_queue_get_rate_limit(oxq_queue *queue, int64_t *out_max, int64_t *out_duration_ms,
+                                              struct oxq_error *err);
+/* No job is begun for so long; 0: from now on they are. */
+OXQ_MUST_USE oxq_err oxq_queue_rate_limit(oxq_queue *queue, int64_t for_ms, struct oxq_error *err);
+/* How long none will be begun; 0: some may be. */
+OXQ_MUST_USE oxq_err oxq_queue_rate_limit_ttl(oxq_queue *queue, int64_t *out_ms, struct oxq_error *err);
+
+/* ---------------------------------------------------------------- dead letters */
+
+/*
+ * Where jobs go whose last attempt failed. The policy is stored with the queue; workers of this library hold it, in the same step as
+ * the failure: a job of the same name and data, in a queue that any dashboard shows, with what is known of the dead one beside
+ * it (see oxq_dead_letter). A BullMQ worker does not know of it: its failed jobs stay in the queue's `failed`.
+ */
+struct oxq_dead_letter_policy {
+    const char *queue; /* NULL: the queue's name and "-dead" */
+    bool is_moved;     /* the dead job leaves the queue; else it stays in `failed` too */
+    uint64_t reserved[4];
+};
+/* NULL: none any more. */
+OXQ_MUST_USE oxq_err oxq_queue_set_dead_letters(oxq_queue *queue, const struct oxq_dead_letter_policy *policy,
+                                                struct oxq_error *err);
+/* The name of the queue where they go; empty when there is no policy. */
+OXQ_MUST_USE oxq_err oxq_queue_get_dead_letters(oxq_queue *queue, char out_queue[OXQ_ID_MAX], bool *out_is_moved,
+                                                struct oxq_error *err);
+
+/* What a job of a dead-letter queue tells of the one that died. Texts are borrowed from the job. */
+struct oxq_dead_letter {
+    const char *queue, *id, *name;
+    const char *data, *opts;          /* JSON */
+    const char *failure, *stacktrace; /* text; JSON list */
+    int64_t attempts_made, added_ms, failed_ms;
+};
+/* Errors: FORMAT: the job is no dead letter. */
+OXQ_MUST_USE oxq_err oxq_job_dead_letter(oxq_job *job, struct oxq_dead_letter *out, struct oxq_error *err);
+/*
+ * Adds it to the queue that it died in, as it was first added, with no attempts made, and removes the dead letter: both or
+ * neither. `dead` is the dead-letter queue. Many: with oxq_queue_list and a pause between them.
+ */
+OXQ_MUST_USE oxq_err oxq_queue_replay(oxq_queue *dead, const char *id, char out_id[OXQ_ID_MAX], struct oxq_error *err);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: MIT */
+/* A store: where queues are. */
+#ifndef OXQ_STORE_H
+#define OXQ_STORE_H
+
+#include <oxq/error.h>
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct oxq oxq;
+
+struct oxq_opts {
+    const char *prefix;   /* of all keys; NULL: "bull". In a cluster it has a hash tag, as in "{bull}" */
+    const char *password; /* when the URL has none */
+    const char *name;     /* of the connections, in the server's CLIENT LIST; NULL: "oxq" */
+    /* PEM files for rediss://, when the URL has none. NULL: the system's authorities; no certificate of our own. */
+    const char *tls_ca, *tls_cert, *tls_key;
+    int64_t timeout_ms; /* of a call with all its attempts; 0: 10,000 */
+    int attempts;       /* to connect, before a producer's call gives up; 0: 3 */
+    /* Told of what works but should be mended, and of a server that went or came back. Threads: any, also several at once. */
+    void (*on_warning)(void *ctx, const char *text);
+    void *ctx; /* of on_warning */
+    uint64_t reserved[8];
+};
+
+/*
+ * Opens a store; a server is connected to when it is first needed. Any of
+ *
+ *     file:DIR[?durability=always|interval:<ms>|off&memory-target=<size>...]
+ *     unix:PATH                                           a server's unix socket
+ *     redis://[[user]:password@]host[:port][/db]          oxq, Redis, Valkey; rediss:// with TLS
+ *     redis+sentinel://[[user]:password@]host[:port],.../master[/db]
+ *     redis+cluster://[[user]:password@]host[:port],...
+ *
+ * The first process that opens a folder hosts it in a thread; when it ends, another that has it open takes over. After fork without
+ * exec the child opens its own.
+ * Errors: ARGUMENT (the URL, a cluster's prefix without a hash tag), TLS (a file), PERMISSION, IO (the folder).
+ * Owns: caller, oxq_close.
+ */
+OXQ_MUST_USE oxq_err oxq_open(const char *url, const struct oxq_opts *opts, oxq **out, struct oxq_error *err);
+/* Closes it; queues, workers and all else of it must be closed before. Blocks: a folder's host syncs what it has. */
+void oxq_close(oxq *store);
+/*
+ * Asks the server something: connects if need be. Errors: UNREACHABLE (nobody answers there), PERMISSION (the password), TLS,
+ * SERVER (too old: Redis before 6.2), ...
+ */
+OXQ_MUST_USE oxq_err oxq_ping(oxq *store, struct oxq_error *err);
+
+/* Texts that a call gives: names of queues, ids. */
+typedef struct oxq_names oxq_names;
+size_t oxq_names_count(const oxq_names *names);
+/* NULL when there are not so many. */
+const char *oxq_names_at(const oxq_names *names, size_t index);
+void oxq_names_free(oxq_names *names);
+
+/* The queues of the store in alphabetical order: those that somebody opened to add to or to work on. Walks all keys, in portions. */
+OXQ_MUST_USE oxq_err oxq_queues(oxq *store, oxq_names **out, struct oxq_error *err);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: MIT */
+/* Workers: threads that take jobs of a queue and run a handler for each. */
+#ifndef OXQ_WORKER_H
+#define OXQ_WORKER_H
+
+#include <oxq/flow.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct oxq_worker oxq_worker;
+
+/* How a handler ended: made by the oxq_job_* calls below, or OXQ_DONE. */
+typedef enum oxq_outcome {
+    OXQ_DONE,             /* completed */
+    OXQ_FAILED,           /* this attempt; another follows while there are some left */
+    OXQ_UNRECOVERABLE,    /* failed, no other attempt */
+    OXQ_RETRY,            /* failed; the next attempt comes at a time of its own */
+    OXQ_DELAYED,          /* comes again later, and no attempt was made */
+    OXQ_WAITING_CHILDREN, /* comes again when its children have finished */
+    OXQ_RATE_LIMITED      /* comes again when the queue's rate limit ends; no attempt was made */
+} oxq_outcome;
+
+/*
+ * Runs on one of the worker's threads, several at a time. The job is valid until it returns. One that crashes takes the process along:
+ * what may do that belongs into a program of its own, `oxq work --exec`.
+ */
+typedef oxq_outcome oxq_handler(oxq_job *job, void *ctx);
+
+/* ---------------------------------------------------------------- what a handler may do */
+
+/* For `return`: completed, with a result (JSON; NULL: null). A result that is not JSON makes it OXQ_UNRECOVERABLE. */
+oxq_outcome oxq_job_done(oxq_job *job, const char *result);
+oxq_outcome oxq_job_fail(oxq_job *job, const char *format, ...) OXQ_PRINTF(2, 3);
+oxq_outcome oxq_job_fail_for_good(oxq_job *job, const char *format, ...) OXQ_PRINTF(2, 3);
+/* Fails this attempt; the next comes after delay_ms instead of the backoff's (Retry-After). */
+oxq_outcome oxq_job_retry_after(oxq_job *job, int64_t delay_ms, const char *format, ...) OXQ_PRINTF(3, 4);
+oxq_outcome oxq_job_delay(oxq_job *job, int64_t delay_ms);
+/* When all children have finished already, the handler's job waits again at once. */
+oxq_outcome oxq_job_wait_for_children(oxq_job *job);
+/* No job of the queue is begun for so long, by any worker. */
+oxq_outcome oxq_job_rate_limit(oxq_job *job, int64_t for_ms);
+/* A text for the stack trace of the failure; without it that is the failure and the job's id. */
+void oxq_job_set_stack(oxq_job *job, const char *stack);
+
+/* While it runs. Errors of all: LOCK_LOST (the job was taken for stalled: stop), UNREACHABLE, ... */
+OXQ_MUST_USE oxq_err oxq_job_progress(oxq_job *job, const char *progress, struct oxq_error *err);
+OXQ_MUST_USE oxq_err oxq_job_log(oxq_job *job, const char *line, struct oxq_error *err);
+OXQ_MUST_USE oxq_err oxq_job_update_data(oxq_job *job, const char *data, struct oxq_error *err);
+/* The lock is renewed by itself; this is for a handler that stopped all threads for long. */
+OXQ_MUST_USE oxq_err oxq_job_extend_lock(oxq_job *job, int64_t duration_ms, struct oxq_error *err);
+/* Adds a child; before oxq_job_wait_for_children. */
+OXQ_MUST_USE oxq_err oxq_job_add_child(oxq_job *job, const char *queue, const char *name, const char *data,
+                                       const struct oxq_job_opts *opts, char out_id[OXQ_ID_MAX], struct oxq_error *err);
+/* Results of its children: as oxq_queue_children_values. */
+OXQ_MUST_USE oxq_err oxq_job_children_values(oxq_job *job, char **out_json, struct oxq_error *err);
+/* Has it been cancelled: its deadline passed, its lock was lost, or the worker is closing and its time-out is over? */
+bool oxq_job_is_cancelled(const oxq_job *job);
+/* Why; NULL when it is not. */
+const char *oxq_job_cancel_reason(const oxq_job *job);
+/* Readable (poll) once it is cancelled; the job's own. -1: no descriptor could be had. */
+int oxq_job_cancel_fd(oxq_job *job);
+
+/*
+ * Does something once for each job, however many attempts it takes: the first time fn runs, and its result (JSON, at most
+ * OXQ_STEP_BYTES_MAX; NULL: null) is stored with the job before this returns; afterwards that is given and fn is not called. A process that
+ * dies between fn's end and the storing runs it again: fn should bear that (an idempotency key such as the job's id and the step's name).
+ * out_result: borrowed from the job until it ends. fn's error is returned and nothing is stored.
+ */
+#define OXQ_STEP_BYTES_MAX (1 << 20)
+typedef oxq_err oxq_step(oxq_job *job, void *ctx, char **out_result,
+                         struct oxq_error *err); /* *out_result: malloc'd, or NULL */
+OXQ_MUST_USE oxq_err oxq_job_step(oxq_job *job, const char *name, oxq_step *fn, void *ctx, const char **out_result,
+                                  struct oxq_error *err);
+
+/* ---------------------------------------------------------------- a worker */
+
+typedef enum oxq_worker_event_kind {
+    OXQ_WORKER_READY,     /* it takes jobs */
+    OXQ_WORKER_ACTIVE,    /* a job begins */
+    OXQ_WORKER_COMPLETED, /* its end is stored */
+    OXQ_WORKER_FAILED,    /* an attempt failed; is_final: there is no other */
+    OXQ_WORKER_STALLED,   /* a job whose worker is gone waits again */
+    OXQ_WORKER_LOCK_LOST, /* of a job that runs here */
+    OXQ_WORKER_DRAINED,   /* nothing waits any more */
+    OXQ_WORKER_PAUSED,
+    OXQ_WORKER_RESUMED,
+    OXQ_WORKER_ERROR, /* something that is tried again: `text` */
+    OXQ_WORKER_CLOSING,
+    OXQ_WORKER_CLOSED
+} oxq_worker_event_kind;
+
+struct oxq_worker_event {
+    oxq_worker_event_kind kind;
+    oxq_job *job;     /* ACTIVE, COMPLETED, FAILED, LOCK_LOST; valid during the call */
+    const char *id;   /* of the job, STALLED too; else NULL */
+    const char *text; /* FAILED, ERROR: why; else NULL */
+    bool is_final;
+};
+
+struct oxq_worker_opts {
+    const char *name;             /* in oxq_queue_workers, and each job's processed_by; NULL: none */
+    size_t concurrency;           /* handlers at a time, a thread for each; 0: 1 */
+    int64_t limiter_max;          /* jobs begun ... */
+    int64_t limiter_ms;           /* ... in each span of this length, over all workers that say the same; 0: no limit */
+    int64_t lock_ms;              /* how long a job stays ours when we stop renewing; 0: 30,000 */
+    int64_t lock_renew_ms;        /* 0: half of lock_ms */
+    int64_t stalled_every_ms;     /* how often jobs of dead workers are looked for; 0: 30,000; -1: not by this one */
+    int64_t stalled_max;          /* a job that stalled more often fails; 0: 1; -1: at the first */
+    int64_t attempts_started_max; /* a job begun more often fails; 0: no limit */
+    int64_t deadline_ms;   /* of a handler: then its job is cancelled and, when it does not end, fails; 0: none */
+    int64_t drain_wait_ms; /* longest wait for a job before it is looked for anew; 0: 5,000 */
+    struct oxq_keep on_complete, on_fail; /* of jobs that do not say */
+    int64_t metrics_points;               /* minutes that are counted and kept; 0: none */
+    size_t stack_bytes;                   /* of each thread; 0: 1 MiB */
+    bool is_started_paused;               /* oxq_worker_resume begins */
+    /* A backoff whose type is neither fixed nor exponential: the delay, or -1 for no other attempt. */
+    int64_t (*on_backoff)(void *ctx, oxq_job *job, const char *type, int64_t attempts_made, const char *failure);
+    /* Told what happens; from several threads at once. */
+    void (*on_event)(void *ctx, oxq_worker *worker, const struct oxq_worker_event *event);
+    uint64_t reserved[8];
+};
+
+/*
+ * Starts a worker. Its handlers' ctx is that of on_backoff and on_event too. It waits for a server that is not there.
+ * Errors: ARGUMENT, MEMORY (threads). Owns: caller, oxq_worker_close.
+ */
+OXQ_MUST_USE oxq_err oxq_worker_open(oxq *store, const char *queue, const struct oxq_worker_opts *opts,
+                                     oxq_handler *handler, void *ctx, oxq_worker **out, struct oxq_error *err);
+/*
+ * Takes no more jobs, waits for those that run, at most timeout_ms (-1: as long as it takes), then cancels them; a handler that does not
+ * end even then keeps its thread, and its job is given back when its lock ends (TIMEOUT: the worker is closed all the same).
+ */
+oxq_err oxq_worker_close(oxq_worker *worker, int64_t timeout_ms, struct oxq_error *err);
+/* Takes no more jobs; those that run go on. wait: until they have ended. */
+void oxq_worker_pause(oxq_worker *worker, bool wait);
+void oxq_worker_resume(oxq_worker *worker);
+bool oxq_worker_is_paused(const oxq_worker *worker);
+/* Cancels a job that runs here; false: none of that id does. */
+bool oxq_worker_cancel(oxq_worker *worker, const char *id, const char *reason);
+/* Jobs that run now. */
+size_t oxq_worker_running(const oxq_worker *worker);
+/* Blocks: until nothing waits (delayed jobs may) and nothing runs, or timeout_ms are over (TIMEOUT; -1: never). */
+OXQ_MUST_USE oxq_err oxq_worker_wait_until_idle(oxq_worker *worker, int64_t timeout_ms, struct oxq_error *err);
+
+/* ---------------------------------------------------------------- without threads */
+
+/*
+ * Manual fetching: takes the next job for this worker, opened with a NULL handler, waiting at most wait_ms for one; NULL when
+ * there is none. Its lock is renewed until it is finished. Owns: the worker, until oxq_worker_finish.
+ */
+OXQ_MUST_USE oxq_err oxq_worker_fetch(oxq_worker *worker, int64_t wait_ms, oxq_job **out, struct oxq_error *err);
+/* Ends a job that was fetched, as if a handler had returned that. out_next: the next job, fetched in the same step; NULL: do not. */
+OXQ_MUST_USE oxq_err oxq_worker_finish(oxq_worker *worker, oxq_job *job, oxq_outcome outcome, oxq_job **out_next,
+                                       struct oxq_error *err);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
