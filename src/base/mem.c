@@ -6,11 +6,11 @@
 #include "base/mem.h"
 
 #include <malloc.h>
-#include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <threads.h>
 #include <unistd.h>
 
 /* jemalloc's own interface, absent when another allocator is linked. */
@@ -113,7 +113,7 @@ void mem_free(void *p)
 
 /* ---- apart ---- */
 
-static pthread_once_t apart_once = PTHREAD_ONCE_INIT;
+static once_flag apart_once = ONCE_FLAG_INIT;
 /* Flags of jemalloc: the number of an arena, past its cache for threads (MALLOCX_ARENA, MALLOCX_TCACHE_NONE). 0: another allocator. */
 static int apart_flags;
 
@@ -127,7 +127,7 @@ static void make_apart(void)
 
 static bool is_apart(void)
 {
-    (void)pthread_once(&apart_once, make_apart);
+    call_once(&apart_once, make_apart);
     return apart_flags != 0;
 }
 

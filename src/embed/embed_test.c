@@ -2,6 +2,7 @@
 /* Folders that processes share. The processes are real, and so are the signals that end them. */
 #include "embed/embed.h"
 
+#include "client/link.h"
 #include "os/testfolder.h"
 
 #include <criterion/criterion.h>
@@ -9,8 +10,6 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -38,24 +37,31 @@ static struct embed *open_folder(const char *of)
     return e;
 }
 
-/* One attempt: what a client does that finds its connection gone. */
+/* One attempt: what a client does that finds its connection gone. The line is words with spaces between. */
 static bool try_to_ask(struct embed *e, const char *line, char out[256])
 {
     struct client_address address;
     struct oxq_error err = {0};
     cr_assert_eq(embed_locate(e, INT64_MAX, &address, &err), OXQ_OK, "%s", err.text);
-    struct sockaddr_un sa = {.sun_family = AF_UNIX};
-    memcpy(sa.sun_path, address.unix_path, sizeof(sa.sun_path));
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    bool is_answered = connect(fd, (struct sockaddr *)&sa, sizeof(sa)) == 0;
-    if (is_answered) {
-        dprintf(fd, "%s\r\n", line);
-        ssize_t len = read(fd, out, 255);
-        is_answered = len > 0;
-        out[is_answered ? len : 0] = '\0';
+    struct client_url at = {.unix_path = address.unix_path};
+    struct client_link *link;
+    if (client_link_open(&(struct client_link_opts){.url = &at, .timeout_ms = 20000}, &link, &err) != OXQ_OK)
+        return false;
+    struct slice argv[4];
+    size_t argc = 0;
+    while (*line) {
+        size_t len = strcspn(line, " ");
+        argv[argc++] = slice_of(line, len);
+        line += len + (line[len] == ' ');
     }
-    close(fd);
-    return is_answered && strncmp(out, "-LOADING", 8) != 0;
+    struct resp_value reply = {0};
+    bool is_answered = client_link_call(link, argv, argc, &reply, &err) == OXQ_OK;
+    if (is_answered) {
+        if (reply.kind == RESP_ARRAY && reply.count > 0) reply = reply.items[reply.count - 1];
+        snprintf(out, 256, "%.*s", (int)reply.text.len, reply.text.at);
+    }
+    client_link_close(link);
+    return is_answered && strncmp(out, "LOADING", 7) != 0;
 }
 
 static void ask(struct embed *e, const char *line, const char *wanted)
@@ -74,7 +80,7 @@ static pid_t start_child(const char *line)
     cr_assert_eq(pipe(fds), 0);
     pid_t pid = fork();
     if (pid == 0) {
-        ask(open_folder(url), line, "+OK\r\n");
+        ask(open_folder(url), line, "OK");
         if (write(fds[1], "x", 1) != 1) _exit(1);
         for (;;) pause();
     }
@@ -87,15 +93,15 @@ static pid_t start_child(const char *line)
 Test(embed, serves_a_folder_and_finds_its_data_again)
 {
     struct embed *e = open_folder(url);
-    ask(e, "SET a 1", "+OK\r\n");
+    ask(e, "SET a 1", "OK");
     struct embed *same = open_folder(url);
     cr_assert_eq(same, e);
-    ask(same, "GET a", "$1\r\n1\r\n");
+    ask(same, "GET a", "1");
     embed_close(same);
-    ask(e, "GET a", "$1\r\n1\r\n");
+    ask(e, "GET a", "1");
     embed_close(e);
     e = open_folder(url);
-    ask(e, "GET a", "$1\r\n1\r\n");
+    ask(e, "GET a", "1");
     embed_close(e);
 }
 
@@ -113,34 +119,35 @@ Test(embed, who_has_the_folder_open_takes_over_when_the_host_is_killed)
 {
     pid_t host = start_child("SET a 1");
     struct embed *e = open_folder(url);
-    ask(e, "SET b 2", "+OK\r\n");
+    ask(e, "SET b 2", "OK");
     kill(host, SIGKILL);
     waitpid(host, NULL, 0);
-    ask(e, "MGET a b", "*2\r\n$1\r\n1\r\n$1\r\n2\r\n");
+    ask(e, "GET a", "1");
+    ask(e, "GET b", "2");
     embed_close(e);
 }
 
 Test(embed, a_host_that_was_shut_down_comes_back)
 {
     struct embed *e = open_folder(url);
-    ask(e, "SET a 1", "+OK\r\n");
+    ask(e, "SET a 1", "OK");
     char got[256];
     cr_assert(!try_to_ask(e, "SHUTDOWN", got), "%s", got);
-    ask(e, "GET a", "$1\r\n1\r\n");
+    ask(e, "GET a", "1");
     embed_close(e);
 }
 
 Test(embed, a_child_of_fork_keeps_neither_the_folder_nor_its_socket)
 {
     struct embed *e = open_folder(url);
-    ask(e, "SET a 1", "+OK\r\n");
+    ask(e, "SET a 1", "OK");
     int fds[2];
     cr_assert_eq(pipe(fds), 0);
     pid_t child = fork();
     if (child == 0) {
         /* It reaches the host as any other process. */
-        ask(e, "GET a", "$1\r\n1\r\n");
-        ask(e, "SET b 2", "+OK\r\n");
+        ask(e, "GET a", "1");
+        ask(e, "SET b 2", "OK");
         if (write(fds[1], "x", 1) != 1) _exit(1);
         for (;;) pause();
     }
@@ -148,7 +155,8 @@ Test(embed, a_child_of_fork_keeps_neither_the_folder_nor_its_socket)
     cr_assert_eq(read(fds[0], &byte, 1), 1);
     embed_close(e);
     e = open_folder(url);
-    ask(e, "MGET a b", "*2\r\n$1\r\n1\r\n$1\r\n2\r\n");
+    ask(e, "GET a", "1");
+    ask(e, "GET b", "2");
     kill(child, SIGKILL);
     waitpid(child, NULL, 0);
     embed_close(e);
@@ -157,7 +165,7 @@ Test(embed, a_child_of_fork_keeps_neither_the_folder_nor_its_socket)
 Test(embed, damaged_data_is_told_and_not_served)
 {
     struct embed *e = open_folder(url);
-    ask(e, "SET a 1", "+OK\r\n");
+    ask(e, "SET a 1", "OK");
     embed_close(e);
     char path[sizeof(folder) + 64];
     snprintf(path, sizeof(path), "%s/data/checkpoint/data.mdb", folder);
@@ -209,7 +217,7 @@ Test(embed, settings_are_those_of_the_host)
     char text[sizeof(url) + 64];
     snprintf(text, sizeof(text), "%s?durability=interval:500&memory-target=1gb", url);
     struct embed *e = open_folder(text);
-    ask(e, "CONFIG GET memory-target", "*2\r\n$13\r\nmemory-target\r\n$10\r\n1073741824\r\n");
-    ask(e, "CONFIG GET durability", "*2\r\n$10\r\ndurability\r\n$12\r\ninterval:500\r\n");
+    ask(e, "CONFIG GET memory-target", "1073741824");
+    ask(e, "CONFIG GET durability", "interval:500");
     embed_close(e);
 }
