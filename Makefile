@@ -199,6 +199,12 @@ build/tests/cron-next: tests/cron/next.c build/debug/liboxq.a Makefile
 	@echo "  CC   $@"
 	$(Q)gcc $(cflags) $(cflags.debug) $(ldflags) $< build/debug/liboxq.a $(libs) -o $@
 
+# Does what tests/transitions compares with BullMQ.
+build/tests/transitions: $(wildcard tests/transitions/driver*.[ch]) build/debug/liboxq.a Makefile
+	@mkdir -p $(@D)
+	@echo "  CC   $@"
+	$(Q)gcc $(cflags) $(cflags.debug) $(ldflags) $(filter %.c,$^) build/debug/liboxq.a $(libs) -o $@
+
 build/bench/checkpoint: bench/checkpoint.c build/release/liboxq.a Makefile
 	@mkdir -p $(@D)
 	@echo "  CC   $@"

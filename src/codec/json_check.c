@@ -164,10 +164,7 @@ static bool take_ends(struct check *c, bool *out_is_more)
 
 oxq_err json_check(struct slice text, struct oxq_error *err)
 {
-    struct check c;
-    c.text = text.at;
-    c.len = text.len;
-    c.at = c.depth = 0;
+    struct check c = {.text = text.at, .len = text.len};
     bool is_sound, is_more = true;
     do {
         bool is_open;

@@ -74,7 +74,7 @@ oxq_err job_options_check(const struct job_options *o, size_t data_bytes, struct
     }
     const struct job_deduplication *d = &o->deduplication;
     if (d->ttl_ms < 0) return err_set(err, OXQ_ERR_ARGUMENT, "deduplication ttl: write milliseconds, 0 or more");
-    if (d->id.len == 0 && (d->ttl_ms || d->extend || d->replace || d->keep_last_if_active)) {
+    if (d->id.len == 0 && (d->ttl_ms || d->extend || d->reschedule || d->replace || d->keep_last_if_active)) {
         return err_set(err, OXQ_ERR_ARGUMENT, "deduplication needs an id: that of what must not be done twice");
     }
     if (d->id.len > 0 && o->parent.id.len > 0) {
@@ -159,6 +159,7 @@ static void write_deduplication(struct json_writer *w, const struct job_deduplic
     write_text(w, "id", d->id);
     write_integer(w, "ttl", d->ttl_ms);
     write_flag(w, "extend", d->extend);
+    write_flag(w, "reschedule", d->reschedule);
     write_flag(w, "replace", d->replace);
     write_flag(w, "keepLastIfActive", d->keep_last_if_active);
     json_write_close(w, '}');

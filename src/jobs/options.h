@@ -46,6 +46,7 @@ struct job_deduplication {
     struct slice id;          /* empty: none */
     int64_t ttl_ms;           /* 0: until the first job has finished */
     bool extend;              /* each job that is refused starts the ttl anew */
+    bool reschedule;          /* while the first job is delayed, the newer one's delay begins for it */
     bool replace;             /* while the first job is delayed, the newer one takes its place */
     bool keep_last_if_active; /* while the first job is active, the newest waits for its end */
 };

@@ -146,6 +146,7 @@ static oxq_err read_deduplication(struct reader *r, const struct json *v, const 
         ROW("id", OPTION_TEXT, struct job_deduplication, id),
         ROW("ttl", OPTION_INTEGER, struct job_deduplication, ttl_ms),
         ROW("extend", OPTION_BOOL, struct job_deduplication, extend),
+        ROW("reschedule", OPTION_BOOL, struct job_deduplication, reschedule),
         ROW("replace", OPTION_BOOL, struct job_deduplication, replace),
         ROW("keepLastIfActive", OPTION_BOOL, struct job_deduplication, keep_last_if_active),
         ROWS_END,

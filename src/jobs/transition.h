@@ -9,7 +9,10 @@
 #include "client/client.h"
 
 /* X(name): src/jobs/lua/<name>.lua */
-#define TRANSITION_TABLE(X) X(pause, PAUSE)
+#define TRANSITION_TABLE(X)                                                                                            \
+    X(add, ADD)                                                                                                        \
+    X(pause, PAUSE)                                                                                                    \
+    X(remove_deduplication, REMOVE_DEDUPLICATION)
 
 struct transition {
     const char *name;

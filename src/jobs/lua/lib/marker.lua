@@ -20,5 +20,5 @@ end
 -- Workers come back when the first delayed job is due.
 local function mark_delayed(prefix)
     local first = call('ZRANGE', prefix .. 'delayed', 0, 0, 'WITHSCORES')
-    if first[2] then call('ZADD', prefix .. 'marker', math.floor(tonumber(first[2]) / DELAYED_STEPS), '1') end
+    if first[2] then call('ZADD', prefix .. 'marker', tonumber(first[2]) / DELAYED_STEPS, '1') end
 end

@@ -1,0 +1,218 @@
+-- SPDX-License-Identifier: MIT
+-- Adds jobs, all at once: one, many, or trees of parents and children over several queues.
+--   KEYS[1]     prefix
+--   ARGV[1]     now
+--   ARGV[2]     how many jobs take their numbers together: all of them, or 0 when each takes it in its turn (it may have no parent, or be
+--               of another queue)
+--   ARGV[3...]  for each job: its id, or empty for its number, name, data, options as JSON, and empty or a map (MessagePack) of
+--                 timestamp  when it was made, if not now          lifo      true to be next
+--                 delay      ms                                    children  true when it waits for children
+--                 priority                                         queue     prefix, if not KEYS[1]
+--                 parent     list: prefix of its queue, its id, and as JSON what the child keeps of it
+--                 de         map: id, ttl, extend, replace, reschedule, keepLastIfActive
+-- Returns for each its id; or the id of the job that holds its deduplication id; or why it was not added, a number below 0. A job whose id
+-- exists is not added either.
+--@use meta place marker parents forget deduplication
+
+local NOTHING = {}
+
+-- What is known of a queue in this call. Jobs go to `wait` together, at the end.
+local function open_queue(queues, prefix)
+    local meta = read_meta(prefix)
+    local q = { prefix = prefix, meta = meta, max = events_max_of(prefix, meta), waiting = {} }
+    queues[prefix] = q
+    return q
+end
+
+local function close_queue(q)
+    local ids, list = q.waiting, q.prefix .. 'wait'
+    for i = 1, #ids, 1000 do call('LPUSH', list, unpack(ids, i, math.min(i + 999, #ids))) end
+    if q.has_delayed then mark_delayed(q.prefix) end
+end
+
+-- ---------------------------------------------------------------- a job that is there
+
+-- The child may be done: then its parent need not wait for it. All children of this call are added before the parent may go.
+local function adopt(q, id, parent, ready)
+    local key = q.prefix .. id
+    local parent_key = parent[1] .. parent[2]
+    if call('ZSCORE', q.prefix .. 'completed', id) then
+        call('HSET', parent_key .. ':processed', key, call('HGET', key, 'returnvalue') or 'null')
+        if ready[parent_key] == nil then ready[parent_key] = parent end
+    else
+        call('SADD', parent_key .. ':dependencies', key)
+    end
+    call('HSET', key, 'parentKey', parent_key, 'parent', parent[3])
+end
+
+local function meet_existing(q, id, parent, ready)
+    if parent then
+        local parent_key = parent[1] .. parent[2]
+        local old = call('HGET', q.prefix .. id, 'parentKey')
+        if old and old ~= parent_key and call('EXISTS', old) == 1 then
+            ready[parent_key] = false
+            return -7
+        end
+        adopt(q, id, parent, ready)
+    end
+    emit_and_trim(q.prefix, q.max, 'duplicated', 'jobId', id)
+    return id
+end
+
+-- ---------------------------------------------------------------- deduplication
+
+local function tell_deduplicated(q, kept, dropped, de)
+    emit_and_trim(q.prefix, q.max, 'deduplicated', 'jobId', kept, 'deduplicationId', de.id, 'deduplicatedJobId', dropped)
+end
+
+-- While the holder is active, the newest job waits for its end.
+local function keep_next(q, holder, id, de, argv, i)
+    local prefix = q.prefix
+    if not de.keepLastIfActive or not call('LPOS', prefix .. 'active', holder) then return false end
+    local key = prefix .. 'dn:' .. de.id
+    call('DEL', key)
+    call('HSET', key, 'name', argv[i + 1], 'data', argv[i + 2], 'opts', argv[i + 3], 'jid', id)
+    call('PERSIST', prefix .. 'de:' .. de.id)
+    tell_deduplicated(q, holder, id, de)
+    return true
+end
+
+-- The job takes the place of a holder that is delayed, and of one that waited for that.
+local function replace_holder(q, holder, id, de)
+    local prefix, key = q.prefix, q.prefix .. 'de:' .. de.id
+    if q.has_delayed then mark_delayed(prefix) end
+    q.has_delayed = false
+    if call('ZREM', prefix .. 'delayed', holder) == 0 then return false end
+    delete_job(prefix .. holder)
+    call('DEL', prefix .. 'dn:' .. de.id)
+    emit(prefix, 'removed', 'jobId', holder, 'prev', 'delayed')
+    tell_deduplicated(q, id, holder, de)
+    if de.ttl and not de.extend and not de.keepLastIfActive then
+        call('SET', key, id, 'KEEPTTL')
+    else
+        hold_deduplication(key, id, de)
+    end
+    return true
+end
+
+-- A holder that is gone without a word, in a failure of the server, holds no longer.
+local function is_stale(q, holder, key)
+    return call('PTTL', key) == -1 and call('EXISTS', q.prefix .. holder) == 0
+end
+
+local function reschedule(q, holder, timestamp, delay_ms)
+    local prefix = q.prefix
+    if not call('ZSCORE', prefix .. 'delayed', holder) then return end
+    call('HSET', prefix .. holder, 'delay', delay_ms)
+    local due = place_delayed(prefix, holder, timestamp, delay_ms)
+    q.has_delayed = true
+    emit_and_trim(prefix, q.max, 'delayed', 'jobId', holder, 'delay', due)
+end
+
+-- Returns who holds the deduplication id, when that is not this job.
+local function find_holder(q, id, timestamp, more, argv, i)
+    local de = more.de
+    local key = q.prefix .. 'de:' .. de.id
+    local holder = call('GET', key)
+    local can_replace = de.replace and not more.children
+    if holder and can_replace and replace_holder(q, holder, id, de) then return nil end
+    if holder and is_stale(q, holder, key) then
+        call('DEL', q.prefix .. 'dn:' .. de.id)
+        holder = nil
+    end
+    if not holder then
+        hold_deduplication(key, id, de)
+        return nil
+    end
+    if not keep_next(q, holder, id, de, argv, i) and not can_replace then
+        if de.extend and de.ttl then hold_deduplication(key, holder, de) end
+        tell_deduplicated(q, holder, id, de)
+    end
+    if de.reschedule and not can_replace and not more.children then reschedule(q, holder, timestamp, more.delay or 0) end
+    return holder
+end
+
+-- ---------------------------------------------------------------- a new job
+
+local function wake(q)
+    if q.is_awake then return end
+    q.is_awake = true
+    if count_room(q.prefix, q.meta) > 0 then wake_workers(q.prefix) end
+end
+
+local function enqueue(q, id, timestamp, more)
+    local prefix = q.prefix
+    if more.children then
+        call('ZADD', prefix .. 'waiting-children', timestamp, id)
+        emit_and_trim(prefix, q.max, 'waiting-children', 'jobId', id)
+    elseif more.delay then
+        local due = place_delayed(prefix, id, timestamp, more.delay)
+        q.has_delayed = true
+        emit_and_trim(prefix, q.max, 'delayed', 'jobId', id, 'delay', due)
+    else
+        if more.priority or more.lifo then
+            place(prefix, id, more.priority or 0, 'RPUSH')
+        else
+            q.waiting[#q.waiting + 1] = id
+        end
+        wake(q)
+        emit_and_trim(prefix, q.max, 'waiting', 'jobId', id)
+    end
+end
+
+local function store(prefix, id, timestamp, more, argv, i, ...)
+    local name = argv[i + 1]
+    call('HSET', prefix .. id, 'name', name, 'data', argv[i + 2], 'opts', argv[i + 3], 'timestamp', timestamp,
+         'delay', more.delay or 0, 'priority', more.priority or 0, ...)
+    emit(prefix, 'added', 'jobId', id, 'name', name)
+end
+
+local function store_child(prefix, id, timestamp, more, argv, i, parent)
+    local key = parent[1] .. parent[2]
+    store(prefix, id, timestamp, more, argv, i, 'parentKey', key, 'parent', parent[3])
+    call('SADD', key .. ':dependencies', prefix .. id)
+end
+
+local function add_job(queues, ready, argv, i, number)
+    local more = argv[i + 4] == '' and NOTHING or cmsgpack.unpack(argv[i + 4])
+    local prefix, parent, de = more.queue or queue, more.parent, more.de
+    if parent and call('EXISTS', parent[1] .. parent[2]) == 0 then return -5 end
+
+    number = number or call('INCR', prefix .. 'id')
+    local q = queues[prefix] or open_queue(queues, prefix)
+    local id, timestamp = argv[i], more.timestamp or argv[1]
+    if id == '' then
+        id = number .. ''
+    elseif call('EXISTS', prefix .. id) == 1 then
+        return meet_existing(q, id, parent, ready)
+    end
+    local holder = de and find_holder(q, id, timestamp, more, argv, i)
+    if holder then return holder end
+
+    if parent then
+        store_child(prefix, id, timestamp, more, argv, i, parent)
+    elseif de then
+        store(prefix, id, timestamp, more, argv, i, 'deid', de.id)
+    else
+        store(prefix, id, timestamp, more, argv, i)
+    end
+    enqueue(q, id, timestamp, more)
+    return id
+end
+
+local function add_jobs(argv)
+    local queues, ready, replies = {}, {}, {}
+    local numbered = tonumber(argv[2])
+    local number = numbered > 0 and call('INCRBY', queue .. 'id', numbered) - numbered
+    for i = 3, #argv, 5 do
+        number = number and number + 1
+        replies[#replies + 1] = add_job(queues, ready, argv, i, number)
+    end
+    for _, q in pairs(queues) do close_queue(q) end
+    for _, parent in pairs(ready) do
+        if parent then release_ready_parent(parent[1], parent[2], argv[1]) end
+    end
+    return replies
+end
+
+return add_jobs(ARGV)

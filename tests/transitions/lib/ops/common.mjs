@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: MIT
+/** Ways to get queues and jobs into a state, done by BullMQ on both sides. */
+import { QUEUES, outcome } from './kit.mjs';
+
+const TOKEN = 'token';
+
+function unrecoverable(bull, text) {
+  const error = new bull.lib.UnrecoverableError(text);
+  error.stack = `UnrecoverableError: ${text}\n    at somewhere`;
+  return error;
+}
+
+export default [
+  {
+    name: 'bullmq:fetch',
+    weight: 4,
+    isCommon: true,
+    make: (rng) => ({ queue: rng.pick(QUEUES) }),
+    async bullmq(bull, { queue }) {
+      const job = await bull.worker(queue).getNextJob(TOKEN, { block: false });
+      return job ? job.id : null;
+    },
+    after(state, { queue }, id) {
+      if (id) (state.active[queue] ??= []).push(id);
+    },
+  },
+  {
+    name: 'bullmq:finish',
+    weight: 3,
+    isCommon: true,
+    make(rng, state) {
+      const queue = rng.pick(QUEUES);
+      if (!state.active[queue]?.length) return null;
+      return { queue, id: state.active[queue].shift(), ok: rng.chance(0.7), value: rng.int(0, 9) };
+    },
+    async bullmq(bull, { queue, id, ok, value }) {
+      const job = await bull.lib.Job.fromId(bull.queue(queue), id);
+      if (!job) return null;
+      const done = ok ? job.moveToCompleted(value, TOKEN, false) : job.moveToFailed(unrecoverable(bull, 'no'), TOKEN, false);
+      return outcome(done.then(() => 1));
+    },
+  },
+  {
+    name: 'bullmq:pause',
+    weight: 1,
+    isCommon: true,
+    make: (rng) => ({ queue: rng.pick(QUEUES), on: rng.chance(0.5) }),
+    bullmq: (bull, { queue, on }) => (on ? bull.queue(queue).pause() : bull.queue(queue).resume()).then(() => null),
+  },
+  {
+    name: 'bullmq:concurrency',
+    weight: 1,
+    isCommon: true,
+    make: (rng) => ({ queue: rng.pick(QUEUES), max: rng.pick([1, 2, 0]) }),
+    bullmq: (bull, { queue, max }) => (max ? bull.queue(queue).setGlobalConcurrency(max) : bull.queue(queue).removeGlobalConcurrency()).then(() => null),
+  },
+  {
+    name: 'bullmq:remove',
+    weight: 1,
+    isCommon: true,
+    make: (rng) => ({ queue: rng.pick(QUEUES), id: rng.chance(0.5) ? rng.pick(['x', 'y']) : String(rng.int(1, 4)) }),
+    bullmq: (bull, { queue, id }) => outcome(bull.queue(queue).remove(id)),
+  },
+  {
+    /* The hash is lost, in a failure of the server. */
+    name: 'lose',
+    weight: 0.3,
+    isCommon: true,
+    make: (rng) => ({ queue: rng.pick(QUEUES), id: rng.pick(['x', '1', '2']) }),
+    bullmq: (bull, { queue, id }) => bull.client.del(`bull:${queue}:${id}`),
+  },
+];
