@@ -1,0 +1,97 @@
+-- SPDX-License-Identifier: MIT
+-- Jobs leave `active` without being finished, and as many as asked for are taken.
+--   KEYS[1]     prefix
+--   ARGV[1..7]  as lib/fetch.lua tells, and so the reply
+--   ARGV[8...]  for each job: id, token of its lock, where to, and what belongs to it; then 1 when an attempt was made, else 0; the error
+--               and the stack as JSON of an attempt that failed, or empty
+--                 wait      LPUSH, or RPUSH to be next
+--                 delayed   ms
+--                 front     the job was not begun: it is the next one; the code is for how many ms the rate allows none
+--                 children  the child's key, or empty for all: it runs again when they are done; 1 when there are none to wait for
+--               A code below 0 says why the job is still active.
+--@use active fetch
+
+local function go_to_wait(prefix, id, push, meta)
+    local priority = tonumber(call('HGET', prefix .. id, 'priority')) or 0
+    place(prefix, id, priority, push)
+    if count_room(prefix, meta) > 0 then wake_workers(prefix) end
+    emit_and_trim(prefix, events_max_of(prefix, meta), 'waiting', 'jobId', id, 'prev', 'active')
+end
+
+local function go_to_delayed(prefix, id, delay_ms, now, meta)
+    local due = place_delayed(prefix, id, now, tonumber(delay_ms))
+    call('HSET', prefix .. id, 'delay', delay_ms)
+    emit_and_trim(prefix, events_max_of(prefix, meta), 'delayed', 'jobId', id, 'delay', due)
+end
+
+-- Before all of its priority.
+local function go_to_front(prefix, id, meta)
+    local priority = tonumber(call('HGET', prefix .. id, 'priority')) or 0
+    if priority > 0 then
+        call('ZADD', prefix .. 'prioritized', priority * 0x100000000, id)
+    else
+        call('RPUSH', prefix .. 'wait', id)
+        if count_room(prefix, meta) > 0 then wake_workers(prefix) end
+    end
+    emit_and_trim(prefix, events_max_of(prefix, meta), 'waiting', 'jobId', id, 'prev', 'active')
+    return math.max(call('PTTL', prefix .. 'limiter'), 0)
+end
+
+local function go_to_children(prefix, id, now)
+    call('ZADD', prefix .. 'waiting-children', now, id)
+    emit(prefix, 'waiting-children', 'jobId', id, 'prev', 'active')
+end
+
+-- 0 when there is a child to wait for.
+local function check_pending(key, child)
+    if call('ZCARD', key .. ':unsuccessful') > 0 then return -9 end
+    local is_pending
+    if child ~= '' then
+        is_pending = call('SISMEMBER', key .. ':dependencies', child) == 1
+    else
+        is_pending = call('SCARD', key .. ':dependencies') > 0
+    end
+    return is_pending and 0 or 1
+end
+
+local function note_attempt(key, is_counted, reason, stack)
+    if is_counted == '1' then call('HINCRBY', key, 'atm', 1) end
+    if reason ~= '' or stack ~= '' then call('HSET', key, 'failedReason', reason, 'stacktrace', stack) end
+end
+
+local function leave_job(prefix, argv, i, meta)
+    local now, id, token, to = argv[1], argv[i], argv[i + 1], argv[i + 2]
+    local key = prefix .. id
+    if to == 'wait' then promote(prefix, now, count_room(prefix, meta) > 0) end
+    if call('EXISTS', key) == 0 then return -1 end
+    local code = to == 'children' and check_pending(key, argv[i + 3]) or 0
+    if code == 0 then code = check_lock(key, token) end
+    if code ~= 0 then return code end
+    unlock(prefix, id, token)
+    if call('LREM', prefix .. 'active', -1, id) == 0 then return -3 end
+
+    note_attempt(key, argv[i + 4], argv[i + 5], argv[i + 6])
+    if to == 'wait' then
+        go_to_wait(prefix, id, argv[i + 3], meta)
+    elseif to == 'delayed' then
+        go_to_delayed(prefix, id, argv[i + 3], now, meta)
+    elseif to == 'front' then
+        return go_to_front(prefix, id, meta)
+    else
+        go_to_children(prefix, id, now)
+    end
+    return 0
+end
+
+local meta = read_meta(queue)
+local codes, has_delayed = {}, false
+for i = 8, #ARGV, 7 do
+    local code = leave_job(queue, ARGV, i, meta)
+    codes[#codes + 1] = code
+    if code == 0 and ARGV[i + 2] == 'delayed' then has_delayed = true end
+end
+local reply = { codes, 0, 0 }
+if ARGV[2] ~= '0' then fetch_jobs(queue, ARGV, meta, reply) end
+-- Who takes a job now comes back by itself; all others are told.
+if has_delayed and not reply[4] then mark_delayed(queue) end
+return reply

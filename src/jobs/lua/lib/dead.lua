@@ -1,0 +1,37 @@
+-- SPDX-License-Identifier: MIT
+-- Dead letters: when the queue's meta names a queue in `oxq.deadQueue`, a job that has failed for good becomes a job there, with all that
+-- is known of it; docs/dead-letters.md has the form.
+--@use keys meta events marker place
+
+-- A stored JSON text as it is; what is not there is null.
+local function json_or_null(text)
+    return text and text ~= '' and text or 'null'
+end
+
+local function describe_dead(prefix, id, reason, stack, attempts, now)
+    local job = call('HMGET', prefix .. id, 'name', 'data', 'opts', 'timestamp', 'processedOn', 'stacktrace', 'ats', 'stc', 'pb',
+                     'parentKey')
+    local name = job[1] or ''
+    return name, table.concat({
+        '{"queue":', cjson.encode(string.match(prefix, '([^:]*):$')), ',"id":', cjson.encode(id), ',"name":', cjson.encode(name),
+        ',"data":', json_or_null(job[2]), ',"opts":', json_or_null(job[3]), ',"failedReason":', cjson.encode(reason),
+        ',"stacktrace":', json_or_null(stack ~= '' and stack or job[6]), ',"attemptsMade":', attempts,
+        ',"attemptsStarted":', job[7] or 0, ',"stalledCount":', job[8] or 0,
+        ',"processedBy":', job[9] and cjson.encode(job[9]) or 'null',
+        ',"parentKey":', job[10] and cjson.encode(job[10]) or 'null', ',"timestamp":', json_or_null(job[4]),
+        ',"processedOn":', json_or_null(job[5]), ',"finishedOn":', now, '}' })
+end
+
+-- Returns the dead job's id in its queue.
+local function bury(prefix, dead_queue, name, data, now)
+    local dead = string.match(prefix, '^(.-)[^:]*:$') .. dead_queue .. ':'
+    local id = string.format('%d', call('INCR', dead .. 'id'))
+    local meta = read_meta(dead)
+    call('HSET', dead .. id, 'name', name, 'data', data, 'opts', '{"attempts":0}', 'timestamp', now, 'delay', 0,
+         'priority', 0)
+    emit(dead, 'added', 'jobId', id, 'name', name)
+    place(dead, id, 0, 'LPUSH')
+    if count_room(dead, meta) > 0 then wake_workers(dead) end
+    emit_and_trim(dead, events_max_of(dead, meta), 'waiting', 'jobId', id)
+    return id
+end

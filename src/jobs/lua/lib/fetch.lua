@@ -1,0 +1,126 @@
+-- SPDX-License-Identifier: MIT
+-- Taking jobs: due delayed ones first come to the others, then up to so many, from `wait` and then from `prioritized`, become active,
+-- each under a lock. A transition that fetches begins its arguments with
+--   ARGV[1] now · [2] how many, 0 for none · [3] token of the locks, 0 for no lock · [4] ms that a lock lasts · [5] the worker's name
+--   or empty · [6] jobs, in [7] ms, that the worker may take, or empty
+-- and returns { codes, ms until the rate allows more or 0, when the first delayed job is due or 0, id, fields, id, fields ... }. Of fields
+-- that are there twice the later one holds.
+--@use keys meta events marker place
+
+-- Due jobs leave `delayed`, at most a thousand at a time.
+local function promote(prefix, now, is_open)
+    local ids = call('ZRANGEBYSCORE', prefix .. 'delayed', 0, (now + 1) * 0x1000 - 1, 'LIMIT', 0, 1000)
+    if #ids == 0 then return end
+    call('ZREM', prefix .. 'delayed', unpack(ids))
+    for i = 1, #ids do
+        local key = prefix .. ids[i]
+        place(prefix, ids[i], tonumber(call('HGET', key, 'priority')) or 0, 'LPUSH')
+        emit(prefix, 'waiting', 'jobId', ids[i], 'prev', 'delayed')
+        call('HSET', key, 'delay', 0)
+    end
+    if is_open then wake_workers(prefix) end
+end
+
+-- How many of `wanted` the rate allows; when none, 0 and for how many ms.
+local function count_allowed(prefix, max, wanted)
+    local left = max - (tonumber(call('GET', prefix .. 'limiter')) or 0)
+    if left > 0 then return math.min(wanted, left) end
+    local ttl_ms = call('PTTL', prefix .. 'limiter')
+    if ttl_ms > 0 then return 0, ttl_ms end
+    if ttl_ms == 0 then call('DEL', prefix .. 'limiter') end
+    return wanted
+end
+
+local function use_rate(prefix, used, duration_ms)
+    if call('INCRBY', prefix .. 'limiter', used) == used then
+        call('PEXPIRE', prefix .. 'limiter', math.floor(math.abs(duration_ms)))
+    end
+end
+
+-- Up to `count` ids, which are in `active` now. The counter of priorities starts anew when no prioritized job is left.
+local function take_ids(prefix, count)
+    local ids
+    if count == 1 then
+        local id = call('RPOPLPUSH', prefix .. 'wait', prefix .. 'active')
+        if id then return { id } end
+        ids = {}
+    else
+        ids = call('RPOP', prefix .. 'wait', count) or {}
+    end
+    local missing = count - #ids
+    if missing > 0 then
+        local popped = call('ZPOPMIN', prefix .. 'prioritized', missing)
+        if #popped < 2 * missing then call('DEL', prefix .. 'pc') end
+        for i = 1, #popped, 2 do ids[#ids + 1] = popped[i] end
+    end
+    if #ids > 0 then call('LPUSH', prefix .. 'active', unpack(ids)) end
+    return ids
+end
+
+-- Locks a job and notes its start. Returns jobs and how much the rate is used: an id whose job was removed is dropped; a job that is
+-- only taken to be failed (`defa`) does not count for the rate.
+local function start_job(prefix, id, argv, reply)
+    local key = prefix .. id
+    local fields = call('HGETALL', key)
+    local size = #fields
+    if size == 0 then
+        call('LREM', prefix .. 'active', 1, id)
+        return 0, 0
+    end
+    local starts, used = 1, 1
+    for i = 1, size, 2 do
+        if fields[i] == 'ats' then
+            starts = fields[i + 1] + 1
+        elseif fields[i] == 'defa' then
+            used = 0
+        end
+    end
+    if argv[3] ~= '0' then call('SET', key .. ':lock', argv[3], 'PX', argv[4]) end
+    fields[size + 1], fields[size + 2], fields[size + 3], fields[size + 4] = 'processedOn', argv[1], 'ats', starts
+    if argv[5] == '' then
+        call('HSET', key, 'processedOn', argv[1], 'ats', starts)
+    else
+        call('HSET', key, 'processedOn', argv[1], 'ats', starts, 'pb', argv[5])
+        fields[size + 5], fields[size + 6] = 'pb', argv[5]
+    end
+    emit(prefix, 'active', 'jobId', id, 'prev', 'waiting')
+    reply[#reply + 1] = id
+    reply[#reply + 1] = fields
+    return 1, used
+end
+
+local function start_jobs(prefix, wanted, argv, reply)
+    local started, used = 0, 0
+    while started < wanted do
+        local asked = wanted - started
+        local ids = take_ids(prefix, asked)
+        for i = 1, #ids do
+            local jobs, uses = start_job(prefix, ids[i], argv, reply)
+            started, used = started + jobs, used + uses
+        end
+        if #ids < asked then break end
+    end
+    return started, used
+end
+
+-- Appends to reply, which holds the codes. Returns whether there was nothing at all: no job, none delayed, and no limit either.
+local function fetch_jobs(prefix, argv, meta, reply)
+    local room = count_room(prefix, meta)
+    promote(prefix, argv[1], room > 0)
+    local wanted, limit_ms = math.min(tonumber(argv[2]), 1000), nil
+    local max = tonumber(meta[3] or argv[6])
+    if max then wanted, limit_ms = count_allowed(prefix, max, wanted) end
+    reply[2], reply[3] = limit_ms or 0, 0
+    if limit_ms or room <= 0 then return false end
+
+    local started, used = start_jobs(prefix, math.min(wanted, room), argv, reply)
+    if started > 0 then
+        if max and used > 0 then use_rate(prefix, used, argv[7] ~= '' and argv[7] or meta[4]) end
+        wake_workers(prefix)
+        return false
+    end
+    local first = call('ZRANGE', prefix .. 'delayed', 0, 0, 'WITHSCORES')
+    if not first[2] then return true end
+    reply[3] = first[2] / 0x1000
+    return false
+end

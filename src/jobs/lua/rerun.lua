@@ -1,0 +1,47 @@
+-- SPDX-License-Identifier: MIT
+-- Finished jobs run again.
+--   KEYS[1]     prefix
+--   ARGV[1]     completed or failed
+--   ARGV[2]     1: their attempts are counted anew
+--   ARGV[3]     1: so are their starts
+--   ARGV[4...]  for each job: id, LPUSH or RPUSH to be next
+-- Returns for each 1, -1 or -3.
+--@use meta events marker place
+
+-- The parent waits for it again.
+local function join_parent(parent, key, state)
+    if not parent or parent == '' or call('EXISTS', parent) == 0 then return end
+    local was_done
+    if state == 'failed' then
+        was_done = call('ZREM', parent .. ':unsuccessful', key) == 1 or call('HDEL', parent .. ':failed', key) == 1
+    else
+        was_done = call('HDEL', parent .. ':processed', key) == 1
+    end
+    if was_done then call('SADD', parent .. ':dependencies', key) end
+end
+
+local function forget_run(key, argv)
+    local fields = { 'finishedOn', 'processedOn', argv[1] == 'failed' and 'failedReason' or 'returnvalue' }
+    if argv[2] == '1' then fields[#fields + 1] = 'atm' end
+    if argv[3] == '1' then fields[#fields + 1] = 'ats' end
+    call('HDEL', key, unpack(fields))
+end
+
+local function rerun(prefix, argv, i, meta)
+    local id, state = argv[i], argv[1]
+    local key = prefix .. id
+    local job = call('HMGET', key, 'timestamp', 'parentKey', 'priority')
+    if not job[1] then return -1 end
+    if call('ZREM', prefix .. state, id) == 0 then return -3 end
+    forget_run(key, argv)
+    place(prefix, id, tonumber(job[3]) or 0, argv[i + 1])
+    if count_room(prefix, meta) > 0 then wake_workers(prefix) end
+    join_parent(job[2], key, state)
+    emit_and_trim(prefix, events_max_of(prefix, meta), 'waiting', 'jobId', id, 'prev', state)
+    return 1
+end
+
+local meta = read_meta(queue)
+local codes = {}
+for i = 4, #ARGV, 2 do codes[#codes + 1] = rerun(queue, ARGV, i, meta) end
+return codes

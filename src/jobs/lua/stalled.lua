@@ -1,0 +1,67 @@
+-- SPDX-License-Identifier: MIT
+-- Finds jobs whose worker is gone. `stalled` has the ids that were active at the last sweep; a worker that renews a job's lock takes its id
+-- out. Who is still there at the next sweep and has no lock goes back to the front of `wait`, and when that has happened too often, its
+-- next worker fails it (`defa`).
+--   KEYS[1]  prefix
+--   ARGV[1]  now
+--   ARGV[2]  ms in which one sweep is enough, whoever begins it
+--   ARGV[3]  times that a job may stall
+--   ARGV[4]  ids to look at in this call
+--   ARGV[5]  -1 to begin a sweep, or where the last call left off
+-- Returns { where to go on, or -1 when the sweep is done, ids of the stalled jobs ... }.
+--@use meta events marker
+
+-- The next run of a scheduler never fails so: it would be the last.
+local function is_of_scheduler(prefix, scheduler)
+    return call('EXISTS', prefix .. 'repeat:' .. scheduler) == 1 or
+           call('ZSCORE', prefix .. 'repeat', scheduler) ~= false
+end
+
+local function free_stalled(prefix, id, stalls_max, meta)
+    local key = prefix .. id
+    if call('EXISTS', key .. ':lock') == 1 or call('LREM', prefix .. 'active', 1, id) == 0 then return false end
+    if call('EXISTS', key) == 0 then return false end
+    local stalls = call('HINCRBY', key, 'stc', 1)
+    local scheduler = call('HGET', key, 'rjk')
+    if stalls > tonumber(stalls_max) and not (scheduler and is_of_scheduler(prefix, scheduler)) then
+        call('HSET', key, 'defa', 'job stalled more than allowable limit')
+    end
+    call('RPUSH', prefix .. 'wait', id)
+    if count_room(prefix, meta) > 0 then wake_workers(prefix) end
+    emit_and_trim(prefix, events_max_of(prefix, meta), 'waiting', 'jobId', id, 'prev', 'active')
+    emit(prefix, 'stalled', 'jobId', id)
+    return true
+end
+
+-- Those of the last sweep, taken out of the set.
+local function take_suspects(prefix, count)
+    if call('SCARD', prefix .. 'stalled') > count then return call('SPOP', prefix .. 'stalled', count), true end
+    local ids = call('SMEMBERS', prefix .. 'stalled')
+    call('DEL', prefix .. 'stalled')
+    return ids, false
+end
+
+-- Returns where to go on.
+local function mark_active(prefix, from, count)
+    local ids = call('LRANGE', prefix .. 'active', from, from + count - 1)
+    for i = 1, #ids, 1000 do call('SADD', prefix .. 'stalled', unpack(ids, i, math.min(i + 999, #ids))) end
+    return #ids < count and -1 or from + count
+end
+
+local function sweep(prefix, argv)
+    local from, count = tonumber(argv[5]), tonumber(argv[4])
+    if from == -1 and not call('SET', prefix .. 'stalled-check', argv[1], 'PX', argv[2], 'NX') then return { -1 } end
+    if from > 0 then return { mark_active(prefix, from, count) } end
+
+    local meta = read_meta(prefix)
+    events_max_of(prefix, meta)
+    local ids, has_more = take_suspects(prefix, count)
+    local reply = { 0 }
+    for i = 1, #ids do
+        if free_stalled(prefix, ids[i], argv[3], meta) then reply[#reply + 1] = ids[i] end
+    end
+    if not has_more then reply[1] = mark_active(prefix, 0, count) end
+    return reply
+end
+
+return sweep(queue, ARGV)
