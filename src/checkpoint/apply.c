@@ -126,6 +126,9 @@ static void apply_item(struct apply *a, const struct item *item)
         a->meta.db_numbers[item->n] = item->db_number;
         break;
     case ITEM_NEXT_NUMBER: a->meta.next_number = item->disk_id; break;
+    case ITEM_CHAIN:
+        for (const struct items_piece *p = item->pieces; p; p = p->next) apply_items(a, buf_borrow(&p->items));
+        break;
     case ITEM_KINDS_COUNT: CHECK(false); break;
     }
 }

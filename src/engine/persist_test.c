@@ -2,6 +2,7 @@
 /* The engine with a store in a folder of its own: what survives, what waits for the disk, what is refused. */
 #include "engine/persist.h"
 
+#include "base/mem.h"
 #include "engine/testkit.h"
 #include "keyspace/digest.h"
 #include "os/clock.h"
@@ -101,12 +102,12 @@ static void send(struct world *w, int client, const char *line)
     testkit_send(&w->clients[client], line);
 }
 
-/* Waits for news of the store's threads; false: none in 10 s. */
+/* Waits for news of the store's threads; false: none in 100 s. */
 static bool wait_for_store(struct engine *e)
 {
     struct pollfd p = {.fd = engine_wake_fd(e), .events = POLLIN};
     int found;
-    do found = poll(&p, 1, 10000);
+    do found = poll(&p, 1, 100000);
     while (found < 0 && errno == EINTR);
     engine_woken(e);
     return found == 1;
@@ -430,6 +431,49 @@ Test(persist, large_values_survive_with_what_is_done_to_them)
         finish_save(&w);
         reopen(&w, "off");
     }
+    world_close(&w);
+}
+
+/* "HSET h f0 0 f1 1 ..." as one request. */
+static void set_fields(struct world *w, const char *key, int count)
+{
+    char(*texts)[16] = mem_alloc((size_t)count * sizeof(*texts));
+    struct slice *argv = mem_alloc(2 * ((size_t)count + 1) * sizeof(*argv));
+    argv[0] = SLICE_LIT("HSET");
+    argv[1] = slice_from_text(key);
+    for (int i = 0; i < count; i++) {
+        size_t len = (size_t)snprintf(texts[i], sizeof(texts[i]), "f%d", i);
+        argv[2 * i + 2] = slice_of(texts[i], len);
+        argv[2 * i + 3] = slice_of(texts[i] + 1, len - 1);
+    }
+    engine_execute(&w->clients[0], argv, 2 * count + 2);
+    mem_free(texts);
+    mem_free(argv);
+}
+
+Test(persist, a_value_of_two_million_elements_is_changed_while_it_is_saved, .timeout = 300)
+{
+    struct world w;
+    world_open(&w, "off");
+    set(&w, "journal-segment-size", "16mb");
+    set_fields(&w, "h", 2000000);
+    set_fields(&w, "gone", 20000);
+    send(&w, 0, "COPY gone copy");
+    cr_assert(persist_start_save(w.engine));
+    send(&w, 0, "HSET h f1 changed");
+    send(&w, 0, "RENAME copy renamed");
+    send(&w, 0, "DEL gone");
+    finish_save(&w);
+    cr_assert_not(w.engine->persist->save.has_failed);
+    send(&w, 0, "HDEL renamed f2");
+    cr_assert(persist_start_save(w.engine));
+    send(&w, 0, "HDEL h f3");
+    finish_save(&w);
+    w.engine->is_last_save_skipped = true;
+    drop(&w, 0);
+    reopen(&w, "off");
+    expect(&w, 0, "HMGET h f1 f2 f3 f1999999", "*4\r\n$7\r\nchanged\r\n$1\r\n2\r\n$-1\r\n$7\r\n1999999\r\n");
+    expect(&w, 0, "HLEN renamed", ":19999\r\n");
     world_close(&w);
 }
 

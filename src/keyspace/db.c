@@ -12,6 +12,7 @@
 
 #include "base/mem.h"
 #include "keyspace/tracker.h"
+#include "keyspace/value_codec.h"
 
 static struct slice key_of_node(const struct map_node *node)
 {
@@ -316,7 +317,8 @@ void db_copy(struct db *from, struct entry *e, struct db *to, struct slice new_k
 {
     struct value copy = {0};
     value_copy(&e->value, &copy);
-    put(to, new_key, copy, db_expiry_ms(from, e));
+    struct entry *copied = put(to, new_key, copy, db_expiry_ms(from, e));
+    db_expect(to, copied, value_count(&copy));
     db_report(from, NULL, (struct effect){.kind = EFFECT_KEY_COPY, .key = entry_key(e), .a = new_key, .n = to->index});
 }
 

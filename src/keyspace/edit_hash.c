@@ -26,6 +26,7 @@ size_t edit_hash_set_many(struct db *db, struct entry *e, const struct slice *it
 {
     SLOW_CHECK(items_count >= 2);
     db_touch(db, e);
+    db_expect(db, e, items_count / 2);
     size_t added = hash_set_many(&e->value, items, items_count);
     report_sets(db, e, items, items_count);
     return added;

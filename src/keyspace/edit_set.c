@@ -28,17 +28,16 @@ void edit_set_store(struct db *db, struct slice key, struct value *set)
         return;
     }
     e = db_create(db, key, VALUE_SET);
-    /* Reported before the set is in place: the tracker must not find members there of which it is still to be told. */
+    db_expect(db, e, set_count(set));
+    set->aux = e->value.aux;
+    e->value = *set;
+    set_init(set);
     struct set_iter it;
     struct slice member;
-    set_iter_begin(&it, set);
+    set_iter_begin(&it, &e->value);
     while (set_iter_next(&it, &member))
         db_report(db, e, (struct effect){.kind = EFFECT_SET_ADD, .key = entry_key(e), .a = member});
     set_iter_end(&it);
-    uint32_t aux = e->value.aux;
-    e->value = *set;
-    e->value.aux = aux;
-    set_init(set);
 }
 
 oxq_err edit_set_apply(struct db *db, const struct effect *e)

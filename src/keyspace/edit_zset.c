@@ -48,14 +48,13 @@ void edit_zset_replace(struct db *db, struct slice key, struct value *v)
         return;
     }
     e = db_create(db, key, VALUE_ZSET);
-    /* Reported before the set is in place: the tracker must not find members there of which it is still to be told. */
-    struct zset_cursor c = zset_seek_rank(v, 0);
+    db_expect(db, e, zset_count(v));
+    v->aux = e->value.aux;
+    e->value = *v;
+    zset_init(v);
+    struct zset_cursor c = zset_seek_rank(&e->value, 0);
     struct zset_element element;
     while (zset_next(&c, &element)) report_set(db, e, element.member, element.score);
-    uint32_t aux = e->value.aux;
-    e->value = *v;
-    e->value.aux = aux;
-    zset_init(v);
 }
 
 oxq_err edit_zset_apply(struct db *db, const struct effect *effect)

@@ -10,15 +10,17 @@
 #include "keyspace/graveyard.h"
 
 #include "base/mem.h"
+#include "keyspace/items.h"
 #include "keyspace/tracker.h"
 
 /* A grave costs an allocation and a place in the line: not for less than this. Redis has the same number. */
 #define GRAVE_AT_ONCE 64
 
-/* A database's keys (they have a key_of then), or a value. */
+/* A database's keys (they have a key_of then), or a chain of items (it is not empty then), or a value. */
 struct grave {
     struct grave *next;
     struct map keys;
+    struct items_chain items;
     struct value value;
 };
 
@@ -71,6 +73,7 @@ static void end_entry(void *ctx, struct map_node *node)
 static bool dig_out(struct digger *d, struct grave *grave)
 {
     if (grave->keys.key_of) return map_drain(&grave->keys, end_entry, d, &d->steps);
+    if (grave->items.first) return items_chain_drain(&grave->items, &d->steps);
     if (!value_drain(&grave->value, &d->steps)) return false;
     value_deinit(&grave->value);
     d->yard->pending_count--;
@@ -91,6 +94,12 @@ static void free_some(struct digger *d)
             g->first = grave;
         }
     }
+}
+
+void graveyard_give_items(struct graveyard *g, struct items_chain *items)
+{
+    size_t steps = GRAVE_AT_ONCE;
+    if (!items_chain_drain(items, &steps)) dig(g, (struct grave){.items = items_chain_take(items)});
 }
 
 bool graveyard_free_some(struct graveyard *g, size_t steps)

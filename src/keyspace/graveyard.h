@@ -9,6 +9,7 @@
 #include "keyspace/value.h"
 
 struct grave;
+struct items_chain;
 struct tracker;
 
 /* All zero is empty. */
@@ -24,6 +25,8 @@ void graveyard_deinit(struct graveyard *g);
 void graveyard_give_value(struct graveyard *g, struct value *v);
 /* The entries of a database and their values. The map is left empty. */
 void graveyard_give_keys(struct graveyard *g, struct map *keys);
+/* What waited for a checkpoint; the chain is left empty. */
+void graveyard_give_items(struct graveyard *g, struct items_chain *items);
 /* Frees about `steps` allocations. False when there was nothing to free. */
 bool graveyard_free_some(struct graveyard *g, size_t steps);
 

@@ -1,13 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * An item is its kind and the fields that the kind has, in the order of struct item: numbers as varints (expire_ms folded),
- * the key as its length and bytes, `bytes` last, with a length of eight bytes that is written when they are there. The bytes
- * never leave the process.
+ * the key as its length and bytes, `bytes` last, with a length of eight bytes that is written when they are there; pieces as
+ * their address. The bytes never leave the process.
  */
 #include "keyspace/items.h"
 
 #include "base/mem.h"
 #include "base/varint.h"
+
+/* Items are our own: what limits them is memory. */
+#define PIECE_LIMIT_BYTES (SIZE_MAX / 4)
+/* What the allocator does for a piece, in steps of freeing something small. */
+#define PIECE_STEPS 16
 
 enum item_field {
     HAS_DB_NUMBER = 1,
@@ -17,6 +22,7 @@ enum item_field {
     HAS_DISK_ID = 16,
     HAS_KEY = 32,
     HAS_BYTES = 64,
+    HAS_PIECES = 128,
 };
 
 static const uint8_t fields[ITEM_KINDS_COUNT] = {
@@ -29,6 +35,7 @@ static const uint8_t fields[ITEM_KINDS_COUNT] = {
     [ITEM_DB_DELETE] = HAS_DB_NUMBER,
     [ITEM_DB_NUMBER] = HAS_DB_NUMBER | HAS_N,
     [ITEM_NEXT_NUMBER] = HAS_DISK_ID,
+    [ITEM_CHAIN] = HAS_PIECES,
 };
 
 #define NUMBERS_MAX 6 /* varints of an item: its numbers and the key's length */
@@ -51,6 +58,10 @@ size_t item_begin(struct buf *out, const struct item *item)
         at += item->key.len;
     }
     if (has & HAS_BYTES) at += LENGTH_BYTES;
+    if (has & HAS_PIECES) {
+        memcpy(at, &item->pieces, sizeof(item->pieces));
+        at += sizeof(item->pieces);
+    }
     out->len = (size_t)(at - out->at);
     return out->len;
 }
@@ -102,5 +113,64 @@ bool item_read(struct slice *rest, struct item *out)
         memcpy(&len, take_bytes(rest, LENGTH_BYTES).at, LENGTH_BYTES);
         out->bytes = take_bytes(rest, len);
     }
+    if (has & HAS_PIECES) memcpy(&out->pieces, take_bytes(rest, sizeof(out->pieces)).at, sizeof(out->pieces));
     return true;
+}
+
+/* ---- chains ---- */
+
+bool items_chain_drain(struct items_chain *c, size_t *steps)
+{
+    while (c->first && *steps > 0) {
+        struct items_piece *next = c->first->next;
+        buf_deinit(&c->first->items);
+        mem_free(c->first);
+        c->first = next;
+        *steps -= *steps < PIECE_STEPS ? *steps : PIECE_STEPS;
+    }
+    if (c->first) return false;
+    *c = (struct items_chain){0};
+    return true;
+}
+
+void items_chain_deinit(struct items_chain *c)
+{
+    size_t steps = SIZE_MAX;
+    (void)items_chain_drain(c, &steps);
+}
+
+struct buf *items_chain_add(struct items_chain *c)
+{
+    struct items_piece *p = mem_alloc(sizeof(*p));
+    *p = (struct items_piece){.items = {.limit_bytes = PIECE_LIMIT_BYTES}};
+    c->full_bytes = items_chain_bytes(c);
+    if (c->last)
+        c->last->next = p;
+    else
+        c->first = p;
+    c->last = p;
+    return &p->items;
+}
+
+struct buf *items_chain_room(struct items_chain *c)
+{
+    return c->last && c->last->items.len < ITEMS_PIECE_BYTES ? &c->last->items : items_chain_add(c);
+}
+
+void items_chain_join(struct items_chain *c, struct items_chain *tail)
+{
+    if (!tail->first) return;
+    tail->full_bytes += items_chain_bytes(c);
+    if (c->last) {
+        c->last->next = tail->first;
+        tail->first = c->first;
+    }
+    *c = items_chain_take(tail);
+}
+
+struct items_chain items_chain_take(struct items_chain *c)
+{
+    struct items_chain taken = *c;
+    *c = (struct items_chain){0};
+    return taken;
 }

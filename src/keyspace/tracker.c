@@ -3,8 +3,8 @@
  * Entries that changed stand in one of two lists, which take turns: the dirty list, and the list of the cut. The cut exchanges
  * their parts, in no time. The cut's list is handed over from its start: below `given` stands what is HANDED, above what is SAVING.
  *
- * Whoever touches a SAVING entry gives it first. Deletions must come before puts of the same key, so while not all of them are
- * given, such entries wait in `early`.
+ * Whoever touches a SAVING entry gives it first. Deletions must come before puts of the same key, so the cut gives them all, as
+ * one chain.
  *
  * A database has a number on disk, which its content keeps when databases are swapped. A flushed one is dropped as a whole, by
  * its number. Its entries may live on in the graveyard and in the lists; by the number beside them they are known: dropped before
@@ -14,7 +14,7 @@
  *  1. an entry's mark tells its list and index; the slot there points back at it. Every entry is in a list or clean.
  *  2. a clean entry's row in the last committed checkpoint holds its value and expiry.
  *  3. a large entry has a struct tracker_large, found by the entry's address; a cold one is clean and not large.
- *  4. the cut's list is empty when no checkpoint is under way; `given` is 0 but while saving.
+ *  4. the cut's list is empty and there are no gifts when no checkpoint is under way; `given` is 0 but while saving.
  */
 #include "base/mem.h"
 #include "keyspace/tracker_state.h"
@@ -22,9 +22,6 @@
 
 /* What an entry costs tracker_give beside its bytes: looking at it. */
 #define GIVE_ENTRY_BYTES 32
-
-/* Our own items: what limits them is memory. */
-#define ITEMS_MAX_BYTES (SIZE_MAX / 4)
 
 /* ---- lists ---- */
 
@@ -145,35 +142,10 @@ static void numbers_deinit(struct tracker_numbers *n)
 
 /* ---- deletions ---- */
 
-static void add_delete(struct tracker_deletes *deletes, const struct item *item)
-{
-    item_write(&deletes->items, item);
-    deletes->count++;
-}
-
 void tracker_delete(struct tracker *t, const struct item *item)
 {
-    add_delete(&t->deletes, item);
-}
-
-static bool has_deletes_left(const struct tracker *t)
-{
-    return t->deletes_given < t->cut_deletes.items.len;
-}
-
-void tracker_delete_now(struct tracker *t, const struct item *item)
-{
-    bool must_wait = has_deletes_left(t);
-    add_delete(&t->cut_deletes, item);
-    if (must_wait) return;
-    item_write(t->out, item);
-    t->deletes_given = t->cut_deletes.items.len;
-}
-
-static void deletes_reset(struct tracker_deletes *d)
-{
-    buf_deinit(&d->items);
-    d->count = 0;
+    item_write(items_chain_room(&t->deletes.items), item);
+    t->deletes.count++;
 }
 
 /* ---- life ---- */
@@ -183,7 +155,6 @@ struct tracker *tracker_new(struct keyspace *ks)
     CHECK(!ks->tracker);
     struct tracker *t = mem_alloc_zero(sizeof(*t));
     t->ks = ks;
-    t->early.limit_bytes = t->deletes.items.limit_bytes = t->cut_deletes.items.limit_bytes = ITEMS_MAX_BYTES;
     for (uint32_t i = 0; i < KEYSPACE_DBS_COUNT; i++) t->db_numbers[i] = i;
     t->next_number = KEYSPACE_DBS_COUNT;
     tracker_large_init(t);
@@ -192,8 +163,11 @@ struct tracker *tracker_new(struct keyspace *ks)
     for (uint32_t i = 0; i < KEYSPACE_DBS_COUNT; i++) {
         struct map_iter it;
         map_iter_begin(&it, &ks->dbs[i].keys);
-        for (struct map_node *node = map_iter_next(&it); node; node = map_iter_next(&it))
-            list_push(t, ks->dirty_list, (struct entry *)node, i);
+        for (struct map_node *node = map_iter_next(&it); node; node = map_iter_next(&it)) {
+            struct entry *e = (struct entry *)node;
+            list_push(t, ks->dirty_list, e, i);
+            if (value_count(&e->value) > TRACKER_LARGE_COUNT) tracker_enlarge(t, e);
+        }
         map_iter_end(&it);
     }
     return t;
@@ -218,9 +192,8 @@ void tracker_free(struct tracker *t)
     list_deinit(&t->lists[1]);
     numbers_deinit(&t->dropped);
     numbers_deinit(&t->cut_dropped);
-    deletes_reset(&t->deletes);
-    deletes_reset(&t->cut_deletes);
-    buf_deinit(&t->early);
+    items_chain_deinit(&t->deletes.items);
+    items_chain_deinit(&t->cut_deletes.items);
     free_flushed(t);
     tracker_large_deinit(t);
     mem_free(t);
@@ -257,13 +230,15 @@ static void give_entry(struct tracker *t, struct entry *e, uint32_t db_number)
         .key = entry_key(e),
     };
     if (e->node.aux != ENTRY_NO_EXPIRY) item.expire_ms = expiries_of(t, db_number)->slots[e->node.aux].key;
-    struct buf *out = has_deletes_left(t) ? &t->early : t->out;
     e->mark.has_row = 1;
-    if (!e->mark.is_large && value_count(&e->value) > TRACKER_LARGE_COUNT) tracker_large_make(t, e);
-    if (e->mark.is_large && tracker_large_give(t, e, out, &item)) return;
-    size_t begun_at = item_begin(out, &item);
-    mem_must(value_encode(&e->value, out));
-    item_end(out, begun_at);
+    if (e->mark.is_large) {
+        tracker_large_give(t, e, &item);
+        return;
+    }
+    SLOW_CHECK(value_count(&e->value) <= TRACKER_LARGE_COUNT);
+    size_t begun_at = item_begin(t->out, &item);
+    mem_must(value_encode(&e->value, t->out));
+    item_end(t->out, begun_at);
 }
 
 static bool is_saving(const struct tracker *t, const struct entry *e)
@@ -356,54 +331,29 @@ void tracker_cut(struct tracker *t, struct buf *out)
 {
     CHECK(t->phase == TRACKER_IDLE);
     t->phase = TRACKER_SAVING;
-    t->cut_number++;
     t->ks->dirty_list = cut_list(t);
     t->out = out;
-    t->cut_deletes.items = buf_take(&t->deletes.items);
-    t->cut_deletes.count = t->deletes.count;
-    t->deletes.count = 0;
+    t->cut_deletes = t->deletes;
+    t->deletes = (struct tracker_deletes){0};
     t->cut_dropped = t->dropped;
     t->dropped = (struct tracker_numbers){0};
     t->is_cut_swapped = t->is_swapped;
     t->is_swapped = false;
     for (uint32_t i = 0; i < KEYSPACE_DBS_COUNT; i++)
         item_write(out, &(struct item){.kind = ITEM_DB_NUMBER, .n = i, .db_number = t->db_numbers[i]});
-}
-
-/* False: out has enough, and some are left. */
-static bool give_deletes(struct tracker *t, size_t stop_at)
-{
-    struct slice all = buf_borrow(&t->cut_deletes.items);
-    struct item item;
-    while (has_deletes_left(t)) {
-        if (t->out->len >= stop_at) return false;
-        struct slice rest = slice_from(all, t->deletes_given);
-        item_read(&rest, &item);
-        item_write(t->out, &item);
-        t->deletes_given = all.len - rest.len;
-    }
-    mem_must(buf_append(t->out, buf_borrow(&t->early)));
-    buf_deinit(&t->early);
-    return true;
-}
-
-/* False: out has enough, and some are left. */
-static bool give_entries(struct tracker *t, size_t stop_at)
-{
-    struct tracker_list *l = &t->lists[cut_list(t)];
-    size_t looks = 0;
-    for (; t->given < l->count; t->given++, looks++) {
-        if (t->out->len + looks * GIVE_ENTRY_BYTES >= stop_at) return false;
-        give_entry(t, *entry_slot(l, t->given), *number_slot(l, t->given));
-    }
-    return true;
+    const struct items_piece *deletes = t->cut_deletes.items.first;
+    if (deletes) item_write(out, &(struct item){.kind = ITEM_CHAIN, .pieces = deletes});
 }
 
 bool tracker_give(struct tracker *t, size_t bytes)
 {
     CHECK(t->phase == TRACKER_SAVING && bytes > 0);
+    struct tracker_list *l = &t->lists[cut_list(t)];
     size_t stop_at = t->out->len + bytes;
-    if (!give_deletes(t, stop_at) || !give_entries(t, stop_at)) return false;
+    for (size_t looks = 0; t->given < l->count; t->given++, looks++) {
+        if (t->out->len + looks * GIVE_ENTRY_BYTES >= stop_at) return false;
+        give_entry(t, *entry_slot(l, t->given), *number_slot(l, t->given));
+    }
     item_write(t->out, &(struct item){.kind = ITEM_NEXT_NUMBER, .disk_id = t->next_number});
     t->phase = TRACKER_HANDED;
     t->given = 0;
@@ -415,7 +365,7 @@ bool tracker_give(struct tracker *t, size_t bytes)
 /* The checkpoint is over: what was kept for its failure goes. */
 static bool end_checkpoint(struct tracker *t)
 {
-    if (t->lists[cut_list(t)].count > 0) return false;
+    if (t->lists[cut_list(t)].count > 0 || t->gifts) return false;
     t->phase = TRACKER_IDLE;
     return true;
 }
@@ -425,11 +375,10 @@ bool tracker_committed(struct tracker *t, size_t limit)
     CHECK(t->phase == TRACKER_HANDED || t->phase == TRACKER_COMMITTING);
     if (t->phase == TRACKER_HANDED) {
         t->phase = TRACKER_COMMITTING;
-        t->committed_cut = t->cut_number;
-        deletes_reset(&t->cut_deletes);
-        t->deletes_given = 0;
+        graveyard_give_items(&t->ks->graveyard, &t->cut_deletes.items);
         numbers_deinit(&t->cut_dropped);
     }
+    tracker_large_end_gifts(t, true, &limit);
     struct tracker_list *l = &t->lists[cut_list(t)];
     for (; l->count > 0 && limit > 0; limit--) {
         struct entry *e = *entry_slot(l, l->count - 1);
@@ -446,14 +395,10 @@ static void begin_failing(struct tracker *t)
     t->phase = TRACKER_FAILING;
     t->given = 0;
     t->out = NULL;
-    buf_deinit(&t->early);
     free_flushed(t);
-    mem_must(buf_append(&t->cut_deletes.items, buf_borrow(&t->deletes.items)));
-    buf_deinit(&t->deletes.items);
-    t->deletes.items = buf_take(&t->cut_deletes.items);
+    items_chain_join(&t->cut_deletes.items, &t->deletes.items);
+    t->deletes.items = items_chain_take(&t->cut_deletes.items);
     t->deletes.count += t->cut_deletes.count;
-    t->cut_deletes.count = 0;
-    t->deletes_given = 0;
     for (size_t i = 0; i < t->cut_dropped.count; i++) numbers_add(&t->dropped, t->cut_dropped.at[i]);
     numbers_deinit(&t->cut_dropped);
     t->is_swapped |= t->is_cut_swapped;
@@ -463,6 +408,7 @@ bool tracker_failed(struct tracker *t, size_t limit)
 {
     CHECK(t->phase == TRACKER_SAVING || t->phase == TRACKER_HANDED || t->phase == TRACKER_FAILING);
     if (t->phase != TRACKER_FAILING) begin_failing(t);
+    tracker_large_end_gifts(t, false, &limit);
     struct tracker_list *l = &t->lists[cut_list(t)];
     for (; l->count > 0 && limit > 0; limit--) {
         struct entry *e = *entry_slot(l, l->count - 1);
@@ -504,7 +450,7 @@ void tracker_check(struct tracker *t)
             CHECK(e->mark.list == list && e->mark.index == i); /* 1 */
         }
     }
-    CHECK(t->phase != TRACKER_IDLE || t->lists[cut_list(t)].count == 0); /* 4 */
+    CHECK(t->phase != TRACKER_IDLE || (t->lists[cut_list(t)].count == 0 && !t->gifts)); /* 4 */
     CHECK(t->phase == TRACKER_SAVING || t->given == 0);
     CHECK(t->given <= t->lists[cut_list(t)].count);
 }

@@ -12,7 +12,8 @@
  * An engine turns: tracker_cut; tracker_give in slices until it says that all is given; then, when the checkpoint is on disk or
  * has failed, tracker_committed or tracker_failed in slices until they say that they are through.
  *
- * What is given is a sequence of items (keyspace/items.h) appended to the buffer that tracker_cut was given.
+ * What is given is a sequence of items (keyspace/items.h) appended to the buffer that tracker_cut was given. Deletions and large
+ * values are given as chains: they stay the tracker's, and may be read until tracker_committed or tracker_failed.
  * Threads: the keyspace's.
  */
 #ifndef KEYSPACE_TRACKER_H
@@ -42,6 +43,14 @@ static inline void db_touch(struct db *db, struct entry *e)
 
 /* An effect on an entry was done: large values remember it, and one that has become large is large from now on. */
 void tracker_note(struct tracker *t, struct entry *e, const struct effect *effect);
+/* The entry, which is in a list, is large from now on: its value as it is will be written whole. */
+void tracker_enlarge(struct tracker *t, struct entry *e);
+/* `more` elements are about to come in one step: a value that they make large is large before they are there. After db_touch. */
+static inline void db_expect(struct db *db, struct entry *e, size_t more)
+{
+    if (more > TRACKER_LARGE_COUNT && db->keyspace->tracker && !e->mark.is_large)
+        tracker_enlarge(db->keyspace->tracker, e);
+}
 /* The entry is about to leave its database (delete, replace, source of RENAME and MOVE): a tombstone where it has a row. It may
  * be read until it is freed. */
 void tracker_drop(struct tracker *t, struct db *db, struct entry *e);
@@ -62,12 +71,13 @@ size_t tracker_dirty_count(const struct tracker *t);
 /* The cut: everything dirty is now saving; items are appended to out (borrowed until all is given or tracker_failed). Not while a
  * checkpoint is under way. */
 void tracker_cut(struct tracker *t, struct buf *out);
-/* Gives what is saving until about `bytes` were appended to out; true: all is given. */
+/* Gives what is saving until about `bytes` were appended to out, a large value counting as much as a small one; true: all is
+ * given. */
 bool tracker_give(struct tracker *t, size_t bytes);
 /* The checkpoint is on disk: up to `limit` of what was handed become clean with each call; true: all are. */
 bool tracker_committed(struct tracker *t, size_t limit);
 /* The checkpoint failed, also before all was given: up to `limit` of SAVING and HANDED are dirty again with each call; true: all
- * are. Large values that were handed are written anew; deletions are kept. */
+ * are. What was given of large values goes back to them; deletions are kept. */
 bool tracker_failed(struct tracker *t, size_t limit);
 
 /* ---- loading (before anything is changed), cold values ---- */

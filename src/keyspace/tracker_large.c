@@ -1,37 +1,41 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Large values: what is given of them is a base, which is all elements, and the effects since.
+ * Large values: what has to be written of one is made as it comes about, and kept as a chain of items for the next checkpoint:
  *
- *   base   encoded when a value grows past TRACKER_LARGE_COUNT, then it is still short; or when the value is given and needs one
- *   delta  the effects after the base, or after what was given last; given with it, then empty
+ *   [base]  delta  delta ...
  *
- * A value needs a base, and its effects are not noted, when it became large in one step, when the checkpoint that it was given to
- * failed, and when the delta has outgrown it.
+ *   base   the value as it was when it became large: all of its elements. Later only where the deltas have outgrown the value
+ *   delta  effects after the base, or after what was given last, each encoded for itself; a new one where a piece is full
+ *
+ * So giving a large value moves a pointer, whatever its size: the chain becomes a gift, which the checkpoint's thread reads, and the
+ * value begins an empty one. A gift is kept until the checkpoint is over. Should that fail, it returns to the start of its value's chain.
+ *
+ * What is done in one go: the base of a value that grew one by one (TRACKER_LARGE_COUNT elements), that of a value which
+ * outgrown deltas give way to (BASE_MAX_BYTES), and that of a copy, which was copied in one go just before.
  */
 #include "base/mem.h"
 #include "keyspace/tracker_state.h"
 #include "keyspace/value_codec.h"
 
-/* A delta may grow to this in any case, ... */
-#define DELTA_MIN_BYTES ((size_t)64 << 10)
-/* ... and then to so many times the value. To encode a huge value takes longer than a turn should: it is put off. */
-#define DELTA_FACTOR 2
-#define DELTA_FACTOR_HUGE 16
-#define HUGE_COUNT 65536
+/* A chain may grow to this in any case, ... */
+#define CHAIN_MIN_BYTES ((size_t)64 << 10)
+/* ... and then to so many times the value, ... */
+#define CHAIN_FACTOR 2
+/* ... and beyond that when the value has more: to encode it would take too long. What then limits the chain is that a checkpoint
+ * comes when the journal has grown, in which all of this is too. */
+#define BASE_MAX_BYTES ((size_t)2 << 20)
 #define VALUE_SAMPLES 16
-
-#define LARGE_MAX_BYTES (SIZE_MAX / 4)
 
 struct tracker_large {
     struct map_node node;
     const struct entry *entry; /* the key */
     uint64_t disk_id;
     uint32_t db_number;
-    uint64_t given_cut; /* the last cut that it was given to; 0: none */
     bool has_rows;
-    bool is_base_due;
-    struct buf base, delta; /* owned */
-    size_t delta_limit;     /* look again whether it has outgrown the value */
+    struct items_chain chain;
+    size_t delta_at;           /* the last piece is a delta, whose effects start there; 0: it is not */
+    size_t chain_limit;        /* look then whether it has outgrown the value */
+    struct tracker_gift *gift; /* link: to the checkpoint under way */
 };
 
 static struct slice key_of_node(const struct map_node *node)
@@ -57,8 +61,7 @@ static void free_node(void *ctx, struct map_node *node)
 {
     (void)ctx;
     struct tracker_large *l = MAP_OWNER(node, struct tracker_large, node);
-    buf_deinit(&l->base);
-    buf_deinit(&l->delta);
+    items_chain_deinit(&l->chain);
     mem_free(l);
 }
 
@@ -68,8 +71,21 @@ void tracker_large_init(struct tracker *t)
     effect_writer_init(&t->writer, NULL);
 }
 
+static struct tracker_gift *take_gift(struct tracker *t)
+{
+    struct tracker_gift *gift = t->gifts;
+    t->gifts = gift->next;
+    if (gift->large) gift->large->gift = NULL;
+    return gift;
+}
+
 void tracker_large_deinit(struct tracker *t)
 {
+    while (t->gifts) {
+        struct tracker_gift *gift = take_gift(t);
+        items_chain_deinit(&gift->items);
+        mem_free(gift);
+    }
     map_deinit(&t->larges, free_node, NULL);
     effect_writer_deinit(&t->writer);
 }
@@ -80,16 +96,10 @@ static struct tracker_large *make(struct tracker *t, struct entry *e, uint64_t d
     l->entry = e;
     l->disk_id = disk_id;
     l->db_number = tracker_number_of(t, e);
-    l->base.limit_bytes = l->delta.limit_bytes = LARGE_MAX_BYTES;
-    l->delta_limit = DELTA_MIN_BYTES;
+    l->chain_limit = CHAIN_MIN_BYTES;
     map_insert_hashed(&t->larges, &l->node, hash_of(l->entry));
     e->mark.is_large = 1;
     return l;
-}
-
-void tracker_large_make(struct tracker *t, struct entry *e)
-{
-    make(t, e, t->next_number++)->is_base_due = true;
 }
 
 void tracker_large_adopt(struct tracker *t, struct entry *e, uint64_t disk_id)
@@ -97,114 +107,120 @@ void tracker_large_adopt(struct tracker *t, struct entry *e, uint64_t disk_id)
     make(t, e, disk_id)->has_rows = true;
 }
 
-/* What was given to a checkpoint that failed is not there. */
-static void settle_failure(const struct tracker *t, struct tracker_large *l)
+/* ---- the chain ---- */
+
+static struct item item_of(const struct tracker_large *l, enum item_kind kind)
 {
-    if (l->given_cut <= t->committed_cut) return;
-    bool is_under_way = t->phase == TRACKER_SAVING || t->phase == TRACKER_HANDED;
-    if (l->given_cut == t->cut_number && is_under_way) return;
-    l->given_cut = 0;
-    l->is_base_due = true;
+    return (struct item){.kind = kind, .disk_id = l->disk_id, .type = (enum value_type)l->entry->value.type};
 }
 
-static void drop_bytes(struct tracker_large *l)
+static void end_delta(struct tracker_large *l)
 {
-    buf_deinit(&l->base);
-    buf_deinit(&l->delta);
-    l->delta_limit = DELTA_MIN_BYTES;
+    if (l->delta_at) item_end(&l->chain.last->items, l->delta_at);
+    l->delta_at = 0;
 }
 
-/* ---- effects ---- */
-
-/* The delta is long: has it outgrown the value? */
-static void weigh_delta(struct tracker_large *l, const struct entry *e)
+/* The value as it is replaces all that is to be written of it. */
+static void restart_chain(struct tracker *t, struct tracker_large *l)
 {
-    size_t factor = value_count(&e->value) > HUGE_COUNT ? DELTA_FACTOR_HUGE : DELTA_FACTOR;
-    size_t limit = value_bytes(&e->value, VALUE_SAMPLES) * factor;
-    if (l->delta.len > limit && l->delta.len > DELTA_MIN_BYTES) {
-        drop_bytes(l);
-        l->is_base_due = true;
-    } else {
-        size_t least = l->delta.len + DELTA_MIN_BYTES;
-        l->delta_limit = limit > least ? limit : least;
-    }
+    struct item base = item_of(l, ITEM_LARGE_BASE);
+    graveyard_give_items(&t->ks->graveyard, &l->chain);
+    l->delta_at = 0;
+    if (l->gift) l->gift->large = NULL;
+    l->gift = NULL;
+    struct buf *out = items_chain_add(&l->chain);
+    size_t begun_at = item_begin(out, &base);
+    mem_must(value_encode(&l->entry->value, out));
+    item_end(out, begun_at);
+    l->chain_limit = out->len + CHAIN_MIN_BYTES;
 }
 
-static void add_effect(struct tracker *t, struct tracker_large *l, const struct entry *e, const struct effect *effect)
+void tracker_enlarge(struct tracker *t, struct entry *e)
+{
+    restart_chain(t, make(t, e, t->next_number++));
+}
+
+/* The chain is long. True: the value, in which the last effect is done, has taken its place. */
+static bool weigh_chain(struct tracker *t, struct tracker_large *l)
+{
+    size_t value = value_bytes(&l->entry->value, VALUE_SAMPLES), len = items_chain_bytes(&l->chain);
+    bool is_outgrown = len > value * CHAIN_FACTOR && value <= BASE_MAX_BYTES;
+    if (is_outgrown)
+        restart_chain(t, l);
+    else
+        l->chain_limit = (len > value ? len : value) * CHAIN_FACTOR;
+    return is_outgrown;
+}
+
+static void add_effect(struct tracker *t, struct tracker_large *l, const struct effect *effect)
 {
     struct effect bare = *effect;
+    struct item delta = item_of(l, ITEM_LARGE_DELTA);
     bare.key = slice_of(NULL, 0);
     bare.db = 0;
-    t->writer.out = &l->delta;
+    if (!l->delta_at || l->chain.last->items.len >= ITEMS_PIECE_BYTES) {
+        end_delta(l);
+        l->delta_at = item_begin(items_chain_add(&l->chain), &delta);
+    }
+    t->writer.out = &l->chain.last->items;
     effect_writer_start(&t->writer);
     mem_must(effect_write(&t->writer, &bare));
-    if (l->delta.len > l->delta_limit) weigh_delta(l, e);
 }
 
 void tracker_note(struct tracker *t, struct entry *e, const struct effect *effect)
 {
     if (!e->mark.is_large) {
-        size_t count = value_count(&e->value);
-        if (count <= TRACKER_LARGE_COUNT) return;
-        tracker_large_make(t, e);
-        /* One that was just now as large as a small one may be is encoded with this effect; others wait until they are given. */
-        struct tracker_large *l = find(t, e);
-        if (count > TRACKER_LARGE_COUNT + 1) return;
-        mem_must(value_encode(&e->value, &l->base));
-        l->is_base_due = false;
-    } else if (effect->kind == EFFECT_STRING_SET) {
+        if (value_count(&e->value) > TRACKER_LARGE_COUNT) tracker_enlarge(t, e);
+    } else if (value_count(&e->value) <= TRACKER_LARGE_COUNT / 2) {
         tracker_large_drop(t, e);
     } else if (effect->kind != EFFECT_KEY_EXPIRE) {
         struct tracker_large *l = find(t, e);
-        settle_failure(t, l);
-        if (!l->is_base_due) add_effect(t, l, e, effect);
+        /* Members of a sorted set that go together are told of before they go: the value is not yet without them. */
+        bool is_done = effect->kind != EFFECT_ZSET_REMOVE;
+        if (items_chain_bytes(&l->chain) > l->chain_limit && is_done && weigh_chain(t, l)) return;
+        add_effect(t, l, effect);
     }
 }
 
 /* ---- giving ---- */
 
-static void give_bytes(struct tracker_large *l, struct entry *e, struct buf *out)
-{
-    struct item base = {.kind = ITEM_LARGE_BASE, .disk_id = l->disk_id, .type = (enum value_type)e->value.type};
-    struct item delta = {.kind = ITEM_LARGE_DELTA, .disk_id = l->disk_id, .type = base.type};
-    if (l->is_base_due) {
-        size_t begun_at = item_begin(out, &base);
-        mem_must(value_encode(&e->value, out));
-        item_end(out, begun_at);
-        return;
-    }
-    base.bytes = buf_borrow(&l->base);
-    delta.bytes = buf_borrow(&l->delta);
-    if (base.bytes.len > 0) item_write(out, &base);
-    if (delta.bytes.len > 0) item_write(out, &delta);
-}
-
-bool tracker_large_give(struct tracker *t, struct entry *e, struct buf *out, struct item *item)
+void tracker_large_give(struct tracker *t, struct entry *e, struct item *item)
 {
     struct tracker_large *l = find(t, e);
-    settle_failure(t, l);
-    if (value_count(&e->value) <= TRACKER_LARGE_COUNT / 2) {
-        struct item rows = {.kind = ITEM_LARGE_DELETE, .disk_id = l->disk_id};
-        if (l->has_rows) tracker_delete_now(t, &rows);
-        l->has_rows = false;
-        tracker_large_drop(t, e);
-        return false;
+    if (!items_chain_is_empty(&l->chain)) {
+        end_delta(l);
+        struct tracker_gift *gift = mem_alloc(sizeof(*gift));
+        *gift = (struct tracker_gift){t->gifts, l, items_chain_take(&l->chain)};
+        t->gifts = l->gift = gift;
+        item_write(t->out, &(struct item){.kind = ITEM_CHAIN, .pieces = gift->items.first});
     }
-    give_bytes(l, e, out);
     item->kind = ITEM_KEY_LARGE;
     item->disk_id = l->disk_id;
-    item_write(out, item);
-    drop_bytes(l);
-    l->is_base_due = false;
+    item_write(t->out, item);
+    l->chain_limit = CHAIN_MIN_BYTES;
     l->has_rows = true;
-    l->given_cut = t->cut_number;
-    return true;
+}
+
+void tracker_large_end_gifts(struct tracker *t, bool is_committed, size_t *limit)
+{
+    for (; t->gifts && *limit > 0; --*limit) {
+        struct tracker_gift *gift = take_gift(t);
+        struct tracker_large *l = is_committed ? NULL : gift->large;
+        if (l) {
+            items_chain_join(&gift->items, &l->chain);
+            l->chain = items_chain_take(&gift->items);
+        }
+        graveyard_give_items(&t->ks->graveyard, &gift->items);
+        mem_free(gift);
+    }
 }
 
 void tracker_large_drop(struct tracker *t, struct entry *e)
 {
     struct tracker_large *l = find(t, e);
     if (l->has_rows) tracker_delete(t, &(struct item){.kind = ITEM_LARGE_DELETE, .disk_id = l->disk_id});
+    if (l->gift) l->gift->large = NULL;
+    graveyard_give_items(&t->ks->graveyard, &l->chain);
     map_unlink(&t->larges, &l->node);
     free_node(NULL, &l->node);
     e->mark.is_large = 0;
@@ -238,6 +254,7 @@ void tracker_large_check(struct tracker *t, struct entry *e)
 {
     const struct tracker_large *l = find(t, e);
     CHECK(l->entry == e);
-    CHECK(!l->is_base_due || l->base.len == 0);
-    CHECK(l->has_rows || l->is_base_due || l->base.len > 0);
+    CHECK(l->has_rows || l->chain.first);
+    CHECK(!l->delta_at || l->chain.last->items.len >= l->delta_at);
+    CHECK(!l->gift || l->gift->large == l);
 }

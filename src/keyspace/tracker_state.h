@@ -27,7 +27,7 @@ struct tracker_numbers {
 
 /* Deletions as items. */
 struct tracker_deletes {
-    struct buf items;
+    struct items_chain items;
     size_t count;
 };
 
@@ -38,29 +38,35 @@ struct tracker_flushed {
     struct heap expiries; /* owned */
 };
 
+struct tracker_large;
+
+/* What was given of a large value: the checkpoint's thread reads it, and should that fail it is given again. */
+struct tracker_gift {
+    struct tracker_gift *next;   /* owned */
+    struct tracker_large *large; /* link; NULL: nobody wants it back */
+    struct items_chain items;
+};
+
 enum tracker_phase { TRACKER_IDLE, TRACKER_SAVING, TRACKER_HANDED, TRACKER_COMMITTING, TRACKER_FAILING };
 
 struct tracker {
     struct keyspace *ks; /* borrowed */
     enum tracker_phase phase;
-    uint64_t cut_number;             /* how many there were */
-    uint64_t committed_cut;          /* the last that is on disk; 0: none */
     struct tracker_list lists[2];    /* by mark.list: one is ks->dirty_list, the other that of the cut */
     size_t given;                    /* TRACKER_SAVING: of the cut's list the first so many are handed; else 0 */
     struct buf *out;                 /* borrowed: TRACKER_SAVING */
-    struct buf early;                /* what had to be given before all deletions were: it follows them */
     bool is_swapped, is_cut_swapped; /* databases were, nothing else tells */
 
     struct tracker_deletes deletes;     /* since the last cut */
     struct tracker_deletes cut_deletes; /* of the cut: kept until it is committed */
-    size_t deletes_given;               /* bytes of cut_deletes */
 
     uint32_t db_numbers[KEYSPACE_DBS_COUNT];
     uint64_t next_number;
     struct tracker_numbers dropped, cut_dropped; /* numbers of databases flushed since the last cut, before it */
     struct tracker_flushed *flushed;             /* owned: TRACKER_SAVING */
 
-    struct map larges; /* of struct tracker_large by the entry's address */
+    struct map larges;          /* of struct tracker_large by the entry's address */
+    struct tracker_gift *gifts; /* owned: of the cut */
     struct effect_writer writer;
 
     struct cold_store *cold_store; /* borrowed */
@@ -75,18 +81,16 @@ uint32_t tracker_number_of(const struct tracker *t, const struct entry *e);
 void tracker_leave(struct tracker *t, struct entry *e);
 /* Adds a deletion for the next cut. */
 void tracker_delete(struct tracker *t, const struct item *item);
-/* Adds a deletion to the cut that is being given; one that need not precede a put. */
-void tracker_delete_now(struct tracker *t, const struct item *item);
 
 /* ---- tracker_large.c ---- */
 
 void tracker_large_init(struct tracker *t);
 void tracker_large_deinit(struct tracker *t);
-/* Gives a large value's rows and its key's; `item` has the key's fields. False: it has become small, and nothing was given. */
-bool tracker_large_give(struct tracker *t, struct entry *e, struct buf *out, struct item *item);
-/* The entry (in a list) is large from now on. */
-void tracker_large_make(struct tracker *t, struct entry *e);
-/* The same of an entry as loaded. */
+/* Gives a large value's rows and its key's; `item` has the key's fields. However large it is: what is given was made before. */
+void tracker_large_give(struct tracker *t, struct entry *e, struct item *item);
+/* The checkpoint that gifts were given to is over: up to *limit of them, counted down, go, or back to their values. */
+void tracker_large_end_gifts(struct tracker *t, bool is_committed, size_t *limit);
+/* The entry (in a list), as loaded, is large. */
 void tracker_large_adopt(struct tracker *t, struct entry *e, uint64_t disk_id);
 /* The entry's value is large no more, or is freed: its rows will be deleted. */
 void tracker_large_drop(struct tracker *t, struct entry *e);
