@@ -3,9 +3,6 @@
 -- with a time in ms as score: the next delayed job is due then.
 --@use keys
 
--- A delayed job's score is its time in ms times 4096, plus its place among those of the same ms.
-local DELAYED_STEPS = 0x1000
-
 -- Whether workers may take no job: the queue is paused, or as many are active as its global concurrency allows.
 local function is_closed(prefix)
     local meta = call('HMGET', prefix .. 'meta', 'paused', 'concurrency')
@@ -20,5 +17,5 @@ end
 -- Workers come back when the first delayed job is due.
 local function mark_delayed(prefix)
     local first = call('ZRANGE', prefix .. 'delayed', 0, 0, 'WITHSCORES')
-    if first[2] then call('ZADD', prefix .. 'marker', tonumber(first[2]) / DELAYED_STEPS, '1') end
+    if first[2] then call('ZADD', prefix .. 'marker', first[2] / 0x1000, '1') end
 end
