@@ -3,7 +3,7 @@
 #ifndef CLI_CLI_H
 #define CLI_CLI_H
 
-#include "client/link.h"
+#include "client/client.h"
 
 /* Done; it went wrong (the server cannot be reached, it said no); the command line makes no sense. */
 enum { CLI_OK = 0, CLI_FAILED = 1, CLI_REFUSED = 2 };
@@ -71,11 +71,13 @@ OXQ_MUST_USE int cli_take_server(int *argc, char **argv, struct cli_server *out)
 /* With flags of the command's own beside them. */
 OXQ_MUST_USE int cli_take_server_and(int *argc, char **argv, struct cli_server *out, const struct cli_flag *own,
                                      size_t own_count);
-/* Connects. Returns likewise. */
-OXQ_MUST_USE int cli_connect(const struct cli_server *s, struct client_link **out);
+/* Connects. Returns likewise. Owns: caller, cli_disconnect. */
+OXQ_MUST_USE int cli_connect(const struct cli_server *s, struct client_line **out);
+/* NULL is fine. */
+void cli_disconnect(struct client_line *line);
 /* The number of a --db flag, or -1 for NULL. Returns likewise. */
 OXQ_MUST_USE int cli_read_db(const char *text, int *out);
 /* SELECT db, unless it is negative. Returns likewise. */
-OXQ_MUST_USE int cli_select_db(struct client_link *link, int db);
+OXQ_MUST_USE int cli_select_db(struct client_line *line, int db);
 
 #endif

@@ -21,8 +21,8 @@ static void print_help(void)
     puts(cli_server_flags);
 }
 
-/* CONFIG <word> <argv>; the reply is borrowed from the link. */
-static int call(struct client_link *link, struct slice word, int argc, char **argv, struct resp_value *out)
+/* CONFIG <word> <argv>; the reply is borrowed from the line. */
+static int call(struct client_line *line, struct slice word, int argc, char **argv, struct resp_value *out)
 {
     struct oxq_error err;
     size_t count = 2 + (size_t)argc;
@@ -30,17 +30,17 @@ static int call(struct client_link *link, struct slice word, int argc, char **ar
     args[0] = SLICE_LIT("CONFIG");
     args[1] = word;
     for (int i = 0; i < argc; i++) args[2 + i] = slice_from_text(argv[i]);
-    oxq_err e = client_link_call(link, args, count, out, &err);
+    oxq_err e = client_line_call(line, &(struct client_command){.argv = args, .argc = count}, 0, out, &err);
     mem_free(args);
     if (e) return cli_fail("%s", err.text);
     if (out->kind == RESP_ERROR) return cli_fail("the server answers: %.*s", (int)out->text.len, out->text.at);
     return CLI_OK;
 }
 
-static int get(struct client_link *link, int argc, char **argv)
+static int get(struct client_line *line, int argc, char **argv)
 {
     struct resp_value reply = {0};
-    int code = call(link, SLICE_LIT("GET"), argc, argv, &reply);
+    int code = call(line, SLICE_LIT("GET"), argc, argv, &reply);
     if (code) return code;
     for (size_t i = 0; i + 1 < reply.count; i += 2) {
         const struct slice name = reply.items[i].text, value = reply.items[i + 1].text;
@@ -49,16 +49,16 @@ static int get(struct client_link *link, int argc, char **argv)
     return reply.count > 0 ? CLI_OK : cli_fail("no parameter has such a name");
 }
 
-static int set(struct client_link *link, int argc, char **argv)
+static int set(struct client_line *line, int argc, char **argv)
 {
     struct resp_value reply = {0};
-    return call(link, SLICE_LIT("SET"), argc, argv, &reply);
+    return call(line, SLICE_LIT("SET"), argc, argv, &reply);
 }
 
 static int ask_server(bool is_get, int argc, char **argv)
 {
     struct cli_server server;
-    struct client_link *link = NULL;
+    struct client_line *line = NULL;
     int code = cli_take_server(&argc, argv, &server);
     if (code) return code;
     if (server.is_help) {
@@ -68,9 +68,9 @@ static int ask_server(bool is_get, int argc, char **argv)
     if (is_get && argc == 0) return cli_refuse("config get needs a name or a pattern: oxq config get 'max*'");
     if (!is_get && (argc == 0 || argc % 2 != 0))
         return cli_refuse("config set needs names and values: oxq config set maxmemory 1gb");
-    code = cli_connect(&server, &link);
-    if (!code) code = is_get ? get(link, argc, argv) : set(link, argc, argv);
-    client_link_close(link);
+    code = cli_connect(&server, &line);
+    if (!code) code = is_get ? get(line, argc, argv) : set(line, argc, argv);
+    cli_disconnect(line);
     return code;
 }
 

@@ -327,12 +327,12 @@ static void print_summary(struct dump *d)
     fputc('\n', stderr);
 }
 
-static int dump_flagged(const struct dump_flags *f, struct client_link *link)
+static int dump_flagged(const struct dump_flags *f, struct client_line *line)
 {
     uint8_t secret[16];
     random_fill(secret, sizeof(secret));
     siphash_seed(secret);
-    struct dump d = {.link = link, .out = stdout, .line = {.limit_bytes = SIZE_MAX}};
+    struct dump d = {.server = line, .out = stdout, .line = {.limit_bytes = SIZE_MAX}};
     progress_begin(&d.progress, "dump", "keys", f->is_quiet);
     int code = learn_about_server(&d, f->pattern[0] != '\0');
     if (!code) code = dump_all(&d, f->pattern, f->db_number < 0 ? 0 : f->db_number);
@@ -347,16 +347,16 @@ static int dump_flagged(const struct dump_flags *f, struct client_link *link)
 int cli_dump(int argc, char **argv)
 {
     struct dump_flags flags;
-    struct client_link *link = NULL;
+    struct client_line *line = NULL;
     int code = read_flags(&argc, argv, &flags);
     if (code) return code;
     if (flags.server.is_help) {
         print_help();
         return CLI_OK;
     }
-    code = cli_connect(&flags.server, &link);
-    if (!code) code = cli_select_db(link, flags.db_number);
-    if (!code) code = dump_flagged(&flags, link);
-    client_link_close(link);
+    code = cli_connect(&flags.server, &line);
+    if (!code) code = cli_select_db(line, flags.db_number);
+    if (!code) code = dump_flagged(&flags, line);
+    cli_disconnect(line);
     return code;
 }

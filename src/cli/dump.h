@@ -49,8 +49,8 @@ struct dump_key {
 };
 
 struct dump {
-    struct client_link *link; /* borrowed */
-    FILE *out;                /* borrowed */
+    struct client_line *server; /* borrowed */
+    FILE *out;                  /* borrowed */
     struct buf line;
     struct arena arena; /* of one batch */
     struct progress progress;

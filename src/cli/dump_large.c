@@ -19,7 +19,7 @@ struct window {
     int64_t from, count; /* rank or offset of the first element, and how many are wanted */
     char cursor[CURSOR_CHARS];
     bool is_over;
-    struct resp_value reply;        /* the link's, until its next one */
+    struct resp_value reply;        /* the line's, until its next one */
     const struct resp_value *items; /* of the reply */
     size_t items_count;
 };

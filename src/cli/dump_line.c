@@ -27,14 +27,15 @@ const char *dump_type_name(enum dump_type type)
 
 void dump_send_all(struct dump *d, const struct slice *argv, size_t argc)
 {
-    if (client_link_queue(d->link, argv, argc) != OXQ_OK) d->is_out_of_memory = true;
+    if (client_line_queue(d->server, &(struct client_command){.argv = argv, .argc = argc}, NULL) != OXQ_OK)
+        d->is_out_of_memory = true;
 }
 
 int dump_next(struct dump *d, struct resp_value *out)
 {
     struct oxq_error err;
     if (d->is_out_of_memory) return cli_fail("not enough memory");
-    return client_link_next(d->link, out, &err) == OXQ_OK ? CLI_OK : cli_fail("%s", err.text);
+    return client_line_next(d->server, 0, out, &err) == OXQ_OK ? CLI_OK : cli_fail("%s", err.text);
 }
 
 int dump_next_ok(struct dump *d, struct resp_value *out)

@@ -81,7 +81,8 @@ void load_word(struct load *l, struct slice word)
 
 void load_send(struct load *l)
 {
-    if (client_link_queue(l->link, l->argv, l->argc) != OXQ_OK) l->is_out_of_memory = true;
+    if (client_line_queue(l->server, &(struct client_command){.argv = l->argv, .argc = l->argc}, NULL) != OXQ_OK)
+        l->is_out_of_memory = true;
     l->argc = 0;
     l->sent_count++;
 }
@@ -144,7 +145,7 @@ static int take_replies(struct loading *l, const struct expected *x)
     struct resp_value reply;
     int code = CLI_OK;
     for (uint64_t i = 0; i < x->replies_count; i++) {
-        if (client_link_next(l->base.link, &reply, &err) != OXQ_OK) return fail_at(l, x->line, "%s", err.text);
+        if (client_line_next(l->base.server, 0, &reply, &err) != OXQ_OK) return fail_at(l, x->line, "%s", err.text);
         bool is_exec = x->is_last && i + 1 == x->replies_count;
         /* What EXEC says after an error of one of its commands tells less than that error. */
         if (code) continue;
@@ -295,7 +296,7 @@ static int load_line(struct loading *l, struct slice text)
     json_release(root);
     arena_reset(&l->base.arena);
     if (code) return code;
-    bool is_full = l->base.sent_count >= BATCH_COMMANDS || client_link_queued_bytes(l->base.link) >= BATCH_BYTES;
+    bool is_full = l->base.sent_count >= BATCH_COMMANDS || client_line_queued_bytes(l->base.server) >= BATCH_BYTES;
     return is_full ? finish_batch(l) : CLI_OK;
 }
 
@@ -433,10 +434,10 @@ int cli_load(int argc, char **argv)
     }
     code = open_file(argv[0], &l);
     if (code) return code;
-    code = cli_connect(&flags.server, &l.base.link);
-    if (!code) code = cli_select_db(l.base.link, flags.db_number);
+    code = cli_connect(&flags.server, &l.base.server);
+    if (!code) code = cli_select_db(l.base.server, flags.db_number);
     if (!code) code = load_flagged(&flags, &l);
-    client_link_close(l.base.link);
+    cli_disconnect(l.base.server);
     if (l.in != stdin) fclose(l.in);
     return code;
 }

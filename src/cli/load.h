@@ -7,9 +7,9 @@
 #include "codec/json.h"
 
 struct load {
-    struct client_link *link; /* borrowed */
-    struct arena arena;       /* of one line */
-    struct slice *argv;       /* owned: the command that is being built */
+    struct client_line *server; /* borrowed */
+    struct arena arena;         /* of one line */
+    struct slice *argv;         /* owned: the command that is being built */
     size_t argc, argv_cap;
     uint64_t sent_count; /* commands queued of the batch */
     bool is_out_of_memory;

@@ -4,13 +4,14 @@
 
 #include <stdio.h>
 
-static int ping(struct client_link *link)
+static int ping(struct client_line *line)
 {
     struct slice argv[] = {SLICE_LIT("PING")};
     struct resp_value reply = {0};
     struct oxq_error err;
     int64_t from_us = clock_mono_us(os_clock());
-    if (client_link_call(link, argv, 1, &reply, &err) != OXQ_OK) return cli_fail("%s", err.text);
+    if (client_line_call(line, &(struct client_command){.argv = argv, .argc = 1}, 0, &reply, &err) != OXQ_OK)
+        return cli_fail("%s", err.text);
     int64_t took_us = clock_mono_us(os_clock()) - from_us;
     if (reply.kind != RESP_STATUS || !slice_is(reply.text, "pong")) {
         bool needs_password = reply.text.len > 6 && slice_is(slice_of(reply.text.at, 6), "noauth");
@@ -24,7 +25,7 @@ static int ping(struct client_link *link)
 int cli_ping(int argc, char **argv)
 {
     struct cli_server server;
-    struct client_link *link = NULL;
+    struct client_line *line = NULL;
     int code = cli_take_server(&argc, argv, &server);
     if (code) return code;
     if (server.is_help) {
@@ -33,8 +34,8 @@ int cli_ping(int argc, char **argv)
         return CLI_OK;
     }
     if (argc > 0) return cli_refuse("ping takes no argument '%s'", argv[0]);
-    code = cli_connect(&server, &link);
-    if (!code) code = ping(link);
-    client_link_close(link);
+    code = cli_connect(&server, &line);
+    if (!code) code = ping(line);
+    cli_disconnect(line);
     return code;
 }

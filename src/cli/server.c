@@ -45,19 +45,13 @@ static const char *or_variable(const char *value, const char *name)
     return value ? value : getenv(name);
 }
 
-/* The URL from --url, --port, OXQ_URL or the default. */
-static int find_url(const struct cli_server *f, struct client_url *out)
+/* The URL from --url, --port, OXQ_URL or the default; `text` is room for it. */
+static int find_url(const struct cli_server *f, char *text, size_t cap, const char **out)
 {
-    char text[64];
-    struct oxq_error err;
     if (f->url && f->port) return cli_refuse("--url and --port exclude each other");
     const char *url = f->port ? NULL : or_variable(f->url, "OXQ_URL");
-    if (!url || !url[0]) {
-        snprintf(text, sizeof(text), "redis://127.0.0.1:%s", f->port ? f->port : "7700");
-        url = text;
-    }
-    /* Not the URL itself: it may hold a password. */
-    if (client_url_parse(url, out, &err) != OXQ_OK) return cli_refuse("the URL cannot be used: %s", err.text);
+    snprintf(text, cap, "redis://127.0.0.1:%s", f->port ? f->port : "7700");
+    *out = url && url[0] ? url : text;
     return CLI_OK;
 }
 
@@ -69,19 +63,34 @@ static int find_timeout(const struct cli_server *f, int64_t *out)
     return CLI_OK;
 }
 
-int cli_connect(const struct cli_server *s, struct client_link **out)
+int cli_connect(const struct cli_server *s, struct client_line **out)
 {
-    struct client_url url;
+    char text[64];
     struct oxq_error err;
-    struct client_link_opts opts = {.url = &url,
-                                    .password = or_variable(s->password, "OXQ_PASSWORD"),
-                                    .tls_ca = or_variable(s->tls_ca, "OXQ_TLS_CA"),
-                                    .tls_cert = s->tls_cert,
-                                    .tls_key = s->tls_key};
-    int code = find_url(s, &url);
+    struct client *client;
+    struct client_opts opts = {.password = or_variable(s->password, "OXQ_PASSWORD"),
+                               .tls_ca = or_variable(s->tls_ca, "OXQ_TLS_CA"),
+                               .tls_cert = s->tls_cert,
+                               .tls_key = s->tls_key,
+                               .attempts = 1};
+    int code = find_url(s, text, sizeof(text), &opts.url);
     if (!code) code = find_timeout(s, &opts.timeout_ms);
     if (code) return code;
-    return client_link_open(&opts, out, &err) == OXQ_OK ? CLI_OK : cli_fail("%s", err.text);
+    opts.connect_timeout_ms = opts.timeout_ms;
+    oxq_err e = client_new(&opts, &client, &err);
+    /* Not the URL itself: it may hold a password. */
+    if (e == OXQ_ERR_ARGUMENT) return cli_refuse("the URL cannot be used: %s", err.text);
+    if (e) return cli_fail("%s", err.text);
+    *out = client_line_new(client, SLICE_LIT(""));
+    return client_line_connect(*out, &err) == OXQ_OK ? CLI_OK : cli_fail("%s", err.text);
+}
+
+void cli_disconnect(struct client_line *line)
+{
+    if (!line) return;
+    struct client *client = client_line_client(line);
+    client_line_free(line);
+    client_free(client);
 }
 
 int cli_read_db(const char *text, int *out)
@@ -93,14 +102,15 @@ int cli_read_db(const char *text, int *out)
     return CLI_OK;
 }
 
-int cli_select_db(struct client_link *link, int db)
+int cli_select_db(struct client_line *line, int db)
 {
     if (db < 0) return CLI_OK;
     char digits[NUM_INT_MAX_CHARS];
     struct resp_value reply = {0};
     struct oxq_error err;
     struct slice argv[] = {SLICE_LIT("SELECT"), slice_of(digits, num_format_int(digits, db))};
-    if (client_link_call(link, argv, 2, &reply, &err) != OXQ_OK) return cli_fail("%s", err.text);
+    struct client_command select = {.argv = argv, .argc = 2};
+    if (client_line_call(line, &select, 0, &reply, &err) != OXQ_OK) return cli_fail("%s", err.text);
     if (reply.kind == RESP_ERROR) return cli_fail("the server answers: %.*s", (int)reply.text.len, reply.text.at);
     return CLI_OK;
 }

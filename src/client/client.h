@@ -176,6 +176,10 @@ void client_line_free(struct client_line *l);
  * line is not freed.
  */
 void client_line_cancel(struct client_line *l);
+/* Connects it now when it is not. Errors: see the head. */
+OXQ_MUST_USE oxq_err client_line_connect(struct client_line *l, struct oxq_error *err);
+/* Whose it is. */
+struct client *client_line_client(const struct client_line *l);
 /* How often it has connected. */
 uint64_t client_line_connects(const struct client_line *l);
 

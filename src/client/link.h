@@ -1,49 +1,70 @@
 /* SPDX-License-Identifier: MIT */
-/* One connection to a server, used by one caller at a time that waits for each reply. */
+/* One connection to a server, logged in: what pipelines and lines stand on. */
 #ifndef CLIENT_LINK_H
 #define CLIENT_LINK_H
 
-#include "client/url.h"
-#include "resp/reply_parser.h"
+#include "client/client.h"
+#include "net/stream.h"
+
+#include <stdatomic.h>
 
 /* The longest reply that is taken. */
 #define CLIENT_REPLY_BYTES_MAX ((size_t)512 * 1024 * 1024)
+/* "[host]:port" or a path, and a NUL. */
+#define CLIENT_ADDRESS_CHARS_MAX 272
+
+/* Who we are. Borrowed texts; NULL or empty: not given. */
+struct client_login {
+    const char *user, *password;
+    int db;
+    const char *name;
+};
+
+/* Gets what INFO says at login; an error refuses the server. */
+typedef oxq_err client_info_fn(void *ctx, struct slice info, struct oxq_error *err);
+
+struct client_link_opts {
+    const struct client_address *address;
+    const struct client_login *login;
+    struct net_tls *tls;  /* borrowed as long as the link lives; NULL: plain */
+    bool wants_master;    /* only a server that says so is taken */
+    client_info_fn *info; /* NULL: INFO is not asked for */
+    void *info_ctx;
+    int64_t until_us;                /* CLOCK_MONOTONIC */
+    int cancel_fd;                   /* readable: give up connecting; 0: none */
+    const atomic_bool *is_cancelled; /* true: give up logging in; NULL: none */
+};
 
 struct client_link;
 
-struct client_link_opts {
-    const struct client_url *url;   /* borrowed for the call */
-    const char *password;           /* when the URL has none; NULL or empty: none */
-    const char *tls_ca;             /* of rediss://; NULL or empty: the system's authorities */
-    const char *tls_cert, *tls_key; /* our own, where the server wants one */
-    int64_t timeout_ms;             /* for connecting and for each reply */
-};
-
 /*
- * Connects, gives the password and selects the database. Errors: CLOSED, TIMEOUT, NOT_FOUND, TLS, SERVER (it refused; the text
- * has its words), FORMAT (it speaks something else). Blocks: as timeout_ms says. Owns: caller, client_link_close.
+ * Connects and logs in. Errors: UNREACHABLE (nobody there, no such host, too late, not a master, not ready), CANCELLED, TLS, PERMISSION,
+ * ARGUMENT (the database), FORMAT (it speaks something else), and those of `info`. The text names the address. Blocks: until
+ * until_us, and as long as the system looks a name up. Owns: caller, client_link_close.
  */
 OXQ_MUST_USE oxq_err client_link_open(const struct client_link_opts *opts, struct client_link **out,
                                       struct oxq_error *err);
 /* NULL is fine. */
 void client_link_close(struct client_link *l);
+/* Whoever waits on it, or comes to do so, gets CLOSED. Threads: any. */
+void client_link_interrupt(struct client_link *l);
+/* Borrowed, for a pipeline. */
+struct net_stream *client_link_stream(struct client_link *l);
+/* Where it leads: "127.0.0.1:6379". */
+const char *client_link_address(const struct client_link *l);
 
 /*
- * Sends a command and waits for its reply, which is borrowed until the next call. An error that the server replies is
- * a value like others. After an error returned here the link is of no use any more. Errors: CLOSED, TIMEOUT, TLS, FORMAT,
- * LIMIT, MEMORY.
- */
-OXQ_MUST_USE oxq_err client_link_call(struct client_link *l, const struct slice *argv, size_t argc,
-                                      struct resp_value *out, struct oxq_error *err);
-
-/*
- * The same in two steps, for many commands at once: queue them, then take as many replies, in order. What is queued leaves
- * with the first client_link_next or client_link_call. The server answers into its own memory until we read: a batch is
- * bounded by the caller. Errors of queue: MEMORY; of next: those of call.
+ * One caller at a time: queue commands, then take as many replies in order. What is queued leaves with the next
+ * client_link_next, whose reply is borrowed until the one after. After an error but TIMEOUT the link is of no use any more. Errors of
+ * queue: MEMORY; of next: CLOSED, TIMEOUT, TLS, FORMAT, LIMIT, MEMORY.
  */
 OXQ_MUST_USE oxq_err client_link_queue(struct client_link *l, const struct slice *argv, size_t argc);
-/* Bytes that are queued and not sent. */
-size_t client_link_queued_bytes(const struct client_link *l);
-OXQ_MUST_USE oxq_err client_link_next(struct client_link *l, struct resp_value *out, struct oxq_error *err);
+OXQ_MUST_USE oxq_err client_link_next(struct client_link *l, int64_t until_us, struct resp_value *out,
+                                      struct oxq_error *err);
+/* The bytes that are queued; commands may be appended. */
+struct buf *client_link_output(struct client_link *l);
+
+/* Writes where the address leads: "127.0.0.1:6379", "[::1]:6379" or a path. */
+void client_address_format(const struct client_address *a, char out[CLIENT_ADDRESS_CHARS_MAX]);
 
 #endif

@@ -1,10 +1,33 @@
 /* SPDX-License-Identifier: MIT */
+/* The text is copied and cut into its parts in place: login before the last @, then ? and what follows, then hosts and path. */
 #include "client/url.h"
 
+#include "base/nearest.h"
 #include "base/num.h"
 
 #include <stdio.h>
 #include <string.h>
+
+#define KNOWN_SCHEMES                                                                                                  \
+    "redis://, rediss://, unix:, file:, redis+sentinel://, rediss+sentinel://, redis+cluster:// and rediss+cluster://"
+#define KNOWN_OPTIONS "db, name, ca, cert, key, insecure, sentinel_user and sentinel_password"
+
+struct scheme {
+    const char *name;
+    enum client_url_kind kind;
+    bool is_tls, is_path;
+};
+
+static const struct scheme schemes[] = {
+    {"redis", CLIENT_URL_SERVER, false, false},
+    {"rediss", CLIENT_URL_SERVER, true, false},
+    {"unix", CLIENT_URL_SERVER, false, true},
+    {"file", CLIENT_URL_FILE, false, true},
+    {"redis+sentinel", CLIENT_URL_SENTINEL, false, false},
+    {"rediss+sentinel", CLIENT_URL_SENTINEL, true, false},
+    {"redis+cluster", CLIENT_URL_CLUSTER, false, false},
+    {"rediss+cluster", CLIENT_URL_CLUSTER, true, false},
+};
 
 static int hex_digit(char c)
 {
@@ -41,28 +64,99 @@ static char *cut(char *text, char c)
     return at + 1;
 }
 
-static oxq_err parse_number(const char *text, int max, int *out)
+static bool parse_number(const char *text, int max, int *out)
 {
     int64_t n;
-    if (!num_parse_int(slice_from_text(text), &n) || n < 0 || n > max) return OXQ_ERR_ARGUMENT;
+    if (!num_parse_int(slice_from_text(text), &n) || n < 0 || n > max) return false;
     *out = (int)n;
-    return OXQ_OK;
+    return true;
 }
 
+/* ---------------------------------------------------------------- the parts */
+
 /* "user:password", ":password" or, as some write it, "password". */
-static bool parse_login(char *login, struct client_url *u)
+static oxq_err parse_login(char *login, struct client_url *u, struct oxq_error *err)
 {
     char *password = cut(login, ':');
     u->password = password ? password : login;
     if (password && *login) u->user = login;
-    return (!password || decode(password)) && decode(login);
+    if ((!password || decode(password)) && decode(login)) return OXQ_OK;
+    return err_set(err, OXQ_ERR_ARGUMENT, "the login has a %% that is not followed by two hex digits: write %%25");
 }
 
+static oxq_err parse_db(const char *text, struct client_url *u, struct oxq_error *err)
+{
+    if (!parse_number(text, INT32_MAX, &u->db))
+        return err_set(err, OXQ_ERR_ARGUMENT, "the database must be a number: 0 is the first");
+    if (u->kind == CLIENT_URL_CLUSTER && u->db != 0)
+        return err_set(err, OXQ_ERR_ARGUMENT, "a cluster has no database but 0");
+    return OXQ_OK;
+}
+
+/* Where the value of an option goes; NULL: no such text option. */
+static const char **text_option(struct client_url *u, const char *name)
+{
+    const struct {
+        const char *name;
+        const char **at;
+    } known[] = {{"name", &u->name},
+                 {"ca", &u->ca},
+                 {"cert", &u->cert},
+                 {"key", &u->key},
+                 {"sentinel_user", &u->sentinel_user},
+                 {"sentinel_password", &u->sentinel_password}};
+    for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
+        if (strcmp(name, known[i].name) == 0) return known[i].at;
+    }
+    return NULL;
+}
+
+static oxq_err refuse_option(const char *name, struct oxq_error *err)
+{
+    static const char *const names[] = {
+        "db", "name", "ca", "cert", "key", "insecure", "sentinel_user", "sentinel_password"};
+    struct nearest n = nearest_to(slice_from_text(name));
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) nearest_offer(&n, names[i]);
+    return err_set(err, OXQ_ERR_ARGUMENT, "no option of a URL is called '%.40s'%s%s%s; there are " KNOWN_OPTIONS, name,
+                   n.best ? " (was '" : "", n.best ? n.best : "", n.best ? "' meant?)" : "");
+}
+
+static oxq_err parse_option(char *name, struct client_url *u, struct oxq_error *err)
+{
+    char *value = cut(name, '=');
+    if (!value || !*value) return err_set(err, OXQ_ERR_ARGUMENT, "an option of a URL is name=value");
+    if (!decode(value))
+        return err_set(err, OXQ_ERR_ARGUMENT, "the option %.40s has a %% that is not followed by two hex digits", name);
+    const char **text = text_option(u, name);
+    if (text) {
+        *text = value;
+        return OXQ_OK;
+    }
+    if (strcmp(name, "db") == 0) return parse_db(value, u, err);
+    if (strcmp(name, "insecure") != 0) return refuse_option(name, err);
+    u->is_insecure = strcmp(value, "yes") == 0;
+    if (u->is_insecure || strcmp(value, "no") == 0) return OXQ_OK;
+    return err_set(err, OXQ_ERR_ARGUMENT, "insecure is yes or no");
+}
+
+static oxq_err parse_options(char *at, struct client_url *u, struct oxq_error *err)
+{
+    oxq_err e = OXQ_OK;
+    while (at && *at && !e) {
+        char *next = cut(at, '&');
+        e = parse_option(at, u, err);
+        at = next;
+    }
+    return e;
+}
+
+/* "host", "host:port", "[address]" or "[address]:port". */
 static oxq_err parse_host(char *at, struct client_url *u, struct oxq_error *err)
 {
-    char *db = cut(at, '/');
-    if (db && *db && parse_number(db, 15, &u->db))
-        return err_set(err, OXQ_ERR_ARGUMENT, "the database after / is 0 to 15");
+    if (u->hosts_count == CLIENT_URL_HOSTS_MAX)
+        return err_set(err, OXQ_ERR_ARGUMENT, "the URL names more than %d servers", CLIENT_URL_HOSTS_MAX);
+    struct client_url_host *h = &u->hosts[u->hosts_count++];
+    h->port = u->kind == CLIENT_URL_SENTINEL ? CLIENT_SENTINEL_PORT_DEFAULT : CLIENT_PORT_DEFAULT;
     char *port = NULL;
     if (*at == '[') {
         char *after = cut(++at, ']');
@@ -72,43 +166,102 @@ static oxq_err parse_host(char *at, struct client_url *u, struct oxq_error *err)
     } else {
         port = cut(at, ':');
     }
-    if (port && parse_number(port, 65535, &u->port))
-        return err_set(err, OXQ_ERR_ARGUMENT, "the port is no number up to 65535");
+    if (port && (!parse_number(port, 65535, &h->port) || h->port == 0))
+        return err_set(err, OXQ_ERR_ARGUMENT, "the port is no number from 1 to 65535");
     if (!decode(at)) return err_set(err, OXQ_ERR_ARGUMENT, "the host has a %% that is not followed by two hex digits");
-    u->host = *at ? at : "127.0.0.1";
+    h->host = *at ? at : "127.0.0.1";
     return OXQ_OK;
+}
+
+/* "host,host,..." and behind a / what the kind has there. */
+static oxq_err parse_hosts(char *at, struct client_url *u, struct oxq_error *err)
+{
+    char *path = cut(at, '/');
+    oxq_err e = OXQ_OK;
+    while (at && !e) {
+        char *next = u->kind == CLIENT_URL_SERVER ? NULL : cut(at, ',');
+        e = parse_host(at, u, err);
+        at = next;
+    }
+    if (e) return e;
+    if (u->kind == CLIENT_URL_SENTINEL) {
+        char *master = path;
+        path = master ? cut(master, '/') : NULL;
+        if (!master || !*master || !decode(master))
+            return err_set(
+                err, OXQ_ERR_ARGUMENT,
+                "behind the Sentinels stands their name for the master: redis+sentinel://host:26379/mymaster");
+        u->master = master;
+    }
+    return path && *path ? parse_db(path, u, err) : OXQ_OK;
+}
+
+static oxq_err parse_path(char *at, bool has_login, struct client_url *u, struct oxq_error *err)
+{
+    if (!decode(at)) return err_set(err, OXQ_ERR_ARGUMENT, "the path has a %% that is not followed by two hex digits");
+    if (u->kind == CLIENT_URL_FILE) {
+        u->folder = at;
+        return *at ? OXQ_OK : err_set(err, OXQ_ERR_ARGUMENT, "behind file: stands the data folder: file:./oxq-data");
+    }
+    u->unix_path = at;
+    if (*at == '/' || (*at && !has_login)) return OXQ_OK;
+    return err_set(err, OXQ_ERR_ARGUMENT, "a unix:// URL has a whole path: unix:///run/oxq.sock");
+}
+
+/* ---------------------------------------------------------------- the whole */
+
+/* Finds the scheme before the first colon; only what looks like one is repeated in the message. */
+static oxq_err find_scheme(const char *text, const struct scheme **out, struct oxq_error *err)
+{
+    size_t len = strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789+.-");
+    struct slice name = slice_of(text, len);
+    bool is_port = text[len] == ':' && text[len + 1] >= '0' && text[len + 1] <= '9';
+    if (text[len] != ':' || len == 0 || is_port)
+        return err_set(err, OXQ_ERR_ARGUMENT,
+                       "the URL has no scheme: write redis://host:port; there are " KNOWN_SCHEMES);
+    struct nearest n = nearest_to(name);
+    for (size_t i = 0; i < sizeof(schemes) / sizeof(schemes[0]); i++) {
+        *out = &schemes[i];
+        if (slice_is(name, schemes[i].name)) return OXQ_OK;
+        nearest_offer(&n, schemes[i].name);
+    }
+    return err_set(err, OXQ_ERR_ARGUMENT, "no URL begins with '%.*s:'%s%s%s; there are " KNOWN_SCHEMES,
+                   len > 40 ? 40 : (int)len, text, n.best ? " (was '" : "", n.best ? n.best : "",
+                   n.best ? ":' meant?)" : "");
+}
+
+static oxq_err parse_rest(char *at, const struct scheme *scheme, struct client_url *u, struct oxq_error *err)
+{
+    bool has_slashes = strncmp(at, "//", 2) == 0;
+    if (!has_slashes && !scheme->is_path)
+        return err_set(err, OXQ_ERR_ARGUMENT, "behind %s: stands //: %s://host", scheme->name, scheme->name);
+    if (has_slashes) at += 2;
+    char *after_login = has_slashes && u->kind != CLIENT_URL_FILE ? strrchr(at, '@') : NULL;
+    oxq_err e = OXQ_OK;
+    if (after_login) {
+        *after_login = '\0';
+        e = parse_login(at, u, err);
+        at = after_login + 1;
+    }
+    char *options = cut(at, '?');
+    if (!e) e = parse_options(options, u, err);
+    if (e) return e;
+    return scheme->is_path ? parse_path(at, has_slashes, u, err) : parse_hosts(at, u, err);
 }
 
 oxq_err client_url_parse(const char *url, struct client_url *out, struct oxq_error *err)
 {
-    static const struct {
-        const char *scheme;
-        bool is_tls, is_unix;
-    } schemes[] = {{"redis://", false, false}, {"rediss://", true, false}, {"unix://", false, true}};
-    *out = (struct client_url){.port = CLIENT_PORT_DEFAULT};
+    *out = (struct client_url){0};
     if ((size_t)snprintf(out->text, sizeof(out->text), "%s", url) >= sizeof(out->text))
         return err_set(err, OXQ_ERR_ARGUMENT, "the URL is longer than %d bytes", CLIENT_URL_BYTES_MAX - 1);
     if (out->text[0] == '/') {
         out->unix_path = out->text;
         return OXQ_OK;
     }
-    for (size_t i = 0; i < sizeof(schemes) / sizeof(schemes[0]); i++) {
-        size_t len = strlen(schemes[i].scheme);
-        if (strncmp(out->text, schemes[i].scheme, len) != 0) continue;
-        char *at = out->text + len;
-        char *after_login = strrchr(at, '@');
-        if (after_login) {
-            *after_login = '\0';
-            if (!parse_login(at, out))
-                return err_set(err, OXQ_ERR_ARGUMENT, "the login has a %% that is not followed by two hex digits");
-            at = after_login + 1;
-        }
-        out->is_tls = schemes[i].is_tls;
-        if (!schemes[i].is_unix) return parse_host(at, out, err);
-        out->unix_path = at;
-        return *at == '/' ? OXQ_OK
-                          : err_set(err, OXQ_ERR_ARGUMENT, "a unix:// URL has a whole path: unix:///run/oxq.sock");
-    }
-    return err_set(err, OXQ_ERR_ARGUMENT,
-                   "it is none of redis://host:port, rediss://host:port, unix:///path and /path");
+    const struct scheme *scheme = NULL;
+    oxq_err e = find_scheme(out->text, &scheme, err);
+    if (e) return e;
+    out->kind = scheme->kind;
+    out->is_tls = scheme->is_tls;
+    return parse_rest(out->text + strlen(scheme->name) + 1, scheme, out, err);
 }

@@ -3,6 +3,7 @@
 #include "embed/embed.h"
 
 #include "client/link.h"
+#include "os/clock.h"
 #include "os/testfolder.h"
 
 #include <criterion/criterion.h>
@@ -43,10 +44,11 @@ static bool try_to_ask(struct embed *e, const char *line, char out[256])
     struct client_address address;
     struct oxq_error err = {0};
     cr_assert_eq(embed_locate(e, INT64_MAX, &address, &err), OXQ_OK, "%s", err.text);
-    struct client_url at = {.unix_path = address.unix_path};
     struct client_link *link;
-    if (client_link_open(&(struct client_link_opts){.url = &at, .timeout_ms = 20000}, &link, &err) != OXQ_OK)
-        return false;
+    struct client_login nobody = {0};
+    int64_t until_us = clock_mono_us(os_clock()) + 20000000;
+    struct client_link_opts opts = {.address = &address, .login = &nobody, .until_us = until_us};
+    if (client_link_open(&opts, &link, &err) != OXQ_OK) return false;
     struct slice argv[4];
     size_t argc = 0;
     while (*line) {
@@ -55,7 +57,8 @@ static bool try_to_ask(struct embed *e, const char *line, char out[256])
         line += len + (line[len] == ' ');
     }
     struct resp_value reply = {0};
-    bool is_answered = client_link_call(link, argv, argc, &reply, &err) == OXQ_OK;
+    cr_assert_eq(client_link_queue(link, argv, argc), OXQ_OK);
+    bool is_answered = client_link_next(link, until_us, &reply, &err) == OXQ_OK;
     if (is_answered) {
         if (reply.kind == RESP_ARRAY && reply.count > 0) reply = reply.items[reply.count - 1];
         snprintf(out, 256, "%.*s", (int)reply.text.len, reply.text.at);

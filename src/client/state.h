@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: MIT */
+/* What the parts of a client share. Internal to client. */
+#ifndef CLIENT_STATE_H
+#define CLIENT_STATE_H
+
+#include "client/client.h"
+#include "client/link.h"
+#include "client/pipeline.h"
+#include "client/url.h"
+
+#include <stdatomic.h>
+
+#define CLIENT_NAME_CHARS_MAX 320
+
+/* One server: the only one, the present master, or a node of a cluster. It lives as long as the client. */
+struct client_node {
+    struct client_node *next;      /* owned, of the client's list */
+    struct client *client;         /* link */
+    struct client_address address; /* of a node of a cluster; else it is found anew for each connection */
+    struct pipeline *pipeline;     /* owned */
+    atomic_bool is_missing;        /* and the operator was told */
+};
+
+struct client {
+    struct client_url url;
+    struct client_opts opts; /* texts are borrowed from `texts`; defaults are filled in */
+    struct client_login login;
+    struct arena texts;
+    struct client_backoff backoff;
+    struct net_tls *tls; /* owned, or NULL */
+    char name[CLIENT_NAME_CHARS_MAX];
+
+    atomic_bool is_cancelled;
+    int cancel_fd;           /* owned: readable when cancelled */
+    atomic_bool is_surveyed; /* INFO was looked at */
+
+    struct lock lock; /* of what follows; its condition tells of cancelling */
+    struct rng rng;
+    struct client_node *nodes; /* owned */
+    struct link lines;         /* of client_line */
+};
+
+/* What can be cancelled while it connects or pauses: the client, or one of its lines. */
+struct client_cancel {
+    const atomic_bool *is_cancelled;
+    int fd;
+};
+
+/* ---------------------------------------------------------------- client.c */
+
+/* Connects to a node. Errors: those of client_link_open. */
+OXQ_MUST_USE oxq_err client_node_open(struct client_node *n, int64_t until_us, const struct client_cancel *cancel,
+                                      struct client_link **out, struct oxq_error *err);
+/* The node for a slot; for CLIENT_SLOT_NONE any. Errors: of asking a cluster for its nodes. */
+OXQ_MUST_USE oxq_err client_route(struct client *c, int slot, int64_t until_us, struct client_node **out,
+                                  struct oxq_error *err);
+/* When a call of timeout_ms (0: the default) that begins now is over. */
+int64_t client_until(const struct client *c, int64_t timeout_ms);
+/* Waits until then. False: cancelled. */
+bool client_pause(struct client *c, int64_t until_us, const struct client_cancel *cancel);
+/* When to try again after the n-th failure in a row. */
+int64_t client_retry_at(struct client *c, int failures);
+/* May an error of connecting go away by itself? */
+bool client_is_passing(oxq_err e);
+/* The command as bytes; with_text: a script by its text instead of its sha. Errors: MEMORY. */
+OXQ_MUST_USE oxq_err client_command_encode(const struct client_command *command, bool with_text, struct buf *out);
+
+/* ---------------------------------------------------------------- line.c */
+
+/* Of those that are in c->lines; inside the client's lock. */
+void client_lines_cancel(struct client *c);
+
+#endif
