@@ -2,7 +2,7 @@
 #
 # One make, no recursion: every layer is a folder of src/ and its files are found by name.
 #
-#   src/<layer>/*.c        the layer           all of them make liboxq.a
+#   src/<layer>/*.c        the layer           all of them make all.a; those of the library liboxq too
 #   src/<layer>/*_test.c   its unit tests      one Criterion binary for each layer
 #   src/cli/main.c         main()              the only object outside the archive
 #   tests/fuzz/*_fuzz.c    fuzz targets        one binary each
@@ -47,7 +47,8 @@ libs = $(pkg_libs) -lm
 
 warnings := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wold-style-definition -Wvla \
             -Wimplicit-fallthrough -Wundef -Wpointer-arith -Wwrite-strings -Wformat=2
-harden   := -fstack-protector-strong -fstack-clash-protection -fPIE
+# One set of objects for the program and the shared library; nobody may put himself in place of a function of ours.
+harden   := -fstack-protector-strong -fstack-clash-protection -fPIC -fno-semantic-interposition
 language  = -std=c17 -D_GNU_SOURCE -Isrc -Iinclude -Ibuild/gen $(pkg_cflags)
 cflags    = $(language) $(warnings) $(harden) -g -pthread $(CFLAGS)
 ldflags  := -pie -pthread -Wl,-z,relro,-z,now -Wl,--as-needed
@@ -92,11 +93,11 @@ build/$1/objects: FORCE
 	@mkdir -p $$(@D)
 	@echo $$(objs.$1) | cmp -s - $$@ || echo $$(objs.$1) >$$@
 
-build/$1/liboxq.a: $$(objs.$1) build/$1/objects
+build/$1/all.a: $$(objs.$1) build/$1/objects
 	@echo "  AR   $$@"
 	$$(Q)rm -f $$@ && ar rcsD $$@ $$(objs.$1)
 
-build/$1/oxq: build/$1/obj/src/cli/main.o build/$1/liboxq.a
+build/$1/oxq: build/$1/obj/src/cli/main.o build/$1/all.a
 	@echo "  LD   $$@"
 	$$(Q)$$(cc.$1) $$(ldflags) $$(filter-out -fsanitize=fuzzer%,$$(ldflags.$1)) $$^ $$(libs) -o $$@
 
@@ -107,13 +108,35 @@ endef
 # $1 the variant, $2 the layer: all its tests in one binary.
 define TEST
 build/$1/test/$2: $$(patsubst %.c,build/$1/obj/%.o,$$(filter src/$2/%,$$(test_c))) $$(if $$(filter tsan,$1),$$(tsan_arena)) \
-                    build/$1/liboxq.a
+                    build/$1/all.a
 	@mkdir -p $$(@D)
 	@echo "  LD   $$@"
 	$$(Q)$$(cc.$1) $$(ldflags) $$(ldflags.$1) $$^ -lcriterion $$(libs) -o $$@
 endef
 
 $(foreach v,$(variants),$(eval $(call VARIANT,$v)))
+
+# ---------------------------------------------------------------- the library
+
+# Shared and static, each showing oxq_* and nothing else. It brings no allocator of its own: that is the program's choice.
+version      := $(shell sed -n 's/^\#define OXQ_VERSION "\(.*\)"/\1/p' include/oxq/version.h)
+abi          := 0
+liboxq_c     := $(filter-out src/cli/% src/daemon/%,$(lib_c))
+liboxq_o      = $(liboxq_c:%.c=build/release/obj/%.o)
+liboxq_needs := libevent libevent_pthreads libevent_openssl openssl luajit msgpack jansson lmdb
+liboxq       := build/release/liboxq.so.$(version) build/release/liboxq.a
+
+build/release/liboxq.so.$(version): $(liboxq_o) src/api/liboxq.map
+	@echo "  LD   $@"
+	$(Q)gcc -shared -pthread -Wl,-soname,liboxq.so.$(abi) -Wl,--version-script=src/api/liboxq.map -Wl,-z,relro,-z,now \
+	    -Wl,-z,defs -Wl,--as-needed $(liboxq_o) $(shell pkg-config --libs $(liboxq_needs)) -lm -o $@
+	$(Q)ln -sf $(@F) build/release/liboxq.so.$(abi) && ln -sf $(@F) build/release/liboxq.so
+
+build/release/liboxq.a: $(liboxq_o)
+	@echo "  AR   $@"
+	$(Q)ld -r $(liboxq_o) -o build/release/liboxq.o
+	$(Q)objcopy --wildcard --keep-global-symbol='oxq_*' build/release/liboxq.o
+	$(Q)rm -f $@ && ar rcsD $@ build/release/liboxq.o
 
 # The transitions' texts, put together.
 lua_h := build/gen/jobs/transitions_lua.h
@@ -124,7 +147,7 @@ $(lua_h): $(wildcard src/jobs/lua/*.lua src/jobs/lua/lib/*.lua) scripts/embed-lu
 $(variants:%=build/%/obj/src/jobs/transition.o): $(lua_h)
 
 fuzzers := $(fuzz_c:tests/fuzz/%.c=build/fuzz/%)
-$(fuzzers): build/fuzz/%: build/fuzz/obj/tests/fuzz/%.o build/fuzz/liboxq.a
+$(fuzzers): build/fuzz/%: build/fuzz/obj/tests/fuzz/%.o build/fuzz/all.a
 	@echo "  LD   $@"
 	$(Q)$(cc.fuzz) $(ldflags) $(ldflags.fuzz) $^ $(libs) -o $@
 
@@ -137,7 +160,7 @@ FORCE:
 .PHONY: all build-check unit unit-debug unit-asan unit-tsan run stop test torture lint format asan tsan fuzz fuzz-build bench docs \
         check-docs check-public-headers install uninstall clean help lint-tidy
 
-all: build/release/oxq ## build the program with optimisation: build/release/oxq
+all: build/release/oxq $(liboxq) ## build the program and the library with optimisation, below build/release/
 
 build-check: build/debug/oxq $(tests.debug) ## compile everything, tests too, and run nothing
 
@@ -194,21 +217,21 @@ $(shims): build/tests/%.so: tests/fault/%.c tests/fault/control.h Makefile
 	$(Q)gcc -std=c17 -D_GNU_SOURCE $(warnings) -O2 -g -shared -fPIC -pthread $< -o $@
 
 # Asked by tests/cron for the next runs of cron texts.
-build/tests/cron-next: tests/cron/next.c build/debug/liboxq.a Makefile
+build/tests/cron-next: tests/cron/next.c build/debug/all.a Makefile
 	@mkdir -p $(@D)
 	@echo "  CC   $@"
-	$(Q)gcc $(cflags) $(cflags.debug) $(ldflags) $< build/debug/liboxq.a $(libs) -o $@
+	$(Q)gcc $(cflags) $(cflags.debug) $(ldflags) $< build/debug/all.a $(libs) -o $@
 
 # Does what tests/transitions compares with BullMQ.
-build/tests/transitions: $(wildcard tests/transitions/driver*.[ch]) build/debug/liboxq.a Makefile
+build/tests/transitions: $(wildcard tests/transitions/driver*.[ch]) build/debug/all.a Makefile
 	@mkdir -p $(@D)
 	@echo "  CC   $@"
-	$(Q)gcc $(cflags) $(cflags.debug) $(ldflags) $(filter %.c,$^) build/debug/liboxq.a $(libs) -o $@
+	$(Q)gcc $(cflags) $(cflags.debug) $(ldflags) $(filter %.c,$^) build/debug/all.a $(libs) -o $@
 
-build/bench/checkpoint: bench/checkpoint.c build/release/liboxq.a Makefile
+build/bench/checkpoint: bench/checkpoint.c build/release/all.a Makefile
 	@mkdir -p $(@D)
 	@echo "  CC   $@"
-	$(Q)gcc $(cflags) -O2 $(ldflags) $< build/release/liboxq.a $(libs) -o $@
+	$(Q)gcc $(cflags) -O2 $(ldflags) $< build/release/all.a $(libs) -o $@
 
 docs: build/release/oxq ## write docs/COMMANDS.md from the command table
 	$(Q)$< commands >docs/COMMANDS.md.new && mv docs/COMMANDS.md.new docs/COMMANDS.md
@@ -232,15 +255,23 @@ build/lint/%.tidy: build/debug/obj/%.o .clang-tidy
 	$(Q)clang-tidy --quiet $*.c -- $(language) $(cflags.debug) 2>$@.log || { cat $@.log; exit 1; }
 	@touch $@
 
-install: build/release/oxq ## install below DESTDIR/PREFIX (/usr/local)
+install: all ## install below DESTDIR/PREFIX (/usr/local)
 	install -D -m 755 build/release/oxq $(DESTDIR)$(PREFIX)/bin/oxq
+	install -D -m 755 -t $(DESTDIR)$(PREFIX)/lib build/release/liboxq.so.$(version)
+	ln -sf liboxq.so.$(version) $(DESTDIR)$(PREFIX)/lib/liboxq.so.$(abi)
+	ln -sf liboxq.so.$(version) $(DESTDIR)$(PREFIX)/lib/liboxq.so
+	install -D -m 644 -t $(DESTDIR)$(PREFIX)/lib build/release/liboxq.a
+	sed -e 's|@prefix@|$(PREFIX)|' -e 's|@version@|$(version)|' -e 's|@needs@|$(liboxq_needs)|' src/api/oxq.pc.in >build/oxq.pc
+	install -D -m 644 -t $(DESTDIR)$(PREFIX)/lib/pkgconfig build/oxq.pc
+	install -D -m 644 -t $(DESTDIR)$(PREFIX)/include/oxq $(public_h)
 	install -D -m 644 LICENSE $(DESTDIR)$(PREFIX)/share/doc/oxq/LICENSE
 	$(if $(wildcard README.md),install -m 644 README.md $(DESTDIR)$(PREFIX)/share/doc/oxq/README.md)
 	$(foreach p,$(wildcard docs/man/*.1),install -D -m 644 $p $(DESTDIR)$(PREFIX)/share/man/man1/$(notdir $p);)
 
 uninstall: ## remove what `make install` put there
 	rm -f $(DESTDIR)$(PREFIX)/bin/oxq
-	rm -rf $(DESTDIR)$(PREFIX)/share/doc/oxq
+	rm -f $(DESTDIR)$(PREFIX)/lib/liboxq.* $(DESTDIR)$(PREFIX)/lib/pkgconfig/oxq.pc
+	rm -rf $(DESTDIR)$(PREFIX)/include/oxq $(DESTDIR)$(PREFIX)/share/doc/oxq
 	$(foreach p,$(wildcard docs/man/*.1),rm -f $(DESTDIR)$(PREFIX)/share/man/man1/$(notdir $p);)
 
 clean: ## remove build/
