@@ -222,6 +222,22 @@ Test(checkpoint, a_large_first_one_that_is_cut_short_was_never_there, .timeout =
     model_deinit(&m);
 }
 
+Test(checkpoint, one_that_could_not_be_made_for_lack_of_room_is_made_later)
+{
+    struct checkpoint *c = NULL;
+    struct oxq_error err;
+    char folder[TESTFOLDER_PATH_MAX + 16];
+    snprintf(folder, sizeof(folder), "%s/second", kit.folder);
+    const struct checkpoint_opts opts = {.folder = folder, .map_bytes = 64u << 20};
+    signal(SIGXFSZ, SIG_IGN);
+    /* Not all of the two pages that LMDB writes first. */
+    limit_files(8191);
+    cr_assert_neq(checkpoint_open(&opts, &c, &err), OXQ_OK);
+    limit_files(RLIM_INFINITY);
+    cr_assert_eq(checkpoint_open(&opts, &c, &err), OXQ_OK, "%s", err.text);
+    checkpoint_close(c);
+}
+
 Test(checkpoint, a_large_first_one_is_whole_at_its_end, .timeout = 60)
 {
     OWNED(buf_deinit) struct buf items = {.limit_bytes = SIZE_MAX / 2};

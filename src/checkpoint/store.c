@@ -21,7 +21,9 @@
 #include "os/disk.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define MAP_BYTES_DEFAULT ((size_t)1 << 40)
@@ -98,6 +100,14 @@ static int check_pages(struct store *s, oxq_err *out_e, struct oxq_error *err)
     return *out_e ? MDB_CORRUPTED : 0;
 }
 
+/* Is there anything yet that could be lost? */
+static bool is_new(const struct store *s, char path[PATH_MAX])
+{
+    struct stat stat_of;
+    int len = snprintf(path, PATH_MAX, "%s/data.mdb", s->folder);
+    return len < PATH_MAX && (stat(path, &stat_of) ? errno == ENOENT : stat_of.st_size == 0);
+}
+
 oxq_err store_open(struct store *s, const struct store_opts *opts, struct oxq_error *err)
 {
     *s = (struct store){.map_bytes = opts->map_bytes ? opts->map_bytes : MAP_BYTES_DEFAULT,
@@ -105,6 +115,8 @@ oxq_err store_open(struct store *s, const struct store_opts *opts, struct oxq_er
     size_t folder_bytes = strlen(opts->folder) + 1;
     s->folder = mem_alloc(folder_bytes);
     memcpy(s->folder, opts->folder, folder_bytes);
+    char path[PATH_MAX];
+    bool is_made = is_new(s, path) && !s->is_read_only;
     oxq_err e = pages_check_head(s->folder, err);
     if (e) {
         store_close(s);
@@ -126,6 +138,8 @@ oxq_err store_open(struct store *s, const struct store_opts *opts, struct oxq_er
     if (!rc && !e) return OXQ_OK;
     if (!e) e = store_error(s, rc, "open", err);
     store_close(s);
+    /* The half of a head that LMDB may have written would pass for damage. */
+    if (is_made) (void)!disk_remove(path, NULL);
     return e;
 }
 
