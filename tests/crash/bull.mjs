@@ -52,23 +52,22 @@ class Ledger {
     this.job(id).isRemoved = true;
   }
 
-  on_start({ id, at }) {
+  on_start({ id, fetchedOn, stalled }) {
     const job = this.job(id);
-    job.startedAt = at;
-    job.starts = (job.starts ?? 0) + 1;
+    job.fetches = [...(job.fetches ?? []), { fetchedOn, stalled }];
   }
 
   on_progress({ id, step }) {
     this.job(id).progress = Math.max(this.job(id).progress, step);
   }
 
-  on_completed({ id, at }) {
-    this.#end(id, at, 'completed');
+  on_completed(report) {
+    this.#end(report, 'completed');
   }
 
-  on_failed({ id, at, text, attempts }) {
-    this.#end(id, at, 'failed', text);
-    this.on_retried({ id, attempts });
+  on_failed(report) {
+    this.#end(report, 'failed');
+    this.on_retried(report);
   }
 
   on_retried({ id, attempts }) {
@@ -79,10 +78,10 @@ class Ledger {
     this.refusals.push(text);
   }
 
-  #end(id, at, state, text) {
+  #end({ id, finishedOn, toldOn }, state) {
     const job = this.job(id);
     if (job.state) this.faults.push(`job ${id} was acknowledged as ${job.state} and then as ${state}`);
-    Object.assign(job, { state, text, endedAt: at });
+    Object.assign(job, { state, finishedOn, toldOn });
   }
 }
 
@@ -172,7 +171,10 @@ function* faultsOf(job, hash, where, exists) {
   if (exists && where.length !== 1) yield `job ${id} is in ${where.length} states: ${where}`;
   if (!exists && where.length) yield `job ${id} has no data and is in ${where}`;
   if (job.state && where[0] !== job.state) yield `job ${id} was acknowledged as ${job.state} and is ${where[0]}`;
-  if (job.state && job.startedAt > job.endedAt) yield `job ${id} was started again after it was acknowledged as ${job.state}`;
+  // a worker may begin late with what it fetched, and somebody else have ended it: the lock was lost, and its own end will be refused
+  const again = job.state && job.fetches?.find(({ fetchedOn }) => fetchedOn > job.toldOn);
+  if (again) yield `job ${id} was fetched again after it was acknowledged as ${job.state}: ${JSON.stringify(job)}`;
+  if (job.state && exists && Number(hash.finishedOn) !== job.finishedOn) yield `job ${id} was acknowledged as ${job.state} at ${job.finishedOn}, in the data that is at ${hash.finishedOn}: ${JSON.stringify(job)}`;
   if (!exists) return;
   const state = where[0];
   const right = { bad: 'failed', gone: 'delayed' }[hash.name] ?? 'completed';

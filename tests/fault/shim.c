@@ -8,6 +8,7 @@
  *   SHIM_TRACE    file that the record is appended to; without it nothing is recorded
  *   SHIM_CONTROL  file of struct control, mapped: the test steers faults and reads the counts while the server runs
  *   SHIM_SYNC_US  how long a sync takes at least, so that others happen meanwhile
+ *   SHIM_READ_US  how long a read takes at least, so that recovery is slow
  *
  * A record is a struct record and its payload. Writes happen one at a time, under the lock that orders the record; a sync
  * is two records, so that a write between them is known not to be covered. A send is recorded before it is done: from
@@ -55,7 +56,7 @@ static uint8_t fds[FDS_MAX];
 static int trace_fd = -1;
 static char folder[PATH_MAX]; /* a copy: a program may write over its environment to set its title */
 static size_t folder_len;
-static long sync_us;
+static long sync_us, read_us;
 static int64_t syncs_count;
 static struct control own_control;
 static struct control *control = &own_control;
@@ -67,8 +68,9 @@ __attribute__((constructor)) static void begin(void)
     is_done = true;
     const char *dir = getenv("SHIM_DIR");
     folder_len = dir ? (size_t)snprintf(folder, sizeof folder, "%s", dir) : 0;
-    const char *trace = getenv("SHIM_TRACE"), *us = getenv("SHIM_SYNC_US");
+    const char *trace = getenv("SHIM_TRACE"), *us = getenv("SHIM_SYNC_US"), *slow = getenv("SHIM_READ_US");
     sync_us = us ? atol(us) : 0;
+    read_us = slow ? atol(slow) : 0;
     if (trace) trace_fd = (int)syscall(SYS_openat, AT_FDCWD, trace, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
     struct control *steered = control_open();
     if (steered) control = steered;
@@ -288,6 +290,24 @@ ssize_t sendmsg(int fd, const struct msghdr *message, int flags)
     return syscall(SYS_sendmsg, fd, message, flags);
 }
 
+/* ---- reads ---- */
+
+static void wait_us(long us)
+{
+    if (us) syscall(SYS_nanosleep, &(struct timespec){us / 1000000, us % 1000000 * 1000}, NULL);
+}
+
+ssize_t pread(int fd, void *out, size_t len, off_t offset)
+{
+    if (is_tracked(fd)) wait_us(read_us);
+    return syscall(SYS_pread64, fd, out, len, offset);
+}
+
+ssize_t pread64(int fd, void *out, size_t len, off_t offset)
+{
+    return pread(fd, out, len, offset);
+}
+
 /* ---- open and close ---- */
 
 static int open_at(int dir_fd, const char *name, int flags, mode_t mode)
@@ -426,7 +446,7 @@ static int sync_tracked(int fd, long call)
     pthread_mutex_unlock(&lock);
     int rc = error > 0 ? (int)failed(error) : (int)syscall(call, fd);
     int kept = errno;
-    if (sync_us) syscall(SYS_nanosleep, &(struct timespec){.tv_nsec = sync_us * 1000}, NULL);
+    wait_us(sync_us);
     pthread_mutex_lock(&lock);
     note(SYNC_END, fd, rc < 0 ? kept : 0, number, 0, "", 0);
     pthread_mutex_unlock(&lock);

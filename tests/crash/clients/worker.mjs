@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
  * Works on a queue and reports what it began, and what the server answered to the end of it.
- * Options: port, queue, module (the BullMQ release), driver ('redis': node-redis), concurrency, retryMs, isPlain (BullMQ's own settings).
+ * Options: port, queue, module (the BullMQ release), driver ('redis': node-redis), concurrency, retryMs (otherwise BullMQ's own).
  */
 import { childOf, clients } from '../lib/clients.mjs';
 
@@ -9,7 +9,7 @@ const { options, report } = childOf({ stop });
 const { Worker } = clients(options.module ?? 'bullmq');
 
 async function work(job) {
-  report('start', { id: job.id });
+  report('start', { id: job.id, fetchedOn: job.processedOn, stalled: job.stalledCounter });
   const { kind } = job.data;
   if (kind === 'steps') {
     for (let step = 1; step <= 3; step++) {
@@ -31,11 +31,13 @@ async function connectionOf() {
 }
 
 // locks that end soon: what a killed server's worker held is found again within the test
-const settings = options.isPlain ? {} : { lockDuration: 3000, stalledInterval: 1000, maxStalledCount: 1000 };
+const settings = { lockDuration: 3000, stalledInterval: 1000, maxStalledCount: 1000 };
 const worker = new Worker(options.queue, work, { connection: await connectionOf(), concurrency: options.concurrency ?? 8, ...settings });
 worker.on('error', () => {}); // connections end: that is the test
-worker.on('completed', (job) => report('completed', { id: job.id }));
-worker.on('failed', (job, error) => job && report(job.finishedOn ? 'failed' : 'retried', { id: job.id, attempts: job.attemptsMade, text: error.message }));
+/* On the clock that BullMQ writes into jobs. */
+const ended = (job) => ({ finishedOn: job.finishedOn, toldOn: Date.now() });
+worker.on('completed', (job) => report('completed', { id: job.id, ...ended(job) }));
+worker.on('failed', (job, error) => job && report(job.finishedOn ? 'failed' : 'retried', { id: job.id, ...ended(job), attempts: job.attemptsMade, text: error.message }));
 await worker.waitUntilReady();
 report('ready');
 

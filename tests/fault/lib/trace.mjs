@@ -18,11 +18,12 @@ export function buildShims() {
 }
 
 /** The environment that puts the shim under a server. */
-export function shimEnv({ dir, trace, control, syncUs }) {
+export function shimEnv({ dir, trace, control, syncUs, readUs }) {
   const env = { LD_PRELOAD: SHIM, SHIM_DIR: dir };
   if (trace) env.SHIM_TRACE = trace;
   if (control) env.SHIM_CONTROL = control.path;
   if (syncUs) env.SHIM_SYNC_US = String(syncUs);
+  if (readUs) env.SHIM_READ_US = String(readUs);
   return env;
 }
 
