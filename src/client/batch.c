@@ -5,6 +5,7 @@
  *
  *   a reply                         the unit is ANSWERED
  *   LOADING and its like, READONLY  it stays WAITING, and the next round comes after a pause
+ *   MOVED, ASK                      the same without a pause, to the node that is named
  *   NOSCRIPT                        the same without a pause, and the node gets all texts again
  *   not sent                        the same, with the client's patience
  *   sent, and no reply              WAITING again when it is idempotent, else LOST
@@ -14,9 +15,8 @@
  * the bytes no longer move.
  */
 #include "base/mem.h"
+#include "client/cluster.h"
 #include "client/key.h"
-#include "client/refusal.h"
-#include "client/state.h"
 #include "os/clock.h"
 #include "resp/request.h"
 
@@ -34,7 +34,8 @@ struct client_item {
     size_t replies_count;
     size_t reply_at, reply_len; /* in the replies, the last ones that came; 0 bytes: none */
     int script_attempts;
-    struct resp_value value; /* once all is over */
+    struct client_node *asked; /* link: where ASK sent it, for the next round; NULL: nowhere */
+    struct resp_value value;   /* once all is over */
 };
 
 /* ---------------------------------------------------------------- adding */
@@ -85,6 +86,7 @@ struct shipment {
     struct client_node *node;
     struct client_item **items; /* in order */
     size_t items_count;
+    bool is_asking;     /* ASKING goes before its one item */
     struct buf replies; /* used where there is more than one shipment */
     size_t replies_at;  /* where its replies begin in the batch's */
     struct pipeline_call call;
@@ -100,6 +102,7 @@ struct run {
     int64_t until_us;
     struct shipment *shipments;
     int rounds;            /* that left something to do */
+    int route_failures;    /* rounds in which nobody knew where to go */
     int refusals;          /* rounds in which a server said: later */
     int64_t pause_us;      /* until when to pause before the next round; 0: not at all */
     struct oxq_error last; /* why something is still to be done */
@@ -111,14 +114,15 @@ static struct client_cancel cancel_of(struct client *c)
     return (struct client_cancel){&c->is_cancelled, c->cancel_fd};
 }
 
-static struct shipment *shipment_to(struct run *r, struct client_node *node)
+static struct shipment *shipment_to(struct run *r, struct client_node *node, bool is_asking)
 {
-    struct shipment *s = r->shipments;
-    while (s && s->node != node) s = s->next;
+    struct shipment *s = is_asking ? NULL : r->shipments;
+    while (s && (s->node != node || s->is_asking)) s = s->next;
     if (s) return s;
     s = arena_alloc(&r->batch->arena, sizeof(*s));
     memset(s, 0, sizeof(*s));
     s->node = node;
+    s->is_asking = is_asking;
     s->items = ARENA_ARRAY(&r->batch->arena, struct client_item *, r->units_count);
     s->next = r->shipments;
     r->shipments = s;
@@ -130,11 +134,13 @@ static oxq_err sort_by_node(struct run *r, struct oxq_error *err)
     r->shipments = NULL;
     for (size_t i = 0; i < r->units_count; i++) {
         struct client_item *item = &r->units[i];
-        struct client_node *node = NULL;
+        struct client_node *node = item->asked;
+        bool is_asking = node != NULL;
+        item->asked = NULL;
         if (item->state != ITEM_WAITING) continue;
-        oxq_err e = client_route(r->client, item->slot, r->until_us, &node, err);
+        oxq_err e = is_asking ? OXQ_OK : client_route(r->client, item->slot, r->until_us, &node, err);
         if (e) return e;
-        struct shipment *s = shipment_to(r, node);
+        struct shipment *s = shipment_to(r, node, is_asking);
         s->items[s->items_count++] = item;
     }
     return OXQ_OK;
@@ -150,9 +156,12 @@ static struct slice gather_request(struct run *r, const struct shipment *s)
         is_one_piece = is_one_piece && s->items[i]->at == s->items[0]->at + bytes;
         bytes += s->items[i]->len;
     }
-    if (is_one_piece) return slice_of(from + s->items[0]->at, bytes);
-    char *copy = arena_alloc(&r->batch->arena, bytes);
-    bytes = 0;
+    static const char asking[] = "*1\r\n$6\r\nASKING\r\n";
+    size_t before = s->is_asking ? sizeof(asking) - 1 : 0;
+    if (is_one_piece && !before) return slice_of(from + s->items[0]->at, bytes);
+    char *copy = arena_alloc(&r->batch->arena, before + bytes);
+    memcpy(copy, asking, before);
+    bytes = before;
     for (size_t i = 0; i < s->items_count; i++) {
         memcpy(copy + bytes, from + s->items[i]->at, s->items[i]->len);
         bytes += s->items[i]->len;
@@ -184,6 +193,7 @@ static void ship(struct run *r, struct shipment *s)
     s->call.replies = is_only_one ? &r->batch->replies : &s->replies;
     s->call.until_us = r->until_us;
     s->replies_at = r->batch->replies.len;
+    s->call.replies_count = s->is_asking ? 1 : 0;
     for (size_t i = 0; i < s->items_count; i++) s->call.replies_count += s->items[i]->replies_count;
     gather_scripts(r, s);
     s->e = pipeline_start(s->node->pipeline, &s->call, &s->error);
@@ -209,6 +219,25 @@ static void note_refusal(struct run *r, struct slice text)
     err_set(&r->last, OXQ_ERR_SERVER, "the server answers: %.*s", text.len > 200 ? 200 : (int)text.len, text.at);
 }
 
+static void redirect(struct run *r, struct shipment *s, struct client_item *item, struct slice text, bool is_ask)
+{
+    struct client_redirect to;
+    struct client_cluster *k = r->client->cluster;
+    if (!k) {
+        err_set(&r->fatal, OXQ_ERR_CONFIG, "the server %s is a node of a cluster: its URL is redis+cluster://host:port",
+                r->client->name);
+    } else if (!client_redirect_read(text, &to)) {
+        item->state = ITEM_ANSWERED;
+    } else {
+        struct client_node *node = client_cluster_redirect(k, s->node, &to, is_ask);
+        /* A transaction cannot be asked for: it waits until the slot has moved. */
+        if (is_ask && r->batch->is_atomic)
+            r->pause_us = INT64_MAX;
+        else if (is_ask)
+            item->asked = node;
+    }
+}
+
 static void judge_reply(struct run *r, struct shipment *s, struct client_item *item)
 {
     struct slice text = find_refusal(r, item);
@@ -225,11 +254,8 @@ static void judge_reply(struct run *r, struct shipment *s, struct client_item *i
         r->pause_us = INT64_MAX;
         break;
     case CLIENT_REFUSAL_LATER: r->pause_us = INT64_MAX; break;
-    case CLIENT_REFUSAL_MOVED:
-    case CLIENT_REFUSAL_ASK:
-        err_set(&r->fatal, OXQ_ERR_CONFIG, "the server %s is a node of a cluster: its URL is redis+cluster://host:port",
-                r->client->name);
-        break;
+    case CLIENT_REFUSAL_MOVED: redirect(r, s, item, text, false); break;
+    case CLIENT_REFUSAL_ASK: redirect(r, s, item, text, true); break;
     }
     note_refusal(r, text);
 }
@@ -237,6 +263,11 @@ static void judge_reply(struct run *r, struct shipment *s, struct client_item *i
 static void read_replies(struct run *r, struct shipment *s)
 {
     size_t at = s->replies_at;
+    if (s->is_asking) {
+        struct resp_scan scan = {0};
+        if (resp_scan_next(&scan, slice_from(buf_borrow(&r->batch->replies), at)) != OXQ_OK) return;
+        at += scan.used_bytes;
+    }
     for (size_t i = 0; i < s->items_count; i++) {
         struct client_item *item = s->items[i];
         size_t len = 0;
@@ -262,6 +293,7 @@ static void judge_error(struct run *r, struct shipment *s)
         int failures = pipeline_failures(s->node->pipeline, &retry_at_us);
         if (r->client->opts.patience == CLIENT_FAIL_FAST && failures >= r->client->opts.attempts) r->fatal = s->error;
         if (retry_at_us > r->pause_us) r->pause_us = retry_at_us;
+        client_note_missing(r->client);
         return;
     }
     for (size_t i = 0; i < s->items_count; i++) {
@@ -297,8 +329,11 @@ static void run_round(struct run *r)
 {
     r->pause_us = 0;
     oxq_err e = sort_by_node(r, &r->last);
+    bool is_passing = client_is_passing(e) &&
+                      (r->client->opts.patience == CLIENT_PATIENT || r->route_failures++ < r->client->opts.attempts);
+    if (e && !is_passing) r->fatal = r->last;
     if (e) {
-        r->fatal = r->last;
+        r->pause_us = INT64_MAX;
         return;
     }
     for (struct shipment *s = r->shipments; s; s = s->next) ship(r, s);
@@ -418,6 +453,7 @@ static void forget_replies(struct client_batch *b)
         b->items[i].state = ITEM_WAITING;
         b->items[i].reply_len = 0;
         b->items[i].script_attempts = 0;
+        b->items[i].asked = NULL;
     }
 }
 

@@ -8,6 +8,8 @@
  *   line.c       a connection of one's own
  *   link.c       a connection: connect, log in, send, receive
  *
+ *   sentinel.c, cluster.c   where the master is, which node has a slot
+ *
  * beside them what they need to know: url.c, refusal.c (what an error reply means), survey.c (what INFO says), key.c (slots),
  * backoff.h.
  *
@@ -22,7 +24,8 @@
 
 #include "base/mem.h"
 #include "base/num.h"
-#include "client/state.h"
+#include "client/cluster.h"
+#include "client/sentinel.h"
 #include "client/survey.h"
 #include "os/clock.h"
 #include "os/random.h"
@@ -70,7 +73,7 @@ static void fixed_address(const struct client_url *u, struct client_address *out
 /* Tells the operator once when a server goes, and once when it is back. */
 static void note_presence(struct client_node *n, oxq_err e, const char *why)
 {
-    char text[400];
+    char text[CLIENT_NAME_CHARS_MAX + 40];
     bool is_missing = e && client_is_passing(e);
     if (e && !is_missing) return;
     if (atomic_exchange(&n->is_missing, is_missing) == is_missing) return;
@@ -87,22 +90,22 @@ oxq_err client_node_open(struct client_node *n, int64_t until_us, const struct c
     struct client *c = n->client;
     struct client_address address = n->address;
     struct oxq_error why = {0};
+    struct client_link_opts opts = {.address = &address,
+                                    .login = &c->login,
+                                    .tls = c->tls,
+                                    .wants_master = c->sentinel != NULL,
+                                    .info = atomic_load(&c->is_surveyed) ? NULL : survey,
+                                    .info_ctx = c,
+                                    .until_us = until_us,
+                                    .cancel_fd = cancel->fd,
+                                    .is_cancelled = cancel->is_cancelled};
     oxq_err e = OXQ_OK;
-    if (c->opts.locate) {
-        address = (struct client_address){0};
+    if (c->opts.locate || c->sentinel) address = (struct client_address){0};
+    if (c->opts.locate)
         e = c->opts.locate(c->opts.locate_ctx, until_us, &address, &why);
-    }
-    if (!e) {
-        struct client_link_opts opts = {.address = &address,
-                                        .login = &c->login,
-                                        .tls = c->tls,
-                                        .info = atomic_load(&c->is_surveyed) ? NULL : survey,
-                                        .info_ctx = c,
-                                        .until_us = until_us,
-                                        .cancel_fd = cancel->fd,
-                                        .is_cancelled = cancel->is_cancelled};
-        e = client_link_open(&opts, out, &why);
-    }
+    else if (c->sentinel)
+        e = client_sentinel_locate(c->sentinel, &opts, &address, &why);
+    if (!e) e = client_link_open(&opts, out, &why);
     note_presence(n, e, why.text);
     return e ? err_set(err, e, "%s", why.text) : OXQ_OK;
 }
@@ -124,14 +127,28 @@ static struct client_node *node_new(struct client *c, const struct client_addres
                                                        .backoff = c->backoff,
                                                        .connect_timeout_us = c->opts.connect_timeout_ms * 1000,
                                                        .seed = rng_next(&c->rng)});
+    if (atomic_load(&c->is_cancelled)) pipeline_cancel(n->pipeline);
     n->next = c->nodes;
     c->nodes = n;
     return n;
 }
 
+struct client_node *client_node_at(struct client *c, const struct client_address *address)
+{
+    for (struct client_node *n = c->nodes; n; n = n->next) {
+        if (n->address.port == address->port && strcmp(n->address.host, address->host) == 0) return n;
+    }
+    return node_new(c, address);
+}
+
+void client_note_missing(struct client *c)
+{
+    if (c->cluster) client_cluster_doubt(c->cluster);
+}
+
 oxq_err client_route(struct client *c, int slot, int64_t until_us, struct client_node **out, struct oxq_error *err)
 {
-    (void)slot, (void)until_us, (void)err;
+    if (c->cluster) return client_cluster_route(c->cluster, slot, until_us, out, err);
     *out = c->nodes;
     return OXQ_OK;
 }
@@ -245,10 +262,13 @@ static void name_it(struct client *c)
     }
     fixed_address(&c->url, &address);
     client_address_format(&address, where);
-    if (c->url.unix_path)
+    const char *kind = c->url.kind == CLIENT_URL_CLUSTER ? "+cluster" : "";
+    if (c->url.kind == CLIENT_URL_SENTINEL)
+        snprintf(c->name, sizeof(c->name), "redis+sentinel://%s/%.40s", where, c->url.master);
+    else if (c->url.unix_path)
         snprintf(c->name, sizeof(c->name), "unix:%s", where);
     else
-        snprintf(c->name, sizeof(c->name), "redis%s://%s", c->url.is_tls ? "s" : "", where);
+        snprintf(c->name, sizeof(c->name), "redis%s%s://%s", c->url.is_tls ? "s" : "", kind, where);
 }
 
 static oxq_err make_tls(struct client *c, const struct client_opts *o, struct oxq_error *err)
@@ -273,6 +293,20 @@ static oxq_err check_url(const struct client *c, const struct client_opts *o, st
     return OXQ_OK;
 }
 
+/* What is known of where to go before anybody was asked. */
+static void make_nodes(struct client *c)
+{
+    struct client_address address = {0};
+    bool has_locator = c->opts.locate != NULL;
+    if (c->url.kind == CLIENT_URL_CLUSTER && !has_locator) {
+        c->cluster = client_cluster_new(c);
+        return;
+    }
+    if (c->url.kind == CLIENT_URL_SENTINEL && !has_locator) c->sentinel = client_sentinel_new(&c->url, c->tls);
+    if (c->url.kind == CLIENT_URL_SERVER) fixed_address(&c->url, &address);
+    node_new(c, &address);
+}
+
 oxq_err client_new(const struct client_opts *opts, struct client **out, struct oxq_error *err)
 {
     struct client *c = mem_alloc_zero(sizeof(*c));
@@ -290,9 +324,7 @@ oxq_err client_new(const struct client_opts *opts, struct client **out, struct o
         client_free(c);
         return e;
     }
-    struct client_address address = {0};
-    if (c->url.kind != CLIENT_URL_FILE) fixed_address(&c->url, &address);
-    node_new(c, &address);
+    make_nodes(c);
     *out = c;
     return OXQ_OK;
 }
@@ -306,6 +338,8 @@ void client_free(struct client *c)
         mem_free(c->nodes);
         c->nodes = next;
     }
+    client_cluster_free(c->cluster);
+    client_sentinel_free(c->sentinel);
     net_tls_free(c->tls);
     if (c->cancel_fd) close(c->cancel_fd);
     lock_deinit(&c->lock);

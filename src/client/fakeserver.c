@@ -191,6 +191,13 @@ struct fakeserver *fakeserver_start(const struct fakeserver_step *steps)
     return t;
 }
 
+void fakeserver_play(struct fakeserver *t, const struct fakeserver_step *steps)
+{
+    lock_enter(&t->lock);
+    t->step = steps;
+    lock_leave(&t->lock);
+}
+
 void fakeserver_stop(struct fakeserver *t)
 {
     lock_enter(&t->lock);

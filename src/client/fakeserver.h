@@ -20,6 +20,8 @@ struct fakeserver;
 
 /* Listens on a port of loopback. Steps end with a `want` of "". Beyond the script, and where a step does not fit, it says -ERR. */
 struct fakeserver *fakeserver_start(const struct fakeserver_step *steps);
+/* Another script from now on; for replies that name ports. */
+void fakeserver_play(struct fakeserver *t, const struct fakeserver_step *steps);
 /* Ends it; asserts nothing. */
 void fakeserver_stop(struct fakeserver *t);
 int fakeserver_port(const struct fakeserver *t);

@@ -4,9 +4,8 @@
  * come: to cancel. What goes on over the link needs no lock.
  */
 #include "base/mem.h"
+#include "client/cluster.h"
 #include "client/key.h"
-#include "client/refusal.h"
-#include "client/state.h"
 #include "os/clock.h"
 
 #include <unistd.h>
@@ -15,6 +14,7 @@ struct client_line {
     struct client *client;    /* link */
     struct link listed;       /* in the client's lines */
     int slot;                 /* of its key */
+    struct client_node *node; /* link: where it last connected to */
     struct lock lock;         /* of `link` */
     struct client_link *link; /* owned; NULL: not connected */
     atomic_bool is_cancelled;
@@ -109,7 +109,9 @@ static oxq_err connect_once(struct client_line *l, int64_t until_us, struct oxq_
     if (until_us < attempt_until_us) attempt_until_us = until_us;
     oxq_err e = client_route(c, l->slot, attempt_until_us, &node, err);
     if (!e) e = client_node_open(node, attempt_until_us, &how, &link, err);
+    if (e && client_is_passing(e)) client_note_missing(c);
     if (e) return e;
+    l->node = node;
     lock_enter(&l->lock);
     l->link = link;
     if (atomic_load(&l->is_cancelled)) client_link_interrupt(link);
@@ -180,8 +182,13 @@ oxq_err client_line_next(struct client_line *l, int64_t timeout_ms, struct resp_
 static bool may_try_again(struct client_line *l, const struct resp_value *v)
 {
     enum client_refusal refusal = v->kind == RESP_ERROR ? client_refusal_of(v->text) : CLIENT_REFUSAL_FINAL;
-    if (refusal == CLIENT_REFUSAL_READONLY) drop_link(l);
-    return refusal == CLIENT_REFUSAL_LATER || refusal == CLIENT_REFUSAL_READONLY;
+    struct client_redirect to;
+    bool is_redirect = refusal == CLIENT_REFUSAL_MOVED || refusal == CLIENT_REFUSAL_ASK;
+    if (is_redirect && (!l->client->cluster || !client_redirect_read(v->text, &to))) return false;
+    /* A slot that is on its way is soon here or there: who blocks can wait for that. */
+    if (refusal == CLIENT_REFUSAL_MOVED) client_cluster_redirect(l->client->cluster, l->node, &to, false);
+    if (refusal == CLIENT_REFUSAL_READONLY || refusal == CLIENT_REFUSAL_MOVED) drop_link(l);
+    return is_redirect || refusal == CLIENT_REFUSAL_LATER || refusal == CLIENT_REFUSAL_READONLY;
 }
 
 oxq_err client_line_call(struct client_line *l, const struct client_command *command, int64_t timeout_ms,

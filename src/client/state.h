@@ -10,7 +10,7 @@
 
 #include <stdatomic.h>
 
-#define CLIENT_NAME_CHARS_MAX 320
+#define CLIENT_NAME_CHARS_MAX 400
 
 /* One server: the only one, the present master, or a node of a cluster. It lives as long as the client. */
 struct client_node {
@@ -31,8 +31,10 @@ struct client {
     char name[CLIENT_NAME_CHARS_MAX];
 
     atomic_bool is_cancelled;
-    int cancel_fd;           /* owned: readable when cancelled */
-    atomic_bool is_surveyed; /* INFO was looked at */
+    int cancel_fd;                    /* owned: readable when cancelled */
+    atomic_bool is_surveyed;          /* INFO was looked at */
+    struct client_sentinel *sentinel; /* owned, or NULL */
+    struct client_cluster *cluster;   /* owned, or NULL */
 
     struct lock lock; /* of what follows; its condition tells of cancelling */
     struct rng rng;
@@ -51,11 +53,15 @@ struct client_cancel {
 /* Connects to a node. Errors: those of client_link_open. */
 OXQ_MUST_USE oxq_err client_node_open(struct client_node *n, int64_t until_us, const struct client_cancel *cancel,
                                       struct client_link **out, struct oxq_error *err);
+/* The node of an address, made when it is new. Inside the client's lock. */
+struct client_node *client_node_at(struct client *c, const struct client_address *address);
 /* The node for a slot; for CLIENT_SLOT_NONE any. Errors: of asking a cluster for its nodes. */
 OXQ_MUST_USE oxq_err client_route(struct client *c, int slot, int64_t until_us, struct client_node **out,
                                   struct oxq_error *err);
 /* When a call of timeout_ms (0: the default) that begins now is over. */
 int64_t client_until(const struct client *c, int64_t timeout_ms);
+/* A node does not answer. */
+void client_note_missing(struct client *c);
 /* Waits until then. False: cancelled. */
 bool client_pause(struct client *c, int64_t until_us, const struct client_cancel *cancel);
 /* When to try again after the n-th failure in a row. */
