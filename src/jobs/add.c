@@ -44,7 +44,7 @@ static oxq_err check_job(const struct new_job *job, int64_t now_ms, struct oxq_e
     if (e) return err_set(err, e, "the data is not JSON: %s; a text needs its quotes", why.text);
     e = check_texts(job, o, err);
     if (!e) e = job_options_check(o, job->data.len > 0 ? job->data.len : default_data.len, err);
-    if (!e && o->job_id.len > 0 && !job->is_id_made) e = keys_check_job_id(o->job_id, err);
+    if (!e && o->job_id.len > 0) e = keys_check_job_id(o->job_id, err);
     if (e) return e;
     if ((o->timestamp_ms > 0 ? o->timestamp_ms : now_ms) + o->delay_ms > JOB_TIME_MAX_MS) {
         return err_set(err, OXQ_ERR_ARGUMENT,
@@ -154,7 +154,7 @@ static oxq_err put_job(struct request *r, const struct new_job *job, struct buf 
     scratch->len = 0;
     oxq_err e = job->options ? job_options_write(job->options, scratch) : OXQ_OK;
     if (e) return e;
-    request_put(r, options_of(job)->job_id);
+    request_put(r, job->made_id.len > 0 ? job->made_id : options_of(job)->job_id);
     request_put(r, job->name);
     request_put(r, job->data.len > 0 ? job->data : default_data);
     request_put(r, job->options ? arena_copy(r->arena, buf_borrow(scratch)) : default_options);
@@ -165,12 +165,14 @@ static oxq_err put_job(struct request *r, const struct new_job *job, struct buf 
 }
 
 /* A job with a parent, or of another queue, may be refused or counts elsewhere: then numbers are taken one by one. */
-static bool can_number_together(const struct new_job *jobs, size_t count)
+static int64_t count_numbered(const struct add_batch *batch)
 {
-    for (size_t i = 0; i < count; i++) {
-        if (jobs[i].queue.len > 0 || options_of(&jobs[i])->parent.id.len > 0) return false;
+    if (batch->is_split) return -1;
+    for (size_t i = 0; i < batch->count; i++) {
+        const struct new_job *job = &batch->jobs[i];
+        if (job->queue.len > 0 || options_of(job)->parent.id.len > 0) return 0;
     }
-    return true;
+    return (int64_t)batch->count;
 }
 
 size_t add_portion(const struct new_job *jobs, size_t count)
@@ -207,7 +209,7 @@ oxq_err add_request(struct arena *arena, const struct add_batch *batch, struct r
     OWNED(buf_deinit) struct buf scratch = {.limit_bytes = ADD_TEXT_BYTES_MAX};
     request_begin(out, arena, &transition_add, batch->prefix);
     request_put_int(out, batch->now_ms);
-    request_put_int(out, can_number_together(batch->jobs, batch->count) ? (int64_t)batch->count : 0);
+    request_put_int(out, count_numbered(batch));
     oxq_err e = OXQ_OK;
     for (size_t i = 0; i < batch->count && !e; i++) e = put_checked(out, batch, i, &scratch, err);
     return e;

@@ -16,8 +16,8 @@ struct new_job {
     struct slice data;                 /* JSON; empty: {} */
     const struct job_options *options; /* NULL: the defaults */
     struct slice queue;                /* prefix of its queue (keys_prefix); empty: the request's */
-    bool has_children; /* it waits for children, which follow in the same request or were told of it otherwise */
-    bool is_id_made;   /* options->job_id was not chosen by a user and is taken as it is */
+    bool has_children;    /* it waits for children, which follow in the same request or were told of it otherwise */
+    struct slice made_id; /* an id that was made for it; empty: options->job_id, or the queue's next number */
 };
 
 /* What one request adds: jobs of the queue with this prefix, and those that name another. */
@@ -26,6 +26,7 @@ struct add_batch {
     int64_t now_ms;
     const struct new_job *jobs;
     size_t count;
+    bool is_split; /* the next request has further children of the last job's parent, which waits for them */
 };
 
 /* How many of the jobs, from the first on, go into one request: within the limits above, but one at least. */

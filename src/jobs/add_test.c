@@ -13,7 +13,7 @@ static void empty_arena(void)
 
 static oxq_err request_for(const struct new_job *jobs, size_t count, struct request *r, struct oxq_error *err)
 {
-    struct add_batch batch = {SLICE_LIT("bull:q:"), 1700000000000, jobs, count};
+    struct add_batch batch = {SLICE_LIT("bull:q:"), 1700000000000, jobs, count, false};
     return add_request(&arena, &batch, r, err);
 }
 
@@ -79,8 +79,9 @@ Test(add, bad_input_is_told_with_its_job, .fini = empty_arena)
     struct oxq_error err = {0};
     struct request r;
     cr_assert_eq(request_for(NULL, 0, &r, &err), OXQ_ERR_LIMIT);
-    struct new_job made = {.name = SLICE_INIT("n"), .options = &digits, .is_id_made = true};
+    struct new_job made = {.name = SLICE_INIT("n"), .made_id = SLICE_INIT("12")};
     cr_assert_eq(request_for(&made, 1, &r, &err), OXQ_OK);
+    cr_assert(slice_equal(r.command.argv[3], SLICE_LIT("12")));
 }
 
 Test(add, many_jobs_go_in_portions)

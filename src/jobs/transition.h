@@ -12,6 +12,7 @@
 #define TRANSITION_TABLE(X)                                                                                            \
     X(add, ADD)                                                                                                        \
     X(pause, PAUSE)                                                                                                    \
+    X(read_node, READ_NODE)                                                                                            \
     X(remove_deduplication, REMOVE_DEDUPLICATION)
 
 struct transition {

@@ -3,7 +3,7 @@
 --   KEYS[1]     prefix
 --   ARGV[1]     now
 --   ARGV[2]     how many jobs take their numbers together: all of them, or 0 when each takes it in its turn (it may have no parent, or be
---               of another queue)
+--               of another queue); -1 is 0, and more children of the last job's parent follow in the next call
 --   ARGV[3...]  for each job: its id, or empty for its number, name, data, options as JSON, and empty or a map (MessagePack) of
 --                 timestamp  when it was made, if not now          lifo      true to be next
 --                 delay      ms                                    children  true when it waits for children
@@ -209,6 +209,10 @@ local function add_jobs(argv)
         replies[#replies + 1] = add_job(queues, ready, argv, i, number)
     end
     for _, q in pairs(queues) do close_queue(q) end
+    if numbered < 0 then
+        local parent = cmsgpack.unpack(argv[#argv]).parent
+        ready[parent[1] .. parent[2]] = nil
+    end
     for _, parent in pairs(ready) do
         if parent then release_ready_parent(parent[1], parent[2], argv[1]) end
     end

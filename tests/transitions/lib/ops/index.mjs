@@ -14,5 +14,6 @@
  */
 import add from './add.mjs';
 import common from './common.mjs';
+import flow from './flow.mjs';
 
-export const operations = [...add, ...common];
+export const operations = [...add, ...flow, ...common];

@@ -13,12 +13,15 @@ export function someData(rng) {
   return rng.pick([{}, { n: rng.int(0, 99) }, { text: 'grüße "€" \n', list: [1, 2.5, null, true] }, [1, 'two'], 'text', 7, null]);
 }
 
-/** BullMQ's errors have codes; an error without one is a refusal before anything was sent. */
+/**
+ * BullMQ's errors have codes; an error without one is a refusal before anything was sent. Its scripts fail themselves where they meet what
+ * they do not expect (a job that is its own ancestor, removed with its children).
+ */
 export async function outcome(promise) {
   try {
     return await promise;
   } catch (error) {
-    if (error?.name === 'ReplyError') throw error;
+    if (error?.name === 'ReplyError') return { error: 'script' };
     return { error: error?.code ?? 'refused' };
   }
 }

@@ -1,0 +1,30 @@
+-- SPDX-License-Identifier: MIT
+-- A job of a flow and the keys of its children.
+--   KEYS[1]  prefix
+--   ARGV[1]  id
+--   ARGV[2]  children of each state to tell, at least; 0 for none
+-- Returns { fields, { processed }, { pending }, { failed }, { ignored }, how many children there are }.
+--@use keys
+
+local key, max = queue .. ARGV[1], tonumber(ARGV[2])
+
+-- Every second item of a hash's scan is a value.
+local function scan_hash(set)
+    local found, names = call('HSCAN', set, 0, 'COUNT', max)[2], {}
+    for i = 1, math.min(#found, 2 * max), 2 do names[#names + 1] = found[i] end
+    return names
+end
+
+local function scan_set(set)
+    local found = call('SSCAN', set, 0, 'COUNT', max)[2]
+    return { unpack(found, 1, math.min(#found, max)) }
+end
+
+local reply = { call('HGETALL', key), {}, {}, {}, {}, 0 }
+if max > 0 then
+    reply[2], reply[3] = scan_hash(key .. ':processed'), scan_set(key .. ':dependencies')
+    reply[4], reply[5] = call('ZRANGE', key .. ':unsuccessful', 0, max - 1), scan_hash(key .. ':failed')
+end
+reply[6] = call('HLEN', key .. ':processed') + call('SCARD', key .. ':dependencies') +
+           call('ZCARD', key .. ':unsuccessful') + call('HLEN', key .. ':failed')
+return reply
