@@ -11,7 +11,8 @@ import { startServer } from '../../e2e/lib/server.mjs';
 import { Bull, stopTheClock } from './bull.mjs';
 import { Driver } from './driver.mjs';
 import { operations } from './ops/index.mjs';
-import { playNew, shrink } from './play.mjs';
+import { playAgain, playNew, shrink } from './play.mjs';
+import { cases } from './scenarios.mjs';
 
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
 const USAGE = `tests/transitions/run [--seed N] [--cases N] [--ops NAME,...] [--bullmq PACKAGE] [--server redis|oxq]
@@ -43,8 +44,8 @@ if (made.status !== 0) {
 
 const seed = Number(options.seed ?? Date.now() % 2 ** 31);
 const names = options.ops?.split(',');
-const chosen = operations.filter((op) => !names || op.isCommon || names.includes(op.name)).map((op) => [op, op.weight]);
-if (names && !chosen.some(([op]) => !op.isCommon)) throw new Error(`no operation is called ${options.ops}`);
+const chosen = operations.filter((op) => !names || op.isCommon || names.includes(op.name));
+if (names && !chosen.some((op) => !op.isCommon)) throw new Error(`no operation is called ${options.ops}`);
 
 const server = await startServer(options.server);
 stopTheClock();
@@ -55,19 +56,25 @@ const sides = {
 };
 console.log(`seed ${seed}, ${options.cases} cases`);
 let [passed, failed, steps] = [0, 0, 0];
-for (let i = 0; i < Number(options.cases); i++) {
-  const played = await playNew(sides, seed + i, chosen);
+
+function tell(name, played) {
+  console.log(`\n${name}:`);
+  for (const step of played.steps) console.log(`  ${step.op} at ${step.now} ${JSON.stringify(step.args)}`);
+  for (const line of played.wrong) console.log(`    ${line}`);
+}
+
+async function judge(name, played) {
   steps += played.steps.length;
   if (played.wrong.length === 0) {
     passed++;
   } else if (failed++ < FAILURES_SHOWN) {
     const short = await shrink(sides, played.steps);
-    const found = short.wrong.length > 0 ? short : played;
-    console.log(`\ncase ${seed + i}:`);
-    for (const step of found.steps) console.log(`  ${step.op} at ${step.now} ${JSON.stringify(step.args)}`);
-    for (const line of found.wrong) console.log(`    ${line}`);
+    tell(name, short.wrong.length > 0 ? short : played);
   }
 }
+
+if (!names) for (const one of cases) await judge(one.name, await playAgain(sides, one.steps));
+for (let i = 0; i < Number(options.cases); i++) await judge(`case ${seed + i}`, await playNew(sides, seed + i, chosen));
 sides.driver.close();
 await Promise.all([sides.bull.close(), sides.helper.close()]);
 server.kill();

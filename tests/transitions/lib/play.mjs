@@ -39,9 +39,12 @@ async function compare(sides) {
   return differences(theirs, ours);
 }
 
+/** A case has a theme: what is rare elsewhere comes often in it. See ops/index.mjs. */
+const THEMES = ['mixed', 'mixed', 'deduplication', 'family'];
+
 function makeStep(rng, state, now, chosen) {
   for (;;) {
-    const op = rng.weighted(chosen);
+    const op = rng.weighted(chosen.map((one) => [one, one.weight * (one.themes?.[state.theme] ?? 1)]));
     const args = op.make(rng, state);
     if (args) return { op: op.name, args, now };
   }
@@ -50,7 +53,7 @@ function makeStep(rng, state, now, chosen) {
 /** A new case from a seed. Returns its steps, and what differs at its end. */
 export async function playNew(sides, seed, chosen) {
   const rng = new Rng(seed);
-  const state = await begin(sides);
+  const state = { ...(await begin(sides)), theme: rng.pick(THEMES) };
   const steps = [];
   const wrong = [];
   clock.ms = FIRST_MS + rng.int(0, 10 ** 9);

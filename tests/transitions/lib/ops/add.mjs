@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MIT
 /** Adding jobs: src/jobs/add.h. */
-import { IDS, QUEUES, outcome, someData, someId } from './kit.mjs';
+import { IDS, QUEUES, outcome, someData, someId, someQueue } from './kit.mjs';
 import { clock } from '../bull.mjs';
 
 const KEEPS = [true, false, 5, { age: 60 }, { age: 60, count: 3, limit: 2 }];
 const FAILURES = ['failParentOnFailure', 'continueParentOnFailure', 'ignoreDependencyOnFailure', 'removeDependencyOnFailure'];
 
-function deduplication(rng) {
-  const de = { id: rng.pick(['d1', 'd2']) };
+function deduplication(rng, theme) {
+  const de = { id: theme === 'deduplication' ? 'd1' : rng.pick(['d1', 'd2']) };
   if (rng.chance(0.5)) de.ttl = rng.pick([60_000, 3_600_000]);
   if (rng.chance(0.3)) de.extend = true;
   if (rng.chance(0.3)) de.replace = true;
@@ -17,15 +17,15 @@ function deduplication(rng) {
 }
 
 /** Options that decide where a job goes. */
-function placing(rng) {
+function placing(rng, theme) {
   const opts = {};
-  if (rng.chance(0.25)) opts.delay = rng.pick([1, 5, 5, 1000, 86_400_000]);
+  if (rng.chance(theme === 'deduplication' ? 0.5 : 0.25)) opts.delay = rng.pick([1, 5, 5, 1000, 86_400_000]);
   if (rng.chance(0.2)) opts.priority = rng.pick([1, 2, 2, 2_097_151]);
   if (rng.chance(0.15)) opts.lifo = true;
-  if (rng.chance(0.3)) opts.jobId = rng.pick(IDS);
-  if (rng.chance(0.25)) {
-    opts.deduplication = deduplication(rng);
-  } else if (rng.chance(0.2)) {
+  if (rng.chance(theme === 'family' ? 0.9 : 0.3)) opts.jobId = rng.pick(IDS);
+  if (rng.chance(theme === 'deduplication' ? 0.9 : 0.2)) {
+    opts.deduplication = deduplication(rng, theme);
+  } else if (rng.chance(theme === 'family' ? 0.4 : 0.2)) {
     opts.parent = { id: someId(rng), queue: `bull:${rng.pick(QUEUES)}` };
     if (rng.chance(0.4)) opts[rng.pick(FAILURES)] = true;
   }
@@ -46,8 +46,8 @@ export function keeping(rng) {
   return opts;
 }
 
-function job(rng) {
-  const opts = { ...placing(rng), ...(rng.chance(0.3) ? keeping(rng) : {}) };
+function job(rng, theme) {
+  const opts = { ...placing(rng, theme), ...(rng.chance(0.3) ? keeping(rng) : {}) };
   if (rng.chance(0.1)) opts.timestamp = clock.ms - rng.pick([0, 1000]);
   return { name: rng.pick(['send', 'resize', 'n "1"']), data: someData(rng), opts };
 }
@@ -56,7 +56,10 @@ export default [
   {
     name: 'add',
     weight: 10,
-    make: (rng) => ({ queue: rng.pick(QUEUES), jobs: Array.from({ length: rng.chance(0.7) ? 1 : rng.int(2, 6) }, () => job(rng)) }),
+    make: (rng, { theme }) => ({
+      queue: someQueue(rng, theme),
+      jobs: Array.from({ length: rng.chance(0.7) ? 1 : rng.int(2, 6) }, () => job(rng, theme)),
+    }),
     async bullmq(bull, { queue, jobs }) {
       if (jobs.length > 1) return outcome(bull.queue(queue).addBulk(jobs).then((added) => added.map((one) => one.id)));
       const result = await outcome(bull.queue(queue).add(jobs[0].name, jobs[0].data, jobs[0].opts));

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /** Ways to get queues and jobs into a state, done by BullMQ on both sides. */
-import { QUEUES, outcome } from './kit.mjs';
+import { clock } from '../bull.mjs';
+import { QUEUES, outcome, someId, someQueue } from './kit.mjs';
 
 const TOKEN = 'token';
 
@@ -15,7 +16,8 @@ export default [
     name: 'bullmq:fetch',
     weight: 4,
     isCommon: true,
-    make: (rng) => ({ queue: rng.pick(QUEUES) }),
+    themes: { family: 2 },
+    make: (rng, { theme }) => ({ queue: someQueue(rng, theme) }),
     async bullmq(bull, { queue }) {
       const job = await bull.worker(queue).getNextJob(TOKEN, { block: false });
       return job ? job.id : null;
@@ -28,8 +30,9 @@ export default [
     name: 'bullmq:finish',
     weight: 3,
     isCommon: true,
+    themes: { family: 3 },
     make(rng, state) {
-      const queue = rng.pick(QUEUES);
+      const queue = someQueue(rng, state.theme);
       if (!state.active[queue]?.length) return null;
       return { queue, id: state.active[queue].shift(), ok: rng.chance(0.7), value: rng.int(0, 9) };
     },
@@ -38,6 +41,19 @@ export default [
       if (!job) return null;
       const done = ok ? job.moveToCompleted(value, TOKEN, false) : job.moveToFailed(unrecoverable(bull, 'no'), TOKEN, false);
       return outcome(done.then(() => 1));
+    },
+  },
+  {
+    name: 'bullmq:delay',
+    weight: 1,
+    isCommon: true,
+    make(rng, state) {
+      const queue = someQueue(rng, state.theme);
+      return state.active[queue]?.length ? { queue, id: state.active[queue].shift() } : null;
+    },
+    async bullmq(bull, { queue, id }) {
+      const job = await bull.lib.Job.fromId(bull.queue(queue), id);
+      return job ? outcome(job.moveToDelayed(clock.ms + 1000, TOKEN).then(() => 1)) : null;
     },
   },
   {
@@ -58,15 +74,16 @@ export default [
     name: 'bullmq:remove',
     weight: 1,
     isCommon: true,
-    make: (rng) => ({ queue: rng.pick(QUEUES), id: rng.chance(0.5) ? rng.pick(['x', 'y']) : String(rng.int(1, 4)) }),
+    make: (rng, { theme }) => ({ queue: someQueue(rng, theme), id: someId(rng) }),
     bullmq: (bull, { queue, id }) => outcome(bull.queue(queue).remove(id)),
   },
   {
     /* The hash is lost, in a failure of the server. */
     name: 'lose',
     weight: 0.3,
+    themes: { deduplication: 5, family: 3 },
     isCommon: true,
-    make: (rng) => ({ queue: rng.pick(QUEUES), id: rng.pick(['x', '1', '2']) }),
+    make: (rng, { theme }) => ({ queue: someQueue(rng, theme), id: someId(rng) }),
     bullmq: (bull, { queue, id }) => bull.client.del(`bull:${queue}:${id}`),
   },
 ];

@@ -4,6 +4,8 @@
  *
  *   name      unique
  *   weight    how often it is chosen
+ *   themes    {theme: factor} of its weight in cases with a theme, which state.theme tells: `deduplication` and `family` (parents and
+ *             children that exist already) have few ids, so that these meet
  *   make      (rng, state) => args, plain JSON with at least {queue}; null: not possible now
  *   bullmq    async (bull, args, state) => result
  *   oxq       async (driver, args) => result; without it the driver is asked for {op: name, ...args}

@@ -4,6 +4,10 @@
 export const QUEUES = ['a', 'b'];
 export const IDS = ['x', 'y', 'z', 'w'];
 
+export function someQueue(rng, theme) {
+  return theme === 'mixed' || rng.chance(0.15) ? rng.pick(QUEUES) : 'a';
+}
+
 /** Ids of jobs that may be there. */
 export function someId(rng) {
   return rng.chance(0.5) ? rng.pick(IDS) : String(rng.int(1, 6));

@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: MIT
+/** Cases written by hand, for what chance brings too seldom. They are played before the others. */
+
+const START = Date.UTC(2026, 0, 1);
+
+const job = (jobId, opts = {}) => ({ name: 'n', data: {}, opts: { ...(jobId && { jobId }), ...opts } });
+const add = (queue, ...jobs) => ({ op: 'add', args: { queue, jobs } });
+const fetch = (queue) => ({ op: 'bullmq:fetch', args: { queue } });
+const finish = (queue, id) => ({ op: 'bullmq:finish', args: { queue, id, ok: true, value: 1 } });
+const child = (jobId) => ({ queueName: 'a', name: 'child', data: {}, opts: { jobId } });
+const flow = (jobId, children) => ({ op: 'flow', args: { queue: 'a', flows: [{ queueName: 'b', name: 'root', data: {}, opts: { jobId }, children }] } });
+const de = (more) => ({ deduplication: { id: 'd1', ...more } });
+
+const scenarios = {
+  'a flow whose only child has completed runs': [add('a', job('z')), fetch('a'), finish('a', 'z'), flow('f1', [child('z')])],
+  'a flow with a child that has another parent does not run': [
+    add('a', job('z')), fetch('a'), finish('a', 'z'),
+    add('a', job('p1')), add('a', job('y', { parent: { id: 'p1', queue: 'bull:a' } })),
+    flow('f1', [child('y'), child('z')]),
+  ],
+  'a child that waits is not enough, whatever has completed': [
+    add('a', job('z')), fetch('a'), finish('a', 'z'), flow('f1', [child('z'), child('new')]),
+  ],
+  'a child whose parent is gone gets another': [
+    add('a', job('p1')), add('a', job('y', { parent: { id: 'p1', queue: 'bull:a' } })), { op: 'lose', args: { queue: 'a', id: 'p1' } },
+    add('a', job('p2')), add('a', job('y', { parent: { id: 'p2', queue: 'bull:a' } })),
+  ],
+  'a job that is replaced takes with it what waited for it': [
+    add('a', job('', de({ keepLastIfActive: true }))), fetch('a'), add('a', job('', de({ keepLastIfActive: true }))),
+    { op: 'bullmq:delay', args: { queue: 'a', id: '1' } }, add('a', job('', { ...de({ replace: true }), delay: 5000 })),
+  ],
+};
+
+export const cases = Object.entries(scenarios).map(([name, steps]) => ({
+  name,
+  steps: steps.map((step, i) => ({ ...step, now: START + 1000 * i })),
+}));
