@@ -14,13 +14,11 @@
 -- exists is not added either.
 --@use meta place marker parents forget deduplication
 
-local NOTHING = {}
-
 -- What is known of a queue in this call. Jobs go to `wait` together, at the end.
-local function open_queue(queues, prefix)
+local function open_queue(batch, prefix)
     local meta = read_meta(prefix)
     local q = { prefix = prefix, meta = meta, max = events_max_of(prefix, meta), waiting = {} }
-    queues[prefix] = q
+    batch.queues[prefix] = q
     return q
 end
 
@@ -33,27 +31,27 @@ end
 -- ---------------------------------------------------------------- a job that is there
 
 -- The child may be done: then its parent need not wait for it. All children of this call are added before the parent may go.
-local function adopt(q, id, parent, ready)
+local function adopt(batch, q, id, parent)
     local key = q.prefix .. id
     local parent_key = parent[1] .. parent[2]
     if call('ZSCORE', q.prefix .. 'completed', id) then
         call('HSET', parent_key .. ':processed', key, call('HGET', key, 'returnvalue') or 'null')
-        if ready[parent_key] == nil then ready[parent_key] = parent end
+        if batch.ready[parent_key] == nil then batch.ready[parent_key] = parent end
     else
         call('SADD', parent_key .. ':dependencies', key)
     end
     call('HSET', key, 'parentKey', parent_key, 'parent', parent[3])
 end
 
-local function meet_existing(q, id, parent, ready)
+local function meet_existing(batch, q, id, parent)
     if parent then
         local parent_key = parent[1] .. parent[2]
         local old = call('HGET', q.prefix .. id, 'parentKey')
         if old and old ~= parent_key and call('EXISTS', old) == 1 then
-            ready[parent_key] = false
+            batch.ready[parent_key] = false
             return -7
         end
-        adopt(q, id, parent, ready)
+        adopt(batch, q, id, parent)
     end
     emit_and_trim(q.prefix, q.max, 'duplicated', 'jobId', id)
     return id
@@ -173,18 +171,19 @@ local function store_child(prefix, id, timestamp, more, argv, i, parent)
     call('SADD', key .. ':dependencies', prefix .. id)
 end
 
-local function add_job(queues, ready, argv, i, number)
-    local more = argv[i + 4] == '' and NOTHING or cmsgpack.unpack(argv[i + 4])
-    local prefix, parent, de = more.queue or queue, more.parent, more.de
+local function add_job(batch, i, number)
+    local argv = batch.argv
+    local more = argv[i + 4] == '' and batch.nothing or cmsgpack.unpack(argv[i + 4])
+    local prefix, parent, de = more.queue or batch.prefix, more.parent, more.de
     if parent and call('EXISTS', parent[1] .. parent[2]) == 0 then return -5 end
 
     number = number or call('INCR', prefix .. 'id')
-    local q = queues[prefix] or open_queue(queues, prefix)
+    local q = batch.queues[prefix] or open_queue(batch, prefix)
     local id, timestamp = argv[i], more.timestamp or argv[1]
     if id == '' then
         id = number .. ''
     elseif call('EXISTS', prefix .. id) == 1 then
-        return meet_existing(q, id, parent, ready)
+        return meet_existing(batch, q, id, parent)
     end
     local holder = de and find_holder(q, id, timestamp, more, argv, i)
     if holder then return holder end
@@ -200,23 +199,23 @@ local function add_job(queues, ready, argv, i, number)
     return id
 end
 
-local function add_jobs(argv)
-    local queues, ready, replies = {}, {}, {}
+local function add_jobs(batch)
+    local argv, replies = batch.argv, {}
     local numbered = tonumber(argv[2])
-    local number = numbered > 0 and call('INCRBY', queue .. 'id', numbered) - numbered
+    local number = numbered > 0 and call('INCRBY', batch.prefix .. 'id', numbered) - numbered
     for i = 3, #argv, 5 do
         number = number and number + 1
-        replies[#replies + 1] = add_job(queues, ready, argv, i, number)
+        replies[#replies + 1] = add_job(batch, i, number)
     end
-    for _, q in pairs(queues) do close_queue(q) end
+    for _, q in pairs(batch.queues) do close_queue(q) end
     if numbered < 0 then
         local parent = cmsgpack.unpack(argv[#argv]).parent
-        ready[parent[1] .. parent[2]] = nil
+        batch.ready[parent[1] .. parent[2]] = nil
     end
-    for _, parent in pairs(ready) do
+    for _, parent in pairs(batch.ready) do
         if parent then release_ready_parent(parent[1], parent[2], argv[1]) end
     end
     return replies
 end
 
-return add_jobs(ARGV)
+return add_jobs({ prefix = queue, argv = ARGV, queues = {}, ready = {}, nothing = {} })
