@@ -53,7 +53,7 @@ typedef void client_warn_fn(void *ctx, const char *text);
 struct client_address {
     char host[256]; /* a name or an address without [ ]; empty: unix_path */
     int port;
-    char unix_path[108];
+    char unix_path[4096];
     int fd; /* not 0: a connected stream socket, which is the client's from now on; the rest is for messages */
 };
 

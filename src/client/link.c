@@ -35,7 +35,7 @@ struct client_link {
 void client_address_format(const struct client_address *a, char out[CLIENT_ADDRESS_CHARS_MAX])
 {
     if (!a->host[0])
-        snprintf(out, CLIENT_ADDRESS_CHARS_MAX, "%s", a->unix_path);
+        snprintf(out, CLIENT_ADDRESS_CHARS_MAX, "%.*s", CLIENT_ADDRESS_CHARS_MAX - 1, a->unix_path);
     else
         snprintf(out, CLIENT_ADDRESS_CHARS_MAX, strchr(a->host, ':') ? "[%s]:%d" : "%s:%d", a->host, a->port);
 }

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: MIT */
+#include "api/state.h"
+
+#include "base/mem.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct oxq_names {
+    struct arena arena;
+    const char **texts; /* owned */
+    size_t count, cap;
+};
+
+oxq_names *names_new(void)
+{
+    return mem_alloc_zero(sizeof(oxq_names));
+}
+
+void names_add(oxq_names *names, struct slice text)
+{
+    if (names->count == names->cap) {
+        names->cap = names->cap ? names->cap * 2 : 16;
+        names->texts = mem_resize(names->texts, names->cap * sizeof(*names->texts));
+    }
+    names->texts[names->count++] = store_copy(&names->arena, text);
+}
+
+static int compare(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+void names_sort(oxq_names *names)
+{
+    if (names->count > 1) qsort(names->texts, names->count, sizeof(*names->texts), compare);
+}
+
+size_t oxq_names_count(const oxq_names *names)
+{
+    return names->count;
+}
+
+const char *oxq_names_at(const oxq_names *names, size_t index)
+{
+    return index < names->count ? names->texts[index] : NULL;
+}
+
+void oxq_names_free(oxq_names *names)
+{
+    if (!names) return;
+    arena_deinit(&names->arena);
+    mem_free(names->texts);
+    mem_free(names);
+}

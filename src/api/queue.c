@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: MIT */
+#include "api/state.h"
+
+#include "base/mem.h"
+#include "jobs/keys.h"
+
+#include <string.h>
+
+/* ---------------------------------------------------------------- options */
+
+static struct slice text_or_empty(const char *text)
+{
+    return text ? slice_from_text(text) : SLICE_LIT("");
+}
+
+static struct job_keep read_keep(const struct oxq_keep *k)
+{
+    static const enum job_keep_kind kinds[] = {
+        [OXQ_KEEP_DEFAULT] = JOB_KEEP_DEFAULT,
+        [OXQ_KEEP_ALL] = JOB_KEEP_ALL,
+        [OXQ_KEEP_NONE] = JOB_KEEP_NONE,
+        [OXQ_KEEP_SOME] = JOB_KEEP_SOME,
+    };
+    return (struct job_keep){.kind = kinds[k->kind],
+                             .has_count = k->count > 0,
+                             .has_age = k->age_s > 0,
+                             .has_limit = k->limit > 0,
+                             .count = k->count,
+                             .age_s = k->age_s,
+                             .limit = k->limit};
+}
+
+static oxq_err check_keep(const struct oxq_keep *k, const char *name, struct oxq_error *err)
+{
+    if ((unsigned)k->kind > OXQ_KEEP_SOME || k->count < 0 || k->age_s < 0 || k->limit < 0)
+        return err_set(err, OXQ_ERR_ARGUMENT, "%s: a kind of enum oxq_keep_kind, and numbers from 0 on", name);
+    return OXQ_OK;
+}
+
+static oxq_err read_parent(const oxq *store, struct arena *arena, const struct oxq_job_opts *o, struct job_parent *out,
+                           struct oxq_error *err)
+{
+    if (!o->parent_id && !o->parent_queue) return OXQ_OK;
+    if (!o->parent_id || !o->parent_queue)
+        return err_set(err, OXQ_ERR_ARGUMENT, "a parent is named by both parent_queue and parent_id");
+    struct slice prefix;
+    oxq_err e = keys_prefix(arena, store->prefix, slice_from_text(o->parent_queue), &prefix, err);
+    if (!e) *out = (struct job_parent){.id = slice_from_text(o->parent_id), .queue = keys_qualified(prefix)};
+    return e;
+}
+
+oxq_err queue_read_options(const oxq *store, struct arena *arena, const struct oxq_job_opts *opts,
+                           struct job_options *out, struct oxq_error *err)
+{
+    static const enum job_child_failure failures[] = {
+        [OXQ_CHILD_DEFAULT] = JOB_CHILD_DEFAULT,
+        [OXQ_CHILD_FAILS_PARENT] = JOB_CHILD_FAILS_PARENT,
+        [OXQ_CHILD_CONTINUES_PARENT] = JOB_CHILD_CONTINUES_PARENT,
+        [OXQ_CHILD_IS_IGNORED] = JOB_CHILD_IS_IGNORED,
+        [OXQ_CHILD_IS_REMOVED] = JOB_CHILD_IS_REMOVED,
+    };
+    oxq_err e = check_keep(&opts->on_complete, "on_complete", err);
+    if (!e) e = check_keep(&opts->on_fail, "on_fail", err);
+    if (e) return e;
+    if ((unsigned)opts->on_failure > OXQ_CHILD_IS_REMOVED)
+        return err_set(err, OXQ_ERR_ARGUMENT, "on_failure: one of enum oxq_child_failure");
+    *out = (struct job_options){
+        .delay_ms = opts->delay_ms,
+        .priority = opts->priority,
+        .lifo = opts->lifo,
+        .attempts = opts->attempts,
+        .backoff = {text_or_empty(opts->backoff.type), opts->backoff.delay_ms, opts->backoff.jitter},
+        .on_complete = read_keep(&opts->on_complete),
+        .on_fail = read_keep(&opts->on_fail),
+        .keep_logs = opts->keep_logs,
+        .stack_trace_limit = opts->stack_trace_limit,
+        .size_limit_bytes = opts->size_limit_bytes,
+        .timestamp_ms = opts->timestamp_ms,
+        .job_id = text_or_empty(opts->job_id),
+        .deduplication = {text_or_empty(opts->deduplication.id), opts->deduplication.ttl_ms, opts->deduplication.extend,
+                          opts->deduplication.replace, opts->deduplication.keep_last_if_active},
+        .on_failure = failures[opts->on_failure],
+        .trace_metadata = text_or_empty(opts->trace_metadata),
+    };
+    return read_parent(store, arena, opts, &out->parent, err);
+}
+
+/* ---------------------------------------------------------------- open and close */
+
+/* Texts of options that outlive the call. */
+static void keep_texts(struct arena *a, struct job_options *o)
+{
+    struct slice *texts[] = {&o->backoff.type, &o->job_id,       &o->deduplication.id,
+                             &o->parent.id,    &o->parent.queue, &o->trace_metadata};
+    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) *texts[i] = arena_copy(a, *texts[i]);
+}
+
+oxq_err oxq_queue_open(oxq *store, const char *name, const struct oxq_queue_opts *opts, oxq_queue **out,
+                       struct oxq_error *err)
+{
+    oxq_queue *q = mem_alloc_zero(sizeof(*q));
+    q->store = store;
+    oxq_err e = keys_prefix(&q->arena, store->prefix, slice_from_text(name), &q->prefix, err);
+    if (!e && opts && opts->job_defaults)
+        e = queue_read_options(store, &q->arena, opts->job_defaults, &q->defaults, err);
+    if (!e && opts && opts->events_max < 0) e = err_set(err, OXQ_ERR_ARGUMENT, "events_max: a number from 0 on");
+    if (e) {
+        oxq_queue_close(q);
+        return e;
+    }
+    keep_texts(&q->arena, &q->defaults);
+    q->events_max = opts ? opts->events_max : 0;
+    size_t bytes = strlen(name) + 1;
+    q->name = memcpy(mem_alloc(bytes), name, bytes);
+    *out = q;
+    return OXQ_OK;
+}
+
+void oxq_queue_close(oxq_queue *queue)
+{
+    if (!queue) return;
+    arena_deinit(&queue->arena);
+    mem_free(queue->name);
+    mem_free(queue);
+}
+
+const char *oxq_queue_name(const oxq_queue *queue)
+{
+    return queue->name;
+}
+
+/* ---------------------------------------------------------------- adding one */
+
+static oxq_err add(oxq_queue *q, struct arena *arena, struct new_job *job, struct client_reply *reply,
+                   struct slice *out_id, struct oxq_error *err)
+{
+    struct add_batch batch = {.prefix = q->prefix, .now_ms = store_now_ms(), .jobs = job, .count = 1};
+    struct request r;
+    oxq_err e = add_request(arena, &batch, &r, err);
+    if (!e) e = client_call(q->store->client, &r.command, 0, reply, err);
+    return e ? e : add_result(&reply->value, 0, out_id, err);
+}
+
+oxq_err oxq_queue_add(oxq_queue *queue, const char *name, const char *data, const struct oxq_job_opts *opts,
+                      char out_id[OXQ_ID_MAX], struct oxq_error *err)
+{
+    struct arena arena = {0};
+    struct client_reply reply = {0};
+    struct job_options options;
+    struct slice id;
+    oxq_err e = opts ? queue_read_options(queue->store, &arena, opts, &options, err) : OXQ_OK;
+    struct new_job job = {
+        .name = slice_from_text(name), .data = text_or_empty(data), .options = opts ? &options : &queue->defaults};
+    if (!e) e = add(queue, &arena, &job, &reply, &id, err);
+    if (!e && out_id) {
+        size_t len = id.len < OXQ_ID_MAX ? id.len : OXQ_ID_MAX - 1;
+        memcpy(out_id, id.at, len);
+        out_id[len] = '\0';
+    }
+    client_reply_deinit(&reply);
+    arena_deinit(&arena);
+    return e;
+}
+
+/* ---------------------------------------------------------------- one job */
+
+oxq_err oxq_queue_get(oxq_queue *queue, const char *id, oxq_job **out, struct oxq_error *err)
+{
+    struct arena arena = {0};
+    struct client_reply reply = {0};
+    struct request r;
+    request_begin_plain(&r, &arena, "HGETALL");
+    request_put(&r, keys_join(&arena, queue->prefix, slice_from_text(id)));
+    r.command.is_idempotent = true;
+    oxq_err e = client_call(queue->store->client, &r.command, 0, &reply, err);
+    if (!e) e = client_reply_check(&reply.value, err);
+    if (!e) e = job_new_from_reply(queue->name, &reply.value, slice_from_text(id), out, err);
+    client_reply_deinit(&reply);
+    arena_deinit(&arena);
+    return e;
+}

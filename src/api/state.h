@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: MIT */
+/* What is behind the handles of <oxq/oxq.h>: private to api/ and worker/. */
+#ifndef API_STATE_H
+#define API_STATE_H
+
+#include "client/client.h"
+#include "embed/embed.h"
+#include "jobs/add.h"
+#include "jobs/job.h"
+#include "jobs/request.h"
+
+#include <oxq/oxq.h>
+
+/* ---------------------------------------------------------------- stores */
+
+struct oxq {
+    struct client *client; /* owned: fails fast, for those whom somebody waits for */
+    struct embed *embed;   /* owned; NULL: a server elsewhere */
+    struct arena arena;    /* what the texts below are in */
+    struct client_opts client_opts;
+    struct slice prefix; /* "bull" */
+};
+
+/* A client of its own, for a worker or a reader of events. name: of its connections; NULL: the store's. Owns: caller, client_free. */
+OXQ_MUST_USE oxq_err store_new_client(const oxq *store, enum client_patience patience, const char *name,
+                                      struct client **out, struct oxq_error *err);
+/* Now, for requests. */
+int64_t store_now_ms(void);
+/*
+ * Sends a request and takes a refusal, of the server or of the transition, for an error that begins with `what` and `subject`
+ * ("retry job 12"). Replies that are negative without being a refusal are for client_call itself.
+ */
+OXQ_MUST_USE oxq_err store_request(struct client *client, const struct request *r, const char *what,
+                                   struct slice subject, struct client_reply *reply, struct oxq_error *err);
+/* A NUL-terminated copy. */
+const char *store_copy(struct arena *arena, struct slice text);
+
+/* ---------------------------------------------------------------- queues */
+
+struct oxq_queue {
+    oxq *store; /* borrowed */
+    char *name; /* owned */
+    struct arena arena;
+    struct slice prefix;         /* "bull:mail:", in the arena */
+    struct job_options defaults; /* texts in the arena */
+    int64_t events_max;          /* 0: as it is */
+};
+
+/* Options of the public interface as jobs/ has them; texts are borrowed. parent_prefix: of the store's keys. */
+OXQ_MUST_USE oxq_err queue_read_options(const oxq *store, struct arena *arena, const struct oxq_job_opts *opts,
+                                        struct job_options *out, struct oxq_error *err);
+
+/* ---------------------------------------------------------------- lists of texts */
+
+/* An empty one. */
+oxq_names *names_new(void);
+void names_add(oxq_names *names, struct slice text);
+void names_sort(oxq_names *names);
+
+/* ---------------------------------------------------------------- jobs */
+
+struct job_run; /* worker/: a job that runs here */
+
+struct oxq_job {
+    struct oxq_job_fields fields;
+    struct arena arena;      /* what its texts are in */
+    struct job_options opts; /* as stored */
+    oxq_json *data, *result; /* owned; parsed when asked for */
+    bool is_data_read, is_result_read;
+    struct job_run *run; /* borrowed from the worker; NULL: nobody runs it here */
+};
+
+/* A job of its own memory. Owns: caller, oxq_job_free. */
+oxq_job *job_new(const char *queue, const struct job *from);
+/* The hash of a job (HGETALL's reply) as one. Errors: NOT_FOUND, FORMAT. */
+OXQ_MUST_USE oxq_err job_new_from_reply(const char *queue, const struct resp_value *hash, struct slice id,
+                                        oxq_job **out, struct oxq_error *err);
+
+#endif

@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: MIT */
+#include "api/state.h"
+
+#include "base/mem.h"
+#include "jobs/keys.h"
+#include "os/clock.h"
+
+#include <string.h>
+
+/* A folder's host comes back in milliseconds: who waits for it asks often. */
+#define FOLDER_BACKOFF_MS 5
+#define FOLDER_BACKOFF_MAX_MS 100
+#define FOLDER_ATTEMPTS 100
+#define NAME_DEFAULT "oxq"
+
+const char *store_copy(struct arena *arena, struct slice text)
+{
+    char *copy = arena_alloc(arena, text.len + 1);
+    if (text.len > 0) memcpy(copy, text.at, text.len);
+    copy[text.len] = '\0';
+    return copy;
+}
+
+static const char *copy_text(struct arena *arena, const char *text)
+{
+    return text ? store_copy(arena, slice_from_text(text)) : NULL;
+}
+
+int64_t store_now_ms(void)
+{
+    return clock_wall_ms(os_clock());
+}
+
+/* ---------------------------------------------------------------- open and close */
+
+/* What every client of the store is made of. */
+static void copy_opts(oxq *s, const char *url, const struct oxq_opts *o)
+{
+    struct arena *a = &s->arena;
+    s->client_opts = (struct client_opts){
+        .url = copy_text(a, url),
+        .password = copy_text(a, o->password),
+        .name = copy_text(a, o->name ? o->name : NAME_DEFAULT),
+        .tls_ca = copy_text(a, o->tls_ca),
+        .tls_cert = copy_text(a, o->tls_cert),
+        .tls_key = copy_text(a, o->tls_key),
+        .timeout_ms = o->timeout_ms,
+        .attempts = o->attempts,
+        .on_warning = o->on_warning,
+        .on_warning_ctx = o->ctx,
+    };
+    const char *prefix = o->prefix && o->prefix[0] ? o->prefix : KEYS_PREFIX_DEFAULT;
+    s->prefix = slice_from_text(copy_text(a, prefix));
+}
+
+/* A folder has settings behind its ?, of which the client need not know. */
+static oxq_err open_folder(oxq *s, const char *url, struct oxq_error *err)
+{
+    oxq_err e = embed_open(url, &s->embed, err);
+    if (e) return e;
+    struct client_opts *o = &s->client_opts;
+    o->url = store_copy(&s->arena, slice_of(url, strcspn(url, "?")));
+    o->locate = embed_locate;
+    o->locate_ctx = s->embed;
+    o->backoff_ms = FOLDER_BACKOFF_MS;
+    o->backoff_max_ms = FOLDER_BACKOFF_MAX_MS;
+    if (!o->attempts) o->attempts = FOLDER_ATTEMPTS;
+    return OXQ_OK;
+}
+
+static oxq_err check_prefix(const char *url, struct slice prefix, struct oxq_error *err)
+{
+    bool is_cluster = strncmp(url, "redis+cluster:", 14) == 0 || strncmp(url, "rediss+cluster:", 15) == 0;
+    if (!is_cluster || keys_has_hash_tag(prefix)) return OXQ_OK;
+    return err_set(err, OXQ_ERR_ARGUMENT,
+                   "the prefix \"%.*s\" has no hash tag, so that a cluster would spread a queue's keys over its nodes: "
+                   "use \"{%.*s}\", there and in BullMQ's options",
+                   (int)prefix.len, prefix.at, (int)prefix.len, prefix.at);
+}
+
+oxq_err oxq_open(const char *url, const struct oxq_opts *opts, oxq **out, struct oxq_error *err)
+{
+    static const struct oxq_opts defaults = {0};
+    oxq *s = mem_alloc_zero(sizeof(*s));
+    copy_opts(s, url, opts ? opts : &defaults);
+    oxq_err e = check_prefix(url, s->prefix, err);
+    if (!e && strncmp(url, "file:", 5) == 0) e = open_folder(s, url, err);
+    if (!e) e = store_new_client(s, CLIENT_FAIL_FAST, NULL, &s->client, err);
+    if (e) {
+        oxq_close(s);
+        return e;
+    }
+    *out = s;
+    return OXQ_OK;
+}
+
+void oxq_close(oxq *store)
+{
+    if (!store) return;
+    client_free(store->client);
+    embed_close(store->embed);
+    arena_deinit(&store->arena);
+    mem_free(store);
+}
+
+oxq_err store_new_client(const oxq *store, enum client_patience patience, const char *name, struct client **out,
+                         struct oxq_error *err)
+{
+    struct client_opts o = store->client_opts;
+    o.patience = patience;
+    if (name) o.name = name;
+    return client_new(&o, out, err);
+}
+
+/* ---------------------------------------------------------------- requests */
+
+oxq_err store_request(struct client *client, const struct request *r, const char *what, struct slice subject,
+                      struct client_reply *reply, struct oxq_error *err)
+{
+    oxq_err e = client_call(client, &r->command, 0, reply, err);
+    return e ? e : request_check(&reply->value, what, subject, err);
+}
+
+oxq_err oxq_ping(oxq *store, struct oxq_error *err)
+{
+    struct slice argv[] = {SLICE_LIT("PING")};
+    struct client_command ping = {.argv = argv, .argc = 1, .is_idempotent = true};
+    struct client_reply reply = {0};
+    oxq_err e = client_call(store->client, &ping, 0, &reply, err);
+    if (!e) e = client_reply_check(&reply.value, err);
+    client_reply_deinit(&reply);
+    return e;
+}
