@@ -162,7 +162,7 @@ FORCE:
 
 all: build/release/oxq $(liboxq) ## build the program and the library with optimisation, below build/release/
 
-build-check: build/debug/oxq $(tests.debug) ## compile everything, tests too, and run nothing
+build-check: build/debug/oxq $(tests.debug) build/tests/transitions ## compile everything, tests too, and run nothing
 
 unit: unit-debug ## build and run the unit tests; T=keyspace or T=map selects
 $(foreach v,debug asan tsan,$(eval unit-$v: $(tests.$v); @scripts/with-tmpdir scripts/unit '$$(T)' $(tests.$v)))

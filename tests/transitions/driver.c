@@ -19,20 +19,9 @@ static const struct driver_op *const tables[] = {driver_add_ops, driver_flow_ops
 
 oxq_err driver_send(struct driver_call *call, const struct request *r, struct resp_value *out)
 {
-    const struct client_command *c = &r->command;
-    size_t head = c->script ? 3 : 0;
-    struct slice *argv = ARENA_ARRAY(&call->arena, struct slice, c->argc + head);
-    memcpy(argv + head, c->argv, c->argc * sizeof(*argv));
-    if (c->script) {
-        argv[0] = SLICE_LIT("EVALSHA");
-        argv[1] = slice_of(c->script->sha, 40);
-        argv[2] = SLICE_LIT("1");
-    }
-    oxq_err e = client_link_call(call->link, argv, c->argc + head, out, &call->err);
-    if (e || !c->script || out->kind != RESP_ERROR || strncmp(out->text.at, "NOSCRIPT", 8) != 0) return e;
-    argv[0] = SLICE_LIT("EVAL");
-    argv[1] = c->script->text;
-    return client_link_call(call->link, argv, c->argc + head, out, &call->err);
+    oxq_err e = client_call(call->client, &r->command, 0, &call->reply, &call->err);
+    if (!e) *out = call->reply.value;
+    return e;
 }
 
 struct slice driver_text(const struct json *args, const char *name)
@@ -66,7 +55,7 @@ static oxq_err run_op(struct driver_call *call)
     return err_set(&call->err, OXQ_ERR_ARGUMENT, "driver: no operation %.*s", (int)op.len, op.at ? op.at : "");
 }
 
-static oxq_err run_line(struct client_link *link, struct slice line, struct buf *out)
+static oxq_err run_line(struct client *client, struct slice line, struct buf *out)
 {
     struct json *args = NULL;
     struct oxq_error why = {0};
@@ -77,7 +66,7 @@ static oxq_err run_line(struct client_link *link, struct slice line, struct buf 
     }
     OWNED(buf_deinit) struct buf result = {.limit_bytes = LINE_BYTES_MAX};
     struct json_writer answer = {.out = &result};
-    struct driver_call call = {.link = link, .args = args, .now_ms = driver_number(args, "now"), .answer = &answer};
+    struct driver_call call = {.client = client, .args = args, .now_ms = driver_number(args, "now"), .answer = &answer};
     e = keys_prefix(&call.arena, driver_text(args, "prefix"), driver_text(args, "queue"), &call.prefix, &call.err);
     if (!e) e = run_op(&call);
     struct json_writer w = {.out = out};
@@ -91,6 +80,7 @@ static oxq_err run_line(struct client_link *link, struct slice line, struct buf 
         json_write_raw(&w, result.len > 0 ? buf_borrow(&result) : SLICE_LIT("null"));
     }
     json_write_close(&w, '}');
+    client_reply_deinit(&call.reply);
     arena_deinit(&call.arena);
     json_release(args);
     return w.error ? w.error : answer.error;
@@ -104,11 +94,9 @@ int main(int argc, char **argv)
     }
     char text[128];
     snprintf(text, sizeof(text), "redis://127.0.0.1:%s/%s", argv[1], argv[2]);
-    struct client_url url;
     struct oxq_error err = {0};
-    struct client_link *link = NULL;
-    oxq_err e = client_url_parse(text, &url, &err);
-    if (!e) e = client_link_open(&(struct client_link_opts){.url = &url, .timeout_ms = 30000}, &link, &err);
+    struct client *client = NULL;
+    oxq_err e = client_new(&(struct client_opts){.url = text}, &client, &err);
     if (e) {
         fprintf(stderr, "driver: %s\n", err.text);
         return 1;
@@ -117,11 +105,11 @@ int main(int argc, char **argv)
     size_t cap = 0;
     for (ssize_t n; !e && (n = getline(&line, &cap, stdin)) > 0;) {
         OWNED(buf_deinit) struct buf out = {.limit_bytes = LINE_BYTES_MAX};
-        e = run_line(link, slice_of(line, (size_t)n), &out);
+        e = run_line(client, slice_of(line, (size_t)n), &out);
         if (!e) printf("%.*s\n", (int)out.len, out.at);
         fflush(stdout);
     }
     free(line);
-    client_link_close(link);
+    client_free(client);
     return e ? 1 : 0;
 }

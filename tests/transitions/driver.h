@@ -3,13 +3,13 @@
 #ifndef TRANSITIONS_DRIVER_H
 #define TRANSITIONS_DRIVER_H
 
-#include "client/link.h"
 #include "codec/json_writer.h"
 #include "jobs/request.h"
 
 /* One operation that was asked for. */
 struct driver_call {
-    struct client_link *link;
+    struct client *client;
+    struct client_reply reply;  /* of driver_send */
     struct arena arena;         /* dies with the call */
     const struct json *args;    /* the line */
     struct slice prefix;        /* of args.queue, under args.prefix */
@@ -26,7 +26,7 @@ struct driver_op {
 /* Each ends with a row without a name. */
 extern const struct driver_op driver_add_ops[], driver_flow_ops[];
 
-/* Sends a request and waits; *out is valid until the next. Errors: those of the link. */
+/* Sends a request and waits; *out is valid until the next. Errors: those of client_call. */
 oxq_err driver_send(struct driver_call *call, const struct request *r, struct resp_value *out);
 
 /* Members of args: a text in the arena's care or the line's, empty or 0 when absent. */
