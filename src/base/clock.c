@@ -8,6 +8,6 @@ static int64_t manual_now(struct clock *c)
 
 void clock_manual_init(struct clock_manual *m, int64_t us)
 {
-    m->clock = (struct clock){.wall_us = manual_now, .mono_us = manual_now};
+    m->clock = (struct clock){.wall_us = manual_now, .mono_us = manual_now, .cpu_us = manual_now};
     m->us = us;
 }

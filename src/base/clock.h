@@ -8,6 +8,7 @@
 struct clock {
     int64_t (*wall_us)(struct clock *c); /* microseconds since 1970-01-01 UTC; may jump */
     int64_t (*mono_us)(struct clock *c); /* microseconds since some start; never goes back */
+    int64_t (*cpu_us)(struct clock *c);  /* microseconds that the calling thread has had a processor */
 };
 
 static inline int64_t clock_wall_us(struct clock *c)
@@ -23,6 +24,11 @@ static inline int64_t clock_wall_ms(struct clock *c)
 static inline int64_t clock_mono_us(struct clock *c)
 {
     return c->mono_us(c);
+}
+
+static inline int64_t clock_cpu_us(struct clock *c)
+{
+    return c->cpu_us(c);
 }
 
 /* A clock that stands still until it is moved. */

@@ -67,12 +67,12 @@ static struct given *take_given(struct checkpoint *c)
 
 static void put_aside(struct checkpoint *c, struct given *g)
 {
-    c->backlog_bytes -= g->items.len;
+    atomic_fetch_sub(&c->backlog_bytes, g->items.len);
     g->next = c->used;
     c->used = g;
 }
 
-/* On the engine's thread. */
+/* On the engine's thread, like what follows: memory in use is counted by thread. */
 static void free_given(struct given *first)
 {
     while (first) {
@@ -111,6 +111,7 @@ static void run_one(struct checkpoint *c)
 static void run(void *ctx)
 {
     struct checkpoint *c = ctx;
+    thread_lower_priority();
     lock_enter(&c->lock);
     while (c->has_begun || !c->is_closing) {
         if (c->has_begun) {
@@ -195,20 +196,23 @@ void checkpoint_begin(struct checkpoint *c, uint64_t seq)
 void checkpoint_give(struct checkpoint *c, struct buf *items)
 {
     if (items->len == 0) return;
-    struct given *g = mem_alloc(sizeof(*g));
-    *g = (struct given){.items = buf_take(items)};
     lock_enter(&c->lock);
-    c->backlog_bytes += g->items.len;
+    struct given *g = c->used;
+    if (g)
+        c->used = g->next;
+    else
+        g = mem_alloc_zero(sizeof(*g));
+    struct buf room = g->items;
+    *g = (struct given){.items = *items};
+    *items = (struct buf){.at = room.at, .cap = room.cap, .limit_bytes = g->items.limit_bytes};
+    atomic_fetch_add(&c->backlog_bytes, g->items.len);
     if (c->last)
         c->last->next = g;
     else
         c->first = g;
     c->last = g;
-    struct given *used = c->used;
-    c->used = NULL;
     lock_notify(&c->lock);
     lock_leave(&c->lock);
-    free_given(used);
 }
 
 void checkpoint_end(struct checkpoint *c)
@@ -229,10 +233,7 @@ void checkpoint_wait(struct checkpoint *c)
 
 size_t checkpoint_backlog_bytes(struct checkpoint *c)
 {
-    lock_enter(&c->lock);
-    size_t bytes = c->backlog_bytes;
-    lock_leave(&c->lock);
-    return bytes;
+    return atomic_load(&c->backlog_bytes);
 }
 
 void checkpoint_poll(struct checkpoint *c, struct checkpoint_progress *out)
@@ -241,8 +242,8 @@ void checkpoint_poll(struct checkpoint *c, struct checkpoint_progress *out)
     *out = c->progress;
     bool is_done = out->state == CHECKPOINT_COMMITTED || out->state == CHECKPOINT_FAILED;
     if (is_done) c->progress.state = CHECKPOINT_IDLE;
-    struct given *used = c->used;
-    c->used = NULL;
+    struct given *used = is_done ? c->used : NULL;
+    if (is_done) c->used = NULL;
     lock_leave(&c->lock);
     free_given(used);
     struct oxq_error error;

@@ -74,7 +74,7 @@ void checkpoint_forget_pages(struct checkpoint *c);
 
 /* Not while one is running. */
 void checkpoint_begin(struct checkpoint *c, uint64_t seq);
-/* Moves the buffer's items to the thread; the buffer is left empty. */
+/* Moves the buffer's items to the thread; the buffer is left empty, with the room of one that the thread is through with. */
 void checkpoint_give(struct checkpoint *c, struct buf *items);
 /* Nothing more follows: commit. */
 void checkpoint_end(struct checkpoint *c);

@@ -7,6 +7,8 @@
 #include "checkpoint/checkpoint.h"
 #include "os/thread.h"
 
+#include <stdatomic.h>
+
 /* Items on their way to the thread. */
 struct given {
     struct given *next;
@@ -23,11 +25,11 @@ struct checkpoint {
     void (*wake)(void *ctx);
     void *ctx;
     struct thread thread;
+    atomic_size_t backlog_bytes;
 
     struct lock lock; /* what follows is under it */
     struct given *first, *last;
-    struct given *used; /* written: the engine frees what it allocated, since memory in use is counted by thread */
-    size_t backlog_bytes;
+    struct given *used; /* written: for the engine to fill again, or to free */
     uint64_t begun_seq;
     bool has_begun, is_ended, is_closing;
     struct checkpoint_progress progress;

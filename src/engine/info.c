@@ -198,6 +198,7 @@ static void write_checkpoint(struct persist *s, struct buf *out)
     line(out, "checkpoint_file_bytes:%" PRIu64, c.file_bytes);
     line(out, "checkpoint_last_ms:%" PRId64, s->save.last_ms);
     line(out, "checkpoint_longest_slice_us:%" PRId64, s->save.longest_slice_us);
+    line(out, "checkpoint_longest_slice_cpu_us:%" PRId64, s->save.longest_slice_cpu_us);
     line(out, "checkpoint_changed_keys:%zu", tracker_dirty_count(s->tracker));
     line(out, "cold_keys:%zu", tracker_cold_count(s->tracker));
 }

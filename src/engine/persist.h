@@ -29,17 +29,18 @@ enum save_state { SAVE_IDLE, SAVE_GIVING, SAVE_WRITING, SAVE_CLEANING, SAVE_FAIL
 
 struct persist_save {
     enum save_state state;
-    struct buf items;         /* given by the tracker, not yet by us */
-    uint64_t seq;             /* of the cut */
-    int64_t started_us;       /* monotonic */
-    int64_t retry_at_us;      /* after a failure: not before */
-    int64_t longest_slice_us; /* of the last checkpoint: the longest that the engine was held by it */
-    int64_t last_ms;          /* how long the last one took */
-    int64_t saved_at_ms;      /* wall clock of the last committed one, or of the start */
-    uint64_t changes_count;   /* keyspace->changes_count at the cut */
-    uint64_t appended_bytes;  /* at the cut */
-    bool is_wanted;           /* BGSAVE while one is running: another follows */
-    bool has_failed;          /* the last one */
+    struct buf items;             /* given by the tracker, not yet by us */
+    uint64_t seq;                 /* of the cut */
+    int64_t started_us;           /* monotonic */
+    int64_t retry_at_us;          /* after a failure: not before */
+    int64_t longest_slice_us;     /* of the last checkpoint: the longest that the engine was held by it, ... */
+    int64_t longest_slice_cpu_us; /* ... and the same of the processor's time: others' work is not in it */
+    int64_t last_ms;              /* how long the last one took */
+    int64_t saved_at_ms;          /* wall clock of the last committed one, or of the start */
+    uint64_t changes_count;       /* keyspace->changes_count at the cut */
+    uint64_t appended_bytes;      /* at the cut */
+    bool is_wanted;               /* BGSAVE while one is running: another follows */
+    bool has_failed;              /* the last one */
 };
 
 /* Keys that a group changed, by hash: may say yes of a key that it did not change, never no of one that it did. */

@@ -22,8 +22,14 @@ static int64_t mono_us(struct clock *c)
     return read_us(CLOCK_MONOTONIC);
 }
 
+static int64_t cpu_us(struct clock *c)
+{
+    (void)c;
+    return read_us(CLOCK_THREAD_CPUTIME_ID);
+}
+
 struct clock *os_clock(void)
 {
-    static struct clock clock = {.wall_us = wall_us, .mono_us = mono_us};
+    static struct clock clock = {.wall_us = wall_us, .mono_us = mono_us, .cpu_us = cpu_us};
     return &clock;
 }

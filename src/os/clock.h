@@ -5,7 +5,7 @@
 
 #include "base/clock.h"
 
-/* CLOCK_REALTIME and CLOCK_MONOTONIC. Static storage. Threads: any. */
+/* CLOCK_REALTIME, CLOCK_MONOTONIC and CLOCK_THREAD_CPUTIME_ID. Static storage. Threads: any. */
 struct clock *os_clock(void);
 
 #endif

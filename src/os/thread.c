@@ -40,8 +40,9 @@ oxq_err thread_start(struct thread *t, const char *name, void (*run)(void *ctx),
 void thread_lower_priority(void)
 {
     enum { NICE = 10, BEST_EFFORT_LOWEST = 2 << 13 | 7, WHO_THREAD = 1 };
-    /* Linux keeps both for each thread, and 0 is the one that calls. A wish: where it is refused, things only go slower. */
+    /* Linux keeps these for each thread, and 0 is the one that calls. A wish: where it is refused, things only go slower. */
     (void)setpriority(PRIO_PROCESS, 0, NICE);
+    (void)sched_setscheduler(0, SCHED_BATCH, &(struct sched_param){0});
     (void)syscall(SYS_ioprio_set, WHO_THREAD, 0, BEST_EFFORT_LOWEST);
 }
 

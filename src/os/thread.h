@@ -23,7 +23,8 @@ struct thread {
  */
 OXQ_MUST_USE oxq_err thread_start(struct thread *t, const char *name, void (*run)(void *ctx), void *ctx,
                                   struct oxq_error *err);
-/* The calling thread works when others have nothing to do: lower priority for the processor and the disk. */
+/* The calling thread works when others have nothing to do: lower priority for the processor and the disk, and when it wakes it
+ * takes the processor from nobody. */
 void thread_lower_priority(void);
 /* Waits for its end; nothing when it was not started. */
 void thread_join(struct thread *t);
