@@ -93,17 +93,19 @@ bool persist_poll(struct engine *e)
 {
     struct persist *p = e->persist;
     journal_poll(p->journal, &p->progress);
-    tell_failure(e);
     /* Written and not synced is what another durability has left: the thread syncs it now, and the filter needs that. */
     bool is_behind = p->durability == JOURNAL_ALWAYS && p->progress.durable_seq < p->submitted_seq;
     if (p->progress.is_idle && !is_behind && !p->is_record_open && journal_submit(p->journal)) {
         p->submitted_seq = journal_last_seq(p->journal);
         gate_note_submitted(p);
+        /* It may be written already. */
+        journal_poll(p->journal, &p->progress);
     }
     if (journal_backlog_bytes(p->journal) > BACKLOG_MAX_BYTES && !p->is_record_open) {
         journal_flush(p->journal);
         journal_poll(p->journal, &p->progress);
     }
+    tell_failure(e);
     uint64_t settled_before = p->settled_seq;
     p->settled_seq = persist_settled_seq(p);
     return p->settled_seq != settled_before;

@@ -149,6 +149,27 @@ Test(journal_faults, are_final)
     cr_assert_eq(journal_close(j), JOURNAL_FAILED);
 }
 
+Test(journal_faults, of_a_sync_by_the_clock_are_final)
+{
+    struct journal *j = NULL;
+    cr_assert_eq(testkit_open(testkit_folder, 1, JOURNAL_INTERVAL, &j, &err), OXQ_OK, "%s", err.text);
+    testkit_append(j, 5);
+    cr_assert(journal_submit(j));
+    testkit_wait_durable(j, 5);
+    disk_fail(DISK_CALL_SYNC, 1, EIO, false);
+    testkit_append(j, 5);
+    cr_assert(journal_submit(j));
+    testkit_wait_durable(j, 10);
+    struct journal_progress p = testkit_poll(j);
+    cr_assert_eq(p.state, JOURNAL_FAILED);
+    cr_assert_eq(p.durable_seq, 5);
+    cr_assert_not_null(strstr(p.failure, "cannot sync "), "%s", p.failure);
+    testkit_append(j, 5);
+    cr_assert_not(journal_submit(j));
+    cr_assert_eq(journal_close(j), JOURNAL_FAILED);
+    disk_fail(DISK_CALL_SYNC, 0, 0, false);
+}
+
 /* ---------------------------------------------------------------- a full disk */
 
 Test(journal_faults, a_full_disk_is_waited_for)

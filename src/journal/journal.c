@@ -4,14 +4,20 @@
  * the change, and the thread, not the engine, works out the checksums: they depend on the segment that a record falls
  * into, which only the writer knows (journal/writer.h).
  *
- *            journal_submit               write_group, fdatasync
+ *            journal_submit               write, sync (ALWAYS)
  *   IDLE ------------------------> BUSY ------------------------> IDLE, wake()
  *
  * The thread takes no group by itself: the engine submits, since the replies of a group leave before the next begins.
  *
+ * Handing a group over costs two changes of threads and two wake-ups: more than writing a small one does. So where no sync
+ * must follow, journal_submit writes it itself (write_here): a group that is small and fits into the running segment, as long as
+ * the disk is quick. Under ALWAYS the engine never waits for the disk.
+ *
+ * Syncs by the clock are the syncer's (journal/syncer.h): writing goes on beside them.
+ *
  * Invariants:
  *   1. durable_seq <= written_seq <= the last number given; the three only grow.
- *   2. the group's buffer is the thread's while phase is BUSY, and the engine's otherwise.
+ *   2. the group's buffer and the writer are the thread's while phase is BUSY, and the engine's otherwise.
  *   3. failure is written once, before state becomes FAILED, and never again.
  *
  * FAILED: nothing more is written or synced, not even the group that came next: after a sync that failed the kernel may
@@ -24,6 +30,7 @@
 #include "journal/format.h"
 #include "journal/keeper.h"
 #include "journal/reader.h"
+#include "journal/syncer.h"
 #include "journal/writer.h"
 #include "os/file.h"
 #include "os/thread.h"
@@ -31,11 +38,15 @@
 #include <limits.h>
 #include <stdatomic.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 /* A buffer that one large group has made longer than this is given back. */
 #define BUFFER_KEEP_BYTES ((size_t)8 << 20)
-#define SYNCS_COUNT 1024
+/* What the engine writes itself: copying so much takes some 10 us. */
+#define HERE_MAX_BYTES ((size_t)64 << 10)
+/* A write that took longer than this waited for the disk. For so many times as long as it took the thread has all groups: so the
+ * engine waits for a slow disk in one percent of its time at most. */
+#define HERE_SLOW_US 1000
+#define HERE_PAUSE_TIMES 100
 
 enum phase { IDLE, BUSY };
 
@@ -48,14 +59,16 @@ struct journal {
     size_t group_bytes; /* of the last group that was handed over */
     char *folder;       /* owned */
     size_t segment_bytes;
+    uint64_t submitted_seq;
+    int64_t here_after_us; /* nothing is written here before */
 
     /* For the engine to read without the lock. */
     atomic_int state; /* enum journal_state */
     atomic_int phase;
-    atomic_uint_fast64_t written_seq, durable_seq;
     char failure[256];
 
     struct keeper *keeper; /* owned */
+    struct syncer *syncer; /* owned */
     struct thread thread;
     struct clock *clock; /* borrowed */
     void (*wake)(void *ctx);
@@ -64,15 +77,10 @@ struct journal {
     struct lock lock; /* guards what follows */
     struct buf group;
     enum journal_durability durability;
-    int64_t interval_us;
-    bool is_sync_wanted, is_closing;
-    int64_t sync_us[SYNCS_COUNT]; /* a ring */
-    uint64_t syncs_count;
+    bool is_closing;
     uint64_t written_bytes;
 
-    /* The thread's. */
-    struct writer writer;
-    int64_t synced_at_us; /* INTERVAL counts from here */
+    struct writer writer; /* invariant 2 */
 };
 
 /* ---------------------------------------------------------------- failure */
@@ -93,7 +101,8 @@ static bool has_failed(const struct journal *j)
     return atomic_load_explicit(&j->state, memory_order_acquire) == JOURNAL_FAILED;
 }
 
-static void on_keeper_change(void *ctx, const struct oxq_error *failure)
+/* The keeper or the syncer has done something. */
+static void note_change(void *ctx, const struct oxq_error *failure)
 {
     struct journal *j = ctx;
     if (failure) fail(j, failure);
@@ -105,79 +114,28 @@ static void on_keeper_change(void *ctx, const struct oxq_error *failure)
 
 /* ---------------------------------------------------------------- the thread */
 
-static void note_sync(struct journal *j, int64_t us)
-{
-    lock_enter(&j->lock);
-    j->sync_us[j->syncs_count % SYNCS_COUNT] = us;
-    j->syncs_count++;
-    lock_leave(&j->lock);
-}
-
-static void publish(struct journal *j)
-{
-    atomic_store_explicit(&j->written_seq, j->writer.written_seq, memory_order_release);
-    atomic_store_explicit(&j->durable_seq, j->writer.durable_seq, memory_order_release);
-}
-
-static oxq_err sync_writer(struct journal *j, struct oxq_error *err)
-{
-    int64_t start_us = clock_mono_us(j->clock);
-    oxq_err e = writer_sync(&j->writer, err);
-    j->synced_at_us = clock_mono_us(j->clock);
-    if (e) return e;
-    note_sync(j, j->synced_at_us - start_us);
-    publish(j);
-    return OXQ_OK;
-}
-
-/* Writes the group, and syncs it where it must be. */
-static void do_group(struct journal *j, bool must_sync)
+static void write_group(struct journal *j, struct buf *group, bool must_sync)
 {
     struct oxq_error err;
-    bool was_synced = !writer_has_unsynced(&j->writer);
-    oxq_err e = writer_write(&j->writer, &j->group, &err);
-    publish(j);
-    /* INTERVAL: the time runs from the first byte that waits for a sync. */
-    if (was_synced) j->synced_at_us = clock_mono_us(j->clock);
-    if (!e && must_sync) e = sync_writer(j, &err);
+    oxq_err e = writer_write(&j->writer, group, &err);
+    if (!e && must_sync) e = syncer_sync(j->syncer, &err);
     if (e) fail(j, &err);
 }
 
-/* When the thread must sync by itself; INT64_MAX: never. Inside the lock. */
-static int64_t next_sync_us(const struct journal *j)
+/* Inside the lock, which it lets go of meanwhile. */
+static void take_group(struct journal *j)
 {
-    if (has_failed(j) || !writer_has_unsynced(&j->writer)) return INT64_MAX;
-    if (j->is_sync_wanted) return 0;
-    if (j->durability == JOURNAL_INTERVAL) return j->synced_at_us + j->interval_us;
-    /* ALWAYS has something to sync here only when it has just replaced another durability. */
-    return j->durability == JOURNAL_ALWAYS ? 0 : INT64_MAX;
-}
-
-/* Does what there is to do, letting go of the lock meanwhile. False: nothing for now. */
-static bool take_step(struct journal *j)
-{
-    bool is_busy = atomic_load(&j->phase) == BUSY;
-    bool must_sync = j->durability == JOURNAL_ALWAYS || j->is_sync_wanted;
-    if (!is_busy && next_sync_us(j) > clock_mono_us(j->clock)) return false;
-    struct oxq_error err;
+    bool must_sync = j->durability == JOURNAL_ALWAYS;
     lock_leave(&j->lock);
-    if (is_busy) {
-        if (!has_failed(j)) do_group(j, must_sync);
-    } else if (sync_writer(j, &err) != OXQ_OK) {
-        fail(j, &err);
-    }
+    if (!has_failed(j)) write_group(j, &j->group, must_sync);
     lock_enter(&j->lock);
     j->written_bytes = j->writer.written_bytes;
-    /* A group that came while this was a sync by the clock is still to be written. */
-    if (is_busy) {
-        j->group.len = 0;
-        atomic_store_explicit(&j->phase, IDLE, memory_order_release);
-    }
+    j->group.len = 0;
+    atomic_store_explicit(&j->phase, IDLE, memory_order_release);
     lock_notify(&j->lock);
     lock_leave(&j->lock);
     j->wake(j->ctx);
     lock_enter(&j->lock);
-    return true;
 }
 
 static void run(void *ctx)
@@ -185,9 +143,12 @@ static void run(void *ctx)
     struct journal *j = ctx;
     lock_enter(&j->lock);
     for (;;) {
-        if (take_step(j)) continue;
+        if (atomic_load(&j->phase) == BUSY) {
+            take_group(j);
+            continue;
+        }
         if (j->is_closing) break;
-        lock_wait(&j->lock, next_sync_us(j));
+        lock_wait(&j->lock, INT64_MAX);
     }
     lock_leave(&j->lock);
 }
@@ -225,6 +186,7 @@ static oxq_err clear_the_way(const char *folder, uint64_t next_seq, struct oxq_e
 
 static void free_journal(struct journal *j)
 {
+    syncer_close(j->syncer);
     writer_deinit(&j->writer);
     keeper_close(j->keeper);
     buf_deinit(&j->gathering);
@@ -232,6 +194,11 @@ static void free_journal(struct journal *j)
     lock_deinit(&j->lock);
     mem_free(j->folder);
     mem_free(j);
+}
+
+static int64_t interval_us_of(enum journal_durability durability, int64_t interval_ms)
+{
+    return durability == JOURNAL_INTERVAL ? interval_ms * 1000 : SYNCER_NEVER;
 }
 
 static struct journal *make_journal(const struct journal_opts *opts)
@@ -242,10 +209,7 @@ static struct journal *make_journal(const struct journal_opts *opts)
     j->segment_bytes = opts->segment_bytes ? opts->segment_bytes : JOURNAL_SEGMENT_BYTES;
     CHECK(j->segment_bytes >= JOURNAL_SEGMENT_MIN_BYTES && opts->next_seq > 0);
     j->durability = opts->durability;
-    j->interval_us = opts->interval_ms * 1000;
-    j->last_seq = opts->next_seq - 1;
-    atomic_init(&j->written_seq, j->last_seq);
-    atomic_init(&j->durable_seq, j->last_seq);
+    j->last_seq = j->submitted_seq = opts->next_seq - 1;
     atomic_init(&j->state, JOURNAL_READY);
     atomic_init(&j->phase, IDLE);
     j->clock = opts->clock;
@@ -266,9 +230,21 @@ oxq_err journal_open(const struct journal_opts *opts, struct journal **out, stru
     if (e) return e;
     struct journal *j = make_journal(opts);
     struct keeper_opts keeper = {
-        .folder = j->folder, .segment_bytes = j->segment_bytes, .on_change = on_keeper_change, .ctx = j};
+        .folder = j->folder, .segment_bytes = j->segment_bytes, .on_change = note_change, .ctx = j};
+    struct syncer_opts syncer = {.clock = j->clock,
+                                 .last_seq = j->last_seq,
+                                 .interval_us = interval_us_of(opts->durability, opts->interval_ms),
+                                 .on_sync = note_change,
+                                 .ctx = j};
     e = keeper_open(&keeper, &j->keeper, err);
-    writer_init(&j->writer, j->folder, j->segment_bytes, j->keeper, j->clock, j->last_seq);
+    if (!e) e = syncer_open(&syncer, &j->syncer, err);
+    struct writer_opts writer = {.folder = j->folder,
+                                 .segment_bytes = j->segment_bytes,
+                                 .keeper = j->keeper,
+                                 .syncer = j->syncer,
+                                 .clock = j->clock,
+                                 .last_seq = j->last_seq};
+    writer_init(&j->writer, &writer);
     if (!e) e = thread_start(&j->thread, "oxq-journal", run, j, err);
     if (e) {
         free_journal(j);
@@ -348,9 +324,8 @@ uint64_t journal_end(struct journal *j)
     struct buf *b = &j->gathering;
     size_t payload_bytes = b->len - j->record_at - FORMAT_RECORD_HEAD_BYTES - 1;
     size_t padding = j->record_at + format_record_bytes(payload_bytes) - b->len;
-    /* The writer ends a group with zeros of its own. */
-    memset(extend(b, padding + FORMAT_END_BYTES), 0, padding + FORMAT_END_BYTES);
-    b->len -= FORMAT_END_BYTES;
+    memset(extend(b, padding + WRITER_SLACK_BYTES), 0, padding);
+    b->len -= WRITER_SLACK_BYTES;
     format_write_head(b->at + j->record_at, FORMAT_EFFECTS, seq, payload_bytes);
     j->is_recording = false;
     return seq;
@@ -364,18 +339,43 @@ uint64_t journal_append(struct journal *j, struct slice payload)
     return journal_end(j);
 }
 
+static bool may_write_here(const struct journal *j)
+{
+    size_t bytes = j->gathering.len;
+    return j->durability != JOURNAL_ALWAYS && bytes <= HERE_MAX_BYTES && writer_fits(&j->writer, bytes) &&
+           clock_mono_us(j->clock) >= j->here_after_us;
+}
+
+static void write_here(struct journal *j)
+{
+    int64_t start_us = clock_mono_us(j->clock);
+    write_group(j, &j->gathering, false);
+    int64_t end_us = clock_mono_us(j->clock);
+    if (end_us - start_us > HERE_SLOW_US) j->here_after_us = end_us + (end_us - start_us) * HERE_PAUSE_TIMES;
+    j->gathering.len = 0;
+    lock_enter(&j->lock);
+    j->written_bytes = j->writer.written_bytes;
+    lock_leave(&j->lock);
+}
+
 bool journal_submit(struct journal *j)
 {
     CHECK(!j->is_recording);
     if (j->gathering.len == 0 || has_failed(j)) return false;
     if (atomic_load_explicit(&j->phase, memory_order_acquire) == BUSY) return false;
+    j->submitted_seq = j->last_seq;
+    if (may_write_here(j)) {
+        write_here(j);
+        return true;
+    }
     lock_enter(&j->lock);
     struct buf empty = j->group;
     j->group = j->gathering;
     j->group_bytes = j->group.len;
     atomic_store_explicit(&j->phase, BUSY, memory_order_release);
-    lock_notify(&j->lock);
     lock_leave(&j->lock);
+    /* Not inside: the thread would wake to find the lock taken. */
+    lock_notify(&j->lock);
     /* Here, not in the thread: memory in use is counted by thread (base/mem.h). */
     if (empty.cap > BUFFER_KEEP_BYTES) buf_deinit(&empty);
     j->gathering = empty;
@@ -384,21 +384,20 @@ bool journal_submit(struct journal *j)
 
 static bool is_settled(struct journal *j)
 {
-    return has_failed(j) || atomic_load_explicit(&j->durable_seq, memory_order_acquire) >= j->last_seq ||
-           keeper_is_starved(j->keeper);
+    if (keeper_is_starved(j->keeper)) return true;
+    bool is_idle = atomic_load_explicit(&j->phase, memory_order_acquire) == IDLE;
+    return is_idle && (has_failed(j) || syncer_durable_seq(j->syncer) >= j->last_seq);
 }
 
 void journal_flush(struct journal *j)
 {
     for (;;) {
         (void)journal_submit(j);
+        syncer_want(j->syncer, j->last_seq);
         lock_enter(&j->lock);
-        j->is_sync_wanted = true;
-        lock_notify(&j->lock);
         while (!is_settled(j) && (atomic_load(&j->phase) == BUSY || j->gathering.len == 0))
             lock_wait(&j->lock, INT64_MAX);
         bool is_done = is_settled(j);
-        if (is_done) j->is_sync_wanted = false;
         lock_leave(&j->lock);
         if (is_done) return;
     }
@@ -432,8 +431,8 @@ void journal_poll(const struct journal *j, struct journal_progress *out)
     /* From the last thing that the thread writes to the first: what is idle has its numbers out. */
     out->is_idle = atomic_load_explicit(&j->phase, memory_order_acquire) == IDLE;
     out->state = (enum journal_state)atomic_load_explicit(&j->state, memory_order_acquire);
-    out->durable_seq = atomic_load_explicit(&j->durable_seq, memory_order_acquire);
-    out->written_seq = atomic_load_explicit(&j->written_seq, memory_order_acquire);
+    out->durable_seq = syncer_durable_seq(j->syncer);
+    out->written_seq = syncer_written_seq(j->syncer);
     out->has_room = keeper_has_room(j->keeper);
     out->failure[0] = '\0';
     if (out->state == JOURNAL_FAILED) memcpy(out->failure, j->failure, sizeof(out->failure));
@@ -443,9 +442,10 @@ void journal_set_durability(struct journal *j, enum journal_durability durabilit
 {
     lock_enter(&j->lock);
     j->durability = durability;
-    j->interval_us = interval_ms * 1000;
-    lock_notify(&j->lock);
     lock_leave(&j->lock);
+    syncer_set_interval(j->syncer, interval_us_of(durability, interval_ms));
+    /* What another durability has left, with the group under way: replies that are to come may tell of it. */
+    if (durability == JOURNAL_ALWAYS) syncer_want(j->syncer, j->submitted_seq);
 }
 
 void journal_trim(struct journal *j, uint64_t seq)
@@ -453,26 +453,17 @@ void journal_trim(struct journal *j, uint64_t seq)
     keeper_trim(j->keeper, seq);
 }
 
-static int compare_us(const void *a, const void *b)
-{
-    int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
-    return x < y ? -1 : x > y;
-}
-
 void journal_stats(struct journal *j, struct journal_stats *out)
 {
-    int64_t us[SYNCS_COUNT];
+    struct syncer_stats syncs;
     *out = (struct journal_stats){0};
     keeper_stats(j->keeper, &out->segments_count, &out->bytes);
+    syncer_stats(j->syncer, &syncs);
+    out->syncs_count = syncs.syncs_count;
+    out->sync_p50_us = syncs.p50_us;
+    out->sync_p99_us = syncs.p99_us;
+    out->last_sync_us = syncs.last_us;
     lock_enter(&j->lock);
     out->appended_bytes = j->written_bytes;
-    out->syncs_count = j->syncs_count;
-    memcpy(us, j->sync_us, sizeof(us));
     lock_leave(&j->lock);
-    size_t count = out->syncs_count < SYNCS_COUNT ? out->syncs_count : SYNCS_COUNT;
-    if (!count) return;
-    out->last_sync_us = us[(out->syncs_count - 1) % SYNCS_COUNT];
-    qsort(us, count, sizeof(us[0]), compare_us);
-    out->sync_p50_us = us[count / 2];
-    out->sync_p99_us = us[count * 99 / 100];
 }

@@ -3,7 +3,7 @@
  * The journal: an append-only log of records in segments, written and synced by a thread of its own.
  *
  *   engine: journal_begin, buf_append ..., journal_end; the same again ...; journal_submit   (a group)
- *   thread: write, fdatasync, wake(ctx)
+ *   thread: write, fdatasync, wake(ctx)      (a small group that is not to be synced is written in journal_submit)
  *   engine: journal_poll -> what is written and what is durable by now
  *
  * One group is in the thread's hands at a time; what is appended meanwhile gathers in the next one. A record is whole or
@@ -13,7 +13,7 @@
  * disk does not: the next segment is reserved before this one is used up, and while that cannot be done has_room is false
  * (the engine then refuses writes, which the rest of the running segment has room for).
  *
- * Threads: one thread (the engine's) calls everything; `wake` is called on the journal's own.
+ * Threads: one thread (the engine's) calls everything; `wake` is called on those of the journal.
  */
 #ifndef JOURNAL_JOURNAL_H
 #define JOURNAL_JOURNAL_H
@@ -72,7 +72,10 @@ uint64_t journal_append(struct journal *j, struct slice payload);
 
 /* The last number given; next_seq - 1 before the first. */
 uint64_t journal_last_seq(const struct journal *j);
-/* Hands the gathered group to the thread if it has none. True: it went. */
+/*
+ * Hands the gathered group to the thread if it has none; where no sync must follow, a small one is written here and now, as long
+ * as that is quick. True: it went.
+ */
 bool journal_submit(struct journal *j);
 /* Bytes gathered and in the thread's hands. */
 size_t journal_backlog_bytes(const struct journal *j);
@@ -103,7 +106,7 @@ void journal_trim(struct journal *j, uint64_t seq);
 struct journal_stats {
     uint64_t segments_count, bytes;   /* on disk now, without spare room */
     uint64_t appended_bytes;          /* written since it was opened, with headers */
-    uint64_t syncs_count;             /* of groups; those when a segment begins and ends not counted */
+    uint64_t syncs_count;             /* of groups; those when a segment begins not counted */
     int64_t sync_p50_us, sync_p99_us; /* of the last 1,024; 0 before the first */
     int64_t last_sync_us;
 };

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 #include "journal/testkit.h"
 
+#include "journal/folder.h"
 #include "journal/format.h"
 #include "os/disk.h"
 
 #include <criterion/criterion.h>
 #include <errno.h>
+#include <sys/stat.h>
 
 static struct oxq_error err;
 
@@ -120,6 +122,32 @@ Test(journal, takes_a_record_longer_than_a_segment)
     journal_reader_close(r);
 }
 
+Test(journal, begins_with_a_short_segment)
+{
+    struct journal_opts opts = testkit_opts(testkit_folder, 1, JOURNAL_OFF);
+    struct journal *j = NULL;
+    opts.segment_bytes = (size_t)3 << 20;
+    cr_assert_eq(journal_open(&opts, &j, &err), OXQ_OK, "%s", err.text);
+    for (int i = 0; i < 7; i++) {
+        testkit_append(j, 10000);
+        journal_flush(j);
+    }
+    struct folder f = {0};
+    const off_t sizes[] = {(off_t)2 << 20, (off_t)3 << 20};
+    cr_assert_eq(folder_read(&f, testkit_folder, &err), OXQ_OK);
+    cr_assert_gt(f.count, 2);
+    for (size_t i = 0; i < 2; i++) {
+        char path[PATH_MAX];
+        struct stat st;
+        folder_segment_path(path, testkit_folder, f.first_seqs[i]);
+        cr_assert_eq(stat(path, &st), 0);
+        cr_assert_eq(st.st_size, sizes[i]);
+    }
+    folder_deinit(&f);
+    cr_assert_eq(journal_close(j), JOURNAL_READY);
+    expect_records(1, 70000);
+}
+
 Test(journal, lets_a_record_be_written_in_place_or_abandoned)
 {
     struct journal *j = open_at(1, JOURNAL_ALWAYS);
@@ -201,20 +229,90 @@ Test(journal, syncs_by_the_clock_with_interval)
     expect_records(1, 3);
 }
 
-Test(journal, a_group_given_during_a_sync_by_the_clock_is_not_lost)
+Test(journal, writes_go_on_during_a_sync_by_the_clock)
 {
     struct journal *j = open_at(1, JOURNAL_INTERVAL);
     testkit_append(j, 1);
     cr_assert(journal_submit(j));
     testkit_wait_durable(j, 1);
-    testkit_append(j, 1);
     disk_hold(DISK_CALL_SYNC, true);
-    cr_assert(journal_submit(j));
-    cr_assert_eq(testkit_wait_idle(j).written_seq, 2);
-    disk_wait_for_held();
     testkit_append(j, 1);
+    cr_assert(journal_submit(j));
+    disk_wait_for_held();
+    for (int i = 0; i < 5; i++) {
+        testkit_append(j, 1);
+        cr_assert(journal_submit(j));
+        testkit_wait_idle(j);
+    }
+    struct journal_progress p = testkit_poll(j);
+    cr_assert_eq(p.written_seq, 7);
+    cr_assert_eq(p.durable_seq, 1);
+    disk_hold(DISK_CALL_SYNC, false);
+    /* What came during that sync is for the next one. */
+    testkit_wait_durable(j, 7);
+    cr_assert_eq(journal_close(j), JOURNAL_READY);
+    expect_records(1, 7);
+}
+
+Test(journal, a_segment_ends_after_the_sync_by_the_clock_that_runs_in_it)
+{
+    struct journal *j = open_at(1, JOURNAL_INTERVAL);
+    testkit_append(j, 1);
+    cr_assert(journal_submit(j));
+    testkit_wait_durable(j, 1);
+    disk_hold(DISK_CALL_SYNC, true);
+    testkit_append(j, 1);
+    cr_assert(journal_submit(j));
+    disk_wait_for_held();
+    testkit_append(j, 400); /* more than a segment */
     cr_assert(journal_submit(j));
     disk_hold(DISK_CALL_SYNC, false);
+    cr_assert_eq(testkit_wait_idle(j).written_seq, 402);
+    cr_assert_gt(testkit_segments_count(testkit_folder), 2);
+    cr_assert_eq(journal_close(j), JOURNAL_READY);
+    expect_records(1, 402);
+}
+
+Test(journal, writes_a_small_group_at_once_where_no_sync_must_follow)
+{
+    struct journal *j = open_at(1, JOURNAL_OFF);
+    testkit_append(j, 1);
+    cr_assert(journal_submit(j));
+    testkit_wait_idle(j); /* the thread began the segment */
+    for (uint64_t seq = 2; seq < 10; seq++) {
+        testkit_append(j, 1);
+        cr_assert(journal_submit(j));
+        cr_assert_eq(testkit_poll(j).written_seq, seq);
+    }
+    cr_assert_eq(journal_close(j), JOURNAL_READY);
+    expect_records(1, 9);
+}
+
+/* Each look at it takes 2 ms. */
+static int64_t next_slow_us(struct clock *c)
+{
+    struct clock_manual *m = (struct clock_manual *)c;
+    return m->us += 2000;
+}
+
+Test(journal, leaves_writing_to_the_thread_where_the_disk_is_slow)
+{
+    struct clock_manual clock = {.clock = {.wall_us = next_slow_us, .mono_us = next_slow_us}};
+    testkit_clock = &clock.clock;
+    struct journal *j = open_at(1, JOURNAL_OFF);
+    testkit_append(j, 1);
+    cr_assert(journal_submit(j));
+    testkit_wait_idle(j);
+    testkit_append(j, 1);
+    cr_assert(journal_submit(j));
+    cr_assert_eq(testkit_poll(j).written_seq, 2);
+    /* That took 2 ms by the clock: the next ones are the thread's, which is held. */
+    disk_hold(DISK_CALL_WRITE, true);
+    testkit_append(j, 1);
+    cr_assert(journal_submit(j));
+    cr_assert_not(testkit_poll(j).is_idle);
+    cr_assert_eq(testkit_poll(j).written_seq, 2);
+    disk_hold(DISK_CALL_WRITE, false);
     cr_assert_eq(testkit_wait_idle(j).written_seq, 3);
     cr_assert_eq(journal_close(j), JOURNAL_READY);
     expect_records(1, 3);

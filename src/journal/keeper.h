@@ -21,7 +21,7 @@ struct keeper_opts {
     void *ctx;
 };
 
-/* Takes stock of the folder, makes a first spare and the thread. A full disk is no error: see keeper_has_room. */
+/* Takes stock of the folder, makes the first spares and the thread. A full disk is no error: see keeper_has_room. */
 OXQ_MUST_USE oxq_err keeper_open(const struct keeper_opts *opts, struct keeper **out, struct oxq_error *err);
 /* Ends the thread; the files stay. NULL is fine. */
 void keeper_close(struct keeper *k);

@@ -43,16 +43,21 @@ static void wake(void *ctx)
     lock_leave(&lock);
 }
 
+struct journal_opts testkit_opts(const char *folder, uint64_t next_seq, enum journal_durability durability)
+{
+    return (struct journal_opts){.folder = folder,
+                                 .durability = durability,
+                                 .interval_ms = 1,
+                                 .segment_bytes = TESTKIT_SEGMENT_BYTES,
+                                 .next_seq = next_seq,
+                                 .clock = testkit_clock ? testkit_clock : os_clock(),
+                                 .wake = wake};
+}
+
 oxq_err testkit_open(const char *folder, uint64_t next_seq, enum journal_durability durability, struct journal **out,
                      struct oxq_error *err)
 {
-    const struct journal_opts opts = {.folder = folder,
-                                      .durability = durability,
-                                      .interval_ms = 1,
-                                      .segment_bytes = TESTKIT_SEGMENT_BYTES,
-                                      .next_seq = next_seq,
-                                      .clock = testkit_clock ? testkit_clock : os_clock(),
-                                      .wake = wake};
+    struct journal_opts opts = testkit_opts(folder, next_seq, durability);
     return journal_open(&opts, out, err);
 }
 

@@ -17,7 +17,8 @@ const char *testkit_subfolder(const char *name);
 
 /* What journals are opened with; NULL: the real clock. */
 extern struct clock *testkit_clock;
-/* Opens a journal with small segments in `folder`; it wakes testkit_wait_idle. */
+/* Of a journal with small segments in `folder`; it wakes testkit_wait_idle. */
+struct journal_opts testkit_opts(const char *folder, uint64_t next_seq, enum journal_durability durability);
 OXQ_MUST_USE oxq_err testkit_open(const char *folder, uint64_t next_seq, enum journal_durability durability,
                                   struct journal **out, struct oxq_error *err);
 struct journal_progress testkit_poll(const struct journal *j);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A group goes to the disk in one write, followed by eight zeros that the next group overwrites. Where it does not fit
- * into what is left of the segment, as many of its records as fit go there and the rest begins the next one; a record that is
- * longer than a segment gets a file of its own length.
+ * A group goes to the disk in one write, followed by zeros to the end of the page, eight at least, that the next group
+ * overwrites: eight end the log, and a page that is written whole is never read first, whatever a recycled file held in it.
+ * Where a group does not fit into what is left of the segment, as many of its records as fit go there and the rest begins the
+ * next one; a record that is longer than a segment gets a file of its own length.
  *
  * The order in which a segment begins is what recovery counts on:
  *
@@ -18,23 +19,21 @@
 
 #include "base/mem.h"
 
-#define BLOCK_BYTES ((size_t)4096)
 /*
  * Where groups are not synced one by one, the disk is set to work after each so many bytes: the sync of a second's or a
  * segment's bytes then waits for the rest alone. Without it that sync holds up the next group for tens of milliseconds.
  */
 #define START_BYTES ((uint64_t)4 << 20)
 
-void writer_init(struct writer *w, const char *folder, size_t segment_bytes, struct keeper *keeper, struct clock *clock,
-                 uint64_t last_seq)
+void writer_init(struct writer *w, const struct writer_opts *opts)
 {
-    *w = (struct writer){.folder = folder,
-                         .keeper = keeper,
-                         .clock = clock,
-                         .segment_bytes = segment_bytes,
+    *w = (struct writer){.folder = opts->folder,
+                         .keeper = opts->keeper,
+                         .syncer = opts->syncer,
+                         .clock = opts->clock,
+                         .segment_bytes = opts->segment_bytes,
                          .file = DISK_CLOSED,
-                         .written_seq = last_seq,
-                         .durable_seq = last_seq};
+                         .written_seq = opts->last_seq};
 }
 
 void writer_deinit(struct writer *w)
@@ -42,20 +41,9 @@ void writer_deinit(struct writer *w)
     disk_close(&w->file);
 }
 
-bool writer_has_unsynced(const struct writer *w)
+bool writer_fits(const struct writer *w, size_t bytes)
 {
-    return w->has_unsynced;
-}
-
-oxq_err writer_sync(struct writer *w, struct oxq_error *err)
-{
-    if (!w->has_unsynced) return OXQ_OK;
-    oxq_err e = disk_sync(&w->file, err);
-    if (e) return e;
-    w->has_unsynced = false;
-    w->started = w->offset;
-    w->durable_seq = w->written_seq;
-    return OXQ_OK;
+    return w->file.fd >= 0 && bytes + FORMAT_END_BYTES <= w->size - w->offset;
 }
 
 /* ---------------------------------------------------------------- segments */
@@ -64,7 +52,8 @@ static oxq_err end_segment(struct writer *w, struct oxq_error *err)
 {
     static const char zeros[FORMAT_END_BYTES];
     if (w->file.fd < 0) return OXQ_OK;
-    oxq_err e = writer_sync(w, err);
+    oxq_err e = syncer_sync(w->syncer, err);
+    syncer_set_file(w->syncer, NULL);
     /* What the file held before it was recycled must not follow the last record: it would look like a torn tail. */
     if (!e && w->size - w->offset >= sizeof(zeros))
         e = disk_write_at(&w->file, slice_of(zeros, sizeof(zeros)), w->offset, err);
@@ -77,7 +66,7 @@ static oxq_err begin_segment(struct writer *w, size_t record_bytes, struct oxq_e
 {
     char header[FORMAT_HEADER_BYTES], path[PATH_MAX];
     size_t bytes = FORMAT_HEADER_BYTES + record_bytes + FORMAT_END_BYTES;
-    bytes = bytes <= w->segment_bytes ? w->segment_bytes : (bytes + BLOCK_BYTES - 1) & ~(BLOCK_BYTES - 1);
+    if (bytes > w->segment_bytes) bytes = (bytes + WRITER_PAGE_BYTES - 1) & ~(WRITER_PAGE_BYTES - 1);
     oxq_err e = keeper_take(w->keeper, bytes, &w->file, err);
     if (e) return e;
     e = disk_size(&w->file, &w->size, err);
@@ -95,6 +84,7 @@ static oxq_err begin_segment(struct writer *w, size_t record_bytes, struct oxq_e
     w->seed = format_seed(segment.id);
     w->offset = w->started = FORMAT_HEADER_BYTES;
     w->written_bytes += FORMAT_HEADER_BYTES;
+    syncer_set_file(w->syncer, &w->file);
     keeper_add(w->keeper, segment.first_seq);
     return OXQ_OK;
 }
@@ -104,12 +94,13 @@ static oxq_err begin_segment(struct writer *w, size_t record_bytes, struct oxq_e
 /* Seals as many records from `at` on as fit, and returns their bytes. */
 static size_t seal_run(struct writer *w, char *at, size_t bytes, uint64_t *out_last_seq)
 {
+    uint64_t durable_seq = syncer_durable_seq(w->syncer);
     size_t room = w->size - w->offset;
     size_t run = 0;
     while (run < bytes) {
         struct format_record record = format_read_own(at + run);
         if (run + record.bytes + FORMAT_END_BYTES > room) break;
-        if (record.type == FORMAT_MARK) format_write_head(at + run, FORMAT_MARK, w->durable_seq, 0);
+        if (record.type == FORMAT_MARK) format_write_head(at + run, FORMAT_MARK, durable_seq, 0);
         if (record.type == FORMAT_EFFECTS) *out_last_seq = record.seq;
         format_seal(at + run, w->seed);
         run += record.bytes;
@@ -131,25 +122,33 @@ static oxq_err write_run(struct writer *w, struct slice run, size_t more, struct
     if (e) return e;
     w->offset += run.len;
     w->written_bytes += run.len;
-    w->has_unsynced = true;
     if (w->offset - w->started < START_BYTES) return OXQ_OK;
     disk_start_writing(&w->file, w->started, w->offset - w->started);
     w->started = w->offset;
     return OXQ_OK;
 }
 
+/* Zeros that follow a run, up to the end of its last page. */
+static size_t slack_bytes(const struct writer *w, size_t run_bytes)
+{
+    uint64_t end = w->offset + run_bytes;
+    uint64_t page_end = (end + FORMAT_END_BYTES + WRITER_PAGE_BYTES - 1) & ~(uint64_t)(WRITER_PAGE_BYTES - 1);
+    return (size_t)((page_end < w->size ? page_end : w->size) - end);
+}
+
 oxq_err writer_write(struct writer *w, struct buf *group, struct oxq_error *err)
 {
     size_t left = group->len;
-    CHECK(group->cap - group->len >= FORMAT_END_BYTES);
-    memset(group->at + left, 0, FORMAT_END_BYTES);
+    CHECK(group->cap - group->len >= WRITER_SLACK_BYTES);
+    memset(group->at + left, 0, WRITER_SLACK_BYTES);
     for (char *at = group->at; left;) {
         uint64_t last_seq = w->written_seq;
         size_t run = w->file.fd < 0 ? 0 : seal_run(w, at, left, &last_seq);
         oxq_err e = OXQ_OK;
-        if (run) e = write_run(w, slice_of(at, run), run == left ? FORMAT_END_BYTES : 0, err);
+        if (run) e = write_run(w, slice_of(at, run), run == left ? slack_bytes(w, run) : 0, err);
         if (e) return e;
         w->written_seq = last_seq;
+        if (run) syncer_note_written(w->syncer, last_seq);
         at += run;
         left -= run;
         if (left) e = end_segment(w, err);
@@ -163,10 +162,11 @@ oxq_err writer_write(struct writer *w, struct buf *group, struct oxq_error *err)
 oxq_err writer_finish(struct writer *w, struct oxq_error *err)
 {
     if (w->file.fd < 0) return OXQ_OK;
-    oxq_err e = writer_sync(w, err);
+    oxq_err e = syncer_sync(w->syncer, err);
+    syncer_set_file(w->syncer, NULL);
     if (e) return e;
     char close[FORMAT_MARK_BYTES];
-    format_write_close(close, w->durable_seq, w->seed);
+    format_write_close(close, syncer_durable_seq(w->syncer), w->seed);
     /* A file that is full but for less stays as long as it is. */
     bool has_room = w->size - w->offset >= sizeof(close);
     if (has_room) e = write_run(w, slice_of(close, sizeof(close)), 0, err);
