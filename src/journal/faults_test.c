@@ -149,6 +149,29 @@ Test(journal_faults, are_final)
     cr_assert_eq(journal_close(j), JOURNAL_FAILED);
 }
 
+/* The state after the first group whose third write fails: those before are the segment's header and the group. */
+static enum journal_state state_after_third_write(enum journal_durability durability)
+{
+    struct journal *j = NULL;
+    cr_assert_eq(testkit_open(testkit_folder, 1, durability, &j, &err), OXQ_OK, "%s", err.text);
+    disk_fail(DISK_CALL_WRITE, 3, EIO, false);
+    testkit_append(j, 5);
+    cr_assert(journal_submit(j));
+    struct journal_progress p = testkit_wait_idle(j);
+    disk_fail(DISK_CALL_WRITE, 0, 0, false);
+    cr_assert_eq(p.written_seq, 5);
+    (void)journal_close(j);
+    return p.state;
+}
+
+Test(journal_faults, of_the_zeros_ahead_of_the_records_are_final_and_there_are_none_without_syncs)
+{
+    cr_assert_eq(state_after_third_write(JOURNAL_ALWAYS), JOURNAL_FAILED);
+    testkit_end();
+    testkit_begin();
+    cr_assert_eq(state_after_third_write(JOURNAL_OFF), JOURNAL_READY);
+}
+
 Test(journal_faults, of_a_sync_by_the_clock_are_final)
 {
     struct journal *j = NULL;

@@ -117,7 +117,7 @@ static void note_change(void *ctx, const struct oxq_error *failure)
 static void write_group(struct journal *j, struct buf *group, bool must_sync)
 {
     struct oxq_error err;
-    oxq_err e = writer_write(&j->writer, group, &err);
+    oxq_err e = writer_write(&j->writer, group, must_sync, &err);
     if (!e && must_sync) e = syncer_sync(j->syncer, &err);
     if (e) fail(j, &err);
 }

@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 #include "journal/testkit.h"
 
-#include "journal/folder.h"
 #include "journal/format.h"
 #include "os/disk.h"
 
 #include <criterion/criterion.h>
 #include <errno.h>
-#include <sys/stat.h>
 
 static struct oxq_error err;
 
@@ -120,32 +118,6 @@ Test(journal, takes_a_record_longer_than_a_segment)
         cr_assert(slice_equal(record.payload, want));
     }
     journal_reader_close(r);
-}
-
-Test(journal, begins_with_a_short_segment)
-{
-    struct journal_opts opts = testkit_opts(testkit_folder, 1, JOURNAL_OFF);
-    struct journal *j = NULL;
-    opts.segment_bytes = (size_t)3 << 20;
-    cr_assert_eq(journal_open(&opts, &j, &err), OXQ_OK, "%s", err.text);
-    for (int i = 0; i < 7; i++) {
-        testkit_append(j, 10000);
-        journal_flush(j);
-    }
-    struct folder f = {0};
-    const off_t sizes[] = {(off_t)2 << 20, (off_t)3 << 20};
-    cr_assert_eq(folder_read(&f, testkit_folder, &err), OXQ_OK);
-    cr_assert_gt(f.count, 2);
-    for (size_t i = 0; i < 2; i++) {
-        char path[PATH_MAX];
-        struct stat st;
-        folder_segment_path(path, testkit_folder, f.first_seqs[i]);
-        cr_assert_eq(stat(path, &st), 0);
-        cr_assert_eq(st.st_size, sizes[i]);
-    }
-    folder_deinit(&f);
-    cr_assert_eq(journal_close(j), JOURNAL_READY);
-    expect_records(1, 70000);
 }
 
 Test(journal, lets_a_record_be_written_in_place_or_abandoned)

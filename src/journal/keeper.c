@@ -1,11 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A spare is a file of a segment's size whose name is not yet a segment's. It comes from one of four places:
+ * A spare is a file of a segment's size whose name is not yet a segment's. It comes from one of three places:
  *
- *   first       a short one, filled with zeros when the journal is opened: a process begins with it.
- *   made        reserved on the disk; its blocks are marked as never written, so that the first sync after each first
- *               write to one must also write that mark. When the running segment has become an eighth full, the spare is
- *               filled with zeros in chunks, which takes the marks away before anybody waits.
+ *   made        reserved on the disk; its blocks are marked as never written (journal/writer.c tells what that costs).
  *   recycled    a segment that a checkpoint made superfluous: its blocks have been written already. Renamed, and the
  *               folder synced, before anything is written to it. What it holds is never taken for new records: those
  *               have another seed (journal/format.h).
@@ -13,9 +10,7 @@
  *
  * Invariants, under the lock:
  *   1. segments are in the order of their numbers; the last one is the writer's.
- *   2. a spare that is being filled is the last of the spares and is not taken before its chunk is written.
- *   3. has_room is false only when there is no spare of a segment's size, or of the size that the writer waits for, and the last
- *      attempt to make one met a full disk.
+ *   2. has_room is false only when there is no spare that fits and the last attempt to make one met a full disk.
  *
  * A full disk is tried again every second, and whenever a segment was removed. Any other failure is final.
  */
@@ -29,18 +24,14 @@
 
 #include <stdatomic.h>
 
-/* Recycled segments beyond the one spare that is always there save writing zeros; each costs a segment of disk. */
+/* Recycled segments beyond the one spare that is always there save writing zeros ahead; each costs a segment of disk. */
 #define SPARES_MAX 4
-/* A chunk of zeros and its sync delay a group that must be synced meanwhile: long enough to be worth the sync. */
-#define FILL_BYTES ((size_t)256 << 10)
-/* Of the first segment of a process: room for what comes while the next one is filled, and written within milliseconds. */
-#define FIRST_BYTES ((size_t)2 << 20)
 #define RETRY_US 1000000
 
 struct spare {
     struct disk_file file;
     uint64_t bytes;
-    uint64_t filled_bytes; /* with zeros, or with an earlier use */
+    bool is_recycled;
 };
 
 struct kept {
@@ -64,8 +55,6 @@ struct keeper {
     size_t segments_count, segments_cap;
     uint64_t trim_seq;
     size_t wanted_bytes; /* a writer waits for a spare of this size; 0: none does */
-    bool is_filling, is_fill_wanted;
-    uint64_t fill_at_bytes; /* in use of the running segment: then the next one is filled */
     bool is_stopped, is_closing;
     int64_t retry_us;         /* not before this, after a full disk */
     int64_t pinned_until_us;  /* somebody had a pin: trimmed not before this (journal/pin.h) */
@@ -80,12 +69,6 @@ static bool has_spare(const struct keeper *k, size_t bytes)
         if (k->spares[i].bytes >= bytes) return true;
     }
     return false;
-}
-
-/* A spare of a segment's size is there, and one that the writer waits for. */
-static bool is_stocked(const struct keeper *k)
-{
-    return has_spare(k, k->wanted_bytes > k->segment_bytes ? k->wanted_bytes : k->segment_bytes);
 }
 
 /* Makes the file, or takes over the one that is there, and reserves its room. No lock held. */
@@ -108,17 +91,6 @@ static oxq_err make_spare(const struct keeper *k, uint64_t number, size_t bytes,
     }
     *out = s;
     return OXQ_OK;
-}
-
-/* Writes and syncs the next chunk of zeros. No lock held, but nobody else may have the spare. */
-static oxq_err fill_chunk(struct spare *s, struct oxq_error *err)
-{
-    static const char zeros[FILL_BYTES];
-    size_t bytes = s->bytes - s->filled_bytes < FILL_BYTES ? s->bytes - s->filled_bytes : FILL_BYTES;
-    oxq_err e = disk_write_at(&s->file, slice_of(zeros, bytes), s->filled_bytes, err);
-    if (!e) e = disk_sync(&s->file, err);
-    if (!e) s->filled_bytes += bytes;
-    return e;
 }
 
 /* Spares of an earlier process: one of the right size is taken over, the others go. */
@@ -189,7 +161,7 @@ static bool may_trim(struct keeper *k)
 /* When there may be something to do, unless somebody says so before. */
 static int64_t next_step_us(const struct keeper *k)
 {
-    int64_t next_us = is_stocked(k) ? INT64_MAX : k->retry_us;
+    int64_t next_us = has_spare(k, k->wanted_bytes) ? INT64_MAX : k->retry_us;
     if (k->failure.code) return INT64_MAX;
     return has_trim(k) && k->pinned_until_us < next_us ? k->pinned_until_us : next_us;
 }
@@ -204,7 +176,8 @@ static oxq_err recycle(const struct keeper *k, const char *path, uint64_t number
     if (!e) e = disk_sync_folder(k->folder, err);
     if (!e) e = disk_open(to, DISK_WRITE, &out->file, err);
     if (e) return e;
-    out->bytes = out->filled_bytes = k->segment_bytes;
+    out->bytes = k->segment_bytes;
+    out->is_recycled = true;
     return OXQ_OK;
 }
 
@@ -272,27 +245,8 @@ static void step_trim(struct keeper *k)
     k->retry_us = 0;
     if (can_recycle) {
         k->spares[k->spares_count++] = s;
-        if (is_stocked(k)) set_room(k, true);
+        if (has_spare(k, k->wanted_bytes)) set_room(k, true);
     }
-}
-
-static bool has_fill(const struct keeper *k)
-{
-    if (!k->is_fill_wanted || k->spares_count == 0) return false;
-    const struct spare *s = &k->spares[k->spares_count - 1];
-    return s->filled_bytes < s->bytes;
-}
-
-static void step_fill(struct keeper *k)
-{
-    struct oxq_error err;
-    k->is_filling = true;
-    lock_leave(&k->lock);
-    oxq_err e = fill_chunk(&k->spares[k->spares_count - 1], &err);
-    lock_enter(&k->lock);
-    k->is_filling = false;
-    if (e) give_up(k, &err);
-    lock_notify(&k->lock);
 }
 
 static void tell(struct keeper *k)
@@ -312,10 +266,8 @@ static bool take_step(struct keeper *k)
     size_t segments_before = k->segments_count;
     if (may_trim(k)) {
         step_trim(k);
-    } else if (!is_stocked(k) && clock_mono_us(os_clock()) >= k->retry_us) {
+    } else if (!has_spare(k, k->wanted_bytes) && clock_mono_us(os_clock()) >= k->retry_us) {
         step_make(k);
-    } else if (has_fill(k)) {
-        step_fill(k);
     } else {
         return false;
     }
@@ -337,17 +289,6 @@ static void run(void *ctx)
 
 /* ---------------------------------------------------------------- open, close */
 
-/* Without room on the disk there is none; the spare of full size tells of that. */
-static oxq_err make_first(struct keeper *k, struct oxq_error *err)
-{
-    struct spare *s = &k->spares[k->spares_count];
-    oxq_err e = make_spare(k, k->next_spare++, FIRST_BYTES, s, err);
-    if (e) return e == OXQ_ERR_LIMIT ? OXQ_OK : e;
-    k->spares_count++;
-    while (!e && s->filled_bytes < s->bytes) e = fill_chunk(s, err);
-    return e;
-}
-
 static oxq_err take_stock(struct keeper *k, struct oxq_error *err)
 {
     struct folder found;
@@ -356,14 +297,12 @@ static oxq_err take_stock(struct keeper *k, struct oxq_error *err)
     e = adopt_segments(k, &found, err);
     if (!e) e = adopt_spares(k, &found, err);
     folder_deinit(&found);
-    if (e) return e;
-    if (k->spares_count == 0) {
-        e = make_spare(k, k->next_spare++, k->segment_bytes, &k->spares[0], err);
-        if (e && e != OXQ_ERR_LIMIT) return e;
-        if (!e) k->spares_count = 1;
-        atomic_store(&k->has_room, !e);
-    }
-    return k->segment_bytes > FIRST_BYTES ? make_first(k, err) : OXQ_OK;
+    if (e || k->spares_count) return e;
+    e = make_spare(k, k->next_spare++, k->segment_bytes, &k->spares[0], err);
+    if (e && e != OXQ_ERR_LIMIT) return e;
+    if (!e) k->spares_count = 1;
+    atomic_store(&k->has_room, !e);
+    return OXQ_OK;
 }
 
 static void free_keeper(struct keeper *k)
@@ -422,34 +361,30 @@ bool keeper_is_starved(struct keeper *k)
     return is_starved;
 }
 
-/* The shortest that will do; of those the one that is filled furthest. */
+/* One that is recycled where there is one. */
 static size_t pick_spare(const struct keeper *k, size_t bytes)
 {
     size_t best = SPARES_MAX;
     for (size_t i = 0; i < k->spares_count; i++) {
-        const struct spare *s = &k->spares[i], *other = &k->spares[best == SPARES_MAX ? i : best];
-        if (s->bytes < bytes) continue;
-        bool is_better = s->bytes < other->bytes || (s->bytes == other->bytes && s->filled_bytes > other->filled_bytes);
-        if (best == SPARES_MAX || is_better) best = i;
+        if (k->spares[i].bytes < bytes) continue;
+        if (best == SPARES_MAX || (k->spares[i].is_recycled && !k->spares[best].is_recycled)) best = i;
     }
     return best;
 }
 
-oxq_err keeper_take(struct keeper *k, size_t bytes, struct disk_file *out, struct oxq_error *err)
+oxq_err keeper_take(struct keeper *k, size_t bytes, struct disk_file *out, bool *out_is_recycled, struct oxq_error *err)
 {
     lock_enter(&k->lock);
     k->wanted_bytes = bytes;
-    k->is_fill_wanted = false;
     lock_notify(&k->lock);
     if (!atomic_load(&k->has_room)) tell(k);
-    while (k->is_filling || (!has_spare(k, bytes) && !k->failure.code && !k->is_stopped))
-        lock_wait(&k->lock, INT64_MAX);
+    while (!has_spare(k, bytes) && !k->failure.code && !k->is_stopped) lock_wait(&k->lock, INT64_MAX);
     k->wanted_bytes = 0;
     oxq_err e = OXQ_OK;
     size_t i = pick_spare(k, bytes);
     if (i < SPARES_MAX) {
         *out = k->spares[i].file;
-        k->fill_at_bytes = k->spares[i].bytes / 8;
+        *out_is_recycled = k->spares[i].is_recycled;
         k->spares_count--;
         memmove(&k->spares[i], &k->spares[i + 1], (k->spares_count - i) * sizeof(k->spares[0]));
         lock_notify(&k->lock);
@@ -482,10 +417,6 @@ void keeper_note_used(struct keeper *k, uint64_t bytes)
 {
     lock_enter(&k->lock);
     k->segments[k->segments_count - 1].used_bytes = bytes;
-    if (!k->is_fill_wanted && bytes > k->fill_at_bytes) {
-        k->is_fill_wanted = true;
-        lock_notify(&k->lock);
-    }
     lock_leave(&k->lock);
 }
 

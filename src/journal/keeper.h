@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The keeper of a journal's files: has a spare segment ready before the writer needs one, and takes back those that a
- * checkpoint has made superfluous. Its thread does what is slow (reserving, filling with zeros, removing), so that the
+ * checkpoint has made superfluous. Its thread does what is slow (reserving, renaming, removing), so that the
  * writer never waits for it while there is room on the disk.
  *
  * Threads: each function says who calls it; on_change is called on the keeper's own or the writer's, without a lock held.
@@ -21,7 +21,7 @@ struct keeper_opts {
     void *ctx;
 };
 
-/* Takes stock of the folder, makes the first spares and the thread. A full disk is no error: see keeper_has_room. */
+/* Takes stock of the folder, makes a first spare and the thread. A full disk is no error: see keeper_has_room. */
 OXQ_MUST_USE oxq_err keeper_open(const struct keeper_opts *opts, struct keeper **out, struct oxq_error *err);
 /* Ends the thread; the files stay. NULL is fine. */
 void keeper_close(struct keeper *k);
@@ -31,10 +31,12 @@ bool keeper_has_room(const struct keeper *k);
 bool keeper_is_starved(struct keeper *k);
 
 /*
- * The writer: moves a spare of at least so many bytes out, under the name it has. Waits while the disk has no room.
+ * The writer: moves a spare of at least so many bytes out, under the name it has; is it one whose blocks have all been written
+ * before? Waits while the disk has no room.
  * Errors: CLOSED: keeper_stop_waiting; or what broke the keeper.
  */
-OXQ_MUST_USE oxq_err keeper_take(struct keeper *k, size_t bytes, struct disk_file *out, struct oxq_error *err);
+OXQ_MUST_USE oxq_err keeper_take(struct keeper *k, size_t bytes, struct disk_file *out, bool *out_is_recycled,
+                                 struct oxq_error *err);
 /* Any: keeper_take that waits, now or later, returns. */
 void keeper_stop_waiting(struct keeper *k);
 /* The writer: this segment has been started. */

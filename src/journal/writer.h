@@ -21,6 +21,7 @@ struct writer {
     struct disk_file file; /* the running segment; closed: none yet */
     uint64_t offset, size; /* in it */
     uint64_t started;      /* up to here the system was asked to begin writing */
+    uint64_t ready;        /* up to here its blocks have been written before */
     uint32_t seed;
     uint64_t written_seq;
     uint64_t written_bytes; /* since the start */
@@ -43,9 +44,9 @@ void writer_deinit(struct writer *w);
 #define WRITER_SLACK_BYTES (WRITER_PAGE_BYTES + FORMAT_END_BYTES)
 /*
  * Writes a group of records; their checksums are filled in, and the syncer is told of them. They are synced where a segment
- * ended. Blocks: while the disk has no room. After an error nothing more may be written. Errors: of keeper_take and os/disk.h.
+ * ended; is_synced: the rest will be synced by itself. Blocks: while the disk has no room. After an error nothing more may be written. Errors: of keeper_take and os/disk.h.
  */
-OXQ_MUST_USE oxq_err writer_write(struct writer *w, struct buf *group, struct oxq_error *err);
+OXQ_MUST_USE oxq_err writer_write(struct writer *w, struct buf *group, bool is_synced, struct oxq_error *err);
 /* Does a group of so many bytes go into the running segment? */
 bool writer_fits(const struct writer *w, size_t bytes);
 /* A clean end: all is durable, the file says so in a last mark, and its unused rest is given back. */

@@ -118,6 +118,9 @@ static oxq_err fail(const char *verb, const char *path, struct oxq_error *err)
 
 /* ---------------------------------------------------------------- files */
 
+/* Where a file system cannot reserve room, zeros are written, so many at a time. */
+#define ZEROS_BYTES ((size_t)64 << 10)
+
 static char *copy_path(const char *path)
 {
     size_t bytes = strlen(path) + 1;
@@ -191,20 +194,26 @@ oxq_err disk_size(struct disk_file *f, uint64_t *out_bytes, struct oxq_error *er
     return OXQ_OK;
 }
 
-oxq_err disk_reserve(struct disk_file *f, uint64_t bytes, struct oxq_error *err)
+static int reserve_blocks(int fd, uint64_t bytes)
 {
-    if (must_fail(DISK_CALL_RESERVE)) return fail("reserve room for", f->path, err);
     int rc = 0;
     do {
-        rc = fallocate(f->fd, 0, 0, (off_t)bytes);
+        rc = fallocate(fd, 0, 0, (off_t)bytes);
     } while (rc != 0 && errno == EINTR);
+    return rc;
+}
+
+oxq_err disk_reserve(struct disk_file *f, uint64_t bytes, struct oxq_error *err)
+{
+    int rc = must_fail(DISK_CALL_RESERVE) ? -1 : reserve_blocks(f->fd, bytes);
     if (rc == 0) return OXQ_OK;
     if (errno != EOPNOTSUPP) return fail("reserve room for", f->path, err);
-    uint64_t now = 0;
-    oxq_err e = disk_size(f, &now, err);
-    if (e || now >= bytes) return e;
-    if (ftruncate(f->fd, (off_t)bytes) != 0) return fail("lengthen", f->path, err);
-    return OXQ_OK;
+    static const char zeros[ZEROS_BYTES];
+    uint64_t at = 0;
+    oxq_err e = disk_size(f, &at, err);
+    for (; !e && at < bytes; at += ZEROS_BYTES)
+        e = write_all(f, slice_of(zeros, bytes - at < ZEROS_BYTES ? bytes - at : ZEROS_BYTES), at, err);
+    return e;
 }
 
 oxq_err disk_truncate(struct disk_file *f, uint64_t bytes, struct oxq_error *err)

@@ -35,8 +35,8 @@ OXQ_MUST_USE oxq_err disk_read_at(struct disk_file *f, void *out, size_t cap, ui
                                   struct oxq_error *err);
 OXQ_MUST_USE oxq_err disk_size(struct disk_file *f, uint64_t *out_bytes, struct oxq_error *err);
 /*
- * Reserves the room and makes the file at least that long; what is new reads as zeros. A file system that cannot reserve
- * only lengthens the file: writing the zeros reserves there.
+ * Reserves the room and makes the file at least that long; what is new reads as zeros. Where the file system
+ * cannot reserve, zeros are written.
  */
 OXQ_MUST_USE oxq_err disk_reserve(struct disk_file *f, uint64_t bytes, struct oxq_error *err);
 OXQ_MUST_USE oxq_err disk_truncate(struct disk_file *f, uint64_t bytes, struct oxq_error *err);

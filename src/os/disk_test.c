@@ -85,6 +85,22 @@ Test(os_disk, reserves_room_that_reads_as_zeros)
     expect_bytes("a", (1 << 20) - 4, slice_of("\0\0\0\0", 4));
 }
 
+Test(os_disk, writes_zeros_where_room_cannot_be_reserved)
+{
+    enum { BYTES = 200000 };
+    OWNED(disk_close) struct disk_file f = make_file("a");
+    struct stat st;
+    cr_assert_eq(disk_write_at(&f, SLICE_LIT("abc"), 0, &err), OXQ_OK);
+    disk_fail(DISK_CALL_RESERVE, 1, EOPNOTSUPP, false);
+    cr_assert_eq(disk_reserve(&f, BYTES, &err), OXQ_OK);
+    cr_assert_eq(fstat(f.fd, &st), 0);
+    cr_assert_eq(st.st_size, BYTES);
+    cr_assert_geq(st.st_blocks * 512, BYTES);
+    expect_bytes("a", 0, slice_of("abc\0", 4));
+    expect_bytes("a", BYTES - 4, slice_of("\0\0\0\0", 4));
+    disk_fail(DISK_CALL_RESERVE, 0, 0, false);
+}
+
 Test(os_disk, tells_what_failed_by_code_and_path)
 {
     struct disk_file f = make_file("a");
