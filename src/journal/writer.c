@@ -7,7 +7,7 @@
  *
  * Blocks of a new segment are reserved but marked as never written. A sync after the first write to one must write that mark too,
  * which takes it half as long again. So where each group is synced, zeros are written ahead of the records, once in a while
- * many at a time: one sync in hundreds is longer, and the others find blocks that are there.
+ * many at a time: one sync in dozens is longer, and the others find blocks that are there.
  *
  * The order in which a segment begins is what recovery counts on:
  *
@@ -28,8 +28,8 @@
  * segment's bytes then waits for the rest alone. Without it that sync holds up the next group for tens of milliseconds.
  */
 #define START_BYTES ((uint64_t)4 << 20)
-/* Zeros ahead: a common disk takes them within a millisecond. */
-#define AHEAD_BYTES ((size_t)512 << 10)
+/* Zeros ahead: a common disk takes them in a few tenths of a millisecond. */
+#define AHEAD_BYTES ((size_t)128 << 10)
 
 void writer_init(struct writer *w, const struct writer_opts *opts)
 {
