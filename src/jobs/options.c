@@ -198,8 +198,6 @@ static const char *const failure_names[] = {
 
 static void write_members(struct json_writer *w, const struct job_options *o)
 {
-    json_write_name(w, "attempts"); /* BullMQ writes it always */
-    json_write_integer(w, o->attempts);
     write_integer(w, "priority", o->priority);
     write_flag(w, "lifo", o->lifo);
     write_backoff(w, &o->backoff);
@@ -222,20 +220,26 @@ static void write_members(struct json_writer *w, const struct job_options *o)
     write_flag(w, "omc", o->omit_trace_context);
 }
 
-oxq_err job_options_write_open(const struct job_options *o, struct buf *out)
-{
-    struct json_writer w = {.out = out};
-    json_write_open(&w, '{');
-    write_members(&w, o);
-    return w.error;
-}
-
 oxq_err job_options_write(const struct job_options *o, struct buf *out)
 {
     struct json_writer w = {.out = out};
     json_write_open(&w, '{');
     write_integer(&w, "delay", o->delay_ms);
     write_text(&w, "jobId", o->job_id);
+    json_write_name(&w, "attempts"); /* BullMQ writes it always */
+    json_write_integer(&w, o->attempts);
+    write_members(&w, o);
+    json_write_close(&w, '}');
+    return w.error;
+}
+
+oxq_err job_options_write_template(const struct job_options *o, struct buf *out)
+{
+    struct json_writer w = {.out = out};
+    json_write_open(&w, '{');
+    write_integer(&w, "delay", o->delay_ms);
+    write_text(&w, "jobId", o->job_id);
+    write_integer(&w, "attempts", o->attempts);
     write_members(&w, o);
     json_write_close(&w, '}');
     return w.error;

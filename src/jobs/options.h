@@ -105,10 +105,8 @@ struct job_options {
 OXQ_MUST_USE oxq_err job_options_check(const struct job_options *o, size_t data_bytes, struct oxq_error *err);
 /* Appends them as JSON, as they are stored. Errors: those of buf_append. */
 OXQ_MUST_USE oxq_err job_options_write(const struct job_options *o, struct buf *out);
-/*
- * The same without `delay` and `jobId` and without the last brace: a transition that computes these two appends them.
- */
-OXQ_MUST_USE oxq_err job_options_write_open(const struct job_options *o, struct buf *out);
+/* The same as a template: without defaults, `{}` when nothing is set. */
+OXQ_MUST_USE oxq_err job_options_write_template(const struct job_options *o, struct buf *out);
 /* Reads options; texts in *out are in the arena. Empty text: the defaults. Errors: FORMAT (not a JSON object), ARGUMENT (a value of a
  * wrong kind; the text names the option). */
 OXQ_MUST_USE oxq_err job_options_read(struct slice json, struct arena *arena, struct job_options *out,

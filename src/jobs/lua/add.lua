@@ -12,7 +12,7 @@
 --                 de         map: id, ttl, extend, replace, reschedule, keepLastIfActive
 -- Returns for each its id; or the id of the job that holds its deduplication id; or why it was not added, a number below 0. A job whose id
 -- exists is not added either.
---@use meta place marker parents forget deduplication
+--@use meta place marker release delete hold
 
 -- What is known of a queue in this call. Jobs go to `wait` together, at the end.
 local function open_queue(batch, prefix)

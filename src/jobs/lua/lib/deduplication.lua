@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
 -- A deduplication id is taken while `de:<id>` says by which job. A job that came meanwhile and is to run after that one waits in `dn:<id>`.
---@use keys events marker meta place
+--@use events hold enqueue
 
 -- A finished job holds its id no longer, unless the id is held for a time of its own.
 local function free_deduplication(prefix, deduplication, id)
@@ -9,34 +9,11 @@ local function free_deduplication(prefix, deduplication, id)
     if ttl_ms == 0 or (ttl_ms == -1 and call('GET', key) == id) then call('DEL', key) end
 end
 
-local function hold_deduplication(key, id, options)
-    if options and options.ttl and options.ttl > 0 and not options.keepLastIfActive then
-        call('SET', key, id, 'PX', options.ttl)
-    else
-        call('SET', key, id)
-    end
-end
-
 local function add_optional(fields, name, value)
     if value then
         fields[#fields + 1] = name
         fields[#fields + 1] = value
     end
-end
-
-local function enqueue_next(prefix, id, options, now)
-    local meta = read_meta(prefix)
-    local max = events_max_of(prefix, meta)
-    local delay_ms, priority = options.delay or 0, options.priority or 0
-    if delay_ms ~= 0 then
-        local due = place_delayed(prefix, id, now, delay_ms)
-        emit_and_trim(prefix, max, 'delayed', 'jobId', id, 'delay', due)
-        mark_delayed(prefix)
-        return
-    end
-    place(prefix, id, priority, options.lifo and 'RPUSH' or 'LPUSH')
-    if count_room(prefix, meta) > 0 then wake_workers(prefix) end
-    emit_and_trim(prefix, max, 'waiting', 'jobId', id)
 end
 
 -- The job that waited becomes one.

@@ -1,11 +1,6 @@
 -- SPDX-License-Identifier: MIT
 -- Finished jobs are kept as their options say. At most a thousand go at a time, or as many as the options say.
---@use keys parents
-
-local function delete_job(key)
-    call('DEL', key, key .. ':logs', key .. ':dependencies', key .. ':processed', key .. ':failed',
-         key .. ':unsuccessful')
-end
+--@use delete parents
 
 local function forget_job(prefix, id)
     local key = prefix .. id

@@ -2,7 +2,7 @@
 -- What a child's end means to its parent. The parent <key> keeps `<key>:dependencies`, the set of its children that are to come; those
 -- that are done are in `<key>:processed` (child, result), `<key>:failed` (child, error: failures that do not matter) or
 -- `<key>:unsuccessful` (a sorted set of failures that make it fail). It may be of another queue, with the same hash tag in a cluster.
---@use keys events marker place
+--@use events marker release
 
 -- A parent in parts: its queue's key without the last colon, its id, and what it does about a failure.
 local function read_parent(key, json)
@@ -12,32 +12,6 @@ local function read_parent(key, json)
     end
     local id = string.match(key, ':([^:]*)$')
     return { id = id, queueKey = string.sub(key, 1, #key - #id - 1) }
-end
-
--- The parent goes where its delay and its priority say.
-local function release_parent(prefix, id, now)
-    local job = call('HMGET', prefix .. id, 'priority', 'delay')
-    local priority, delay_ms = tonumber(job[1]) or 0, tonumber(job[2]) or 0
-    if delay_ms > 0 then
-        local due = now + delay_ms
-        call('ZADD', prefix .. 'delayed', due * 0x1000, id)
-        emit(prefix, 'delayed', 'jobId', id, 'delay', due)
-        mark_delayed(prefix)
-        return
-    end
-    place(prefix, id, priority, 'RPUSH')
-    if not is_closed(prefix) then wake_workers(prefix) end
-    emit(prefix, 'waiting', 'jobId', id, 'prev', 'waiting-children')
-end
-
-local function release_waiting_parent(prefix, id, now)
-    if call('EXISTS', prefix .. id) == 1 and call('ZREM', prefix .. 'waiting-children', id) == 1 then
-        release_parent(prefix, id, now)
-    end
-end
-
-local function release_ready_parent(prefix, id, now)
-    if call('SCARD', prefix .. id .. ':dependencies') == 0 then release_waiting_parent(prefix, id, now) end
 end
 
 -- The parent runs at once, and the worker that takes it fails it for what `defa` says.

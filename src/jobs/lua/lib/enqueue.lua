@@ -1,0 +1,18 @@
+-- SPDX-License-Identifier: MIT
+-- A new job goes where its options say, and is told.
+--@use events marker meta place
+
+local function enqueue_next(prefix, id, options, now)
+    local meta = read_meta(prefix)
+    local max = events_max_of(prefix, meta)
+    local delay_ms, priority = options.delay or 0, options.priority or 0
+    if delay_ms ~= 0 then
+        local due = place_delayed(prefix, id, now, delay_ms)
+        emit_and_trim(prefix, max, 'delayed', 'jobId', id, 'delay', due)
+        mark_delayed(prefix)
+        return
+    end
+    place(prefix, id, priority, options.lifo and 'RPUSH' or 'LPUSH')
+    if count_room(prefix, meta) > 0 then wake_workers(prefix) end
+    emit_and_trim(prefix, max, 'waiting', 'jobId', id)
+end
