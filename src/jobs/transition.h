@@ -11,9 +11,20 @@
 /* X(name): src/jobs/lua/<name>.lua */
 #define TRANSITION_TABLE(X)                                                                                            \
     X(add, ADD)                                                                                                        \
+    X(extend_locks, EXTEND_LOCKS)                                                                                      \
+    X(fetch, FETCH)                                                                                                    \
+    X(finish, FINISH)                                                                                                  \
+    X(leave, LEAVE)                                                                                                    \
+    X(limits, LIMITS)                                                                                                  \
+    X(log, LOG)                                                                                                        \
     X(pause, PAUSE)                                                                                                    \
+    X(progress, PROGRESS)                                                                                              \
     X(read_node, READ_NODE)                                                                                            \
-    X(remove_deduplication, REMOVE_DEDUPLICATION)
+    X(release_locks, RELEASE_LOCKS)                                                                                    \
+    X(remove_deduplication, REMOVE_DEDUPLICATION)                                                                      \
+    X(rerun, RERUN)                                                                                                    \
+    X(set_fields, SET_FIELDS)                                                                                          \
+    X(stalled, STALLED)
 
 struct transition {
     const char *name;

@@ -56,7 +56,11 @@ end
 
 local function note_attempt(key, is_counted, reason, stack)
     if is_counted == '1' then call('HINCRBY', key, 'atm', 1) end
-    if reason ~= '' or stack ~= '' then call('HSET', key, 'failedReason', reason, 'stacktrace', stack) end
+    if stack ~= '' then
+        call('HSET', key, 'failedReason', reason, 'stacktrace', stack)
+    elseif reason ~= '' then
+        call('HSET', key, 'failedReason', reason)
+    end
 end
 
 local function leave_job(prefix, argv, i, meta)

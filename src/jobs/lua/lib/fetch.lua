@@ -3,8 +3,8 @@
 -- each under a lock. A transition that fetches begins its arguments with
 --   ARGV[1] now · [2] how many, 0 for none · [3] token of the locks, 0 for no lock · [4] ms that a lock lasts · [5] the worker's name
 --   or empty · [6] jobs, in [7] ms, that the worker may take, or empty
--- and returns { codes, ms until the rate allows more or 0, when the first delayed job is due or 0, id, fields, id, fields ... }. Of fields
--- that are there twice the later one holds.
+-- and returns { codes, ms until the rate allows more or 0, when the first delayed job is due or 0, and of each job: id, its starts with
+-- this one, its fields as they were before }.
 --@use keys meta events marker place
 
 -- Due jobs leave `delayed`, at most a thousand at a time.
@@ -62,13 +62,12 @@ end
 local function start_job(prefix, id, argv, reply)
     local key = prefix .. id
     local fields = call('HGETALL', key)
-    local size = #fields
-    if size == 0 then
+    if #fields == 0 then
         call('LREM', prefix .. 'active', 1, id)
         return 0, 0
     end
     local starts, used = 1, 1
-    for i = 1, size, 2 do
+    for i = 1, #fields, 2 do
         if fields[i] == 'ats' then
             starts = fields[i + 1] + 1
         elseif fields[i] == 'defa' then
@@ -76,16 +75,14 @@ local function start_job(prefix, id, argv, reply)
         end
     end
     if argv[3] ~= '0' then call('SET', key .. ':lock', argv[3], 'PX', argv[4]) end
-    fields[size + 1], fields[size + 2], fields[size + 3], fields[size + 4] = 'processedOn', argv[1], 'ats', starts
     if argv[5] == '' then
         call('HSET', key, 'processedOn', argv[1], 'ats', starts)
     else
         call('HSET', key, 'processedOn', argv[1], 'ats', starts, 'pb', argv[5])
-        fields[size + 5], fields[size + 6] = 'pb', argv[5]
     end
     emit(prefix, 'active', 'jobId', id, 'prev', 'waiting')
-    reply[#reply + 1] = id
-    reply[#reply + 1] = fields
+    local n = #reply
+    reply[n + 1], reply[n + 2], reply[n + 3] = id, starts, fields
     return 1, used
 end
 

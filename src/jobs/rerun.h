@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: MIT */
+/* Finished jobs run again; and the queue for those that failed for good (docs/dead-letters.md). */
+#ifndef JOBS_RERUN_H
+#define JOBS_RERUN_H
+
+#include "jobs/request.h"
+
+#define RERUN_JOBS_MAX 1000
+
+struct rerun_job {
+    struct slice id;
+    bool is_lifo; /* it is the next one */
+};
+
+struct rerun_batch {
+    struct slice prefix;
+    bool have_failed;     /* the jobs are failed ones, else completed ones */
+    bool resets_attempts; /* what they have made counts no longer */
+    bool resets_starts;   /* nor how often they were begun */
+    const struct rerun_job *jobs;
+    size_t count; /* 1 .. RERUN_JOBS_MAX */
+};
+
+/* Errors: LIMIT. */
+OXQ_MUST_USE oxq_err rerun_request(struct arena *arena, const struct rerun_batch *batch, struct request *out,
+                                   struct oxq_error *err);
+/* What became of job i. Errors: NOT_FOUND, STATE (it is not among those), SERVER, FORMAT. */
+OXQ_MUST_USE oxq_err rerun_result(const struct resp_value *reply, size_t i, struct slice id, struct oxq_error *err);
+
+/*
+ * Names the queue for the dead jobs of the queue with this prefix; empty: none any more. Errors: ARGUMENT (no name of a queue, or the
+ * queue itself; the text says what instead).
+ */
+OXQ_MUST_USE oxq_err rerun_set_dead_queue(struct arena *arena, struct slice prefix, struct slice dead_queue,
+                                          struct request *out, struct oxq_error *err);
+
+#endif
