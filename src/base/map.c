@@ -19,7 +19,9 @@
 #define MAP_BITS_MAX 32
 #define MAP_MOVE_NODES 2        /* buckets with nodes moved per operation */
 #define MAP_MOVE_EMPTY_LOOKS 20 /* empty buckets skipped per operation at most */
-#define MAP_PREFETCH_BUCKETS 4  /* about what an operation moves */
+#define MAP_PREFETCH_BUCKETS 4  /* about what an operation moves, ... */
+#define MAP_PREFETCH_AHEAD 12   /* ... a few operations ahead */
+#define MAP_HUGE_BITS 19        /* a table of 4 MiB or more wishes for huge pages */
 #define MAP_SHRINK_FACTOR 8     /* shrink when 8 buckets per node stand there */
 
 static size_t bucket_count(const struct map_table *t)
@@ -54,11 +56,18 @@ static void table_make(struct map_table *t, uint8_t bits)
     t->bits = bits;
     t->count = 0;
     t->buckets = mem_alloc_zero(sizeof(*t->buckets) << bits);
+    if (bits >= MAP_HUGE_BITS) mem_wish_huge(t->buckets, true);
+}
+
+static void table_free(struct map_table *t)
+{
+    if (t->buckets && t->bits >= MAP_HUGE_BITS) mem_wish_huge(t->buckets, false);
+    mem_free(t->buckets);
 }
 
 static void finish_move(struct map *m)
 {
-    mem_free(m->table[0].buckets);
+    table_free(&m->table[0]);
     m->table[0] = m->table[1];
     m->table[1] = (struct map_table){0};
     m->move_at = 0;
@@ -79,11 +88,11 @@ static void move_bucket(struct map *m, struct map_node **bucket)
     }
 }
 
-/* Asks for the first nodes of the buckets that the next call will move: they are anywhere in memory. */
+/* Asks for the first nodes of buckets that will be moved soon: they are anywhere in memory. */
 static void prefetch_moves(const struct map *m, size_t end)
 {
-    size_t until = m->move_at + MAP_PREFETCH_BUCKETS < end ? m->move_at + MAP_PREFETCH_BUCKETS : end;
-    for (size_t i = m->move_at; i < until; i++) __builtin_prefetch(m->table[0].buckets[i], 1);
+    size_t from = m->move_at + MAP_PREFETCH_AHEAD, until = from + MAP_PREFETCH_BUCKETS;
+    for (size_t i = from; i < until && i < end; i++) __builtin_prefetch(m->table[0].buckets[i], 1);
 }
 
 /* The price that each operation pays towards a resize under way. */

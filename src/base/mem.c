@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <threads.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 /* jemalloc's own interface, absent when another allocator is linked. */
@@ -166,6 +167,13 @@ size_t mem_size(const void *p)
 size_t mem_good_size(size_t bytes)
 {
     return nallocx && bytes ? nallocx(bytes, 0) : bytes;
+}
+
+void mem_wish_huge(void *p, bool is_wished)
+{
+    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+    uintptr_t from = ((uintptr_t)p + page - 1) & ~(page - 1), end = ((uintptr_t)p + mem_size(p)) & ~(page - 1);
+    if (from < end) (void)madvise((void *)from, end - from, is_wished ? MADV_HUGEPAGE : MADV_NOHUGEPAGE);
 }
 
 static const uint64_t *counter_of_thread(const char *name)

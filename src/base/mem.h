@@ -11,6 +11,7 @@
 
 #include "base/err.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 
 /* Where not even this much can be had, whoever asked would not come far either. */
@@ -39,6 +40,12 @@ void mem_apart_free(void *p);
 size_t mem_size(const void *p);
 /* For an allocation of `bytes`, the bytes that it will really take: growing to that size is free. */
 size_t mem_good_size(size_t bytes);
+
+/*
+ * Where p is looked at here and there all over, pages of 2 MiB spare most of the look-ups of addresses. Give it back with false before
+ * mem_free: what the allocator puts there next is looked at otherwise. Whether the system does it is its own business.
+ */
+void mem_wish_huge(void *p, bool is_wished);
 
 /* Net bytes allocated by the calling thread since it started. Cheap enough to ask before every command. */
 size_t mem_used(void);
