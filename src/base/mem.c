@@ -10,8 +10,8 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <threads.h>
 #include <sys/mman.h>
+#include <threads.h>
 #include <unistd.h>
 
 /* jemalloc's own interface, absent when another allocator is linked. */

@@ -142,7 +142,8 @@ static oxq_err read_state(struct checkpoint *c, struct oxq_error *err)
 
 oxq_err checkpoint_open(const struct checkpoint_opts *opts, struct checkpoint **out, struct oxq_error *err)
 {
-    const struct store_opts store_opts = {opts->folder, opts->map_bytes, opts->is_read_only};
+    const struct store_opts store_opts = {opts->folder, opts->map_bytes, opts->is_read_only,
+                                          opts->is_checked_by_cursor};
     oxq_err e = opts->is_read_only ? OXQ_OK : file_make_folder(opts->folder, err);
     if (e) return e;
     struct checkpoint *c = mem_alloc_zero(sizeof(*c));

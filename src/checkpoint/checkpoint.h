@@ -22,6 +22,9 @@ struct checkpoint_opts {
     const char *folder; /* copied; made if it is not there */
     size_t map_bytes;   /* the file's greatest size; 0: 1 TiB */
     bool is_read_only;  /* for oxq check and backup: no thread */
+    /* For a start that answers soon: most pages are checked by the first cursor on its way, not here. Until it has come to its end, it
+     * is the only one, and nothing may be read or begun but large values of the rows that it gives. */
+    bool is_checked_by_cursor;
     void (*wake)(void *ctx);
     void *ctx;
 };
@@ -40,8 +43,6 @@ struct checkpoint_summary {
     uint64_t keys_count, rows_count, file_bytes;
     uint32_t db_numbers[16];
     uint64_t next_number;
-    bool has_one_db; /* all keys are in only_db (a database, not its number on disk) */
-    uint32_t only_db;
 };
 void checkpoint_summary(struct checkpoint *c, struct checkpoint_summary *out);
 
@@ -55,11 +56,18 @@ struct checkpoint_row {
     struct slice bytes;
 };
 struct checkpoint_cursor;
-/* Walks all keys of the committed checkpoint in the order of the file. Errors: IO, FORMAT (damage: which row, what). */
+/* Walks all keys of the committed checkpoint in the order of the file, and checks all its pages. Errors: IO, FORMAT (damage: which
+ * page, or which row; behind a row it goes on). */
 OXQ_MUST_USE oxq_err checkpoint_cursor_open(struct checkpoint *c, struct checkpoint_cursor **out,
                                             struct oxq_error *err);
 OXQ_MUST_USE oxq_err checkpoint_cursor_next(struct checkpoint_cursor *cursor, struct checkpoint_row *out, bool *out_has,
                                             struct oxq_error *err);
+/* The same in steps for who has other work in between: at PAGES some were checked that have no rows. */
+enum checkpoint_step { CHECKPOINT_ROW, CHECKPOINT_PAGES, CHECKPOINT_END };
+OXQ_MUST_USE oxq_err checkpoint_cursor_step(struct checkpoint_cursor *cursor, struct checkpoint_row *out,
+                                            enum checkpoint_step *out_step, struct oxq_error *err);
+/* True: all keys are in one database. False: they are not, or that cannot be told so soon. */
+bool checkpoint_cursor_has_one_db(const struct checkpoint_cursor *cursor, uint32_t *out_db);
 void checkpoint_cursor_close(struct checkpoint_cursor *cursor);
 /* Makes a large value from its rows. Errors: FORMAT, IO. */
 OXQ_MUST_USE oxq_err checkpoint_load_large(struct checkpoint *c, uint64_t disk_id, enum value_type type,

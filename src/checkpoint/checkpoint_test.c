@@ -222,6 +222,21 @@ Test(checkpoint, a_large_first_one_that_is_cut_short_was_never_there, .timeout =
     model_deinit(&m);
 }
 
+Test(checkpoint, a_long_row_that_becomes_shorter_within_one_is_no_damage)
+{
+    OWNED(buf_deinit) struct buf items = {.limit_bytes = SIZE_MAX / 2};
+    static char filler[50000];
+    struct checkpoint_summary summary;
+    for (size_t bytes = 50000; bytes >= 10000; bytes -= 10000)
+        item_write(&items,
+                   &(struct item){.kind = ITEM_KEY_PUT, .key = SLICE_LIT("k"), .bytes = slice_of(filler, bytes)});
+    save_ok(1, &items);
+    kit_close(&kit);
+    kit_open(&kit);
+    checkpoint_summary(kit.checkpoint, &summary);
+    cr_assert_eq(summary.keys_count, 1);
+}
+
 Test(checkpoint, one_that_could_not_be_made_for_lack_of_room_is_made_later)
 {
     struct checkpoint *c = NULL;

@@ -55,9 +55,27 @@ static void write_file(struct slice bytes)
 
 enum outcome { REFUSED, SAME, DIFFERENT };
 
-static enum outcome try(struct oxq_error *error)
+/* As a start does that answers soon: after this all may be read. */
+static oxq_err check_by_cursor(struct checkpoint *c, struct oxq_error *error)
 {
-    const struct checkpoint_opts opts = {.folder = kit.folder, .is_read_only = true, .map_bytes = 64u << 20};
+    struct checkpoint_cursor *cursor;
+    struct checkpoint_row row;
+    uint32_t db = 0;
+    bool has = true;
+    oxq_err e = checkpoint_cursor_open(c, &cursor, error);
+    if (e) return e;
+    (void)checkpoint_cursor_has_one_db(cursor, &db);
+    while (!e && has) e = checkpoint_cursor_next(cursor, &row, &has, error);
+    checkpoint_cursor_close(cursor);
+    return e;
+}
+
+static enum outcome try_so(bool is_checked_by_cursor, struct oxq_error *error)
+{
+    const struct checkpoint_opts opts = {.folder = kit.folder,
+                                         .is_read_only = true,
+                                         .is_checked_by_cursor = is_checked_by_cursor,
+                                         .map_bytes = 64u << 20};
     struct checkpoint *c;
     struct checkpoint_summary summary;
     bool is_same = false;
@@ -67,11 +85,21 @@ static enum outcome try(struct oxq_error *error)
         return REFUSED;
     }
     checkpoint_summary(c, &summary);
-    e = model_load(&model, c, &is_same);
+    if (is_checked_by_cursor) e = check_by_cursor(c, error);
+    if (!e) e = model_load(&model, c, &is_same);
     if (summary.seq != 6) is_same = false;
     checkpoint_close(c);
     if (e) return REFUSED;
     return is_same ? SAME : DIFFERENT;
+}
+
+/* Both ways of checking must come to the same. */
+static enum outcome try(struct oxq_error *error)
+{
+    struct oxq_error late = {0};
+    enum outcome o = try_so(false, error);
+    cr_assert_eq(try_so(true, &late), o, "%s / %s", error->text, late.text);
+    return o;
 }
 
 Test(checkpoint_damage, a_changed_bit_anywhere_is_refused_or_does_no_harm)

@@ -2,13 +2,15 @@
 /*
  * Reading a checkpoint.
  *
- * The cursor checks the head of each row and the body of those that stand in the row's own page. A body longer than that (LMDB keeps
+ * The cursor walks over the file's pages itself (pages.c), so that each is looked at once: checked, then read.
+ * It checks the head of each row and the body of those that stand in the row's own page. A body longer than that (LMDB keeps
  * it in pages of its own, which start-up need not read) is checked when it is loaded.
  */
 #include "checkpoint/state.h"
 
 #include "base/mem.h"
 #include "base/varint.h"
+#include "checkpoint/pages.h"
 #include "keyspace/value_codec.h"
 
 #include <inttypes.h>
@@ -50,20 +52,6 @@ static bool find_db(const struct store_meta *meta, uint32_t db_number, uint32_t 
     return false;
 }
 
-/* Rows are in the order of databases: where the first and the last are in the same one, all are. */
-static bool find_only_db(struct checkpoint *c, MDB_txn *txn, uint32_t *out)
-{
-    MDB_cursor *cursor;
-    MDB_val first, last, bytes;
-    if (mdb_cursor_open(txn, c->store.tables[STORE_KEYS], &cursor)) return false;
-    bool has_both =
-        !mdb_cursor_get(cursor, &first, &bytes, MDB_FIRST) && !mdb_cursor_get(cursor, &last, &bytes, MDB_LAST);
-    mdb_cursor_close(cursor);
-    if (!has_both || first.mv_size < ROW_DB_BYTES || last.mv_size < ROW_DB_BYTES) return false;
-    uint32_t number = row_get_u32(first.mv_data);
-    return number == row_get_u32(last.mv_data) && find_db(&c->meta, number, out);
-}
-
 void checkpoint_summary(struct checkpoint *c, struct checkpoint_summary *out)
 {
     MDB_txn *txn = NULL;
@@ -78,7 +66,6 @@ void checkpoint_summary(struct checkpoint *c, struct checkpoint_summary *out)
     out->rows_count = out->keys_count + store_count(&c->store, txn, STORE_PARTS);
     if (!mdb_env_info(c->store.env, &info) && !mdb_env_stat(c->store.env, &stat))
         out->file_bytes = (uint64_t)(info.me_last_pgno + 1) * stat.ms_psize;
-    out->has_one_db = find_only_db(c, txn, &out->only_db);
     checkpoint_read_end(c);
 }
 
@@ -87,7 +74,7 @@ void checkpoint_summary(struct checkpoint *c, struct checkpoint_summary *out)
 struct checkpoint_cursor {
     struct checkpoint *checkpoint; /* borrowed */
     MDB_txn *txn;                  /* owned */
-    struct store_walk walk;
+    struct pages_walk *walk;       /* owned */
     uint64_t seen_count;
 };
 
@@ -103,7 +90,11 @@ oxq_err checkpoint_cursor_open(struct checkpoint *c, struct checkpoint_cursor **
         mem_free(cursor);
         return store_error(&c->store, rc, "read", err);
     }
-    store_walk_begin(&cursor->walk, &c->store, cursor->txn, STORE_KEYS, slice_of(NULL, 0));
+    oxq_err e = store_pages_walk(&c->store, cursor->txn, &cursor->walk, err);
+    if (e) {
+        checkpoint_cursor_close(cursor);
+        return e;
+    }
     *out = cursor;
     return OXQ_OK;
 }
@@ -111,7 +102,7 @@ oxq_err checkpoint_cursor_open(struct checkpoint *c, struct checkpoint_cursor **
 void checkpoint_cursor_close(struct checkpoint_cursor *cursor)
 {
     if (!cursor) return;
-    store_walk_end(&cursor->walk);
+    pages_walk_close(cursor->walk);
     lock_enter(&cursor->checkpoint->env_lock);
     mdb_txn_abort(cursor->txn);
     cursor->checkpoint->cursors_count--;
@@ -135,21 +126,52 @@ bool checkpoint_read_row(const struct store_meta *meta, struct slice key, struct
     return varint_take(&row.body, &out->disk_id) && row.body.len == 0 && out->disk_id > 0;
 }
 
-oxq_err checkpoint_cursor_next(struct checkpoint_cursor *cursor, struct checkpoint_row *out, bool *out_has,
-                               struct oxq_error *err)
+bool checkpoint_cursor_has_one_db(const struct checkpoint_cursor *cursor, uint32_t *out_db)
 {
-    const struct store *s = &cursor->checkpoint->store;
-    struct slice key, bytes;
-    *out_has = cursor->checkpoint->meta.seq > 0 && store_walk_next(&cursor->walk, &key, &bytes);
-    if (cursor->walk.rc) return store_error(s, cursor->walk.rc, "read its keys", err);
-    if (!*out_has) return OXQ_OK;
-    cursor->seen_count++;
-    if (checkpoint_read_row(&cursor->checkpoint->meta, key, bytes, out)) return OXQ_OK;
-    *out_has = false;
+    struct slice first, last;
+    /* Rows are in the order of databases: where the first and the last are in the same one, all are. */
+    if (!pages_walk_find_ends(cursor->walk, &first, &last) || first.len < ROW_DB_BYTES || last.len < ROW_DB_BYTES)
+        return false;
+    uint32_t number = row_get_u32(first.at);
+    return number == row_get_u32(last.at) && find_db(&cursor->checkpoint->meta, number, out_db);
+}
+
+static oxq_err complain(const struct checkpoint_cursor *cursor, struct slice key, struct oxq_error *err)
+{
     /* The name is as doubtful as the rest of the row, but most damage is elsewhere. */
     struct slice name = key.len > ROW_DB_BYTES ? slice_from(key, ROW_DB_BYTES) : SLICE_LIT("");
     return err_set(err, OXQ_ERR_FORMAT, "checkpoint %s: the row of key %" PRIu64 " in its order, '%.*s', is damaged",
-                   s->folder, cursor->seen_count, (int)(name.len < NAME_TOLD_MAX ? name.len : NAME_TOLD_MAX), name.at);
+                   cursor->checkpoint->store.folder, cursor->seen_count,
+                   (int)(name.len < NAME_TOLD_MAX ? name.len : NAME_TOLD_MAX), name.at);
+}
+
+oxq_err checkpoint_cursor_step(struct checkpoint_cursor *cursor, struct checkpoint_row *out,
+                               enum checkpoint_step *out_step, struct oxq_error *err)
+{
+    const struct store_meta *meta = &cursor->checkpoint->meta;
+    struct slice key, bytes;
+    enum pages_step step;
+    oxq_err e = pages_walk_next(cursor->walk, &step, &key, &bytes, err);
+    if (e) return e;
+    *out_step = step == PAGES_END ? CHECKPOINT_END : CHECKPOINT_PAGES;
+    /* What a crash left of the first checkpoint is looked at like all pages, but nobody's. */
+    if (step != PAGES_ROW || meta->seq == 0) return OXQ_OK;
+    cursor->seen_count++;
+    *out_step = CHECKPOINT_ROW;
+    return checkpoint_read_row(meta, key, bytes, out) ? OXQ_OK : complain(cursor, key, err);
+}
+
+oxq_err checkpoint_cursor_next(struct checkpoint_cursor *cursor, struct checkpoint_row *out, bool *out_has,
+                               struct oxq_error *err)
+{
+    enum checkpoint_step step = CHECKPOINT_PAGES;
+    *out_has = false;
+    while (step == CHECKPOINT_PAGES) {
+        oxq_err e = checkpoint_cursor_step(cursor, out, &step, err);
+        if (e) return e;
+    }
+    *out_has = step == CHECKPOINT_ROW;
+    return OXQ_OK;
 }
 
 /* ---- values ---- */

@@ -47,6 +47,7 @@
 #define PAGE_BYTES_MAX 32768u
 #define PAGES_MAX (UINT64_C(1) << 28) /* 1 TiB of the usual ones */
 #define NONE UINT64_MAX
+#define CACHE_LINE_BYTES 64u
 #define FREE_TREE_FLAGS 0x08u /* keys are integers */
 #define HEAD_BYTES (PAGE_HEAD_BYTES + 24u + 2u * TREE_BYTES + 16u)
 
@@ -253,9 +254,9 @@ static bool load_node(const struct check *c, const char *page, uint32_t index, s
     return true;
 }
 
-static bool check_page(struct check *c, uint64_t number, unsigned flags)
+/* A page that is in the file. */
+static bool check_content(const struct check *c, uint64_t number, unsigned flags)
 {
-    if (!use_pages(c, number, 1, flags == PAGE_LEAF ? "a leaf" : "a branch")) return false;
     const char *page = page_at(c, number);
     size_t lower = (size_t)load(page + 12, 2), upper = (size_t)load(page + 14, 2), used = 0;
     if (load(page, 8) != number || load(page + 10, 2) != flags)
@@ -272,6 +273,11 @@ static bool check_page(struct check *c, uint64_t number, unsigned flags)
     }
     if (used == c->head.page_bytes - upper) return true;
     return fault(c, "page %llu: its nodes do not fill it", (unsigned long long)number);
+}
+
+static bool check_page(struct check *c, uint64_t number, unsigned flags)
+{
+    return use_pages(c, number, 1, flags == PAGE_LEAF ? "a leaf" : "a branch") && check_content(c, number, flags);
 }
 
 /* ---- trees ---- */
@@ -323,16 +329,19 @@ static bool enter_child(struct walk *w, const struct node *node, bool is_first)
     return enter(w, node->child);
 }
 
+/* There may be more pages than the row needs now: LMDB leaves them there when one transaction writes it twice, shorter at last. */
 static bool visit_overflow(struct walk *w, const struct node *node)
 {
     struct check *c = w->check;
     uint64_t first = load(node->data.at, 8);
-    uint64_t count = (PAGE_HEAD_BYTES - 1 + node->data_bytes) / c->head.page_bytes + 1;
-    if (!use_pages(c, first, count, "of a long row")) return false;
+    uint64_t needed = (PAGE_HEAD_BYTES - 1 + node->data_bytes) / c->head.page_bytes + 1;
+    if (!use_pages(c, first, 1, "of a long row")) return false;
     const char *page = page_at(c, first);
+    uint64_t count = load(page + 12, 4);
+    if (load(page, 8) != first || load(page + 10, 2) != PAGE_OVERFLOW || count < needed)
+        return fault(c, "page %llu is not that of a long row", (unsigned long long)first);
     w->found.overflow_pages += count;
-    if (load(page, 8) == first && load(page + 10, 2) == PAGE_OVERFLOW && load(page + 12, 4) == count) return true;
-    return fault(c, "page %llu is not that of a long row", (unsigned long long)first);
+    return count == 1 || use_pages(c, first + 1, count - 1, "of a long row");
 }
 
 static bool visit_leaf_node(struct walk *w, const struct node *node)
@@ -364,6 +373,21 @@ static bool compare_counts(const struct walk *w)
                  (unsigned long long)t->entries);
 }
 
+/*
+ * Asks for the leaf that comes after the one that is entered: rows lie in it in the order they came in, so the processor does not
+ * guess where to read next. Its number was not checked yet.
+ */
+static void prefetch_leaf(const struct walk *w, const char *branch, uint32_t index)
+{
+    const struct check *c = w->check;
+    struct node node;
+    size_t bytes;
+    if (index >= nodes_count(branch) || !load_node(c, branch, index, &node, &bytes) || node.child >= file_pages(c))
+        return;
+    const char *leaf = page_at(c, node.child);
+    for (size_t at = 0; at < c->head.page_bytes; at += CACHE_LINE_BYTES) __builtin_prefetch(leaf + at);
+}
+
 typedef bool node_fn(struct check *c, const struct node *node);
 
 /* The next step of a walk that is not at its end. */
@@ -376,47 +400,70 @@ static bool step(struct walk *w, node_fn *fn)
     const char *page = page_at(c, level->page);
     uint32_t index = level->next++;
     if (!load_node(c, page, index, &node, &bytes)) return false;
-    if (w->depth < w->tree->depth) return enter_child(w, &node, index == 0);
+    if (w->depth < w->tree->depth) {
+        if (w->depth + 1u == w->tree->depth) prefetch_leaf(w, page, index + 1);
+        return enter_child(w, &node, index == 0);
+    }
     return visit_leaf_node(w, &node) && (!fn || fn(c, &node));
+}
+
+static bool begin_walk(struct walk *w, struct check *c, const struct tree *t)
+{
+    *w = (struct walk){.check = c, .tree = t};
+    if (t->depth > TREE_DEPTH_MAX || (t->root == NONE) != (t->depth == 0)) return fault(c, "a tree's depth");
+    return t->root == NONE || enter(w, t->root);
+}
+
+/* To the next node, or up from a page whose nodes were all visited. */
+static bool advance(struct walk *w, node_fn *fn)
+{
+    const struct level *level = &w->levels[w->depth - 1];
+    if (level->next < nodes_count(page_at(w->check, level->page))) return step(w, fn);
+    w->depth--;
+    return true;
 }
 
 /* Visits all pages of a tree in order and gives the leaves' nodes to fn, when there is one. */
 static bool walk_tree(struct check *c, const struct tree *t, node_fn *fn)
 {
-    struct walk w = {.check = c, .tree = t};
-    if (t->depth > TREE_DEPTH_MAX || (t->root == NONE) != (t->depth == 0)) return fault(c, "a tree's depth");
-    if (t->root != NONE && !enter(&w, t->root)) return go_on(c);
+    struct walk w;
+    if (!begin_walk(&w, c, t)) return go_on(c);
     while (w.depth > 0) {
-        if (w.levels[w.depth - 1].next == nodes_count(page_at(c, w.levels[w.depth - 1].page)))
-            w.depth--;
-        else if (!step(&w, fn) && !go_on(c))
-            return false;
+        if (!advance(&w, fn) && !go_on(c)) return false;
     }
     return compare_counts(&w);
 }
 
+static struct slice data_of(const struct check *c, const struct node *node)
+{
+    if (!(node->flags & NODE_BIG)) return node->data;
+    return slice_of(page_at(c, load(node->data.at, 8)) + PAGE_HEAD_BYTES, (size_t)node->data_bytes);
+}
+
 static bool visit_row(struct check *c, const struct node *node)
 {
-    struct slice bytes = node->data;
-    if (node->flags & NODE_BIG)
-        bytes = slice_of(page_at(c, load(node->data.at, 8)) + PAGE_HEAD_BYTES, (size_t)node->data_bytes);
-    c->reader->on_row(c->reader->ctx, c->table, node->key, bytes);
+    c->reader->on_row(c->reader->ctx, c->table, node->key, data_of(c, node));
     return true;
+}
+
+static bool load_table(const struct check *c, const struct node *node, struct tree *out)
+{
+    if (node->flags != NODE_TREE || node->data.len != TREE_BYTES) return fault(c, "the list of tables");
+    *out = load_tree(node->data.at);
+    return out->flags == 0 || fault(c, "a table has unknown flags");
 }
 
 static bool visit_table(struct check *c, const struct node *node)
 {
-    if (node->flags != NODE_TREE || node->data.len != TREE_BYTES) return fault(c, "the list of tables");
-    struct tree tree = load_tree(node->data.at);
-    if (tree.flags != 0) return fault(c, "a table has unknown flags");
+    struct tree tree;
+    if (!load_table(c, node, &tree)) return false;
     c->table = node->key;
     return walk_tree(c, &tree, c->reader ? visit_row : NULL);
 }
 
 static bool visit_free_list(struct check *c, const struct node *node)
 {
-    const char *at = node->data.at;
-    if (node->flags & NODE_BIG) at = page_at(c, load(node->data.at, 8)) + PAGE_HEAD_BYTES;
+    const char *at = data_of(c, node).at;
     uint64_t room = node->data_bytes / 8, count = room ? load(at, 8) : 0;
     if (node->data_bytes % 8 || room == 0 || count > room - 1) return fault(c, "a list of free pages has no end");
     for (uint64_t i = 1, before = NONE; i <= count; i++) {
@@ -445,15 +492,21 @@ static oxq_err open_file(struct check *c, int *out_fd)
     return OXQ_OK;
 }
 
+static oxq_err name_file(const char *folder, char path[PATH_MAX], struct oxq_error *err)
+{
+    if (snprintf(path, PATH_MAX, "%s/data.mdb", folder) < PATH_MAX) return OXQ_OK;
+    return err_set(err, OXQ_ERR_ARGUMENT, "the path %s is too long", folder);
+}
+
 static oxq_err check_file(const char *folder, struct oxq_error *err, bool (*fn)(struct check *c, void *ctx), void *ctx)
 {
     char path[PATH_MAX];
     struct oxq_error text;
     struct check c = {.path = path, .err = err ? err : &text};
     int fd;
-    if (snprintf(path, sizeof(path), "%s/data.mdb", folder) >= (int)sizeof(path))
-        return err_set(err, OXQ_ERR_ARGUMENT, "the path %s is too long", folder);
-    oxq_err e = open_file(&c, &fd);
+    oxq_err e = name_file(folder, path, err);
+    if (e) return e;
+    e = open_file(&c, &fd);
     if (!e && c.map && !fn(&c, ctx)) e = OXQ_ERR_FORMAT;
     if (c.map) munmap((void *)(uintptr_t)c.map, c.map_bytes);
     if (fd >= 0) close(fd);
@@ -493,11 +546,16 @@ static bool check_missing(const struct check *c)
     return true;
 }
 
+static void make_seen(struct check *c)
+{
+    c->seen = mem_alloc_zero((size_t)(c->head.last_page / 64 + 1) * sizeof(*c->seen));
+}
+
 static bool check_trees(struct check *c, void *ctx)
 {
     const struct check_trees *what = ctx;
     if (!load_heads(c, what->txn_id)) return false;
-    c->seen = mem_alloc_zero((size_t)(c->head.last_page / 64 + 1) * sizeof(*c->seen));
+    make_seen(c);
     bool is_good = walk_tree(c, &c->head.main, visit_table);
     uint64_t used = count_seen(c);
     is_good = is_good && walk_tree(c, &c->head.free, visit_free_list) && check_missing(c);
@@ -525,7 +583,7 @@ static bool read_rows(struct check *c, void *ctx)
     const struct read_rows *what = ctx;
     c->reader = what->reader;
     if (!find_head(c, what->txn_id)) return false;
-    c->seen = mem_alloc_zero((size_t)(c->head.last_page / 64 + 1) * sizeof(*c->seen));
+    make_seen(c);
     if (!walk_tree(c, &c->head.main, visit_table)) (void)go_on(c);
     mem_free(c->seen);
     return true;
@@ -535,4 +593,152 @@ oxq_err pages_read(const char *folder, uint64_t txn_id, const struct pages_reade
 {
     struct read_rows what = {txn_id, reader};
     return check_file(folder, err, read_rows, &what);
+}
+
+/* ---- the walk in steps ---- */
+
+/* Pages without a row that one call of pages_walk_next checks, or nodes of them. */
+#define STEPS_MAX 256
+
+/* In this order. Free pages come before the rows, so that what is both is found in any case. */
+enum walk_stage { WALK_LATER, WALK_FREE, WALK_ROWS, WALK_END };
+
+struct pages_walk {
+    struct check check; /* comes first: visitors find the walk by it */
+    char path[PATH_MAX];
+    int fd; /* owned */
+    struct oxq_error error;
+    const struct pages_long_tables *tables; /* borrowed while it is opened */
+    struct tree trees[WALK_END];
+    enum walk_stage stage;
+    bool is_in_tree;
+    struct walk walk;
+    bool has_row;
+    struct slice key, bytes; /* of the row */
+};
+
+static bool is_named(struct slice name, const char *text)
+{
+    return slice_equal(name, slice_from_text(text));
+}
+
+static bool open_table(struct check *c, const struct node *node)
+{
+    struct pages_walk *w = (struct pages_walk *)c;
+    struct tree tree;
+    if (!load_table(c, node, &tree)) return false;
+    if (is_named(node->key, w->tables->later))
+        w->trees[WALK_LATER] = tree;
+    else if (is_named(node->key, w->tables->rows))
+        w->trees[WALK_ROWS] = tree;
+    else
+        return walk_tree(c, &tree, NULL);
+    return true;
+}
+
+static bool open_walk(struct pages_walk *w, uint64_t txn_id)
+{
+    struct check *c = &w->check;
+    if (!load_heads(c, txn_id)) return false;
+    make_seen(c);
+    w->trees[WALK_LATER] = w->trees[WALK_ROWS] = (struct tree){.root = NONE};
+    w->trees[WALK_FREE] = c->head.free;
+    w->stage = WALK_LATER;
+    return walk_tree(c, &c->head.main, open_table);
+}
+
+oxq_err pages_walk_open(const char *folder, uint64_t txn_id, const struct pages_long_tables *tables,
+                        struct pages_walk **out, struct oxq_error *err)
+{
+    struct pages_walk *w = mem_alloc_zero(sizeof(*w));
+    w->check = (struct check){.path = w->path, .err = &w->error};
+    w->fd = -1;
+    w->tables = tables;
+    w->stage = WALK_END;
+    oxq_err e = name_file(folder, w->path, &w->error);
+    if (!e) e = open_file(&w->check, &w->fd);
+    if (!e && w->check.map && !open_walk(w, txn_id)) e = OXQ_ERR_FORMAT;
+    w->tables = NULL;
+    if (e) {
+        if (err) *err = w->error;
+        pages_walk_close(w);
+        return e;
+    }
+    *out = w;
+    return OXQ_OK;
+}
+
+void pages_walk_close(struct pages_walk *w)
+{
+    if (!w) return;
+    if (w->check.map) munmap((void *)(uintptr_t)w->check.map, w->check.map_bytes);
+    if (w->fd >= 0) close(w->fd);
+    mem_free(w->check.seen);
+    mem_free(w);
+}
+
+/* The key at one end of a tree whose pages were not checked yet: each is looked at before it is read. */
+static bool find_end(const struct check *c, const struct tree *t, bool is_last, struct slice *out)
+{
+    uint64_t page = t->root;
+    for (uint32_t depth = 1; depth <= t->depth && depth <= TREE_DEPTH_MAX; depth++) {
+        struct node node;
+        size_t bytes;
+        bool is_leaf = depth == t->depth;
+        if (page < 2 || page >= file_pages(c) || !check_content(c, page, is_leaf ? PAGE_LEAF : PAGE_BRANCH))
+            return false;
+        const char *at = page_at(c, page);
+        if (!load_node(c, at, is_last ? nodes_count(at) - 1 : 0, &node, &bytes)) return false;
+        *out = node.key;
+        page = node.child;
+        if (is_leaf) return true;
+    }
+    return false;
+}
+
+bool pages_walk_find_ends(const struct pages_walk *w, struct slice *out_first, struct slice *out_last)
+{
+    const struct tree *t = &w->trees[WALK_ROWS];
+    return w->stage != WALK_END && find_end(&w->check, t, false, out_first) && find_end(&w->check, t, true, out_last);
+}
+
+static bool note_row(struct check *c, const struct node *node)
+{
+    struct pages_walk *w = (struct pages_walk *)c;
+    w->has_row = true;
+    w->key = node->key;
+    w->bytes = data_of(c, node);
+    return true;
+}
+
+/* One step in the tree of the stage, or to the next stage. */
+static bool step_stage(struct pages_walk *w)
+{
+    static node_fn *const visitors[WALK_END] = {[WALK_FREE] = visit_free_list, [WALK_ROWS] = note_row};
+    if (!w->is_in_tree) {
+        w->is_in_tree = true;
+        return begin_walk(&w->walk, &w->check, &w->trees[w->stage]);
+    }
+    if (w->walk.depth > 0) return advance(&w->walk, visitors[w->stage]);
+    if (!compare_counts(&w->walk)) return false;
+    w->is_in_tree = false;
+    w->stage++;
+    return w->stage < WALK_END || check_missing(&w->check);
+}
+
+oxq_err pages_walk_next(struct pages_walk *w, enum pages_step *out, struct slice *out_key, struct slice *out_bytes,
+                        struct oxq_error *err)
+{
+    w->has_row = false;
+    for (int i = 0; i < STEPS_MAX && !w->has_row && w->stage < WALK_END; i++) {
+        if (step_stage(w)) continue;
+        w->stage = WALK_END;
+        if (err) *err = w->error;
+        return OXQ_ERR_FORMAT;
+    }
+    *out = w->has_row ? PAGES_ROW : w->stage == WALK_END ? PAGES_END : PAGES_CHECKED;
+    if (!w->has_row) return OXQ_OK;
+    *out_key = w->key;
+    *out_bytes = w->bytes;
+    return OXQ_OK;
 }

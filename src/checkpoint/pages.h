@@ -20,6 +20,28 @@ OXQ_MUST_USE oxq_err pages_check_head(const char *folder, struct oxq_error *err)
  */
 OXQ_MUST_USE oxq_err pages_check(const char *folder, uint64_t txn_id, struct pages_summary *out, struct oxq_error *err);
 
+/*
+ * The same check as a walk in steps that gives the rows of one table out as it comes by. The table comes last: by then all
+ * other pages are checked.
+ *
+ * Opening it checks the heads and all tables but those two which may be long, `rows` and `later`; then LMDB may be asked for what is in
+ * the others. The state must be kept open for reading until the walk is closed. Errors: as pages_check.
+ */
+struct pages_walk;
+struct pages_long_tables {
+    const char *later, *rows;
+};
+OXQ_MUST_USE oxq_err pages_walk_open(const char *folder, uint64_t txn_id, const struct pages_long_tables *tables,
+                                     struct pages_walk **out, struct oxq_error *err);
+void pages_walk_close(struct pages_walk *w);
+/* The first and the last key of `rows` as they will be given out, if nothing is damaged; false: there are none. */
+bool pages_walk_find_ends(const struct pages_walk *w, struct slice *out_first, struct slice *out_last);
+enum pages_step { PAGES_ROW, PAGES_CHECKED, PAGES_END };
+/* A row, borrowed until the walk is closed; or a few pages without one were checked; or all is checked. Errors: FORMAT; then it
+ * has ended. */
+OXQ_MUST_USE oxq_err pages_walk_next(struct pages_walk *w, enum pages_step *out, struct slice *out_key,
+                                     struct slice *out_bytes, struct oxq_error *err);
+
 /* Told what a file holds. */
 struct pages_reader {
     /* Borrowed for the call. Tables come in the order of their names, rows of one in that of their keys but for damage. */

@@ -89,13 +89,21 @@ static int open_tables(struct store *s)
     return mdb_txn_commit(txn);
 }
 
-/* Looks at all pages of the state that a reader would see now: while it is reading, a writer lets them be. */
-static int check_pages(struct store *s, oxq_err *out_e, struct oxq_error *err)
+oxq_err store_pages_walk(const struct store *s, MDB_txn *txn, struct pages_walk **out, struct oxq_error *err)
+{
+    const struct pages_long_tables tables = {.later = table_names[STORE_PARTS], .rows = table_names[STORE_KEYS]};
+    return pages_walk_open(s->folder, mdb_txn_id(txn), &tables, out, err);
+}
+
+/* Looks at the pages of the state that a reader would see now: while it is reading, a writer lets them be. */
+static int check_pages(struct store *s, bool are_some_left, oxq_err *out_e, struct oxq_error *err)
 {
     MDB_txn *txn = NULL;
+    struct pages_walk *walk = NULL;
     int rc = mdb_txn_begin(s->env, NULL, MDB_RDONLY, &txn);
     if (rc) return rc;
-    *out_e = pages_check(s->folder, mdb_txn_id(txn), NULL, err);
+    *out_e = are_some_left ? store_pages_walk(s, txn, &walk, err) : pages_check(s->folder, mdb_txn_id(txn), NULL, err);
+    pages_walk_close(walk);
     mdb_txn_abort(txn);
     return *out_e ? MDB_CORRUPTED : 0;
 }
@@ -131,7 +139,7 @@ oxq_err store_open(struct store *s, const struct store_opts *opts, struct oxq_er
         int dead;
         rc = mdb_reader_check(s->env, &dead);
     }
-    if (!rc) rc = check_pages(s, &e, err);
+    if (!rc) rc = check_pages(s, opts->are_pages_left, &e, err);
     if (!rc) rc = open_tables(s);
     // LMDB syncs its file and never the file's name; the journal is cut on the strength of both
     if (!rc && !s->is_read_only) e = disk_sync_folder(s->folder, err);

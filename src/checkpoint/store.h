@@ -30,11 +30,16 @@ struct store_opts {
     const char *folder;
     size_t map_bytes; /* 0: the default */
     bool is_read_only;
+    bool are_pages_left; /* those of keys and parts, and the free ones: a store_pages_walk checks them */
 };
 
 /* Errors: as checkpoint_open. */
 OXQ_MUST_USE oxq_err store_open(struct store *s, const struct store_opts *opts, struct oxq_error *err);
 void store_close(struct store *s);
+struct pages_walk;
+/* A walk over all pages of the state that txn sees, which stays open; it gives the rows of keys. Errors: as pages_walk_open. */
+OXQ_MUST_USE oxq_err store_pages_walk(const struct store *s, MDB_txn *txn, struct pages_walk **out,
+                                      struct oxq_error *err);
 /*
  * Closes the environment and opens it again, which gives back the memory that LMDB keeps of a large transaction (it frees
  * no page before) and clears its state of panic. No transaction may be open. Returns LMDB's error; then every other call gives one.

@@ -20,6 +20,8 @@
 #define SLICE_US 20000
 /* Rows whose places in the keyspace are fetched together. A look at the clock follows each such batch, of rows or of effects. */
 #define ROWS_MAX 64
+/* In the checkpoint's file, with its key: LMDB's own part and our checksums alone take more. */
+#define ROW_MIN_BYTES 16
 
 enum load_phase { LOAD_ROWS, LOAD_RECORDS };
 
@@ -43,6 +45,14 @@ static oxq_err open_reader(struct engine *e, struct load *l, struct oxq_error *e
     return journal_reader_open(folder, l->summary.seq + 1, &l->reader, err);
 }
 
+/* Where all keys are in one database the map can be made for them. The count was not checked yet, but a row takes some bytes. */
+static void make_room(struct engine *e, const struct load *l)
+{
+    uint32_t db;
+    if (l->summary.keys_count > l->summary.file_bytes / ROW_MIN_BYTES) return;
+    if (checkpoint_cursor_has_one_db(l->cursor, &db)) map_reserve(&e->keyspace.dbs[db].keys, l->summary.keys_count);
+}
+
 oxq_err load_start(struct engine *e, struct oxq_error *err)
 {
     struct persist *p = e->persist;
@@ -53,13 +63,13 @@ oxq_err load_start(struct engine *e, struct oxq_error *err)
     checkpoint_summary(p->checkpoint, &l->summary);
     p->save.saved_at_ms = l->summary.seq ? l->summary.saved_at_ms : e->keyspace.now_ms;
     tracker_adopt_numbers(p->tracker, l->summary.db_numbers, l->summary.next_number);
-    if (l->summary.has_one_db) map_reserve(&e->keyspace.dbs[l->summary.only_db].keys, l->summary.keys_count);
     e->keyspace.is_expiry_paused = true;
     /* Nobody waits for a key yet, or watches one. */
     e->keyspace.sink = NULL;
     /* Both are opened before the first slice, so that what can be refused at once is. */
     oxq_err code = open_reader(e, l, err);
     if (!code) code = checkpoint_cursor_open(p->checkpoint, &l->cursor, err);
+    if (!code) make_room(e, l);
     return code;
 }
 
@@ -115,21 +125,22 @@ static oxq_err load_rows(struct engine *e, bool *out_more, struct oxq_error *err
     struct checkpoint_row rows[ROWS_MAX];
     uint32_t hashes[ROWS_MAX];
     size_t count = 0;
-    oxq_err code = OXQ_OK;
+    enum checkpoint_step step = CHECKPOINT_ROW;
     for (; count < ROWS_MAX; count++) {
-        code = checkpoint_cursor_next(l->cursor, &rows[count], out_more, err);
-        if (code || !*out_more) break;
+        oxq_err code = checkpoint_cursor_step(l->cursor, &rows[count], &step, err);
+        if (code) return code;
+        if (step != CHECKPOINT_ROW) break;
         hashes[count] = map_hash(rows[count].key);
         map_prefetch(&e->keyspace.dbs[rows[count].db].keys, hashes[count]);
     }
-    for (size_t i = 0; i < count && !code; i++) {
-        if (rows[i].disk_id)
-            code = add_large(e, &rows[i], err);
-        else
-            add_small(e, &rows[i], hashes[i]);
-    }
+    *out_more = step != CHECKPOINT_END;
     l->rows_count += count;
-    return code;
+    for (size_t i = 0; i < count; i++) {
+        oxq_err code = rows[i].disk_id ? add_large(e, &rows[i], err) : OXQ_OK;
+        if (code) return code;
+        if (!rows[i].disk_id) add_small(e, &rows[i], hashes[i]);
+    }
+    return OXQ_OK;
 }
 
 /* ---- records ---- */

@@ -222,7 +222,7 @@ oxq_err engine_open_data(struct engine *e, struct oxq_error *err)
     if (!code) code = waker_open(&p->waker_fd, err);
     if (code) return code;
     persist_path(e, "checkpoint", path);
-    struct checkpoint_opts opts = {.folder = path, .wake = wake, .ctx = p};
+    struct checkpoint_opts opts = {.folder = path, .is_checked_by_cursor = true, .wake = wake, .ctx = p};
     code = checkpoint_open(&opts, &p->checkpoint, err);
     if (code) return code;
     p->tracker = tracker_new(&e->keyspace);
