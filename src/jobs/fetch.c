@@ -11,7 +11,7 @@ oxq_err fetch_check(const struct fetch_opts *opts, struct oxq_error *err)
         return err_set(err, OXQ_ERR_LIMIT, "%lld jobs to take at once: write 0 .. %d", (long long)opts->count,
                        FETCH_JOBS_MAX);
     }
-    if (opts->token.len > 0 && opts->lock_ms <= 0)
+    if (opts->count > 0 && opts->token.len > 0 && opts->lock_ms <= 0)
         return err_set(err, OXQ_ERR_ARGUMENT, "a lock of %lld ms: write 1 or more", (long long)opts->lock_ms);
     if (opts->rate_max < 0 || (opts->rate_max > 0 && opts->rate_ms <= 0)) {
         return err_set(err, OXQ_ERR_ARGUMENT, "a rate of %lld jobs in %lld ms: write 1 or more of both",

@@ -24,7 +24,8 @@ function sameResult(theirs, ours) {
 async function playStep(sides, step, state) {
   clock.ms = step.now;
   const op = byName.get(step.op);
-  const [theirs, ours] = await Promise.all([op.bullmq(sides.bull, step.args, state), askOurs(sides, op, step)]);
+  const theirs = await op.bullmq(sides.bull, step.args, state);
+  const ours = await askOurs(sides, op, step);
   op.after?.(state, step.args, theirs);
   return sameResult(theirs, ours) ? [] : [`result\n      BullMQ ${JSON.stringify(theirs)}\n      oxq    ${JSON.stringify(ours)}`];
 }
@@ -40,7 +41,7 @@ async function compare(sides) {
 }
 
 /** A case has a theme: what is rare elsewhere comes often in it. See ops/index.mjs. */
-const THEMES = ['mixed', 'mixed', 'deduplication', 'family'];
+const THEMES = ['mixed', 'mixed', 'deduplication', 'family', 'work', 'work', 'work'];
 
 function makeStep(rng, state, now, chosen) {
   for (;;) {
@@ -57,7 +58,8 @@ export async function playNew(sides, seed, chosen) {
   const steps = [];
   const wrong = [];
   clock.ms = FIRST_MS + rng.int(0, 10 ** 9);
-  for (let n = rng.int(3, 16); n > 0 && wrong.length === 0; n--) {
+  const isLong = state.theme === 'work';
+  for (let n = isLong ? rng.int(10, 40) : rng.int(3, 16); n > 0 && wrong.length === 0; n--) {
     const step = makeStep(rng, state, clock.ms + rng.pick([0, 0, 1, 7, 1000, 100_000]), chosen);
     steps.push(step);
     wrong.push(...(await playStep(sides, step, state)));
