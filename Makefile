@@ -228,6 +228,17 @@ build/tests/transitions: $(wildcard tests/transitions/driver*.[ch]) build/debug/
 	@echo "  CC   $@"
 	$(Q)gcc $(cflags) $(cflags.debug) $(ldflags) $(filter %.c,$^) build/debug/all.a $(libs) -o $@
 
+# Run by tests/client.
+build/tests/client: tests/client/drive.c build/debug/all.a Makefile
+	@mkdir -p $(@D)
+	@echo "  CC   $@"
+	$(Q)gcc $(cflags) $(cflags.debug) $(ldflags) $< build/debug/all.a $(libs) -o $@
+
+build/bench/client: tests/client/drive.c build/release/all.a Makefile
+	@mkdir -p $(@D)
+	@echo "  CC   $@"
+	$(Q)gcc $(cflags) $(cflags.release) $(ldflags) $< build/release/all.a $(libs) -o $@
+
 build/bench/checkpoint: bench/checkpoint.c build/release/all.a Makefile
 	@mkdir -p $(@D)
 	@echo "  CC   $@"

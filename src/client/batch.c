@@ -351,7 +351,7 @@ static bool is_done(const struct run *r)
     return true;
 }
 
-/* The time is over: what the server said last is the answer. */
+/* The time is over, or will be before another try: what the server said last is the answer. */
 static oxq_err settle_for_refusals(struct run *r, struct oxq_error *err)
 {
     bool is_answered = true;
@@ -373,12 +373,10 @@ static oxq_err prepare_next(struct run *r, struct oxq_error *err)
         int64_t refused_until_us = client_retry_at(r->client, ++r->refusals);
         if (r->pause_us == INT64_MAX || r->pause_us < refused_until_us) r->pause_us = refused_until_us;
     }
-    bool is_last = r->pause_us >= r->until_us;
     struct client_cancel cancel = cancel_of(r->client);
-    if (r->pause_us > 0 && !client_pause(r->client, is_last ? r->until_us : r->pause_us, &cancel))
-        return err_set(err, OXQ_ERR_CANCELLED, "the client was cancelled");
-    if (is_last || clock_mono_us(os_clock()) >= r->until_us) return settle_for_refusals(r, err);
-    return OXQ_ERR_AGAIN;
+    if (r->pause_us >= r->until_us || clock_mono_us(os_clock()) >= r->until_us) return settle_for_refusals(r, err);
+    if (r->pause_us == 0 || client_pause(r->client, r->pause_us, &cancel)) return OXQ_ERR_AGAIN;
+    return err_set(err, OXQ_ERR_CANCELLED, "the client was cancelled");
 }
 
 /* Wraps an atomic batch into one unit behind its items. */

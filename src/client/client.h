@@ -10,12 +10,12 @@
  * belongs to one thread at a time. Nothing runs in the background: the threads that wait do the reading for each other.
  *
  * What an error means for the command:
- *   UNREACHABLE   it was not sent: the server is not there
+ *   UNREACHABLE   it was not sent: the server is not there, or its name cannot be found
  *   TIMEOUT       its time is over, and it was not done or may be done again (is_idempotent)
  *   UNCERTAIN     it was sent and the answer is lost: it may have been done
  *   CANCELLED     client_cancel or client_line_cancel; it may have been done
  *   PERMISSION    the server wants another user or password
- *   TLS, NOT_FOUND (the host's name), ARGUMENT, CONFIG, LIMIT, FORMAT, MEMORY: the text says what to mend
+ *   TLS, ARGUMENT, CONFIG, LIMIT, FORMAT, MEMORY, SERVER (it takes no script of ours): the text says what to mend
  * An error that the server replies is none of these: it is a value of kind RESP_ERROR (see client_reply_check). But LOADING, BUSY,
  * MASTERDOWN, CLUSTERDOWN, TRYAGAIN, READONLY, MOVED, ASK and NOSCRIPT are only seen by callers when trying again did not help
  * within the call's time: these commands were not done.

@@ -17,8 +17,7 @@ static void start_with(const struct fakeserver_step *steps, struct client_opts o
 {
     server = fakeserver_start(steps);
     opts.url = fakeserver_url(server, opts.url ? opts.url : "");
-    opts.backoff_ms = 1;
-    opts.backoff_max_ms = 2;
+    if (!opts.backoff_ms) opts.backoff_ms = opts.backoff_max_ms = 1;
     opts.seed = 1;
     if (!opts.timeout_ms) opts.timeout_ms = 30000;
     cr_assert_eq(client_new(&opts, &client, &err), OXQ_OK, "%s", err.text);
@@ -255,24 +254,33 @@ Test(client_lost, patience_ends_with_the_time_out)
     stop();
 }
 
+/* The time-out is for the server's answer alone: the connection is there before. */
+static oxq_err call_hastily(const char *text, bool is_idempotent)
+{
+    struct words w;
+    words(&w, text)->is_idempotent = is_idempotent;
+    return client_call(client, &w.command, 20, &reply, &err);
+}
+
 Test(client_lost, a_silent_server_is_waited_for_as_long_as_the_time_out_says)
 {
     static const struct fakeserver_step steps[] = {
-        {"INCR", FAKESERVER_SILENCE}, {"GET", FAKESERVER_SILENCE}, {"", NULL}};
-    start_with(steps, (struct client_opts){.timeout_ms = 20});
-    cr_assert_eq(call("INCR a"), OXQ_ERR_UNCERTAIN);
+        {"PING", "+PONG\r\n"}, {"INCR", FAKESERVER_SILENCE}, {"GET", FAKESERVER_SILENCE}, {"", NULL}};
+    start(steps);
+    cr_assert_eq(call("PING"), OXQ_OK, "%s", err.text);
+    cr_assert_eq(call_hastily("INCR a", false), OXQ_ERR_UNCERTAIN);
     cr_assert_not_null(strstr(err.text, "does not answer in time"), "%s", err.text);
-    cr_assert_eq(call_idempotent("GET a"), OXQ_ERR_TIMEOUT);
+    cr_assert_eq(call_hastily("GET a", true), OXQ_ERR_TIMEOUT);
     stop();
 }
 
 Test(client_lost, the_reply_to_a_call_that_gave_up_is_nobodys)
 {
     static const struct fakeserver_step steps[] = {
-        {"INCR", FAKESERVER_SILENCE}, {"GET", ":1\r\n$4\r\nmine\r\n"}, {"", NULL}};
-    struct words w;
+        {"PING", "+PONG\r\n"}, {"INCR", FAKESERVER_SILENCE}, {"GET", ":1\r\n$4\r\nmine\r\n"}, {"", NULL}};
     start(steps);
-    cr_assert_eq(client_call(client, words(&w, "INCR a"), 20, &reply, &err), OXQ_ERR_UNCERTAIN);
+    cr_assert_eq(call("PING"), OXQ_OK, "%s", err.text);
+    cr_assert_eq(call_hastily("INCR a", false), OXQ_ERR_UNCERTAIN);
     cr_assert_eq(call("GET a"), OXQ_OK, "%s", err.text);
     expect_text(&reply.value, "mine");
     stop();
@@ -347,12 +355,12 @@ Test(client_refused, looks_for_the_master_again_when_it_is_none_any_more)
     stop();
 }
 
-Test(client_refused, shows_the_refusal_when_the_time_is_over)
+Test(client_refused, shows_the_refusal_when_no_other_try_fits_into_the_time)
 {
     static const struct fakeserver_step steps[] = {{"INCR", "-LOADING Redis is loading the dataset in memory\r\n"},
-                                                   {"INCR", "-LOADING Redis is loading the dataset in memory\r\n"},
                                                    {"", NULL}};
-    start_with(steps, (struct client_opts){.timeout_ms = 1});
+    /* The next one would come days later. */
+    start_with(steps, (struct client_opts){.backoff_ms = INT32_MAX, .backoff_max_ms = INT32_MAX});
     cr_assert_eq(call("INCR a"), OXQ_OK, "%s", err.text);
     cr_assert_eq(reply.value.kind, RESP_ERROR);
     stop();
@@ -559,6 +567,100 @@ Test(client_script, inside_a_transaction_is_loaded_before_it)
     add_script(&b, "k a");
     cr_assert_eq(client_batch_run(client, &b, 0, &err), OXQ_OK, "%s", err.text);
     cr_assert_eq(client_batch_reply(&b, 0)->integer, 4);
+    client_batch_deinit(&b);
+    stop();
+}
+
+/* ---------------------------------------------------------------- many threads */
+
+enum { CALLERS = 12, CALLS = 60, BIG_BYTES = 100000, BIG_COMMANDS = 150 };
+
+struct caller {
+    struct thread thread;
+    int number, wrong;
+};
+
+static oxq_err echo(struct client_reply *to, struct slice text, int64_t timeout_ms)
+{
+    struct slice argv[] = {SLICE_LIT("ECHO"), text};
+    return client_call(client, &(struct client_command){.argv = argv, .argc = 2}, timeout_ms, to, NULL);
+}
+
+/* Each call's reply must be its own; some calls have no patience, and leave replies behind that are nobody's. */
+static void call_often(void *ctx)
+{
+    struct caller *c = ctx;
+    struct client_reply to = {0};
+    for (int i = 0; i < CALLS; i++) {
+        char text[64];
+        int len = snprintf(text, sizeof(text), "%d:%d", c->number, i);
+        bool is_hasty = i % 7 == 6;
+        oxq_err e = echo(&to, slice_of(text, (size_t)len), is_hasty ? 1 : 0);
+        bool is_own = !e && slice_equal(to.value.text, slice_of(text, (size_t)len));
+        if (!is_own && !(is_hasty && e == OXQ_ERR_UNCERTAIN)) c->wrong++;
+    }
+    client_reply_deinit(&to);
+}
+
+Test(client_threads, get_their_own_replies_over_one_connection)
+{
+    static const struct fakeserver_step steps[] = {{"ECHO", FAKESERVER_ECHO}, {"", NULL}};
+    static struct caller callers[CALLERS];
+    start(steps);
+    for (int i = 0; i < CALLERS; i++) {
+        callers[i].number = i;
+        cr_assert_eq(thread_start(&callers[i].thread, "caller", call_often, &callers[i], NULL), OXQ_OK);
+    }
+    for (int i = 0; i < CALLERS; i++) {
+        thread_join(&callers[i].thread);
+        cr_assert_eq(callers[i].wrong, 0);
+    }
+    cr_assert_eq(fakeserver_connections(server), 1);
+    stop();
+}
+
+static void call_until_cancelled(void *ctx)
+{
+    struct caller *c = ctx;
+    struct client_reply to = {0};
+    oxq_err e;
+    while ((e = echo(&to, SLICE_LIT("x"), 0)) == OXQ_OK || e == OXQ_ERR_UNCERTAIN) {
+    }
+    c->wrong = e != OXQ_ERR_CANCELLED;
+    client_reply_deinit(&to);
+}
+
+Test(client_threads, all_survive_connections_that_break_and_end_when_cancelled)
+{
+    static const struct fakeserver_step steps[] = {{"ECHO", FAKESERVER_ECHO}, {"", NULL}};
+    static struct caller callers[CALLERS];
+    start_with(steps, (struct client_opts){.patience = CLIENT_PATIENT});
+    for (int i = 0; i < CALLERS; i++)
+        cr_assert_eq(thread_start(&callers[i].thread, "caller", call_until_cancelled, &callers[i], NULL), OXQ_OK);
+    for (int round = 1; round <= 5; round++) {
+        fakeserver_await(server, 20 * round);
+        fakeserver_leave(server);
+        fakeserver_return(server);
+    }
+    fakeserver_await(server, 300);
+    client_cancel(client);
+    for (int i = 0; i < CALLERS; i++) {
+        thread_join(&callers[i].thread);
+        cr_assert_eq(callers[i].wrong, 0);
+    }
+    stop();
+}
+
+Test(client_threads, read_while_a_server_that_waits_for_that_takes_nothing)
+{
+    static const struct fakeserver_step steps[] = {{"ECHO", FAKESERVER_ECHO}, {"", NULL}};
+    static char big[BIG_BYTES];
+    struct client_batch b = {0};
+    struct slice argv[] = {SLICE_LIT("ECHO"), slice_of(big, sizeof(big))};
+    start(steps);
+    for (int i = 0; i < BIG_COMMANDS; i++) client_batch_add(&b, &(struct client_command){.argv = argv, .argc = 2});
+    cr_assert_eq(client_batch_run(client, &b, 0, &err), OXQ_OK, "%s", err.text);
+    for (size_t i = 0; i < BIG_COMMANDS; i++) cr_assert_eq(client_batch_reply(&b, i)->text.len, BIG_BYTES);
     client_batch_deinit(&b);
     stop();
 }

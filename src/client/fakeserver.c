@@ -48,14 +48,22 @@ static void close_conn(struct conn *c)
     *c = (struct conn){.input.limit_bytes = SIZE_MAX};
 }
 
-static void say(struct conn *c, const char *text)
+/* Like a server that is full, it reads nothing while it cannot write. */
+static void say(struct conn *c, struct slice rest)
 {
-    struct slice rest = slice_from_text(text);
     while (rest.len > 0) {
         size_t sent = 0;
         if (net_stream_write(c->stream, rest, &sent, NULL) != OXQ_OK) return;
         rest = slice_from(rest, sent);
     }
+}
+
+static void say_bulk(struct conn *c, struct slice text)
+{
+    char head[32];
+    say(c, slice_of(head, (size_t)snprintf(head, sizeof(head), "$%zu\r\n", text.len)));
+    say(c, text);
+    say(c, SLICE_LIT("\r\n"));
 }
 
 /* The command as one line of text. */
@@ -95,7 +103,7 @@ static void answer(struct fakeserver *t, struct conn *c)
     bool is_login = reply && !(fits && step->want);
     if (!is_login) {
         if (!reply) reply = fits ? step->reply : "-ERR this is not what the script wants\r\n";
-        if (fits) t->step++;
+        if (fits && strcmp(reply, FAKESERVER_ECHO) != 0) t->step++;
         CHECK(buf_append(&t->log, slice_from_text(command)) == OXQ_OK);
         CHECK(buf_append(&t->log, SLICE_LIT("\n")) == OXQ_OK);
         t->commands_count++;
@@ -104,8 +112,10 @@ static void answer(struct fakeserver *t, struct conn *c)
     lock_leave(&t->lock);
     if (strcmp(reply, FAKESERVER_CLOSE) == 0)
         close_conn(c);
+    else if (strcmp(reply, FAKESERVER_ECHO) == 0)
+        say_bulk(c, c->parser.argv[c->parser.argc - 1]);
     else if (strcmp(reply, FAKESERVER_SILENCE) != 0)
-        say(c, reply);
+        say(c, slice_from_text(reply));
 }
 
 static void read_conn(struct fakeserver *t, struct conn *c)

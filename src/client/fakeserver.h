@@ -15,6 +15,7 @@ struct fakeserver_step {
 
 #define FAKESERVER_CLOSE "close"     /* instead of an answer, the connection ends */
 #define FAKESERVER_SILENCE "silence" /* there is no answer */
+#define FAKESERVER_ECHO "echo"       /* the command's last word as a bulk string; the step stays, for all that follow */
 
 struct fakeserver;
 

@@ -63,7 +63,7 @@ static int64_t left_ms(int64_t until_us)
 static oxq_err find_wait(const struct client_link *l, int64_t until_us, int64_t *out_ms, struct oxq_error *err)
 {
     int64_t left = left_ms(until_us);
-    if (left == 0) return err_set(err, OXQ_ERR_TIMEOUT, "the server %s does not answer in time", l->address);
+    if (left == 0) return err_set(err, OXQ_ERR_TIMEOUT, "no answer from %s came in time", l->address);
     if (l->is_cancelled && atomic_load(l->is_cancelled))
         return err_set(err, OXQ_ERR_CANCELLED, "connecting to %s was cancelled", l->address);
     *out_ms = l->is_cancelled && left > CANCEL_TICK_MS ? CANCEL_TICK_MS : left;

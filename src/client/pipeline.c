@@ -14,8 +14,8 @@
  * reply. Who sleeps does so on a notice of its own, is woken only when its call is done (DONE) or to take a role (LOOK), and when
  * it is done takes no lock to go on.
  *
- *      pipeline_start ──> append ──> writer? ──> pipeline_finish ──> done?  ──> return
- *                                                   ^               reader?  ──> lead until done, nominate another
+ *      pipeline_start ──> append ──> writer? ──> pipeline_finish ──> done?  ──> return, pass_on to another
+ *                                                   ^               reader?  ──> lead until done
  *                                                   └──── LOOK ──── sleep    ──> DONE ──> return
  *
  * A writer that cannot go on because the server takes nothing must see to it that somebody reads: the server may wait for that. It
@@ -461,7 +461,6 @@ static void lead(struct pipeline *p, struct pipeline_call *call, struct wakes *w
             deliver(p, w);
     }
     p->has_reader = false;
-    if (queued(p) > 0) nominate(p, w);
     settle(p);
 }
 
@@ -566,6 +565,13 @@ static void give_up(struct pipeline *p, struct pipeline_call *call)
     err_set(&call->error, OXQ_ERR_TIMEOUT, "the server %s does not answer in time", client_link_address(p->link));
 }
 
+/* Who leaves sees to it that no role stays empty: it may have been the one who was told to take it. */
+static void pass_on(struct pipeline *p, struct wakes *w)
+{
+    bool needs_reader = queued(p) > 0 && !p->has_reader, needs_writer = has_unsent(p) && !p->has_writer;
+    if (p->state == PIPELINE_CONNECTED && (needs_reader || needs_writer)) nominate(p, w);
+}
+
 /* Sleeps until it is done or told to look. True: it is done, and the lock was left for good. */
 static bool park(struct pipeline *p, struct pipeline_call *call, struct wakes *w)
 {
@@ -593,7 +599,10 @@ oxq_err pipeline_finish(struct pipeline *p, struct pipeline_call *call, struct o
         else
             has_left = park(p, call, &w);
     }
-    if (!has_left) leave_and_wake(p, &w);
+    if (!has_left) {
+        pass_on(p, &w);
+        leave_and_wake(p, &w);
+    }
     return call->error.code ? err_set(err, call->error.code, "%s", call->error.text) : OXQ_OK;
 }
 

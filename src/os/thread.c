@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <limits.h>
 #include <linux/futex.h>
-#include <sched.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -136,11 +135,6 @@ uint32_t notice_wait(struct notice *n, int64_t until_us)
             return 0;
         return seen;
     }
-}
-
-void thread_yield(void)
-{
-    (void)sched_yield();
 }
 
 /* ---------------------------------------------------------------- a waker */

@@ -62,9 +62,6 @@ void notice_wake(const struct notice *n);
 /* Sleeps until there is a number, which stays; 0: until_us (CLOCK_MONOTONIC, INT64_MAX for ever) came. Threads: one at a time. */
 uint32_t notice_wait(struct notice *n, int64_t until_us);
 
-/* Lets other threads that are ready run first. */
-void thread_yield(void);
-
 /* An eventfd that a loop watches. Errors: IO. Owns: caller, close(2). */
 OXQ_MUST_USE oxq_err waker_open(int *out_fd, struct oxq_error *err);
 /* Threads: any. */

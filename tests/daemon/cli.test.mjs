@@ -89,7 +89,7 @@ test('cli: ping says why nobody answers', async (t) => {
   await failed(t, ['ping', '--url', t.path('none')], 'No such file');
   const mute = net.createServer(() => {}).listen(0, '127.0.0.1');
   await new Promise((resolve) => mute.once('listening', resolve));
-  await failed(t, ['ping', '--timeout', '50', '--port', mute.address().port], 'does not answer in time');
+  await failed(t, ['ping', '--timeout', '50', '--port', mute.address().port], 'no answer from');
   mute.close();
   const other = net.createServer((socket) => socket.end('HTTP/1.1 400 Bad Request\r\n\r\n')).listen(0, '127.0.0.1');
   await new Promise((resolve) => other.once('listening', resolve));

@@ -132,6 +132,13 @@ export class Scope {
     return program;
   }
 
+  /** Any program, which goes with the test. */
+  start(file, args, env = {}) {
+    const program = new Program(args, this.folder, env, file);
+    this.#programs.push(program);
+    return program;
+  }
+
   /** A redis-server on a free port, once it answers. */
   async redis(flags = []) {
     const port = await freePort();
