@@ -21,14 +21,14 @@ local function promote(prefix, now, is_open)
     if is_open then wake_workers(prefix) end
 end
 
--- How many of `wanted` the rate allows; when none, 0 and for how many ms.
-local function count_allowed(prefix, max, wanted)
+-- How many jobs the rate allows; when none, 0 and for how many ms.
+local function count_allowed(prefix, max)
     local left = max - (tonumber(call('GET', prefix .. 'limiter')) or 0)
-    if left > 0 then return math.min(wanted, left) end
+    if left > 0 then return left end
     local ttl_ms = call('PTTL', prefix .. 'limiter')
     if ttl_ms > 0 then return 0, ttl_ms end
     if ttl_ms == 0 then call('DEL', prefix .. 'limiter') end
-    return wanted
+    return math.huge
 end
 
 local function use_rate(prefix, used, duration_ms)
@@ -86,10 +86,11 @@ local function start_job(prefix, id, argv, reply)
     return 1, used
 end
 
-local function start_jobs(prefix, wanted, argv, reply)
+-- Up to `wanted`, of which up to `allowed` use the rate. Returns how many there are, and how many of them used it.
+local function start_jobs(prefix, wanted, allowed, argv, reply)
     local started, used = 0, 0
-    while started < wanted do
-        local asked = wanted - started
+    while started < wanted and used < allowed do
+        local asked = math.min(wanted - started, allowed - used)
         local ids = take_ids(prefix, asked)
         for i = 1, #ids do
             local jobs, uses = start_job(prefix, ids[i], argv, reply)
@@ -104,13 +105,12 @@ end
 local function fetch_jobs(prefix, argv, meta, reply)
     local room = count_room(prefix, meta)
     promote(prefix, argv[1], room > 0)
-    local wanted, limit_ms = math.min(tonumber(argv[2]), 1000), nil
-    local max = tonumber(meta[3] or argv[6])
-    if max then wanted, limit_ms = count_allowed(prefix, max, wanted) end
+    local max, allowed, limit_ms = tonumber(meta[3] or argv[6]), math.huge, nil
+    if max then allowed, limit_ms = count_allowed(prefix, max) end
     reply[2], reply[3] = limit_ms or 0, 0
     if limit_ms or room <= 0 then return false end
 
-    local started, used = start_jobs(prefix, math.min(wanted, room), argv, reply)
+    local started, used = start_jobs(prefix, math.min(tonumber(argv[2]), room), allowed, argv, reply)
     if started > 0 then
         if max and used > 0 then use_rate(prefix, used, argv[7] ~= '' and argv[7] or meta[4]) end
         wake_workers(prefix)

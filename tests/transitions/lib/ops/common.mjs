@@ -81,7 +81,7 @@ export default [
     /* The hash is lost, in a failure of the server. */
     name: 'lose',
     weight: 0.3,
-    themes: { deduplication: 5, family: 3 },
+    themes: { deduplication: 5, family: 3, work: 0 },
     isCommon: true,
     make: (rng, { theme }) => ({ queue: someQueue(rng, theme), id: someId(rng) }),
     bullmq: (bull, { queue, id }) => bull.client.del(`bull:${queue}:${id}`),

@@ -61,7 +61,7 @@ async function take(worker, args, state, count, first) {
   const jobs = [];
   let [isLimited, next] = [false, 0];
   for (let i = 0; i < count; i++) {
-    const [data, id, limit, due] = i === 0 && Array.isArray(first) ? first : await worker.backend.moveToActive(args.token, args.worker);
+    const [data, id, limit, due] = i === 0 && first?.length > 0 ? first : await worker.backend.moveToActive(args.token, args.worker);
     if (!data) {
       if (i === 0) [isLimited, next] = [limit > 0, Math.trunc(due || 0)];
       break;
