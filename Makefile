@@ -176,9 +176,9 @@ stop: ## end the server that `make run` started
 test: ## everything: unit, protocol, differential and end-to-end tests; ends with `N passed, N failed`
 	@scripts/test
 
-torture: ## the long form of the crash and power-loss tests: hours
+torture: ## the long form of the crash, power-loss and fault tests, then on builds with sanitizers: hours
 	@scripts/setup test
-	@$(MAKE) --no-print-directory all
+	@$(MAKE) --no-print-directory all build/asan/oxq build/tsan/oxq
 	@scripts/torture
 
 lint: ## formatting, clang-tidy, layers, sizes, licences, scripts

@@ -9,6 +9,7 @@ import { Client } from '../protocol/lib/client.mjs';
 import { rng } from '../support/history.mjs';
 import { sleep, Victim } from '../support/victim.mjs';
 import { Child, clients } from './lib/clients.mjs';
+import { killRunning } from './lib/killer.mjs';
 
 const WORKERS = [
   { label: 'BullMQ 6', module: 'bullmq' },
@@ -79,7 +80,7 @@ async function finish(team, what) {
 
 /* Every other one is a polite end. */
 async function restart(victim, round, outageMs, faults) {
-  if (round % 2 === 0) await victim.kill();
+  if (round % 2 === 0) await killRunning(victim);
   else if ((await victim.stop()) !== 0) faults.push(`it ended with ${victim.status} on SIGTERM`);
   await sleep(outageMs);
   await victim.start();

@@ -6,6 +6,7 @@
  */
 import { sleep, Victim } from '../support/victim.mjs';
 import { Child, clients } from './lib/clients.mjs';
+import { killRunning } from './lib/killer.mjs';
 
 const QUEUE = 'volume';
 const EVERY_MS = 1000;
@@ -30,7 +31,7 @@ export async function run({ kind, folder, jobs }) {
     const limit = Date.now() + jobs * 10 + 60_000;
     while (!isIdle) {
       await sleep(EVERY_MS);
-      await victim.kill();
+      await killRunning(victim);
       await victim.start();
       if (Date.now() > limit) throw new Error(`the producer added ${acked.size} of ${jobs} jobs and came no further`);
     }
