@@ -46,7 +46,8 @@ typedef enum oxq_err_class { OXQ_CLASS_NONE, OXQ_CLASS_RETRY, OXQ_CLASS_FINAL, O
     X(UNREACHABLE, 18, RETRY, "the server is not there")                                                               \
     X(UNCERTAIN, 19, FINAL, "the answer was lost: it is not known whether it was done")                                \
     X(STATE, 20, FINAL, "not in the state that is needed")                                                             \
-    X(LOCK_LOST, 21, FINAL, "the job's lock is lost")
+    X(LOCK_LOST, 21, FINAL, "the job's lock is lost")                                                                  \
+    X(NEWER, 22, FINAL, "a newer version of oxq wrote it")
 
 typedef enum oxq_err {
 #define OXQ_ERR_ENUM(name, number, class, text) OXQ_ERR_##name = number,

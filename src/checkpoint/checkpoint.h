@@ -29,7 +29,7 @@ struct checkpoint_opts {
     void *ctx;
 };
 
-/* Errors: IO, PERMISSION; FORMAT: damage, or a newer version; the text names the file. */
+/* Errors: IO, PERMISSION; FORMAT: damage; NEWER: of a later version; the text names the file. */
 OXQ_MUST_USE oxq_err checkpoint_open(const struct checkpoint_opts *opts, struct checkpoint **out,
                                      struct oxq_error *err);
 /* Waits for a running checkpoint. NULL is fine. */

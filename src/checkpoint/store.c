@@ -238,7 +238,8 @@ oxq_err store_read_meta(const struct store *s, MDB_txn *txn, struct store_meta *
     }
     if (!is_meta_whole(bytes)) return err_set(err, OXQ_ERR_FORMAT, "checkpoint %s: its state is damaged", s->folder);
     if ((uint8_t)bytes.at[0] > STORE_VERSION)
-        return err_set(err, OXQ_ERR_FORMAT, "checkpoint %s has format %u; this program knows formats up to %u",
+        return err_set(err, OXQ_ERR_NEWER,
+                       "checkpoint %s: a newer version of oxq wrote it, in format %u; this one knows formats up to %u",
                        s->folder, (unsigned)(uint8_t)bytes.at[0], STORE_VERSION);
     if (parse_meta(bytes, out)) return OXQ_OK;
     return err_set(err, OXQ_ERR_FORMAT, "checkpoint %s: its state cannot be read", s->folder);

@@ -55,7 +55,7 @@ struct store_meta {
     uint64_t txn_id; /* LMDB's number of the transaction that wrote this */
     uint32_t db_numbers[STORE_DBS_COUNT];
 };
-/* Errors: FORMAT, also for a newer version. */
+/* Errors: FORMAT; NEWER: of a later version. */
 OXQ_MUST_USE oxq_err store_read_meta(const struct store *s, MDB_txn *txn, struct store_meta *out,
                                      struct oxq_error *err);
 

@@ -381,9 +381,11 @@ static int run_backup(const char *from, const char *to, uint64_t rate_bytes, boo
     copy_join(b.journal_to, to, "journal");
     copy_join(b.checkpoint_from, from, "checkpoint");
     copy_join(b.checkpoint_to, to, "checkpoint");
+    int code = copy_look_into(from);
+    if (code) return code;
     if (!file_exists(b.journal_from) || !file_exists(b.checkpoint_from))
         return cli_refuse("%s is no data folder of oxq: it has no journal and no checkpoint", from);
-    int code = open_target(&b);
+    code = open_target(&b);
     if (!code) {
         progress_begin(&b.progress, "backup", NULL, is_quiet);
         copier_begin(&b.copier, rate_bytes, &b.progress);

@@ -10,6 +10,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/statvfs.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -183,11 +184,20 @@ static int check_folder(struct check *c, bool is_repair)
     return is_repair ? repair(c) : CHECK_DAMAGED;
 }
 
+/* Nobody can be at work in such a place, and there is no lock to take. */
+static bool is_read_only(const char *folder)
+{
+    struct statvfs s;
+    return statvfs(folder, &s) == 0 && (s.f_flag & ST_RDONLY);
+}
+
 /* A folder that nobody is at work in. Returns an exit code. */
 static int take_folder(struct check *c, struct disk_file *out_lock)
 {
     char path[PATH_MAX];
     struct oxq_error err;
+    int code = copy_look_into(c->folder);
+    if (code) return code;
     copy_join(c->checkpoint_folder, c->folder, "checkpoint");
     copy_join(c->journal_folder, c->folder, "journal");
     if (!file_exists(c->checkpoint_folder) && !file_exists(c->journal_folder))
@@ -195,6 +205,7 @@ static int take_folder(struct check *c, struct disk_file *out_lock)
     copy_join(path, c->folder, "lock");
     oxq_err e = disk_lock(path, out_lock, &err);
     if (e == OXQ_ERR_EXISTS) return cli_refuse("%s: stop that server first, or check a backup of it", err.text);
+    if (e && is_read_only(c->folder)) return CLI_OK;
     return e ? cli_refuse("%s", err.text) : CLI_OK;
 }
 

@@ -2,6 +2,7 @@
 /* check, backup and restore on data folders that are made here: a checkpoint, and a journal after it. */
 #include "cli/cli.h"
 
+#include "base/crc32c.h"
 #include "checkpoint/checkpoint.h"
 #include "cli/manifest.h"
 #include "journal/folder.h"
@@ -292,6 +293,23 @@ Test(cli_data, check_refuses_what_is_no_data_and_what_somebody_works_in)
     cr_assert_eq(run(cli_check, path("data"), NULL, NULL), 2);
     disk_close(&lock);
     cr_assert_eq(run(cli_check, path("data"), NULL, NULL), 0);
+}
+
+Test(cli_data, check_does_not_take_a_newer_version_for_damage_and_repairs_nothing)
+{
+    make_data(30);
+    int fd = open(segment(path("data/journal"), 0), O_RDWR | O_CLOEXEC);
+    cr_assert(fd >= 0);
+    char header[FORMAT_HEADER_BYTES];
+    cr_assert_eq(pread(fd, header, sizeof(header), 0), (ssize_t)sizeof(header));
+    header[8] = FORMAT_VERSION + 1;
+    uint32_t crc = crc32c(0, slice_of(header, sizeof(header) - 4));
+    memcpy(header + sizeof(header) - 4, &crc, 4);
+    cr_assert_eq(pwrite(fd, header, sizeof(header), 0), (ssize_t)sizeof(header));
+    close(fd);
+    cr_assert_eq(run(cli_check, path("data"), NULL, NULL), 2);
+    cr_assert_eq(run(cli_check, "--repair", path("data"), NULL), 2);
+    cr_assert(!file_exists(path("data.repaired")));
 }
 
 Test(cli_data, check_names_a_damaged_row_and_repair_keeps_the_others)

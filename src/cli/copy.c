@@ -3,10 +3,14 @@
 
 #include "base/crc32c.h"
 #include "base/mem.h"
+#include "cli/cli.h"
 #include "os/clock.h"
 
+#include <errno.h>
 #include <stdio.h>
+#include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #define CHUNK_BYTES ((size_t)256 * 1024)
 /* A shorter wait is not worth a sleep. */
@@ -15,6 +19,12 @@
 void copy_join(char out[PATH_MAX], const char *folder, const char *name)
 {
     if (snprintf(out, PATH_MAX, "%s/%s", folder, name) >= PATH_MAX) out[0] = '\0';
+}
+
+int copy_look_into(const char *folder)
+{
+    if (access(folder, R_OK | X_OK) == 0 || errno != EACCES) return CLI_OK;
+    return cli_refuse("%s: %s: run this as the user who runs the server", folder, strerror(errno));
 }
 
 void copy_discard(const char *path)

@@ -46,6 +46,9 @@ OXQ_MUST_USE oxq_err copy_measure(const char *path, struct manifest_file *out, s
 /* folder/name; one that is too long comes out empty, and is never found. */
 void copy_join(char out[PATH_MAX], const char *folder, const char *name);
 
+/* CLI_OK; an exit code after saying that this user may not look into the folder. Whether it is there is somebody else's question. */
+int copy_look_into(const char *folder);
+
 /* Removes a file, if it is there: what follows fails where that mattered. */
 void copy_discard(const char *path);
 

@@ -62,6 +62,7 @@ static const char *find_mend(enum embed_host_step step, oxq_err e)
     } mends[] = {
         {EMBED_HOST_DATA, OXQ_ERR_EXISTS, "stop it, or choose another folder with --dir"},
         {EMBED_HOST_DATA, OXQ_ERR_FORMAT, "oxq check shows what is wrong"},
+        {EMBED_HOST_DATA, OXQ_ERR_NEWER, "start it with that version, or restore a backup that is older"},
         {EMBED_HOST_LISTEN, OXQ_ERR_ADDRESS_IN_USE,
          "stop what listens there, or choose another place with --port or --unix"},
         {EMBED_HOST_LISTEN, OXQ_ERR_NOT_FOUND, "choose one of its own with --bind"},

@@ -26,7 +26,7 @@ void embed_close(struct embed *e);
 
 /*
  * A client_locate_fn, whose ctx is a struct embed: says where the folder is served, and serves it here when nobody does. The
- * socket may not be there yet, or not any more: try again. Errors: FORMAT (the data is damaged or of a newer version), PERMISSION,
+ * socket may not be there yet, or not any more: try again. Errors: FORMAT (the data is damaged), NEWER (it is of a later version), PERMISSION,
  * IO, ...: nobody can serve it until that is mended.
  */
 OXQ_MUST_USE oxq_err embed_locate(void *ctx, int64_t until_us, struct client_address *out, struct oxq_error *err);

@@ -148,7 +148,7 @@ void engine_free(struct engine *e);
 
 /*
  * Keeps the data in config->dir from now on: takes the folder, opens what is there and begins to load it. Before any client.
- * Errors: EXISTS (another process has the folder: its pid), PERMISSION, IO; FORMAT (damage, or of a newer version): the text
+ * Errors: EXISTS (another process has the folder: its pid), PERMISSION, IO; FORMAT (damage), NEWER (of a later version): the text
  * says where. Then the engine can only be freed.
  */
 OXQ_MUST_USE oxq_err engine_open_data(struct engine *e, struct oxq_error *err);

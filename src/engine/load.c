@@ -178,6 +178,8 @@ static oxq_err load_records(struct engine *e, bool *out_more, struct oxq_error *
     /* What does not fit comes before what cannot be read. */
     oxq_err code = replay_apply(&l->batch, &e->keyspace, &failed);
     if (!code) return fill_code;
+    if (code == OXQ_ERR_MEMORY)
+        return err_set(err, code, "no memory for record %" PRIu64 " of the journal", failed->seq);
     return err_set(err, OXQ_ERR_FORMAT, "record %" PRIu64 " of the journal does not fit the data: %s: %s", failed->seq,
                    effect_name(failed->effect.kind), oxq_err_text(code));
 }

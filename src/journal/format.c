@@ -49,15 +49,23 @@ void format_write_header(char *out, const struct format_segment *segment)
     put_32(out + CRC_AT, crc32c(0, slice_of(out, CRC_AT)));
 }
 
+static bool is_header_whole(struct slice bytes)
+{
+    return get_32(bytes.at + CRC_AT) == crc32c(0, slice_of(bytes.at, CRC_AT));
+}
+
+bool format_is_newer(struct slice bytes)
+{
+    return bytes.len >= FORMAT_HEADER_BYTES && memcmp(bytes.at, magic, sizeof(magic)) == 0 && is_header_whole(bytes) &&
+           get_32(bytes.at + 8) > FORMAT_VERSION;
+}
+
 const char *format_read_header(struct slice bytes, struct format_segment *out)
 {
     if (bytes.len < FORMAT_HEADER_BYTES) return "the file is shorter than its header";
     if (memcmp(bytes.at, magic, sizeof(magic)) != 0) return "this is not a journal's segment (its magic is missing)";
-    /* A later version may keep its checksum elsewhere: what it is comes before whether it is whole. */
-    if (get_32(bytes.at + 8) > FORMAT_VERSION)
-        return "a newer version of oxq wrote it, whose format this one cannot read";
-    if (get_32(bytes.at + CRC_AT) != crc32c(0, slice_of(bytes.at, CRC_AT))) return "bad checksum of the header";
-    if (get_32(bytes.at + 8) != FORMAT_VERSION) return "a version of the format that never was";
+    if (!is_header_whole(bytes)) return "bad checksum of the header";
+    if (get_32(bytes.at + 8) != FORMAT_VERSION) return "this program cannot read that version of the format";
     *out = (struct format_segment){.first_seq = get_64(bytes.at + 16),
                                    .id = get_64(bytes.at + 24),
                                    .created_ms = (int64_t)get_64(bytes.at + 32),

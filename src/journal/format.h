@@ -60,6 +60,11 @@ struct format_segment {
 void format_write_header(char *out, const struct format_segment *segment);
 /* Reads what starts with `bytes`; NULL when it is whole, else what is wrong with it (static storage). */
 const char *format_read_header(struct slice bytes, struct format_segment *out);
+/*
+ * Is it the header of a later version of the format, which format_read_header does not read? Magic, version and the checksum of the
+ * header's 4096 bytes stay where they are in all versions, so that a newer file is told from a damaged one.
+ */
+bool format_is_newer(struct slice bytes);
 uint32_t format_seed(uint64_t id);
 
 /* Of a record with a payload of so many bytes, on disk. */

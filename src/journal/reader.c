@@ -80,6 +80,10 @@ static oxq_err open_segment(struct journal_reader *r, struct oxq_error *err)
     folder_segment_name(name, first_seq);
     snprintf(r->end.segment, sizeof(r->end.segment), "%s", name);
     struct format_segment segment;
+    if (format_is_newer(buf_borrow(&r->bytes)))
+        return err_set(err, OXQ_ERR_NEWER,
+                       "journal segment %s: a newer version of oxq wrote it, whose format this one cannot read",
+                       r->end.segment);
     const char *reason = format_read_header(buf_borrow(&r->bytes), &segment);
     if (reason) return complain(r, err, reason);
     if (segment.first_seq != first_seq) {

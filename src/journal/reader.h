@@ -32,7 +32,7 @@ struct journal_end {
 
 /*
  * Reads from record from_seq (at least 1) on; older ones are passed over. A journal without any segment, or that ends before
- * from_seq, is empty. Errors: IO, MEMORY (a segment is read whole); FORMAT: a segment of a newer version, or from_seq is
+ * from_seq, is empty. Errors: IO, MEMORY (a segment is read whole); NEWER: a segment of a later version; FORMAT: from_seq is
  * older than the first record there is; the text says where.
  */
 OXQ_MUST_USE oxq_err journal_reader_open(const char *folder, uint64_t from_seq, struct journal_reader **out,

@@ -2,6 +2,7 @@
 /* What the reader makes of journals that a crash cut short, and of those that were damaged. */
 #include "journal/testkit.h"
 
+#include "base/crc32c.h"
 #include "base/rng.h"
 #include "journal/folder.h"
 #include "journal/format.h"
@@ -280,7 +281,11 @@ Test(journal_reader, refuses_a_newer_version_and_what_is_no_segment)
     format_write_header(header, &segment);
     header[8] = FORMAT_VERSION + 1;
     testkit_store(path, slice_of(header, sizeof(header)));
-    expect_error(testkit_folder, 1, OXQ_ERR_FORMAT, "a newer version of oxq wrote it");
+    expect_error(testkit_folder, 1, OXQ_ERR_FORMAT, "bad checksum of the header");
+    uint32_t crc = crc32c(0, slice_of(header, sizeof(header) - 4));
+    memcpy(header + sizeof(header) - 4, &crc, 4);
+    testkit_store(path, slice_of(header, sizeof(header)));
+    expect_error(testkit_folder, 1, OXQ_ERR_NEWER, "a newer version of oxq wrote it");
     testkit_store(path, SLICE_LIT(""));
     expect_error(testkit_folder, 1, OXQ_ERR_FORMAT, "shorter than its header");
     memset(header, 0, sizeof(header));

@@ -14,6 +14,8 @@
 static void *run_thread(void *arg)
 {
     struct thread *t = arg;
+    /* Here, for one that ends at once is nobody whom the starter could name. */
+    CHECK(pthread_setname_np(pthread_self(), t->name) == 0);
     t->run(t->ctx);
     return NULL;
 }
@@ -22,6 +24,7 @@ oxq_err thread_start(struct thread *t, const char *name, void (*run)(void *ctx),
 {
     t->run = run;
     t->ctx = ctx;
+    t->name = name;
     /* A thread inherits what is blocked where it starts: signals stay with the thread that reads them. */
     sigset_t all, before;
     sigfillset(&all);
@@ -32,7 +35,6 @@ oxq_err thread_start(struct thread *t, const char *name, void (*run)(void *ctx),
         return err_set(err, OXQ_ERR_MEMORY, "cannot start the thread %s, for too little memory or too many threads: %s",
                        name, strerror(rc));
     t->is_started = true;
-    CHECK(pthread_setname_np(t->id, name) == 0);
     return OXQ_OK;
 }
 

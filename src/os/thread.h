@@ -15,10 +15,11 @@ struct thread {
     bool is_started;
     void (*run)(void *ctx);
     void *ctx;
+    const char *name; /* a literal */
 };
 
 /*
- * Signals are blocked in it. `name`: at most 15 characters, for ps and debuggers. *t stays where it is until thread_join.
+ * Signals are blocked in it. `name`: a literal of at most 15 characters, for ps and debuggers. *t stays where it is until thread_join.
  * Errors: MEMORY (the system's limits).
  */
 OXQ_MUST_USE oxq_err thread_start(struct thread *t, const char *name, void (*run)(void *ctx), void *ctx,
