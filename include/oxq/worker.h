@@ -109,8 +109,12 @@ struct oxq_worker_opts {
     int64_t stalled_every_ms;     /* how often jobs of dead workers are looked for; 0: 30,000; -1: not by this one */
     int64_t stalled_max;          /* a job that stalled more often fails; 0: 1; -1: at the first */
     int64_t attempts_started_max; /* a job begun more often fails; 0: no limit */
-    int64_t deadline_ms;   /* of a handler: then its job is cancelled and, when it does not end, fails; 0: none */
-    int64_t drain_wait_ms; /* longest wait for a job before it is looked for anew; 0: 5,000 */
+    /*
+     * Of a handler; 0: none. Then its job is cancelled: when it ends with anything but OXQ_DONE the attempt has failed; when it does
+     * not end, its lock is renewed no more and the job counts as stalled.
+     */
+    int64_t deadline_ms;
+    int64_t drain_wait_ms;                /* longest wait for a job before it is looked for anew; 0: 5,000 */
     struct oxq_keep on_complete, on_fail; /* of jobs that do not say */
     int64_t metrics_points;               /* minutes that are counted and kept; 0: none */
     size_t stack_bytes;                   /* of each thread; 0: 1 MiB */

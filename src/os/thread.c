@@ -20,6 +20,17 @@ static void *run_thread(void *arg)
     return NULL;
 }
 
+/* 0, or an errno. */
+static int create(struct thread *t)
+{
+    pthread_attr_t attr;
+    CHECK(pthread_attr_init(&attr) == 0);
+    int rc = t->stack_bytes ? pthread_attr_setstacksize(&attr, t->stack_bytes) : 0;
+    if (rc == 0) rc = pthread_create(&t->id, &attr, run_thread, t);
+    CHECK(pthread_attr_destroy(&attr) == 0);
+    return rc;
+}
+
 oxq_err thread_start(struct thread *t, const char *name, void (*run)(void *ctx), void *ctx, struct oxq_error *err)
 {
     t->run = run;
@@ -29,7 +40,7 @@ oxq_err thread_start(struct thread *t, const char *name, void (*run)(void *ctx),
     sigset_t all, before;
     sigfillset(&all);
     CHECK(pthread_sigmask(SIG_SETMASK, &all, &before) == 0);
-    int rc = pthread_create(&t->id, NULL, run_thread, t);
+    int rc = create(t);
     CHECK(pthread_sigmask(SIG_SETMASK, &before, NULL) == 0);
     if (rc != 0)
         return err_set(err, OXQ_ERR_MEMORY, "cannot start the thread %s, for too little memory or too many threads: %s",
@@ -54,14 +65,39 @@ void thread_join(struct thread *t)
     t->is_started = false;
 }
 
-void lock_init(struct lock *l)
+void thread_detach(struct thread *t)
+{
+    if (!t->is_started) return;
+    CHECK(pthread_detach(t->id) == 0);
+    t->is_started = false;
+}
+
+static void init_cond(pthread_cond_t *cond)
 {
     pthread_condattr_t attr;
-    CHECK(pthread_mutex_init(&l->mutex, NULL) == 0);
     CHECK(pthread_condattr_init(&attr) == 0);
     CHECK(pthread_condattr_setclock(&attr, CLOCK_MONOTONIC) == 0);
-    CHECK(pthread_cond_init(&l->changed, &attr) == 0);
+    CHECK(pthread_cond_init(cond, &attr) == 0);
     CHECK(pthread_condattr_destroy(&attr) == 0);
+}
+
+static bool wait_on(pthread_cond_t *cond, pthread_mutex_t *mutex, int64_t until_us)
+{
+    if (until_us == INT64_MAX) {
+        CHECK(pthread_cond_wait(cond, mutex) == 0);
+        return true;
+    }
+    if (until_us < 0) until_us = 0;
+    struct timespec until = {.tv_sec = until_us / 1000000, .tv_nsec = until_us % 1000000 * 1000};
+    int rc = pthread_cond_timedwait(cond, mutex, &until);
+    CHECK(rc == 0 || rc == ETIMEDOUT);
+    return rc == 0;
+}
+
+void lock_init(struct lock *l)
+{
+    CHECK(pthread_mutex_init(&l->mutex, NULL) == 0);
+    init_cond(&l->changed);
 }
 
 void lock_deinit(struct lock *l)
@@ -82,20 +118,37 @@ void lock_leave(struct lock *l)
 
 bool lock_wait(struct lock *l, int64_t until_us)
 {
-    if (until_us == INT64_MAX) {
-        CHECK(pthread_cond_wait(&l->changed, &l->mutex) == 0);
-        return true;
-    }
-    if (until_us < 0) until_us = 0;
-    struct timespec until = {.tv_sec = until_us / 1000000, .tv_nsec = until_us % 1000000 * 1000};
-    int rc = pthread_cond_timedwait(&l->changed, &l->mutex, &until);
-    CHECK(rc == 0 || rc == ETIMEDOUT);
-    return rc == 0;
+    return wait_on(&l->changed, &l->mutex, until_us);
 }
 
 void lock_notify(struct lock *l)
 {
     CHECK(pthread_cond_broadcast(&l->changed) == 0);
+}
+
+void condition_init(struct condition *c)
+{
+    init_cond(&c->changed);
+}
+
+void condition_deinit(struct condition *c)
+{
+    CHECK(pthread_cond_destroy(&c->changed) == 0);
+}
+
+bool condition_wait(struct condition *c, struct lock *l, int64_t until_us)
+{
+    return wait_on(&c->changed, &l->mutex, until_us);
+}
+
+void condition_notify_one(struct condition *c)
+{
+    CHECK(pthread_cond_signal(&c->changed) == 0);
+}
+
+void condition_notify_all(struct condition *c)
+{
+    CHECK(pthread_cond_broadcast(&c->changed) == 0);
 }
 
 /* ---------------------------------------------------------------- a notice */

@@ -8,11 +8,13 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 struct thread {
     pthread_t id;
     bool is_started;
+    size_t stack_bytes; /* set before thread_start; 0: the system's */
     void (*run)(void *ctx);
     void *ctx;
     const char *name; /* a literal */
@@ -29,6 +31,8 @@ OXQ_MUST_USE oxq_err thread_start(struct thread *t, const char *name, void (*run
 void thread_lower_priority(void);
 /* Waits for its end; nothing when it was not started. */
 void thread_join(struct thread *t);
+/* Nobody will wait for its end; *t may go. */
+void thread_detach(struct thread *t);
 
 /* A lock and one condition. The functions cannot fail but by our own mistake. */
 struct lock {
@@ -44,6 +48,17 @@ void lock_leave(struct lock *l);
 bool lock_wait(struct lock *l, int64_t until_us);
 /* Wakes all who wait. */
 void lock_notify(struct lock *l);
+
+/* Something more to wait for under a lock, where who is woken matters. */
+struct condition {
+    pthread_cond_t changed; /* on CLOCK_MONOTONIC */
+};
+void condition_init(struct condition *c);
+void condition_deinit(struct condition *c);
+/* As lock_wait, inside l. */
+bool condition_wait(struct condition *c, struct lock *l, int64_t until_us);
+void condition_notify_one(struct condition *c);
+void condition_notify_all(struct condition *c);
 
 /*
  * A place where one thread sleeps until another leaves a number there. Unlike a lock's condition it wakes nobody else, and

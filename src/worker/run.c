@@ -1,0 +1,344 @@
+/* SPDX-License-Identifier: MIT */
+/* One job that runs: what its handler may do, and how it ends. */
+#include "worker/state.h"
+
+#include "base/mem.h"
+#include "codec/json.h"
+#include "jobs/keys.h"
+#include "jobs/running.h"
+#include "os/clock.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define FAILURE_BYTES_MAX 8192
+
+/* ---------------------------------------------------------------- begin and end */
+
+static void note_step(struct job_run *run, struct slice name, struct slice result)
+{
+    struct arena *a = &run->job->arena;
+    struct run_step *step = arena_alloc(a, sizeof(*step));
+    *step = (struct run_step){.next = run->steps, .name = arena_copy(a, name), .result = store_copy(a, result)};
+    run->steps = step;
+}
+
+static void note_steps(struct job_run *run, const struct resp_value *fields)
+{
+    static const size_t mark = sizeof(RUNNING_STEP_PREFIX) - 1;
+    for (size_t i = 0; fields && i + 1 < fields->count; i += 2) {
+        struct slice name = fields->items[i].text;
+        if (name.len >= mark && memcmp(name.at, RUNNING_STEP_PREFIX, mark) == 0)
+            note_step(run, slice_of(name.at + mark, name.len - mark), fields->items[i + 1].text);
+    }
+}
+
+struct job_run *run_new(oxq_worker *w, const struct fetched_job *from, struct slice token)
+{
+    struct job_run *run = mem_alloc_zero(sizeof(*run));
+    run->worker = w;
+    run->job = job_new(w->queue, &from->job);
+    run->job->run = run;
+    run->token = arena_copy(&run->job->arena, token);
+    run->deadline_us = INT64_MAX;
+    run->cancel_fd = -1;
+    note_steps(run, from->fields);
+    if (from->job.deferred_failure.len > 0)
+        run_fail(run, OXQ_UNRECOVERABLE, store_copy(&run->job->arena, from->job.deferred_failure));
+    return run;
+}
+
+void run_free(struct job_run *run)
+{
+    if (run->cancel_fd >= 0) close(run->cancel_fd);
+    oxq_job_free(run->job);
+    mem_free(run);
+}
+
+void run_fail(struct job_run *run, oxq_outcome outcome, const char *text)
+{
+    run->outcome = outcome;
+    run->text = text;
+}
+
+/* What stands in the way of its handler: an outcome is set then. */
+static bool must_not_begin(struct job_run *run)
+{
+    const struct oxq_worker_opts *o = &run->worker->opts;
+    if (run->outcome == OXQ_UNRECOVERABLE) return true;
+    if (o->attempts_started_max <= 0 || run->job->fields.attempts_started <= o->attempts_started_max) return false;
+    run_fail(run, OXQ_UNRECOVERABLE, "the job was begun more often than the worker allows");
+    return true;
+}
+
+void run_handle(struct job_run *run)
+{
+    oxq_worker *w = run->worker;
+    if (must_not_begin(run)) return;
+    worker_tell(w, (struct oxq_worker_event){.kind = OXQ_WORKER_ACTIVE, .job = run->job, .id = run->job->fields.id});
+    oxq_outcome outcome = w->handler(run->job, w->ctx);
+    if ((unsigned)outcome > OXQ_RATE_LIMITED) {
+        oxq_job_fail_for_good(run->job, "the handler returned %d, which is no outcome", (int)outcome);
+        return;
+    }
+    /* A plain OXQ_DONE or OXQ_FAILED, without a call that says more. */
+    if (run->outcome != outcome) run->text = NULL;
+    run->outcome = outcome;
+}
+
+/* ---------------------------------------------------------------- outcomes */
+
+static oxq_outcome end_with(oxq_job *job, oxq_outcome outcome, const char *format, va_list args)
+{
+    char text[FAILURE_BYTES_MAX];
+    vsnprintf(text, sizeof(text), format, args);
+    if (!job->run) return outcome;
+    run_fail(job->run, outcome, store_copy(&job->arena, slice_from_text(text)));
+    return outcome;
+}
+
+oxq_outcome oxq_job_done(oxq_job *job, const char *result)
+{
+    struct oxq_error why;
+    if (!job->run) return OXQ_DONE;
+    if (result && json_check(slice_from_text(result), &why) != OXQ_OK)
+        return oxq_job_fail_for_good(job, "the handler's result is not JSON: %s; a text needs its quotes", why.text);
+    run_fail(job->run, OXQ_DONE, result ? store_copy(&job->arena, slice_from_text(result)) : NULL);
+    return OXQ_DONE;
+}
+
+oxq_outcome oxq_job_fail(oxq_job *job, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    oxq_outcome outcome = end_with(job, OXQ_FAILED, format, args);
+    va_end(args);
+    return outcome;
+}
+
+oxq_outcome oxq_job_fail_for_good(oxq_job *job, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    oxq_outcome outcome = end_with(job, OXQ_UNRECOVERABLE, format, args);
+    va_end(args);
+    return outcome;
+}
+
+oxq_outcome oxq_job_retry_after(oxq_job *job, int64_t delay_ms, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    oxq_outcome outcome = end_with(job, OXQ_RETRY, format, args);
+    va_end(args);
+    if (job->run) job->run->delay_ms = delay_ms > 0 ? delay_ms : 0;
+    return outcome;
+}
+
+static oxq_outcome end_later(oxq_job *job, oxq_outcome outcome, int64_t ms)
+{
+    if (!job->run) return outcome;
+    run_fail(job->run, outcome, NULL);
+    job->run->delay_ms = ms > 0 ? ms : 0;
+    return outcome;
+}
+
+oxq_outcome oxq_job_delay(oxq_job *job, int64_t delay_ms)
+{
+    return end_later(job, OXQ_DELAYED, delay_ms);
+}
+
+oxq_outcome oxq_job_wait_for_children(oxq_job *job)
+{
+    return end_later(job, OXQ_WAITING_CHILDREN, 0);
+}
+
+oxq_outcome oxq_job_rate_limit(oxq_job *job, int64_t for_ms)
+{
+    return end_later(job, OXQ_RATE_LIMITED, for_ms);
+}
+
+void oxq_job_set_stack(oxq_job *job, const char *stack)
+{
+    if (job->run) job->run->stack = stack ? store_copy(&job->arena, slice_from_text(stack)) : NULL;
+}
+
+/* ---------------------------------------------------------------- cancelling */
+
+void run_cancel(struct job_run *run, const char *reason)
+{
+    if (atomic_load(&run->is_cancelled)) return;
+    snprintf(run->cancel_reason, sizeof(run->cancel_reason), "%s", reason);
+    atomic_store(&run->is_cancelled, true);
+    if (run->cancel_fd >= 0) waker_wake(run->cancel_fd);
+}
+
+bool oxq_job_is_cancelled(const oxq_job *job)
+{
+    return job->run && atomic_load(&job->run->is_cancelled);
+}
+
+const char *oxq_job_cancel_reason(const oxq_job *job)
+{
+    return oxq_job_is_cancelled(job) ? job->run->cancel_reason : NULL;
+}
+
+int oxq_job_cancel_fd(oxq_job *job)
+{
+    struct job_run *run = job->run;
+    struct oxq_error ignored;
+    if (!run) return -1;
+    lock_enter(&run->worker->lock);
+    if (run->cancel_fd < 0 && waker_open(&run->cancel_fd, &ignored) == OXQ_OK && atomic_load(&run->is_cancelled))
+        waker_wake(run->cancel_fd);
+    lock_leave(&run->worker->lock);
+    return run->cancel_fd;
+}
+
+/* ---------------------------------------------------------------- while it runs */
+
+static oxq_err not_running(const oxq_job *job, struct oxq_error *err)
+{
+    return err_set(err, OXQ_ERR_STATE, "job %s does not run here: this is for the handler that has it", job->fields.id);
+}
+
+/* Sends what `encode` made of the job and a text. */
+static oxq_err send_request(oxq_job *job, struct request *r, const char *what, struct oxq_error *err)
+{
+    struct client_reply reply = {0};
+    oxq_err e = store_request(job->run->worker->client, r, what, slice_from_text(job->fields.id), &reply, err);
+    client_reply_deinit(&reply);
+    return e;
+}
+
+oxq_err oxq_job_progress(oxq_job *job, const char *progress, struct oxq_error *err)
+{
+    if (!job->run) return not_running(job, err);
+    struct arena arena = {0};
+    struct request r;
+    oxq_err e = running_progress(&arena, job->run->worker->prefix, slice_from_text(job->fields.id),
+                                 slice_from_text(progress), &r, err);
+    if (!e) e = send_request(job, &r, "progress of job", err);
+    arena_deinit(&arena);
+    return e;
+}
+
+oxq_err oxq_job_log(oxq_job *job, const char *line, struct oxq_error *err)
+{
+    if (!job->run) return not_running(job, err);
+    struct arena arena = {0};
+    struct request r;
+    running_log(&arena, job->run->worker->prefix, slice_from_text(job->fields.id), slice_from_text(line),
+                job->opts.keep_logs, &r);
+    oxq_err e = send_request(job, &r, "log of job", err);
+    arena_deinit(&arena);
+    return e;
+}
+
+oxq_err oxq_job_update_data(oxq_job *job, const char *data, struct oxq_error *err)
+{
+    if (!job->run) return not_running(job, err);
+    struct arena arena = {0};
+    struct request r;
+    oxq_err e = running_set_data(&arena, job->run->worker->prefix, slice_from_text(job->fields.id),
+                                 slice_from_text(data), &r, err);
+    if (!e) e = send_request(job, &r, "data of job", err);
+    arena_deinit(&arena);
+    if (e) return e;
+    json_release((struct json *)job->data);
+    job->data = NULL;
+    job->is_data_read = false;
+    job->fields.data = store_copy(&job->arena, slice_from_text(data));
+    job->fields.data_bytes = strlen(data);
+    return OXQ_OK;
+}
+
+static oxq_err lock_is_lost(oxq_job *job, struct oxq_error *err)
+{
+    lock_enter(&job->run->worker->lock);
+    run_cancel(job->run, "its lock is lost");
+    lock_leave(&job->run->worker->lock);
+    return err_set(err, OXQ_ERR_LOCK_LOST,
+                   "job %s: its lock ended before it was renewed; another worker may have it now", job->fields.id);
+}
+
+oxq_err oxq_job_extend_lock(oxq_job *job, int64_t duration_ms, struct oxq_error *err)
+{
+    if (!job->run) return not_running(job, err);
+    struct arena arena = {0};
+    struct request r;
+    struct client_reply reply = {0};
+    oxq_worker *w = job->run->worker;
+    struct running_lock lock = {slice_from_text(job->fields.id), job->run->token};
+    oxq_err e = running_extend(&arena, w->prefix, duration_ms, &lock, 1, &r, err);
+    if (!e) e = store_request(w->client, &r, "extend the lock of job", lock.id, &reply, err);
+    if (!e && reply.value.count > 0) e = lock_is_lost(job, err);
+    client_reply_deinit(&reply);
+    arena_deinit(&arena);
+    return e;
+}
+
+oxq_err oxq_job_add_child(oxq_job *job, const char *queue, const char *name, const char *data,
+                          const struct oxq_job_opts *opts, char out_id[OXQ_ID_MAX], struct oxq_error *err)
+{
+    if (!job->run) return not_running(job, err);
+    struct oxq_job_opts child = opts ? *opts : (struct oxq_job_opts){0};
+    child.parent_queue = job->fields.queue;
+    child.parent_id = job->fields.id;
+    oxq_queue *q;
+    oxq_err e = oxq_queue_open(job->run->worker->store, queue, NULL, &q, err);
+    if (e) return e;
+    e = oxq_queue_add(q, name, data, &child, out_id, err);
+    oxq_queue_close(q);
+    return e;
+}
+
+/* ---------------------------------------------------------------- steps */
+
+static const struct run_step *find_step(const struct job_run *run, struct slice name)
+{
+    for (const struct run_step *s = run->steps; s; s = s->next) {
+        if (slice_equal(s->name, name)) return s;
+    }
+    return NULL;
+}
+
+static oxq_err keep_step(oxq_job *job, struct slice name, const char *result, struct oxq_error *err)
+{
+    struct oxq_error why;
+    struct slice text = slice_from_text(result);
+    if (text.len > OXQ_STEP_BYTES_MAX)
+        return err_set(err, OXQ_ERR_LIMIT, "step %.*s: a result of more than %d bytes", (int)name.len, name.at,
+                       OXQ_STEP_BYTES_MAX);
+    oxq_err e = json_check(text, &why);
+    if (e) return err_set(err, e, "step %.*s: the result is not JSON: %s", (int)name.len, name.at, why.text);
+    struct arena arena = {0};
+    struct request r;
+    running_keep_step(&arena, job->run->worker->prefix, slice_from_text(job->fields.id), name, text, &r);
+    e = send_request(job, &r, "step of job", err);
+    arena_deinit(&arena);
+    if (!e) note_step(job->run, name, text);
+    return e;
+}
+
+oxq_err oxq_job_step(oxq_job *job, const char *name, oxq_step *fn, void *ctx, const char **out_result,
+                     struct oxq_error *err)
+{
+    if (!job->run) return not_running(job, err);
+    struct slice step = slice_from_text(name);
+    if (step.len == 0) return err_set(err, OXQ_ERR_ARGUMENT, "a step has a name");
+    const struct run_step *done = find_step(job->run, step);
+    if (!done) {
+        char *result = NULL;
+        oxq_err e = fn(job, ctx, &result, err);
+        if (!e) e = keep_step(job, step, result ? result : "null", err);
+        free(result);
+        if (e) return e;
+        done = find_step(job->run, step);
+    }
+    if (out_result) *out_result = done->result;
+    return OXQ_OK;
+}

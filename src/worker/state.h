@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: MIT */
+/* A worker and the jobs that it has: private to worker/. */
+#ifndef WORKER_STATE_H
+#define WORKER_STATE_H
+
+#include "api/state.h"
+#include "base/link.h"
+#include "base/rng.h"
+#include "jobs/fetch.h"
+#include "os/thread.h"
+
+#include <stdatomic.h>
+
+/* Of a lock: the worker's random name and the number of the request that took the job. */
+#define WORKER_TOKEN_MAX 64
+#define WORKER_REASON_MAX 128
+
+/* A step that was done: in the job's arena. */
+struct run_step {
+    struct run_step *next;
+    struct slice name;
+    const char *result;
+};
+
+/*
+ * A job that was taken.
+ *
+ *   READY --a thread takes it--> RUNNING --its handler returned--> ENDED --the store knows--> gone
+ *
+ * It is in worker->held all that time, so that its lock is renewed; but not when it was cancelled: should its handler never end, the
+ * lock does, and the job counts as stalled.
+ */
+struct job_run {
+    struct link link;      /* in worker->ready or ->ended */
+    struct link held_link; /* in worker->held */
+    oxq_worker *worker;    /* borrowed */
+    oxq_job *job;          /* owned */
+    struct slice token;    /* in the job's arena */
+    struct run_step *steps;
+    int64_t deadline_us; /* CLOCK_MONOTONIC; INT64_MAX: none */
+
+    /* How it ended: the thread's that runs it, until it is in `ended`. */
+    oxq_outcome outcome;
+    const char *text;       /* result or failure, in the job's arena; NULL: none */
+    const char *stack;      /* the same */
+    int64_t delay_ms;       /* of RETRY, DELAYED and RATE_LIMITED */
+    bool is_given_back;     /* it was not begun: whoever comes next takes it */
+    bool is_uncertain;      /* its end was sent and the answer lost */
+    bool has_no_children;   /* of WAITING_CHILDREN: none to wait for */
+    struct oxq_error *told; /* borrowed from who waits for it: why it could not be ended; NULL: nobody does */
+    bool is_final;          /* the failure that is told is the last */
+
+    /* Under worker->lock. */
+    bool is_running;                       /* a handler has it */
+    int cancel_fd;                         /* owned; -1: nobody asked for one */
+    char cancel_reason[WORKER_REASON_MAX]; /* written once, before is_cancelled */
+    atomic_bool is_cancelled;
+};
+
+struct oxq_worker {
+    /* Fixed once it runs. */
+    oxq *store; /* borrowed */
+    struct arena arena;
+    const char *queue;
+    struct slice prefix, name, marker_key;
+    char id[WORKER_TOKEN_MAX / 2];
+    struct oxq_worker_opts opts; /* with its defaults filled in */
+    struct job_keep on_complete, on_fail;
+    oxq_handler *handler; /* NULL: manual fetching */
+    void *ctx;
+    struct client *client;  /* owned: patient, shared by all threads */
+    struct thread *threads; /* owned */
+
+    struct lock lock;            /* of all below */
+    struct condition work;       /* for threads of handlers: something is ready, or must be told */
+    struct condition change;     /* for those who wait for the worker: idle, paused, closed */
+    struct condition timer_wake; /* for the timer */
+    struct client_line *line;    /* owned: where one of the threads waits for jobs */
+    struct link ready, ended, held;
+    struct rng rng;
+    uint64_t token_number;
+    size_t threads_left;  /* that have not ended */
+    size_t idle_count;    /* threads that wait on `work` */
+    size_t running_count; /* handlers */
+    size_t ready_count;
+    bool is_waiting; /* a thread waits on the line */
+    bool is_telling; /* a thread talks to the store about `ended` and takes jobs */
+    bool is_hungry;  /* there may be jobs to take */
+    bool is_paused, is_closing, is_forsaken, is_drained_told;
+    int64_t rate_until_us; /* no job may be taken before that; 0: no limit is known */
+    int64_t due_ms;        /* when the first delayed job is due, wall clock; 0: none is known */
+    struct thread timer;
+};
+
+/* ---- worker.c ---- */
+
+/* A thread of handlers. */
+void worker_run_thread(void *ctx);
+void worker_tell(oxq_worker *w, struct oxq_worker_event event);
+/* Frees all of it: nobody is left in it. */
+void worker_free(oxq_worker *w);
+
+/* ---- run.c: one job ---- */
+
+/* Of a fetched job; ACTIVE was not told. */
+struct job_run *run_new(oxq_worker *w, const struct fetched_job *from, struct slice token);
+void run_free(struct job_run *run);
+/* Runs the handler, or finds that it must not; its outcome is known then. */
+void run_handle(struct job_run *run);
+/* Under the lock. Nothing when it is cancelled already. */
+void run_cancel(struct job_run *run, const char *reason);
+/* Sets the outcome of a failure. */
+void run_fail(struct job_run *run, oxq_outcome outcome, const char *text);
+
+/* ---- tell.c: ended jobs are told, new ones taken ---- */
+
+/* One round, with the lock held when it is called and when it returns. wanted: jobs to take at most. */
+void tell_round(oxq_worker *w, size_t wanted);
+
+/* ---- wait.c: for jobs to come ---- */
+
+/* Until there may be one to take, with the lock held when it is called and when it returns. */
+void wait_for_jobs(oxq_worker *w, int64_t at_most_ms);
+/* Under the lock: whoever waits comes back. */
+void wait_cancel(oxq_worker *w);
+
+/* ---- timer.c ---- */
+
+/* The timer's thread: renews locks, cancels at deadlines, looks for stalled jobs. */
+void timer_run(void *ctx);
+
+#endif

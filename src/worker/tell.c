@@ -1,0 +1,361 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * How the store hears of ended jobs and gives new ones: one thread at a time does it for all. Whichever thread finds something to
+ * tell, and nobody telling, gathers all that has ended and sends it together with the wish for as many jobs as there are threads
+ * without one; while it waits for the answer, others end and gather. So a worker of one thread pays one round trip for each
+ * job, and a busy one of many threads pays one for many jobs.
+ *
+ * A round is two requests at most, sent together: jobs that leave unfinished, and jobs that are finished. The last of them fetches.
+ *
+ * When the answer was lost, the round's jobs are told again, without fetching. That they are no longer ours is then no error: the first
+ * telling did it. Jobs that the lost answer gave us wait for the sweep for stalled jobs.
+ */
+#include "worker/state.h"
+
+#include "base/mem.h"
+#include "jobs/backoff.h"
+#include "jobs/finish.h"
+#include "jobs/limits.h"
+#include "os/clock.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+/* Jobs of one round; more end in the next. */
+#define ROUND_JOBS_MAX 256
+#define ERROR_PAUSE_US ((int64_t)200 * 1000)
+
+struct round {
+    struct arena arena;
+    struct client_batch batch;
+    struct fetch_opts fetch;      /* of the last request */
+    struct fetch_opts fetch_none; /* of one before it */
+    struct job_run **finished, **left;
+    struct finished_job *finished_jobs;
+    struct leaving_job *leaving_jobs;
+    size_t finished_count, left_count;
+    int64_t hold_ms; /* the queue's rate is used up for so long, a handler said; 0: none did */
+};
+
+/* ---------------------------------------------------------------- what becomes of a job */
+
+static const char *text_of_failure(const struct job_run *run)
+{
+    if (run->text && run->text[0]) return run->text;
+    if (atomic_load(&run->is_cancelled)) return run->cancel_reason;
+    return "the handler failed and gave no reason";
+}
+
+static struct slice add_stack(struct round *r, const struct job_run *run)
+{
+    const struct oxq_job_fields *f = &run->job->fields;
+    struct slice stacks = f->stacktrace ? slice_from_text(f->stacktrace) : SLICE_LIT("");
+    char text[1024];
+    const char *stack = run->stack;
+    if (!stack) {
+        snprintf(text, sizeof(text), "Error: %.700s\n    at job %.200s", text_of_failure(run), f->id);
+        stack = text;
+    }
+    struct oxq_error ignored;
+    struct slice out = stacks;
+    /* A trace that has become too long stays as it is. */
+    if (finish_add_stack(&r->arena, stacks, slice_from_text(stack), run->job->opts.stack_trace_limit, &out, &ignored))
+        return stacks;
+    return out;
+}
+
+static int64_t call_backoff(void *ctx, const struct job *job, int64_t attempts_made, struct slice error)
+{
+    const struct job_run *run = ctx;
+    const oxq_worker *w = run->worker;
+    (void)job;
+    (void)error;
+    const char *type = store_copy(&run->job->arena, run->job->opts.backoff.type);
+    return w->opts.on_backoff(w->ctx, run->job, type, attempts_made, text_of_failure(run));
+}
+
+/* The delay of the next attempt in ms; BACKOFF_STOP: there is none. */
+static int64_t next_attempt(struct job_run *run)
+{
+    oxq_worker *w = run->worker;
+    const struct oxq_job_fields *f = &run->job->fields;
+    if (run->outcome == OXQ_UNRECOVERABLE || f->attempts_made + 1 >= f->attempts_max) return BACKOFF_STOP;
+    if (run->outcome == OXQ_RETRY) return run->delay_ms;
+    struct job stored = {.id = slice_from_text(f->id), .name = slice_from_text(f->name)};
+    struct backoff_case c = {.job = &stored,
+                             .backoff = &run->job->opts.backoff,
+                             .attempts_made = f->attempts_made + 1,
+                             .error = slice_from_text(text_of_failure(run)),
+                             .custom = w->opts.on_backoff ? call_backoff : NULL,
+                             .ctx = run};
+    int64_t ms;
+    struct oxq_error err;
+    if (backoff_delay(&c, &w->rng, &ms, &err) == OXQ_OK) return ms;
+    worker_tell(w, (struct oxq_worker_event){.kind = OXQ_WORKER_ERROR, .text = err.text});
+    return BACKOFF_STOP;
+}
+
+static void put_finished(struct round *r, struct job_run *run, bool has_failed)
+{
+    oxq_worker *w = run->worker;
+    const struct job_options *o = &run->job->opts;
+    const struct job_keep *own = has_failed ? &o->on_fail : &o->on_complete;
+    const struct job_keep *ours = has_failed ? &w->on_fail : &w->on_complete;
+    const char *value = has_failed ? text_of_failure(run) : run->text;
+    run->is_final = has_failed;
+    r->finished[r->finished_count] = run;
+    r->finished_jobs[r->finished_count++] = (struct finished_job){
+        .id = slice_from_text(run->job->fields.id),
+        .token = run->token,
+        .has_failed = has_failed,
+        .value = value ? slice_from_text(value) : SLICE_LIT(""),
+        .stacktrace = has_failed ? add_stack(r, run) : SLICE_LIT(""),
+        .keep = finish_keep(own, ours),
+        .attempts = run->job->fields.attempts_max,
+    };
+}
+
+static struct leaving_job *put_leaving(struct round *r, struct job_run *run, enum leave_to to)
+{
+    struct leaving_job *l = &r->leaving_jobs[r->left_count];
+    r->left[r->left_count++] = run;
+    *l = (struct leaving_job){.id = slice_from_text(run->job->fields.id), .token = run->token, .to = to};
+    return l;
+}
+
+static void put_failure(struct round *r, struct job_run *run)
+{
+    int64_t ms = next_attempt(run);
+    if (ms == BACKOFF_STOP) {
+        put_finished(r, run, true);
+        return;
+    }
+    struct leaving_job *l = put_leaving(r, run, ms > 0 ? LEAVE_DELAYED : LEAVE_WAIT);
+    l->delay_ms = ms;
+    l->is_attempt = true;
+    l->failed_reason = slice_from_text(text_of_failure(run));
+    l->stacktrace = add_stack(r, run);
+}
+
+static void put(struct round *r, struct job_run *run)
+{
+    if (run->is_given_back || run->has_no_children) {
+        put_leaving(r, run, run->is_given_back ? LEAVE_FRONT : LEAVE_WAIT);
+        return;
+    }
+    switch (run->outcome) {
+    case OXQ_DONE: put_finished(r, run, false); return;
+    case OXQ_FAILED:
+    case OXQ_UNRECOVERABLE:
+    case OXQ_RETRY: put_failure(r, run); return;
+    case OXQ_DELAYED: put_leaving(r, run, LEAVE_DELAYED)->delay_ms = run->delay_ms; return;
+    case OXQ_WAITING_CHILDREN: put_leaving(r, run, LEAVE_CHILDREN); return;
+    case OXQ_RATE_LIMITED:
+        if (run->delay_ms > r->hold_ms) r->hold_ms = run->delay_ms;
+        put_leaving(r, run, LEAVE_FRONT);
+        return;
+    }
+}
+
+/* ---------------------------------------------------------------- a round */
+
+static void round_init(struct round *r, oxq_worker *w, size_t wanted)
+{
+    *r = (struct round){.fetch = {.prefix = w->prefix,
+                                  .now_ms = store_now_ms(),
+                                  .count = (int64_t)wanted,
+                                  .lock_ms = w->opts.lock_ms,
+                                  .worker = w->name,
+                                  .rate_max = w->opts.limiter_max,
+                                  .rate_ms = w->opts.limiter_ms}};
+    char token[WORKER_TOKEN_MAX];
+    snprintf(token, sizeof(token), "%s:%" PRIu64, w->id, ++w->token_number);
+    r->fetch.token = arena_copy(&r->arena, slice_from_text(token));
+    r->fetch_none = r->fetch;
+    r->fetch_none.count = 0;
+    r->finished = ARENA_ARRAY(&r->arena, struct job_run *, ROUND_JOBS_MAX);
+    r->left = ARENA_ARRAY(&r->arena, struct job_run *, ROUND_JOBS_MAX);
+    r->finished_jobs = ARENA_ARRAY(&r->arena, struct finished_job, ROUND_JOBS_MAX);
+    r->leaving_jobs = ARENA_ARRAY(&r->arena, struct leaving_job, ROUND_JOBS_MAX);
+}
+
+/* Under the lock. False: some of it was told already, so that nothing may be fetched. */
+static bool gather(struct round *r, oxq_worker *w, struct job_run **runs, size_t *out_count)
+{
+    bool is_fresh = true;
+    *out_count = 0;
+    while (*out_count < ROUND_JOBS_MAX && !link_is_empty(&w->ended)) {
+        struct job_run *run = LINK_OWNER(w->ended.next, struct job_run, link);
+        link_remove(&run->link);
+        if (run->is_uncertain) is_fresh = false;
+        runs[(*out_count)++] = run;
+    }
+    if (!is_fresh) r->fetch.count = 0;
+    return is_fresh;
+}
+
+static oxq_err add_hold(struct round *r, oxq_worker *w, struct oxq_error *err)
+{
+    if (r->hold_ms <= 0) return OXQ_OK;
+    struct request request;
+    oxq_err e = limits_hold(&r->arena, w->prefix, r->hold_ms, &request, err);
+    if (!e) client_batch_add(&r->batch, &request.command);
+    return e;
+}
+
+static oxq_err send(struct round *r, oxq_worker *w, struct oxq_error *err)
+{
+    struct request request;
+    oxq_err e = add_hold(r, w, err);
+    if (!e && r->left_count > 0) {
+        struct leave_batch left = {r->finished_count > 0 ? &r->fetch_none : &r->fetch, r->leaving_jobs, r->left_count};
+        e = leave_request(&r->arena, &left, &request, err);
+        if (!e) client_batch_add(&r->batch, &request.command);
+    }
+    if (!e && r->finished_count > 0) {
+        struct finish_batch done = {&r->fetch, w->opts.metrics_points, r->finished_jobs, r->finished_count};
+        e = finish_request(&r->arena, &done, &request, err);
+        if (!e) client_batch_add(&r->batch, &request.command);
+    }
+    if (!e && r->left_count == 0 && r->finished_count == 0) {
+        e = fetch_request(&r->arena, &r->fetch, &request, err);
+        if (!e) client_batch_add(&r->batch, &request.command);
+    }
+    return e ? e : client_batch_run(w->client, &r->batch, 0, err);
+}
+
+/* ---------------------------------------------------------------- the answer */
+
+/* The store knows that it ended, or says why not. */
+static void tell_end(struct job_run *run, oxq_err e, const char *text)
+{
+    oxq_worker *w = run->worker;
+    struct oxq_worker_event event = {.job = run->job, .id = run->job->fields.id};
+    if (e && !run->is_uncertain) {
+        if (run->told) err_set(run->told, e, "%s", text);
+        event.kind = e == OXQ_ERR_LOCK_LOST ? OXQ_WORKER_LOCK_LOST : OXQ_WORKER_ERROR;
+        event.text = text;
+    } else if (run->is_given_back) {
+        return;
+    } else if (run->outcome == OXQ_DONE) {
+        event.kind = OXQ_WORKER_COMPLETED;
+        run->job->fields.result = run->text ? run->text : "null";
+        run->job->fields.result_bytes = strlen(run->job->fields.result);
+    } else if (run->outcome == OXQ_FAILED || run->outcome == OXQ_UNRECOVERABLE || run->outcome == OXQ_RETRY) {
+        event.kind = OXQ_WORKER_FAILED;
+        event.text = text_of_failure(run);
+        event.is_final = run->is_final;
+    } else {
+        return;
+    }
+    run->job->fields.attempts_made++;
+    worker_tell(w, event);
+}
+
+/* Reads what became of one request's jobs; those that are to be told again stay in runs, the others are NULL. */
+static void read_codes(oxq_worker *w, const struct fetched *f, struct job_run **runs, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        struct job_run *run = runs[i];
+        struct oxq_error why = {0};
+        int64_t number = 0;
+        oxq_err e = fetch_code(f, i, "end job", slice_from_text(run->job->fields.id), &number, &why);
+        if (!e && number > 0 && run->outcome == OXQ_WAITING_CHILDREN && !run->has_no_children) {
+            run->has_no_children = true;
+            continue;
+        }
+        tell_end(run, e, why.text);
+        lock_enter(&w->lock);
+        link_remove(&run->held_link);
+        lock_leave(&w->lock);
+        run_free(run);
+        runs[i] = NULL;
+    }
+}
+
+static void take_jobs(oxq_worker *w, const struct round *r, const struct fetched *f)
+{
+    struct link taken;
+    link_init(&taken);
+    for (size_t i = 0; i < f->count; i++) link_push_tail(&taken, &run_new(w, &f->jobs[i], r->fetch.token)->link);
+    lock_enter(&w->lock);
+    while (!link_is_empty(&taken)) {
+        struct job_run *run = LINK_OWNER(taken.next, struct job_run, link);
+        link_remove(&run->link);
+        link_push_tail(&w->ready, &run->link);
+        link_push_tail(&w->held, &run->held_link);
+        w->ready_count++;
+    }
+    /* As many as were asked for: there may be more. */
+    w->is_hungry = f->count > 0 && (int64_t)f->count == r->fetch.count;
+    w->rate_until_us = f->rate_wait_ms > 0 ? clock_mono_us(os_clock()) + f->rate_wait_ms * 1000 : 0;
+    if (f->next_due_ms > 0) w->due_ms = f->next_due_ms;
+    lock_leave(&w->lock);
+}
+
+static oxq_err read_replies(oxq_worker *w, struct round *r, struct oxq_error *err)
+{
+    size_t reply = r->hold_ms > 0;
+    struct fetched f = {.count = 0};
+    oxq_err e = OXQ_OK;
+    if (r->left_count > 0) {
+        e = fetch_read(client_batch_reply(&r->batch, reply++), r->finished_count > 0 ? &r->fetch_none : &r->fetch,
+                       &r->arena, &f, err);
+        if (!e) read_codes(w, &f, r->left, r->left_count);
+    }
+    if (!e && (r->finished_count > 0 || r->left_count == 0)) {
+        e = fetch_read(client_batch_reply(&r->batch, reply), &r->fetch, &r->arena, &f, err);
+        if (!e) read_codes(w, &f, r->finished, r->finished_count);
+    }
+    if (!e && r->fetch.count > 0) take_jobs(w, r, &f);
+    return e;
+}
+
+/* Under the lock: what was not told waits for the next round. */
+static void put_back(oxq_worker *w, struct job_run **runs, size_t count, bool is_uncertain)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (!runs[i]) continue;
+        if (is_uncertain) runs[i]->is_uncertain = true;
+        link_push_tail(&w->ended, &runs[i]->link);
+    }
+}
+
+static void tell_drained(oxq_worker *w)
+{
+    bool is_drained = w->ready_count == 0 && !w->is_hungry;
+    bool must_tell = is_drained && !w->is_drained_told;
+    w->is_drained_told = is_drained;
+    if (!must_tell) return;
+    lock_leave(&w->lock);
+    worker_tell(w, (struct oxq_worker_event){.kind = OXQ_WORKER_DRAINED});
+    lock_enter(&w->lock);
+}
+
+void tell_round(oxq_worker *w, size_t wanted)
+{
+    struct round r;
+    struct job_run *runs[ROUND_JOBS_MAX];
+    size_t count;
+    struct oxq_error err;
+    w->is_telling = true;
+    round_init(&r, w, wanted);
+    (void)gather(&r, w, runs, &count);
+    lock_leave(&w->lock);
+    for (size_t i = 0; i < count; i++) put(&r, runs[i]);
+    oxq_err e = send(&r, w, &err);
+    if (!e) e = read_replies(w, &r, &err);
+    if (e && e != OXQ_ERR_CANCELLED)
+        worker_tell(w, (struct oxq_worker_event){.kind = OXQ_WORKER_ERROR, .text = err.text});
+    lock_enter(&w->lock);
+    bool is_uncertain = e == OXQ_ERR_UNCERTAIN || e == OXQ_ERR_TIMEOUT;
+    put_back(w, r.left, r.left_count, is_uncertain);
+    put_back(w, r.finished, r.finished_count, is_uncertain);
+    if (e) (void)condition_wait(&w->change, &w->lock, clock_mono_us(os_clock()) + ERROR_PAUSE_US);
+    w->is_telling = false;
+    if (!e && wanted > 0) tell_drained(w);
+    client_batch_deinit(&r.batch);
+    arena_deinit(&r.arena);
+    condition_notify_all(&w->change);
+}

@@ -1,0 +1,455 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Threads that take jobs and run handlers. Each goes round: is a job ready? run it. Has something ended, or may there be jobs, and
+ * nobody talks to the store? do that for all (tell.c). Does nobody wait for jobs? do that (wait.c). Else be idle, until somebody has
+ * a job for it. A timer thread renews the locks of all jobs (timer.c).
+ *
+ *                          .--> run a handler --.
+ *   jobs --tell_round--> ready                ended --tell_round--> store
+ *        ^                                                            |
+ *        '---- the same round takes as many as threads are free <-----'
+ */
+#include "worker/state.h"
+
+#include "base/mem.h"
+#include "base/num.h"
+#include "codec/base64.h"
+#include "jobs/keys.h"
+#include "os/clock.h"
+#include "os/random.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define LOCK_MS_DEFAULT 30000
+#define STALLED_EVERY_MS_DEFAULT 30000
+#define STALLED_MAX_DEFAULT 1
+#define DRAIN_WAIT_MS_DEFAULT 5000
+#define STACK_BYTES_DEFAULT ((size_t)1 << 20)
+#define CONCURRENCY_MAX 4096
+#define ID_DIGITS 20
+/* How long handlers that were cancelled by a close may still take to see it. */
+#define CLOSE_GRACE_US ((int64_t)500 * 1000)
+
+void worker_tell(oxq_worker *w, struct oxq_worker_event event)
+{
+    if (w->opts.on_event) w->opts.on_event(w->ctx, w, &event);
+}
+
+/* ---------------------------------------------------------------- the threads */
+
+/* Under the lock. */
+static struct job_run *take_ready(oxq_worker *w)
+{
+    if (link_is_empty(&w->ready)) return NULL;
+    struct job_run *run = LINK_OWNER(w->ready.next, struct job_run, link);
+    link_remove(&run->link);
+    w->ready_count--;
+    return run;
+}
+
+static void run_one(oxq_worker *w, struct job_run *run)
+{
+    run->is_running = true;
+    w->running_count++;
+    if (w->opts.deadline_ms > 0) {
+        run->deadline_us = clock_mono_us(os_clock()) + w->opts.deadline_ms * 1000;
+        condition_notify_all(&w->timer_wake);
+    }
+    lock_leave(&w->lock);
+    run_handle(run);
+    lock_enter(&w->lock);
+    run->is_running = false;
+    w->running_count--;
+    link_push_tail(&w->ended, &run->link);
+    condition_notify_all(&w->change);
+}
+
+/* How many jobs this thread, which is free, may take for itself and those that are idle. */
+static size_t count_wanted(const oxq_worker *w)
+{
+    if (w->is_closing || w->is_paused || clock_mono_us(os_clock()) < w->rate_until_us) return 0;
+    size_t wanted = 1 + w->idle_count;
+    return wanted > w->ready_count ? wanted - w->ready_count : 0;
+}
+
+/* Under the lock: idle threads for what is ready, and one for what ended. */
+static void wake_idle(oxq_worker *w)
+{
+    size_t needed = w->ready_count + !link_is_empty(&w->ended);
+    for (size_t i = 0; i < needed && i < w->idle_count; i++) condition_notify_one(&w->work);
+}
+
+static bool can_tell(const oxq_worker *w)
+{
+    if (w->is_telling) return false;
+    return !link_is_empty(&w->ended) || (w->is_hungry && count_wanted(w) > 0);
+}
+
+static bool can_wait(const oxq_worker *w)
+{
+    return !w->is_waiting && !w->is_telling && !w->is_paused && !w->is_closing && !w->is_hungry && w->line &&
+           w->rate_until_us == 0;
+}
+
+/* Nothing is left for it to do, for ever. */
+static bool is_over(const oxq_worker *w)
+{
+    return w->is_forsaken || (w->is_closing && link_is_empty(&w->ready) && link_is_empty(&w->ended) && !w->is_telling);
+}
+
+static void be_idle(oxq_worker *w)
+{
+    int64_t until_us = INT64_MAX;
+    if (w->rate_until_us > 0 && !w->is_waiting) until_us = w->rate_until_us;
+    w->idle_count++;
+    (void)condition_wait(&w->work, &w->lock, until_us);
+    w->idle_count--;
+    if (w->rate_until_us > 0 && clock_mono_us(os_clock()) >= w->rate_until_us) {
+        w->rate_until_us = 0;
+        w->is_hungry = true;
+    }
+}
+
+static void step(oxq_worker *w)
+{
+    /* What ended is told first when nobody else is free to tell it. */
+    bool must_tell = can_tell(w) && (w->ready_count == 0 || (w->idle_count == 0 && !link_is_empty(&w->ended)));
+    if (must_tell) {
+        tell_round(w, count_wanted(w));
+        wake_idle(w);
+        return;
+    }
+    struct job_run *run = take_ready(w);
+    if (run)
+        run_one(w, run);
+    else if (can_wait(w))
+        wait_for_jobs(w, w->opts.drain_wait_ms);
+    else
+        be_idle(w);
+}
+
+void worker_run_thread(void *ctx)
+{
+    oxq_worker *w = ctx;
+    lock_enter(&w->lock);
+    while (!is_over(w)) step(w);
+    bool is_last = --w->threads_left == 0;
+    condition_notify_all(&w->change);
+    condition_notify_all(&w->work);
+    bool must_free = is_last && w->is_forsaken;
+    lock_leave(&w->lock);
+    if (must_free) worker_free(w);
+}
+
+/* ---------------------------------------------------------------- open */
+
+static oxq_err check_opts(const struct oxq_worker_opts *o, struct oxq_error *err)
+{
+    if (o->concurrency > CONCURRENCY_MAX)
+        return err_set(err, OXQ_ERR_ARGUMENT, "concurrency %zu: 1 to %d threads", o->concurrency, CONCURRENCY_MAX);
+    if (o->lock_ms < 0 || o->lock_renew_ms < 0 || o->deadline_ms < 0 || o->drain_wait_ms < 0 || o->metrics_points < 0)
+        return err_set(err, OXQ_ERR_ARGUMENT, "times and numbers of a worker are from 0 on");
+    if ((o->limiter_max > 0) != (o->limiter_ms > 0) || o->limiter_max < 0)
+        return err_set(err, OXQ_ERR_ARGUMENT, "a limiter has both limiter_max, jobs, and limiter_ms, their time");
+    if (o->lock_renew_ms > 0 && o->lock_renew_ms >= (o->lock_ms ? o->lock_ms : LOCK_MS_DEFAULT))
+        return err_set(err, OXQ_ERR_ARGUMENT, "lock_renew_ms: locks are renewed before they end, within lock_ms");
+    return OXQ_OK;
+}
+
+static void fill_defaults(struct oxq_worker_opts *o)
+{
+    if (!o->concurrency) o->concurrency = 1;
+    if (!o->lock_ms) o->lock_ms = LOCK_MS_DEFAULT;
+    if (!o->lock_renew_ms) o->lock_renew_ms = o->lock_ms / 2 > 0 ? o->lock_ms / 2 : 1;
+    if (!o->stalled_every_ms) o->stalled_every_ms = STALLED_EVERY_MS_DEFAULT;
+    if (!o->stalled_max) o->stalled_max = STALLED_MAX_DEFAULT;
+    if (o->stalled_max < 0) o->stalled_max = 0;
+    if (!o->drain_wait_ms) o->drain_wait_ms = DRAIN_WAIT_MS_DEFAULT;
+    if (!o->stack_bytes) o->stack_bytes = STACK_BYTES_DEFAULT;
+}
+
+static struct job_keep read_keep(const struct oxq_keep *k)
+{
+    static const enum job_keep_kind kinds[] = {[OXQ_KEEP_DEFAULT] = JOB_KEEP_DEFAULT,
+                                               [OXQ_KEEP_ALL] = JOB_KEEP_ALL,
+                                               [OXQ_KEEP_NONE] = JOB_KEEP_NONE,
+                                               [OXQ_KEEP_SOME] = JOB_KEEP_SOME};
+    return (struct job_keep){.kind = kinds[k->kind],
+                             .has_count = k->count > 0,
+                             .has_age = k->age_s > 0,
+                             .has_limit = k->limit > 0,
+                             .count = k->count,
+                             .age_s = k->age_s,
+                             .limit = k->limit};
+}
+
+/* "bull:" and the queue's name in base64, then ":w:" and the worker's own: by that name Queue.getWorkers finds it. */
+static const char *name_connections(oxq_worker *w)
+{
+    struct buf text = {.limit_bytes = 4096};
+    struct slice prefix = w->store->prefix;
+    oxq_err e = buf_append(&text, prefix);
+    if (!e) e = buf_append(&text, SLICE_LIT(":"));
+    if (!e) e = base64_encode(slice_from_text(w->queue), &text);
+    if (!e && w->name.len > 0) e = buf_append(&text, SLICE_LIT(":w:"));
+    if (!e) e = buf_append(&text, w->name);
+    const char *copy = store_copy(&w->arena, e ? SLICE_LIT("oxq") : slice_of(text.at, text.len));
+    buf_deinit(&text);
+    return copy;
+}
+
+static void init_shared(oxq_worker *w)
+{
+    uint64_t seed;
+    random_fill(&seed, sizeof(seed));
+    rng_init(&w->rng, seed);
+    random_hex(w->id, ID_DIGITS);
+    lock_init(&w->lock);
+    condition_init(&w->work);
+    condition_init(&w->change);
+    condition_init(&w->timer_wake);
+    link_init(&w->ready);
+    link_init(&w->ended);
+    link_init(&w->held);
+    w->is_hungry = true;
+}
+
+static oxq_err start_threads(oxq_worker *w, struct oxq_error *err)
+{
+    size_t count = w->handler ? w->opts.concurrency : 0;
+    w->threads = mem_alloc_zero((count ? count : 1) * sizeof(*w->threads));
+    oxq_err e = thread_start(&w->timer, "oxq-timer", timer_run, w, err);
+    for (size_t i = 0; !e && i < count; i++) {
+        w->threads[i].stack_bytes = w->opts.stack_bytes;
+        lock_enter(&w->lock);
+        w->threads_left++;
+        lock_leave(&w->lock);
+        e = thread_start(&w->threads[i], "oxq-worker", worker_run_thread, w, err);
+        if (!e) continue;
+        lock_enter(&w->lock);
+        w->threads_left--;
+        lock_leave(&w->lock);
+    }
+    return e;
+}
+
+static oxq_err open_worker(oxq_worker *w, const char *queue, const struct oxq_worker_opts *opts, struct oxq_error *err)
+{
+    if (opts) w->opts = *opts;
+    oxq_err e = check_opts(&w->opts, err);
+    if (!e) e = keys_prefix(&w->arena, w->store->prefix, slice_from_text(queue), &w->prefix, err);
+    if (e) return e;
+    fill_defaults(&w->opts);
+    w->queue = store_copy(&w->arena, slice_from_text(queue));
+    w->name = opts && opts->name ? slice_from_text(store_copy(&w->arena, slice_from_text(opts->name))) : SLICE_LIT("");
+    w->marker_key = keys_join(&w->arena, w->prefix, SLICE_LIT("marker"));
+    w->on_complete = read_keep(&w->opts.on_complete);
+    w->on_fail = read_keep(&w->opts.on_fail);
+    w->is_paused = w->opts.is_started_paused;
+    e = store_new_client(w->store, CLIENT_PATIENT, name_connections(w), &w->client, err);
+    if (e) return e;
+    w->line = client_line_new(w->client, w->marker_key);
+    return start_threads(w, err);
+}
+
+oxq_err oxq_worker_open(oxq *store, const char *queue, const struct oxq_worker_opts *opts, oxq_handler *handler,
+                        void *ctx, oxq_worker **out, struct oxq_error *err)
+{
+    oxq_worker *w = mem_alloc_zero(sizeof(*w));
+    w->store = store;
+    w->handler = handler;
+    w->ctx = ctx;
+    init_shared(w);
+    oxq_err e = open_worker(w, queue, opts, err);
+    if (e) {
+        (void)oxq_worker_close(w, 0, NULL);
+        return e;
+    }
+    worker_tell(w, (struct oxq_worker_event){.kind = OXQ_WORKER_READY});
+    *out = w;
+    return OXQ_OK;
+}
+
+/* ---------------------------------------------------------------- close */
+
+static void free_runs(struct link *list)
+{
+    while (!link_is_empty(list)) {
+        struct job_run *run = LINK_OWNER(list->next, struct job_run, held_link);
+        link_remove(&run->held_link);
+        run_free(run);
+    }
+}
+
+void worker_free(oxq_worker *w)
+{
+    free_runs(&w->held);
+    client_line_free(w->line);
+    client_free(w->client);
+    condition_deinit(&w->work);
+    condition_deinit(&w->change);
+    condition_deinit(&w->timer_wake);
+    lock_deinit(&w->lock);
+    mem_free(w->threads);
+    arena_deinit(&w->arena);
+    mem_free(w);
+}
+
+/* Under the lock: jobs that no thread has begun go back to where they came from. */
+static void give_back_ready(oxq_worker *w)
+{
+    struct job_run *run;
+    while ((run = take_ready(w))) {
+        run->is_given_back = true;
+        link_push_tail(&w->ended, &run->link);
+    }
+}
+
+/* Under the lock, until no thread is left or the time is over. */
+static bool wait_for_threads(oxq_worker *w, int64_t until_us)
+{
+    while (w->threads_left > 0) {
+        if (!condition_wait(&w->change, &w->lock, until_us) && w->threads_left > 0) return false;
+    }
+    return true;
+}
+
+static void cancel_all(oxq_worker *w, const char *reason)
+{
+    for (struct link *l = w->held.next; l != &w->held; l = l->next)
+        run_cancel(LINK_OWNER(l, struct job_run, held_link), reason);
+}
+
+static int64_t until_us(int64_t timeout_ms)
+{
+    return timeout_ms < 0 ? INT64_MAX : clock_mono_us(os_clock()) + timeout_ms * 1000;
+}
+
+/* All threads but those that a handler keeps have ended when this returns true. */
+static bool end_threads(oxq_worker *w, int64_t timeout_ms)
+{
+    w->is_closing = true;
+    give_back_ready(w);
+    wait_cancel(w);
+    condition_notify_all(&w->work);
+    condition_notify_all(&w->change);
+    if (wait_for_threads(w, until_us(timeout_ms))) return true;
+    cancel_all(w, "the worker is closing");
+    if (wait_for_threads(w, clock_mono_us(os_clock()) + CLOSE_GRACE_US)) return true;
+    /* The store does not answer, or a handler does not end. */
+    w->is_forsaken = true;
+    client_cancel(w->client);
+    condition_notify_all(&w->work);
+    condition_notify_all(&w->change);
+    return wait_for_threads(w, clock_mono_us(os_clock()) + CLOSE_GRACE_US);
+}
+
+oxq_err oxq_worker_close(oxq_worker *worker, int64_t timeout_ms, struct oxq_error *err)
+{
+    oxq_worker *w = worker;
+    if (!w) return OXQ_OK;
+    worker_tell(w, (struct oxq_worker_event){.kind = OXQ_WORKER_CLOSING});
+    lock_enter(&w->lock);
+    bool is_over = end_threads(w, timeout_ms);
+    size_t left = w->threads_left, untold = 0;
+    for (const struct link *l = w->held.next; l != &w->held; l = l->next) untold++;
+    condition_notify_all(&w->timer_wake);
+    /* The last thread frees it: it must not see that before the timer has gone. */
+    if (!is_over) w->threads_left++;
+    w->running_count = 0;
+    lock_leave(&w->lock);
+    thread_join(&w->timer);
+    for (size_t i = 0; w->handler && w->threads && i < w->opts.concurrency; i++) {
+        if (is_over)
+            thread_join(&w->threads[i]);
+        else
+            thread_detach(&w->threads[i]);
+    }
+    worker_tell(w, (struct oxq_worker_event){.kind = OXQ_WORKER_CLOSED});
+    lock_enter(&w->lock);
+    bool must_free = is_over || --w->threads_left == 0;
+    lock_leave(&w->lock);
+    if (must_free) worker_free(w);
+    if (untold == 0) return OXQ_OK;
+    return err_set(
+        err, OXQ_ERR_TIMEOUT,
+        "%zu jobs had not ended in time (%zu handlers still run): other workers take them when their locks end", untold,
+        left);
+}
+
+/* ---------------------------------------------------------------- while it runs */
+
+void oxq_worker_pause(oxq_worker *worker, bool wait)
+{
+    lock_enter(&worker->lock);
+    bool was_paused = worker->is_paused;
+    worker->is_paused = true;
+    give_back_ready(worker);
+    condition_notify_one(&worker->work);
+    while (wait && worker->running_count > 0) (void)condition_wait(&worker->change, &worker->lock, INT64_MAX);
+    lock_leave(&worker->lock);
+    if (!was_paused) worker_tell(worker, (struct oxq_worker_event){.kind = OXQ_WORKER_PAUSED});
+}
+
+void oxq_worker_resume(oxq_worker *worker)
+{
+    lock_enter(&worker->lock);
+    bool was_paused = worker->is_paused;
+    worker->is_paused = false;
+    worker->is_hungry = true;
+    condition_notify_one(&worker->work);
+    lock_leave(&worker->lock);
+    if (was_paused) worker_tell(worker, (struct oxq_worker_event){.kind = OXQ_WORKER_RESUMED});
+}
+
+bool oxq_worker_is_paused(const oxq_worker *worker)
+{
+    oxq_worker *w = (oxq_worker *)worker;
+    lock_enter(&w->lock);
+    bool is_paused = w->is_paused;
+    lock_leave(&w->lock);
+    return is_paused;
+}
+
+bool oxq_worker_cancel(oxq_worker *worker, const char *id, const char *reason)
+{
+    bool is_found = false;
+    lock_enter(&worker->lock);
+    for (struct link *l = worker->held.next; l != &worker->held; l = l->next) {
+        struct job_run *run = LINK_OWNER(l, struct job_run, held_link);
+        if (!run->is_running || strcmp(run->job->fields.id, id) != 0) continue;
+        run_cancel(run, reason ? reason : "cancelled");
+        is_found = true;
+    }
+    lock_leave(&worker->lock);
+    return is_found;
+}
+
+size_t oxq_worker_running(const oxq_worker *worker)
+{
+    oxq_worker *w = (oxq_worker *)worker;
+    lock_enter(&w->lock);
+    size_t count = w->running_count;
+    lock_leave(&w->lock);
+    return count;
+}
+
+static bool is_idle(const oxq_worker *w)
+{
+    return w->running_count == 0 && w->ready_count == 0 && link_is_empty(&w->ended) && !w->is_telling &&
+           !w->is_hungry && w->rate_until_us == 0;
+}
+
+oxq_err oxq_worker_wait_until_idle(oxq_worker *worker, int64_t timeout_ms, struct oxq_error *err)
+{
+    int64_t end_us = until_us(timeout_ms);
+    lock_enter(&worker->lock);
+    bool is_in_time = true;
+    while (!is_idle(worker) && is_in_time) is_in_time = condition_wait(&worker->change, &worker->lock, end_us);
+    bool has_ended = is_idle(worker);
+    lock_leave(&worker->lock);
+    if (has_ended) return OXQ_OK;
+    return err_set(err, OXQ_ERR_TIMEOUT, "the queue %s has work left after %lld ms", worker->queue,
+                   (long long)timeout_ms);
+}
