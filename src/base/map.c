@@ -123,10 +123,11 @@ static void start_move(struct map *m, uint8_t bits)
 static void grow_if_full(struct map *m)
 {
     struct map_table *t = &m->table[0];
+    uint8_t expected = m->expected_bits;
     if (!t->buckets) {
-        table_make(t, MAP_FIRST_BITS);
+        table_make(t, expected > MAP_FIRST_BITS ? expected : MAP_FIRST_BITS);
     } else if (!is_moving(m) && !m->iterators && t->count >= bucket_count(t) && t->bits < MAP_BITS_MAX) {
-        start_move(m, t->bits + 1);
+        start_move(m, expected > t->bits ? expected : t->bits + 1);
     }
 }
 
@@ -164,12 +165,10 @@ struct map_node *map_find(struct map *m, struct slice key)
     return map_find_hashed(m, key, map_hash(key));
 }
 
-void map_reserve(struct map *m, size_t count)
+void map_expect(struct map *m, size_t count)
 {
-    uint8_t bits = MAP_FIRST_BITS;
-    if (m->table[0].buckets) return;
-    while (((size_t)1 << bits) < count && bits < MAP_BITS_MAX) bits++;
-    table_make(&m->table[0], bits);
+    m->expected_bits = 0;
+    while (((size_t)1 << m->expected_bits) < count && m->expected_bits < MAP_BITS_MAX) m->expected_bits++;
 }
 
 void map_prefetch(const struct map *m, uint32_t hash)

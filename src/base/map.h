@@ -33,6 +33,7 @@ struct map {
     struct map_table table[2]; /* [1] exists only while moving from [0] */
     size_t move_at;            /* the next bucket of [0] to move */
     uint32_t iterators;        /* while > 0 nothing is moved */
+    uint8_t expected_bits;     /* of the table that it grows to, if that is larger than the next */
     map_key_fn *key_of;
 };
 
@@ -49,8 +50,8 @@ uint32_t map_hash(struct slice key);
 /* The key must be absent. Sets node->next and node->hash, keeps aux. */
 void map_insert(struct map *m, struct map_node *node);
 void map_insert_hashed(struct map *m, struct map_node *node, uint32_t hash);
-/* Makes room for `count` nodes at once, so that they come without a resize. Does nothing unless the map is new. */
-void map_reserve(struct map *m, size_t count);
+/* About so many nodes are expected: when the map has to grow, it grows for them at once. 0: as ever. */
+void map_expect(struct map *m, size_t count);
 /*
  * For who will look up or insert many keys soon: ask for the buckets of all, then for the nodes in them, then do it. What memory
  * takes then is paid once for all of them together. Neither changes anything.

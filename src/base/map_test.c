@@ -125,23 +125,37 @@ Test(map, random_picks_reach_every_node)
     map_deinit(&m, free_item, &freed);
 }
 
-Test(map, that_was_given_room_holds_so_many_without_a_resize)
+Test(map, that_expects_so_many_holds_them_without_a_resize)
 {
     struct map m = {.key_of = key_of};
     size_t freed = 0;
-    map_reserve(&m, 1000);
-    const struct map_node *const *buckets = (const struct map_node *const *)m.table[0].buckets;
+    map_expect(&m, 1000);
     for (uint64_t i = 0; i < 1000; i++) {
         struct item *item = item_new(i);
         map_prefetch(&m, map_hash(key_of(&item->node)));
         map_prefetch_nodes(&m, map_hash(key_of(&item->node)));
         map_insert(&m, &item->node);
+        cr_assert_eq(m.table[0].bits, 10);
+        cr_assert_null(m.table[1].buckets);
     }
-    cr_assert_eq(m.table[0].buckets, buckets);
-    cr_assert_null(m.table[1].buckets);
     for (uint64_t i = 0; i < 1000; i++) cr_assert(find(&m, i));
-    map_reserve(&m, 1 << 20);
-    cr_assert_eq(m.table[0].buckets, buckets, "only a new map");
     map_deinit(&m, free_item, &freed);
     cr_assert_eq(freed, 1000);
+}
+
+Test(map, grows_at_once_to_what_is_expected_and_step_by_step_beyond)
+{
+    struct map m = {.key_of = key_of};
+    size_t freed = 0;
+    unsigned growths = 0;
+    for (uint64_t i = 0; i < 40000; i++) {
+        bool was_moving = m.table[1].buckets;
+        if (i == 100) map_expect(&m, 10000);
+        map_insert(&m, &item_new(i)->node);
+        growths += i >= 100 && !was_moving && m.table[1].buckets;
+    }
+    cr_assert_eq(growths, 1 + 2, "128 to 16384, to 32768, to 65536");
+    for (uint64_t i = 0; i < 40000; i++) cr_assert(find(&m, i));
+    map_deinit(&m, free_item, &freed);
+    cr_assert_eq(freed, 40000);
 }

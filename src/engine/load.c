@@ -22,6 +22,8 @@
 #define ROWS_MAX 64
 /* In the checkpoint's file, with its key: LMDB's own part and our checksums alone take more. */
 #define ROW_MIN_BYTES 16
+/* Of a journal: enough to tell what the rest is like. */
+#define TELLING_BYTES ((uint64_t)8 << 20)
 
 enum load_phase { LOAD_ROWS, LOAD_RECORDS };
 
@@ -36,6 +38,7 @@ struct load {
     bool is_in_record;
     uint64_t record_seq;
     struct replay_batch batch;
+    size_t keys_before[KEYSPACE_DBS_COUNT]; /* the journal */
 };
 
 static oxq_err open_reader(struct engine *e, struct load *l, struct oxq_error *err)
@@ -50,7 +53,7 @@ static void make_room(struct engine *e, const struct load *l)
 {
     uint32_t db;
     if (l->summary.keys_count > l->summary.file_bytes / ROW_MIN_BYTES) return;
-    if (checkpoint_cursor_has_one_db(l->cursor, &db)) map_reserve(&e->keyspace.dbs[db].keys, l->summary.keys_count);
+    if (checkpoint_cursor_has_one_db(l->cursor, &db)) map_expect(&e->keyspace.dbs[db].keys, l->summary.keys_count);
 }
 
 oxq_err load_start(struct engine *e, struct oxq_error *err)
@@ -184,6 +187,22 @@ static oxq_err load_records(struct engine *e, bool *out_more, struct oxq_error *
                    effect_name(failed->effect.kind), oxq_err_text(code));
 }
 
+/*
+ * How many keys each database will have if the rest of the journal is like what was read. When a map grows it grows for them, which
+ * spares moving them again and again; if they do not come it shrinks as after any deletions.
+ */
+static void expect_keys(struct engine *e, const struct load *l)
+{
+    uint64_t done, all;
+    journal_reader_progress(l->reader, &done, &all);
+    if (done < TELLING_BYTES || done > all) return;
+    double rest = (double)(all - done) / (double)done;
+    for (uint32_t i = 0; i < KEYSPACE_DBS_COUNT; i++) {
+        size_t before = l->keys_before[i], now = db_count(&e->keyspace.dbs[i]);
+        if (now > before) map_expect(&e->keyspace.dbs[i].keys, now + (size_t)((double)(now - before) * rest));
+    }
+}
+
 /* ---- the end ---- */
 
 static oxq_err cut_tail(struct load *l, struct oxq_error *err)
@@ -214,14 +233,16 @@ static oxq_err finish(struct engine *e, struct oxq_error *err)
     p->load = NULL;
     e->keyspace.is_expiry_paused = false;
     e->keyspace.sink = &e->sink;
+    for (uint32_t i = 0; i < KEYSPACE_DBS_COUNT; i++) map_expect(&e->keyspace.dbs[i].keys, 0);
     /* Checkpoints are counted from here. */
     p->save.started_us = clock_mono_us(e->clock);
     p->save.changes_count = e->keyspace.changes_count;
     return OXQ_OK;
 }
 
-static void switch_to_records(struct load *l)
+static void switch_to_records(struct engine *e, struct load *l)
 {
+    for (uint32_t i = 0; i < KEYSPACE_DBS_COUNT; i++) l->keys_before[i] = db_count(&e->keyspace.dbs[i]);
     checkpoint_cursor_close(l->cursor);
     l->cursor = NULL;
     l->phase = LOAD_RECORDS;
@@ -232,12 +253,13 @@ void load_step(struct engine *e)
     struct load *l = e->persist->load;
     struct oxq_error err;
     int64_t until_us = clock_mono_us(e->clock) + SLICE_US;
+    if (l->phase == LOAD_RECORDS) expect_keys(e, l);
     oxq_err code = OXQ_OK;
     bool has_more = true;
     do {
         code = l->phase == LOAD_ROWS ? load_rows(e, &has_more, &err) : load_records(e, &has_more, &err);
         if (!has_more && !code && l->phase == LOAD_ROWS) {
-            switch_to_records(l);
+            switch_to_records(e, l);
             has_more = true;
         }
     } while (has_more && !code && clock_mono_us(e->clock) < until_us);
