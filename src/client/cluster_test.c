@@ -56,7 +56,7 @@ static void expect_numbers(size_t count)
     for (size_t i = 0; i < count; i++) {
         const struct resp_value *v = client_batch_reply(&batch, i);
         cr_assert_not_null(v);
-        cr_assert_eq(v->integer, i + 1, "reply %zu: %.*s", i, (int)v->text.len, v->text.at);
+        cr_assert_eq(v->integer, (int64_t)i + 1, "reply %zu: %.*s", i, (int)v->text.len, v->text.at);
     }
 }
 

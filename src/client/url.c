@@ -210,23 +210,34 @@ static oxq_err parse_path(char *at, bool has_login, struct client_url *u, struct
 
 /* ---------------------------------------------------------------- the whole */
 
-/* Finds the scheme before the first colon; only what looks like one is repeated in the message. */
-static oxq_err find_scheme(const char *text, const struct scheme **out, struct oxq_error *err)
+/* What may be a scheme at the start of the text. */
+static struct slice scheme_name(const char *text)
 {
-    size_t len = strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789+.-");
-    struct slice name = slice_of(text, len);
-    bool is_port = text[len] == ':' && text[len + 1] >= '0' && text[len + 1] <= '9';
-    if (text[len] != ':' || len == 0 || is_port)
+    return slice_of(text, strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789+.-"));
+}
+
+static const struct scheme *find_scheme(const char *text)
+{
+    struct slice name = scheme_name(text);
+    if (text[name.len] != ':') return NULL;
+    for (size_t i = 0; i < sizeof(schemes) / sizeof(schemes[0]); i++) {
+        if (slice_is(name, schemes[i].name)) return &schemes[i];
+    }
+    return NULL;
+}
+
+/* Only what looks like a scheme is repeated in the message. */
+static oxq_err refuse_scheme(const char *text, struct oxq_error *err)
+{
+    struct slice name = scheme_name(text);
+    bool is_port = text[name.len] == ':' && text[name.len + 1] >= '0' && text[name.len + 1] <= '9';
+    if (text[name.len] != ':' || name.len == 0 || is_port)
         return err_set(err, OXQ_ERR_ARGUMENT,
                        "the URL has no scheme: write redis://host:port; there are " KNOWN_SCHEMES);
     struct nearest n = nearest_to(name);
-    for (size_t i = 0; i < sizeof(schemes) / sizeof(schemes[0]); i++) {
-        *out = &schemes[i];
-        if (slice_is(name, schemes[i].name)) return OXQ_OK;
-        nearest_offer(&n, schemes[i].name);
-    }
+    for (size_t i = 0; i < sizeof(schemes) / sizeof(schemes[0]); i++) nearest_offer(&n, schemes[i].name);
     return err_set(err, OXQ_ERR_ARGUMENT, "no URL begins with '%.*s:'%s%s%s; there are " KNOWN_SCHEMES,
-                   len > 40 ? 40 : (int)len, text, n.best ? " (was '" : "", n.best ? n.best : "",
+                   name.len > 40 ? 40 : (int)name.len, text, n.best ? " (was '" : "", n.best ? n.best : "",
                    n.best ? ":' meant?)" : "");
 }
 
@@ -258,9 +269,8 @@ oxq_err client_url_parse(const char *url, struct client_url *out, struct oxq_err
         out->unix_path = out->text;
         return OXQ_OK;
     }
-    const struct scheme *scheme = NULL;
-    oxq_err e = find_scheme(out->text, &scheme, err);
-    if (e) return e;
+    const struct scheme *scheme = find_scheme(out->text);
+    if (!scheme) return refuse_scheme(out->text, err);
     out->kind = scheme->kind;
     out->is_tls = scheme->is_tls;
     return parse_rest(out->text + strlen(scheme->name) + 1, scheme, out, err);
