@@ -77,8 +77,11 @@ oxq_err queue_read_options(const oxq *store, struct arena *arena, const struct o
         .size_limit_bytes = opts->size_limit_bytes,
         .timestamp_ms = opts->timestamp_ms,
         .job_id = text_or_empty(opts->job_id),
-        .deduplication = {text_or_empty(opts->deduplication.id), opts->deduplication.ttl_ms, opts->deduplication.extend,
-                          opts->deduplication.replace, opts->deduplication.keep_last_if_active},
+        .deduplication = {.id = text_or_empty(opts->deduplication.id),
+                          .ttl_ms = opts->deduplication.ttl_ms,
+                          .extend = opts->deduplication.extend,
+                          .replace = opts->deduplication.replace,
+                          .keep_last_if_active = opts->deduplication.keep_last_if_active},
         .on_failure = failures[opts->on_failure],
         .trace_metadata = text_or_empty(opts->trace_metadata),
     };
