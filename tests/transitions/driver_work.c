@@ -40,8 +40,12 @@ static void write_text(struct json_writer *w, const char *name, struct slice tex
     json_write_text(w, text);
 }
 
-static void write_job(struct json_writer *w, const struct job *job)
+/* args.step: the result of that step, where the job has one. */
+static void write_job(struct driver_call *call, const struct fetched_job *fetched)
 {
+    struct json_writer *w = call->answer;
+    const struct job *job = &fetched->job;
+    struct slice step = driver_text(call->args, "step"), result;
     json_write_open(w, '{');
     write_text(w, "id", job->id);
     write_text(w, "name", job->name);
@@ -50,6 +54,7 @@ static void write_job(struct json_writer *w, const struct job *job)
     write_number(w, "processedOn", job->processed_ms);
     write_text(w, "worker", job->processed_by);
     write_text(w, "failure", job->deferred_failure);
+    if (step.len > 0 && running_find_step(fetched->fields, step, &result)) write_text(w, "step", result);
     json_write_close(w, '}');
 }
 
@@ -66,7 +71,7 @@ static oxq_err write_fetched(struct driver_call *call, const struct fetch_opts *
     json_write_close(call->answer, ']');
     json_write_name(call->answer, "jobs");
     json_write_open(call->answer, '[');
-    for (size_t i = 0; i < f.count; i++) write_job(call->answer, &f.jobs[i].job);
+    for (size_t i = 0; i < f.count; i++) write_job(call, &f.jobs[i]);
     json_write_close(call->answer, ']');
     json_write_name(call->answer, "isLimited");
     json_write_bool(call->answer, f.rate_wait_ms > 0);
@@ -248,6 +253,21 @@ static oxq_err run_set_data(struct driver_call *call)
     return e ? e : send_for_number(call, &r);
 }
 
+static oxq_err run_keep_step(struct driver_call *call)
+{
+    struct request r;
+    running_keep_step(&call->arena, call->prefix, driver_text(call->args, "id"), driver_text(call->args, "step"),
+                      driver_text(call->args, "result"), &r);
+    return send_for_number(call, &r);
+}
+
+static oxq_err run_set_dead_queue(struct driver_call *call)
+{
+    struct request r;
+    oxq_err e = rerun_set_dead_queue(&call->arena, call->prefix, driver_text(call->args, "dead"), &r, &call->err);
+    return e ? e : send_for_number(call, &r);
+}
+
 static oxq_err run_log(struct driver_call *call)
 {
     struct request r;
@@ -358,11 +378,20 @@ static oxq_err run_rerun(struct driver_call *call)
 }
 
 const struct driver_op driver_work_ops[] = {
-    {"fetch", run_fetch},       {"finish", run_finish},
-    {"leave", run_leave},       {"extend", run_extend},
-    {"release", run_release},   {"progress", run_progress},
-    {"set_data", run_set_data}, {"log", run_log},
-    {"children", run_children}, {"sweep", run_sweep},
-    {"limits", run_limits},     {"hold", run_hold},
-    {"rerun", run_rerun},       {NULL, NULL},
+    {"fetch", run_fetch},
+    {"finish", run_finish},
+    {"leave", run_leave},
+    {"extend", run_extend},
+    {"release", run_release},
+    {"progress", run_progress},
+    {"set_data", run_set_data},
+    {"log", run_log},
+    {"children", run_children},
+    {"sweep", run_sweep},
+    {"limits", run_limits},
+    {"hold", run_hold},
+    {"rerun", run_rerun},
+    {"keep_step", run_keep_step},
+    {"set_dead_queue", run_set_dead_queue},
+    {NULL, NULL},
 };

@@ -5,7 +5,29 @@
 --   ARGV[8]     points that the metrics keep, or empty for no metrics
 --   ARGV[9...]  for each job: id, token of its lock, completed or failed, result or error, jobs to keep (0: not this one, -1: all),
 --               seconds to keep them or empty, jobs to remove at a time, attempts that it may make, its stack as JSON or empty
---@use active fetch parents forget metrics deduplication dead
+--@use fetch parents forget metrics deduplication dead
+
+-- What is asked of all jobs together, before the first one is finished. Each gets who holds its lock, [6], and whether it may have
+-- children, [7].
+local function read_jobs(prefix, argv)
+    local jobs, locks, children = {}, {}, {}
+    local n = 0
+    for i = 9, #argv, 9 do
+        local key = prefix .. argv[i]
+        n = n + 1
+        jobs[n] = call('HMGET', key, 'timestamp', 'parentKey', 'parent', 'deid', 'atm')
+        locks[n] = key .. ':lock'
+        children[2 * n - 1], children[2 * n] = key .. ':dependencies', key .. ':unsuccessful'
+    end
+    local holders = call('MGET', unpack(locks))
+    local are_childless = call('EXISTS', unpack(children)) == 0
+    for i = 1, n do
+        -- What waits for a deduplication id may become a child of a job that is finished in the same call.
+        if jobs[i][4] then are_childless = false end
+    end
+    for i = 1, n do jobs[i][6], jobs[i][7] = holders[i], not are_childless end
+    return jobs
+end
 
 -- A parent waits for its children, and only fails when one of them made it.
 local function check_children(key)
@@ -13,13 +35,48 @@ local function check_children(key)
     return call('SCARD', key .. ':dependencies') > 0 and -4 or -9
 end
 
-local function keep(prefix, id, argv, i, fields)
-    local set = prefix .. argv[i + 2]
-    call('ZADD', set, argv[1], id)
+local function check_job(key, job, state, token)
+    if not job[1] then return -1 end
+    if state == 'completed' and job[7] then
+        local code = check_children(key)
+        if code < 0 then return code end
+    end
+    if token == '0' or job[6] == token then return 0 end
+    return job[6] and -6 or -2
+end
+
+-- Jobs come to `completed` and `failed`, and locks go, in one piece each: those that wait for that.
+local function new_pending()
+    return { locks = {}, ids = {}, completed = {}, failed = {} }
+end
+
+local function add_finished(prefix, state, pending)
+    local list = pending[state]
+    if #list == 0 then return end
+    call('ZADD', prefix .. state, unpack(list))
+    pending[state] = {}
+end
+
+local function settle(prefix, pending)
+    add_finished(prefix, 'completed', pending)
+    add_finished(prefix, 'failed', pending)
+    if #pending.ids == 0 then return end
+    call('DEL', unpack(pending.locks))
+    call('SREM', prefix .. 'stalled', unpack(pending.ids))
+end
+
+local function keep(prefix, id, argv, i, fields, pending)
+    local now, state = argv[1], argv[i + 2]
+    local count, age_s = argv[i + 4], argv[i + 5]
+    local list = pending[state]
+    list[#list + 1] = now
+    list[#list + 1] = id
     call('HSET', prefix .. id, unpack(fields))
-    if argv[i + 2] == 'failed' then call('HDEL', prefix .. id, 'defa') end
-    if argv[i + 5] ~= '' then forget_old(prefix, set, argv[1], argv[i + 5], argv[i + 6]) end
-    if tonumber(argv[i + 4]) > 0 then forget_surplus(prefix, set, argv[i + 4]) end
+    if state == 'failed' then call('HDEL', prefix .. id, 'defa') end
+    if count == '-1' and age_s == '' then return end
+    add_finished(prefix, state, pending)
+    if age_s ~= '' then forget_old(prefix, prefix .. state, now, age_s, argv[i + 6]) end
+    if count ~= '-1' then forget_surplus(prefix, prefix .. state, count) end
 end
 
 -- What is told of a failure: the fields to keep, and the dead job where the queue has a place for them.
@@ -35,27 +92,30 @@ local function fail(prefix, argv, i, meta, attempts, fields)
     end
 end
 
-local function finish_job(prefix, argv, i, meta)
-    local now, id, state, value = argv[1], argv[i], argv[i + 2], argv[i + 3]
+local function finish_job(prefix, argv, i, meta, job, pending)
+    local now, id, token, state, value = argv[1], argv[i], argv[i + 1], argv[i + 2], argv[i + 3]
     local key = prefix .. id
-    local job = call('HMGET', key, 'timestamp', 'parentKey', 'parent', 'deid', 'atm')
-    if not job[1] then return -1 end
-    local code = state == 'completed' and check_children(key) or 0
-    if code == 0 then code = check_lock(key, argv[i + 1]) end
+    local code = check_job(key, job, state, token)
     if code < 0 then return code end
-    unlock(prefix, id, argv[i + 1])
+    if token ~= '0' then
+        pending.locks[#pending.locks + 1] = key .. ':lock'
+        pending.ids[#pending.ids + 1] = id
+    end
     if call('LREM', prefix .. 'active', -1, id) == 0 then return -3 end
 
     if job[4] then end_deduplication(prefix, job[4], id, now) end
     local parent = job[2] and job[2] ~= '' and read_parent(job[2], job[3])
-    if parent then tell_parent(parent, key, state, value, now) end
+    if parent then
+        add_finished(prefix, 'failed', pending) -- the parent may be among them
+        tell_parent(parent, key, state, value, now)
+    end
 
     local attempts = (job[5] or 0) + 1
     local property = state == 'completed' and 'returnvalue' or 'failedReason'
     local fields = { property, value, 'finishedOn', now, 'atm', attempts }
     if state == 'failed' then fail(prefix, argv, i, meta, attempts, fields) end
     if argv[i + 4] ~= '0' then
-        keep(prefix, id, argv, i, fields)
+        keep(prefix, id, argv, i, fields, pending)
     else
         delete_job(key)
         if parent then leave_parent(parent, key) end
@@ -69,13 +129,16 @@ end
 
 local function finish_jobs(prefix, argv, meta)
     local codes, completed, failed = {}, 0, 0
+    local jobs, pending = read_jobs(prefix, argv), new_pending()
     for i = 9, #argv, 9 do
-        local code = finish_job(prefix, argv, i, meta)
-        codes[#codes + 1] = code
+        local n = #codes + 1
+        local code = finish_job(prefix, argv, i, meta, jobs[n], pending)
+        codes[n] = code
         if code == 0 then
             if argv[i + 2] == 'completed' then completed = completed + 1 else failed = failed + 1 end
         end
     end
+    settle(prefix, pending)
     if argv[8] ~= '' then
         if completed > 0 then count_finished(prefix .. 'metrics:completed', completed, argv[8], argv[1]) end
         if failed > 0 then count_finished(prefix .. 'metrics:failed', failed, argv[8], argv[1]) end

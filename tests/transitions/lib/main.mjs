@@ -11,6 +11,7 @@ import { startServer } from '../../e2e/lib/server.mjs';
 import { Bull, stopTheClock } from './bull.mjs';
 import { Driver } from './driver.mjs';
 import { operations } from './ops/index.mjs';
+import { playOwn } from './own.mjs';
 import { playAgain, playNew, shrink } from './play.mjs';
 import { cases } from './scenarios.mjs';
 
@@ -73,6 +74,12 @@ async function judge(name, played) {
   }
 }
 
+if (!names) {
+  const own = await playOwn(sides.driver, sides.helper.client);
+  passed += own.passed;
+  failed += own.wrong.length;
+  for (const [name, text] of own.wrong) console.log(`\n${name}:\n    ${text}`);
+}
 if (!names) for (const one of cases) await judge(one.name, await playAgain(sides, one.steps));
 for (let i = 0; i < Number(options.cases); i++) await judge(`case ${seed + i}`, await playNew(sides, seed + i, chosen));
 sides.driver.close();

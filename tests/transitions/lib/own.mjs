@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: MIT
+/** What BullMQ has no word for: dead letters, steps, jobs that are gone, sweeps in several calls. Our driver acts, the keyspace is looked at. */
+import assert from 'node:assert/strict';
+
+const NOW = Date.UTC(2026, 0, 1);
+const worker = { now: NOW, token: 't', lock: 30_000 };
+const job = (jobId, opts = {}) => ({ name: 'send', data: { to: 1 }, opts: { jobId, ...opts } });
+
+async function ok(driver, line) {
+  const answer = await driver.ask({ ...worker, ...line });
+  assert.ok('ok' in answer, JSON.stringify(answer));
+  return answer.ok;
+}
+
+const add = (driver, queue, ...jobs) => ok(driver, { op: 'add', queue, jobs });
+const fetch = (driver, queue, count) => ok(driver, { op: 'fetch', queue, count, worker: 'w1' });
+const failed = (id, opts) => ({ id, token: 't', failed: true, error: 'no "paper"', stack: 'Error: no\n    at print', opts });
+
+const checks = {
+  async 'a job that failed for good is a job of the dead-letter queue'(driver, db) {
+    await ok(driver, { op: 'set_dead_queue', queue: 'mail', dead: 'mail-dead' });
+    await add(driver, 'mail', job('a', { attempts: 1 }));
+    await fetch(driver, 'mail', 1);
+    await ok(driver, { op: 'finish', queue: 'mail', now: NOW + 5, count: 0, jobs: [failed('a', { attempts: 1 })] });
+    assert.equal(await db.hget('bull:mail:a', 'oxq.dead'), '1');
+    assert.deepEqual(await db.lrange('bull:mail-dead:wait', 0, -1), ['1']);
+    const dead = await db.hgetall('bull:mail-dead:1');
+    assert.equal(dead.name, 'send');
+    assert.deepEqual(JSON.parse(dead.data), {
+      queue: 'mail', id: 'a', name: 'send', data: { to: 1 }, opts: { attempts: 1, jobId: 'a' }, failedReason: 'no "paper"',
+      stacktrace: ['Error: no\n    at print'], attemptsMade: 1, attemptsStarted: 1, stalledCount: 0, processedBy: 'w1', parentKey: null,
+      timestamp: NOW, processedOn: NOW, finishedOn: NOW + 5,
+    });
+  },
+  async 'a dead letter is there also when the failed job is not kept'(driver, db) {
+    await ok(driver, { op: 'set_dead_queue', queue: 'mail', dead: 'mail-dead' });
+    await add(driver, 'mail', job('a', { removeOnFail: true }));
+    await fetch(driver, 'mail', 1);
+    await ok(driver, { op: 'finish', queue: 'mail', count: 0, jobs: [failed('a', { removeOnFail: true })] });
+    assert.equal(await db.exists('bull:mail:a'), 0);
+    assert.deepEqual(JSON.parse(await db.hget('bull:mail-dead:1', 'data')).data, { to: 1 });
+  },
+  async 'without a name for it there is no dead letter'(driver, db) {
+    await ok(driver, { op: 'set_dead_queue', queue: 'mail', dead: 'mail-dead' });
+    await ok(driver, { op: 'set_dead_queue', queue: 'mail', dead: '' });
+    await add(driver, 'mail', job('a'));
+    await fetch(driver, 'mail', 1);
+    await ok(driver, { op: 'finish', queue: 'mail', count: 0, jobs: [failed('a', {})] });
+    assert.deepEqual(await db.keys('bull:mail-dead*'), []);
+  },
+  async 'the result of a step comes with the job when it is tried again'(driver, db) {
+    await add(driver, 'mail', job('a'));
+    await fetch(driver, 'mail', 1);
+    assert.equal(await ok(driver, { op: 'keep_step', queue: 'mail', id: 'a', step: 'send', result: '"sent"' }), 0);
+    await ok(driver, { op: 'leave', queue: 'mail', count: 0, jobs: [{ id: 'a', token: 't', to: 'wait', attempt: true }] });
+    const { jobs } = await ok(driver, { op: 'fetch', queue: 'mail', count: 1, step: 'send' });
+    assert.equal(jobs[0].step, '"sent"');
+    await db.del('bull:mail:a');
+    assert.equal(await ok(driver, { op: 'keep_step', queue: 'mail', id: 'a', step: 'send', result: '1' }), -1);
+  },
+  async 'an id whose job is gone is dropped, and the next job is taken'(driver, db) {
+    await db.rpush('bull:mail:wait', 'gone', 'lost');
+    await add(driver, 'mail', job('a'));
+    const { jobs } = await fetch(driver, 'mail', 1);
+    assert.deepEqual(jobs.map((one) => one.id), ['a']);
+    assert.deepEqual(await db.lrange('bull:mail:active', 0, -1), ['a']);
+    assert.equal(await db.exists('bull:mail:gone'), 0);
+  },
+  async 'one that is refused leaves the others of the call alone'(driver, db) {
+    await add(driver, 'mail', job('a'), job('b'), job('c'));
+    await fetch(driver, 'mail', 2);
+    const done = (id, token) => ({ id, token, value: 1, opts: {} });
+    const { codes, jobs } = await ok(driver, { op: 'finish', queue: 'mail', count: 1, jobs: [done('a', 'other'), done('b', 't'), done('none', 't')] });
+    assert.deepEqual(codes, [-6, 0, -1]);
+    assert.deepEqual(jobs.map((one) => one.id), ['c']);
+    assert.deepEqual(await db.zrange('bull:mail:completed', 0, -1), ['b']);
+    assert.deepEqual(await db.lrange('bull:mail:active', 0, -1), ['c', 'a']);
+  },
+  async 'a sweep of many jobs is made in several calls'(driver, db) {
+    const ids = Array.from({ length: 2500 }, (_, i) => `j${i}`);
+    await db.lpush('bull:mail:active', ids);
+    for (const id of ids) db.hset(`bull:mail:${id}`, 'name', 'send', 'timestamp', NOW);
+    const sweep = () => ok(driver, { op: 'sweep', queue: 'mail', interval: 30_000, max: 1 });
+    assert.deepEqual(await sweep(), []);
+    assert.equal(await db.scard('bull:mail:stalled'), 2500);
+    assert.deepEqual(await sweep(), [], 'a sweep is enough for its interval');
+    await db.del('bull:mail:stalled-check');
+    assert.equal((await sweep()).length, 2500);
+    assert.equal(await db.llen('bull:mail:wait'), 2500);
+    assert.equal(await db.exists('bull:mail:active', 'bull:mail:stalled'), 0);
+  },
+};
+
+/** Returns what went wrong: [name, text]. */
+export async function playOwn(driver, db) {
+  const wrong = [];
+  for (const [name, check] of Object.entries(checks)) {
+    await db.flushdb();
+    await check(driver, db).catch((error) => wrong.push([name, error.message]));
+  }
+  return { passed: Object.keys(checks).length - wrong.length, wrong };
+}
