@@ -161,9 +161,6 @@ int main(int argc, char **argv)
     walk(c);
     walk(c);
     load(c, keys);
-    size_t before = mem_resident();
-    checkpoint_forget_pages(c);
-    printf("forget pages        %8zu MB -> %zu MB resident\n", before >> 20, mem_resident() >> 20);
     checkpoint_close(c);
     lock_deinit(&lock);
     return 0;

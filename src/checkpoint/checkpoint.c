@@ -10,7 +10,8 @@
  * LMDB keeps the memory of the largest transaction until it is closed. So after a large one, and after a failure, the thread
  * opens the file anew; env_lock keeps it from doing so while the engine reads, and the engine from reading meanwhile.
  *
- * Reading goes through LMDB's own snapshots on the engine's thread: a reader that is reset between two looks pins no pages.
+ * Reading goes through LMDB's own snapshots on the engine's thread: a reader that is reset between two looks pins no pages. Single
+ * rows, of cold values, are looked up beside LMDB (lookup.h), without the lock: they never wait.
  *
  * Read next: apply.c (items to rows), large.c, store.c (LMDB), load.c (reading), verify.c.
  */
@@ -22,6 +23,8 @@
 
 /* LMDB keeps about twice the pages of what a transaction wrote. */
 #define KEPT_BYTES_MAX ((size_t)8 << 20)
+/* Rows after which the pages that LMDB has looked at are unmapped: each may have mapped sixteen. */
+#define FORGET_ROWS 2048
 
 /* ---- the thread ---- */
 
@@ -33,6 +36,8 @@ static void refresh(struct checkpoint *c)
         if (c->reader) mdb_txn_abort(c->reader);
         c->reader = NULL;
         (void)store_reopen(&c->store);
+    } else {
+        store_forget_pages(&c->store);
     }
     lock_leave(&c->env_lock);
 }
@@ -42,8 +47,14 @@ static void finish(struct checkpoint *c, int rc, const struct apply *a)
     const struct store_writer *w = &a->writer;
     struct oxq_error error = {0};
     if (rc) store_error(&c->store, rc, "write", &error);
-    if (rc || a->is_first || w->bytes_count > KEPT_BYTES_MAX) refresh(c);
+    if (rc || a->is_first || w->bytes_count > KEPT_BYTES_MAX)
+        refresh(c);
+    else
+        store_forget_pages(&c->store);
+    /* Also of a transaction that failed: what it did may be there. */
+    uint64_t txn_id = store_newest_txn(&c->store);
     lock_enter(&c->lock);
+    if (txn_id) c->newest_txn_id = txn_id;
     c->progress.state = rc ? CHECKPOINT_FAILED : CHECKPOINT_COMMITTED;
     if (!rc) c->progress.seq = c->begun_seq;
     if (!rc) c->progress.rows_count = w->rows_count;
@@ -83,17 +94,26 @@ static void free_given(struct given *first)
     }
 }
 
+/* A row that is written maps the pages around its leaf's. */
+static void forget_some(const struct checkpoint *c, const struct apply *a, uint64_t *forgotten_at)
+{
+    if (a->writer.rows_count - *forgotten_at < FORGET_ROWS) return;
+    *forgotten_at = a->writer.rows_count;
+    store_forget_pages(&c->store);
+}
+
 /* One checkpoint: entered and left inside the lock. */
 static void run_one(struct checkpoint *c)
 {
     struct apply a;
-    uint64_t seq = c->begun_seq;
+    uint64_t seq = c->begun_seq, forgotten_at = 0;
     lock_leave(&c->lock);
     apply_begin(&a, &c->store, &c->large, seq);
     lock_enter(&c->lock);
     for (struct given *g = take_given(c); g; g = take_given(c)) {
         lock_leave(&c->lock);
         apply_items(&a, buf_borrow(&g->items));
+        forget_some(c, &a, &forgotten_at);
         lock_enter(&c->lock);
         put_aside(c, g);
     }
@@ -131,6 +151,7 @@ static oxq_err read_state(struct checkpoint *c, struct oxq_error *err)
     MDB_txn *txn = NULL;
     oxq_err e = checkpoint_read_begin(c, &txn, err);
     if (e) return e;
+    c->txn_id = mdb_txn_id(txn);
     e = store_read_meta(&c->store, txn, &c->meta, err);
     /* One of the file's two heads may pass for the newer one after damage; each state knows its own. */
     if (!e && c->meta.txn_id && c->meta.txn_id != mdb_txn_id(txn))
@@ -152,8 +173,10 @@ oxq_err checkpoint_open(const struct checkpoint_opts *opts, struct checkpoint **
     lock_init(&c->lock);
     lock_init(&c->env_lock);
     large_set_init(&c->large);
+    c->lookup = LOOKUP_CLOSED;
     e = store_open(&c->store, &store_opts, err);
     if (!e) e = read_state(c, err);
+    c->newest_txn_id = c->txn_id;
     if (!e && !opts->is_read_only) e = thread_start(&c->thread, "oxq-checkpoint", run, c, err);
     if (e) {
         checkpoint_close(c);
@@ -243,6 +266,7 @@ void checkpoint_poll(struct checkpoint *c, struct checkpoint_progress *out)
     *out = c->progress;
     bool is_done = out->state == CHECKPOINT_COMMITTED || out->state == CHECKPOINT_FAILED;
     if (is_done) c->progress.state = CHECKPOINT_IDLE;
+    if (is_done) c->txn_id = c->newest_txn_id;
     struct given *used = is_done ? c->used : NULL;
     if (is_done) c->used = NULL;
     lock_leave(&c->lock);

@@ -75,8 +75,6 @@ OXQ_MUST_USE oxq_err checkpoint_load_large(struct checkpoint *c, uint64_t disk_i
 /* One small value of the committed checkpoint. Errors: NOT_FOUND, FORMAT, IO. */
 OXQ_MUST_USE oxq_err checkpoint_load(struct checkpoint *c, uint32_t db_number, struct slice key, enum value_type type,
                                      struct value *out, struct oxq_error *err);
-/* Gives pages of the file back that the process has mapped: they stay in the page cache. */
-void checkpoint_forget_pages(struct checkpoint *c);
 
 /* ---- saving ---- */
 

@@ -14,7 +14,6 @@
 #include "keyspace/value_codec.h"
 
 #include <inttypes.h>
-#include <sys/mman.h>
 
 /* LMDB 0.9 keeps a row in its page when two fit there; see mdb_env_open2's nodemax. Pages of 4 KiB. */
 #define BODY_INLINE_BYTES 1500u
@@ -187,50 +186,28 @@ oxq_err checkpoint_load_large(struct checkpoint *c, uint64_t disk_id, enum value
     return e;
 }
 
-static oxq_err load_row(struct checkpoint *c, MDB_txn *txn, const struct row_key *key, enum value_type type,
-                        struct value *out, struct oxq_error *err)
+static oxq_err find_row(struct checkpoint *c, const struct row_key *key, struct slice *out, struct oxq_error *err)
 {
-    struct slice bytes;
-    struct row row;
-    int rc;
-    if (!store_get(&c->store, txn, STORE_KEYS, row_key_borrow(key), &bytes, &rc)) {
-        if (rc) return store_error(&c->store, rc, "read a value", err);
-        return err_set(err, OXQ_ERR_NOT_FOUND, "checkpoint %s: there is no such key", c->store.folder);
+    if (c->lookup_txn_id != c->txn_id) {
+        c->lookup_txn_id = 0;
+        oxq_err e = lookup_refresh(&c->lookup, c->store.folder, store_table_name(STORE_KEYS), c->txn_id, err);
+        if (e) return e;
+        c->lookup_txn_id = c->txn_id;
     }
-    if (row_read(row_key_borrow(key), bytes, &row) && row_is_body_whole(&row) && row.type == type && !row.is_large &&
-        value_decode(type, row.body, out) == OXQ_OK)
-        return OXQ_OK;
-    return err_set(err, OXQ_ERR_FORMAT, "checkpoint %s: the row of a key is damaged", c->store.folder);
+    return lookup_find(&c->lookup, row_key_borrow(key), out, err);
 }
 
 oxq_err checkpoint_load(struct checkpoint *c, uint32_t db_number, struct slice key, enum value_type type,
                         struct value *out, struct oxq_error *err)
 {
     struct row_key row_key;
-    MDB_txn *txn = NULL;
-    oxq_err e = checkpoint_read_begin(c, &txn, err);
-    if (e) return e;
-    row_key_of_key(&row_key, db_number, key);
-    e = load_row(c, txn, &row_key, type, out, err);
-    checkpoint_read_end(c);
-    return e;
-}
-
-void checkpoint_forget_pages(struct checkpoint *c)
-{
-    MDB_txn *txn = NULL;
-    MDB_envinfo info;
-    MDB_stat stat;
     struct slice bytes;
-    if (checkpoint_read_begin(c, &txn, NULL)) return;
-    if (store_get_meta(&c->store, txn, &bytes) && !mdb_env_info(c->store.env, &info) &&
-        !mdb_env_stat(c->store.env, &stat)) {
-        /* LMDB does not tell where its map starts, but a page in it knows its number. */
-        uint64_t number;
-        char *page = (char *)((uintptr_t)bytes.at & ~((uintptr_t)stat.ms_psize - 1));
-        memcpy(&number, page, sizeof(number));
-        char *map = page - number * stat.ms_psize;
-        (void)madvise(map, (info.me_last_pgno + 1) * stat.ms_psize, MADV_DONTNEED);
-    }
-    checkpoint_read_end(c);
+    struct row row;
+    row_key_of_key(&row_key, db_number, key);
+    oxq_err e = find_row(c, &row_key, &bytes, err);
+    if (e) return e;
+    if (row_read(row_key_borrow(&row_key), bytes, &row) && row_is_body_whole(&row) && row.type == type &&
+        !row.is_large && value_decode(type, row.body, out) == OXQ_OK)
+        return OXQ_OK;
+    return err_set(err, OXQ_ERR_FORMAT, "checkpoint %s: the row of a key is damaged", c->store.folder);
 }

@@ -1,18 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The file as LMDB 0.9 lays it out on a machine of 64 bits, in the machine's own byte order. Pages are of the size that the head tells.
- *
- *   page    number, 8    pad, 2    flags, 2    lower, 2    upper, 2    offsets of nodes, 2 each ...  free ...  nodes
- *           overflow pages have the count of their pages, 4, in the place of lower and upper
- *   node    low, 2    high, 2    flags, 2    key length, 2    key    data
- *           in a leaf low and high are the data's length; in a branch low, high and flags are the child's page number
- *   tree    pad, 4    flags, 2    depth, 2    branch, leaf, overflow pages, entries, root: 8 each
- *   head    pages 0 and 1: magic, 4    version, 4    address, 8    map size, 8    tree of free pages, main tree    last page, 8
- *           transaction, 8; transaction n writes page n modulo 2, so the two are neighbours
- *
- * The main tree's leaves hold the trees of the named tables. The tree of free pages holds, under the number of a
- * transaction, the pages that it no longer needed: their count and their numbers, falling.
- *
  * What is checked (each is a way in which LMDB would read or write beyond its pages, lose rows or use a page twice):
  *  1. the head: magic, version, page size, flags, transactions that are neighbours; pages that the file lacks are free.
  *  2. each page that can be reached is reached once, is where its number says, and is a branch, leaf or overflow page.
@@ -25,7 +12,7 @@
 #include "checkpoint/pages.h"
 
 #include "base/mem.h"
-#include "base/slice.h"
+#include "checkpoint/layout.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -36,53 +23,20 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define MAGIC 0xBEEFC0DEu
-#define VERSION 1u
-#define PAGE_HEAD_BYTES 16u
-#define NODE_HEAD_BYTES 8u
-#define TREE_BYTES 48u
-#define TREE_DEPTH_MAX 32u /* LMDB's own */
-#define KEY_MAX_BYTES 511u
-#define PAGE_BYTES_MIN 512u
-#define PAGE_BYTES_MAX 32768u
-#define PAGES_MAX (UINT64_C(1) << 28) /* 1 TiB of the usual ones */
-#define NONE UINT64_MAX
 #define CACHE_LINE_BYTES 64u
 #define FREE_TREE_FLAGS 0x08u /* keys are integers */
-#define HEAD_BYTES (PAGE_HEAD_BYTES + 24u + 2u * TREE_BYTES + 16u)
-
-enum { PAGE_BRANCH = 1, PAGE_LEAF = 2, PAGE_OVERFLOW = 4, PAGE_HEAD = 8 };
-enum { NODE_BIG = 1, NODE_TREE = 2 };
-
-struct tree {
-    uint16_t flags, depth;
-    uint64_t branch_pages, leaf_pages, overflow_pages, entries, root;
-};
-
-struct head {
-    uint32_t page_bytes;
-    struct tree free, main;
-    uint64_t last_page, txn_id;
-};
 
 /* A file that is being checked. */
 struct check {
     const char *path;
     const char *map; /* owned */
     size_t map_bytes;
-    struct head head;
+    struct layout_head head;
     uint64_t *seen; /* owned: a bit for each page */
     struct oxq_error *err;
     const struct pages_reader *reader; /* NULL: the first fault ends the check */
     struct slice table;                /* that is being read */
 };
-
-static uint64_t load(const char *at, unsigned bytes)
-{
-    uint64_t n = 0;
-    memcpy(&n, at, bytes); /* low byte first, as on all machines that we run on */
-    return n;
-}
 
 __attribute__((format(printf, 2, 3))) static bool fault(const struct check *c, const char *format, ...)
 {
@@ -97,17 +51,6 @@ __attribute__((format(printf, 2, 3))) static bool fault(const struct check *c, c
 
 /* ---- the head ---- */
 
-static struct tree load_tree(const char *at)
-{
-    return (struct tree){.flags = (uint16_t)load(at + 4, 2),
-                         .depth = (uint16_t)load(at + 6, 2),
-                         .branch_pages = load(at + 8, 8),
-                         .leaf_pages = load(at + 16, 8),
-                         .overflow_pages = load(at + 24, 8),
-                         .entries = load(at + 32, 8),
-                         .root = load(at + 40, 8)};
-}
-
 /* After a fault: true when the reader wants to go on around it. */
 static bool go_on(const struct check *c)
 {
@@ -115,23 +58,18 @@ static bool go_on(const struct check *c)
     return c->reader != NULL;
 }
 
-static bool load_head(const struct check *c, const char *page, uint64_t number, struct head *out)
+static bool load_head(const struct check *c, const char *page, uint64_t number, struct layout_head *out)
 {
-    const char *at = page + PAGE_HEAD_BYTES;
-    if (load(page, 8) != number || load(page + 10, 2) != PAGE_HEAD || load(at, 4) != MAGIC ||
-        load(at + 4, 4) != VERSION)
-        return fault(c, "page %d is not a head of version %u", (int)number, VERSION);
-    *out = (struct head){.page_bytes = (uint32_t)load(at + 24, 4),
-                         .free = load_tree(at + 24),
-                         .main = load_tree(at + 24 + TREE_BYTES),
-                         .last_page = load(at + 24 + 2 * TREE_BYTES, 8),
-                         .txn_id = load(at + 32 + 2 * TREE_BYTES, 8)};
+    *out = layout_load_head(page);
+    if (layout_number(page) != number || layout_flags(page) != LAYOUT_HEAD || out->magic != LAYOUT_MAGIC ||
+        out->version != LAYOUT_VERSION)
+        return fault(c, "page %d is not a head of version %u", (int)number, LAYOUT_VERSION);
     uint32_t bytes = out->page_bytes;
-    if (bytes < PAGE_BYTES_MIN || bytes > PAGE_BYTES_MAX || (bytes & (bytes - 1)) != 0)
+    if (bytes < LAYOUT_PAGE_BYTES_MIN || bytes > LAYOUT_PAGE_BYTES_MAX || (bytes & (bytes - 1)) != 0)
         return fault(c, "head %d tells pages of %u bytes", (int)number, (unsigned)bytes);
     if (out->free.flags != FREE_TREE_FLAGS || out->main.flags != 0)
         return fault(c, "head %d has unknown flags", (int)number);
-    if (out->last_page < 1 || out->last_page >= PAGES_MAX)
+    if (out->last_page < 1 || out->last_page >= LAYOUT_PAGES_MAX)
         return fault(c, "head %d tells of %llu pages", (int)number, (unsigned long long)out->last_page + 1);
     return true;
 }
@@ -139,9 +77,9 @@ static bool load_head(const struct check *c, const char *page, uint64_t number, 
 /* Both heads; the one that transaction `txn_id` wrote (0: the newer) is c->head then. */
 static bool load_heads(struct check *c, uint64_t txn_id)
 {
-    struct head heads[2] = {{0}};
-    if (c->map_bytes < HEAD_BYTES || !load_head(c, c->map, 0, &heads[0])) {
-        if (c->map_bytes < HEAD_BYTES) fault(c, "it has %zu bytes", c->map_bytes);
+    struct layout_head heads[2] = {{0}};
+    if (c->map_bytes < LAYOUT_HEAD_BYTES || !load_head(c, c->map, 0, &heads[0])) {
+        if (c->map_bytes < LAYOUT_HEAD_BYTES) fault(c, "it has %zu bytes", c->map_bytes);
         return false;
     }
     if (!load_head(c, c->map + heads[0].page_bytes, 1, &heads[1])) return false;
@@ -160,13 +98,14 @@ static bool load_heads(struct check *c, uint64_t txn_id)
 static bool find_head(struct check *c, uint64_t txn_id)
 {
     bool has = false;
-    struct head head = {0};
-    if (c->map_bytes < HEAD_BYTES) return fault(c, "it has %zu bytes", c->map_bytes);
-    size_t page_bytes = (size_t)load(c->map + PAGE_HEAD_BYTES + 24, 4);
+    struct layout_head head = {0};
+    if (c->map_bytes < LAYOUT_HEAD_BYTES) return fault(c, "it has %zu bytes", c->map_bytes);
+    size_t page_bytes = (size_t)layout_load(c->map + LAYOUT_PAGE_HEAD_BYTES + 24, 4);
     /* Where the second head is, when the first does not say: pages of 4 KiB are the usual ones. */
-    if (page_bytes < PAGE_BYTES_MIN || page_bytes > PAGE_BYTES_MAX || page_bytes + HEAD_BYTES > c->map_bytes)
+    if (page_bytes < LAYOUT_PAGE_BYTES_MIN || page_bytes > LAYOUT_PAGE_BYTES_MAX ||
+        page_bytes + LAYOUT_HEAD_BYTES > c->map_bytes)
         page_bytes = 4096;
-    for (uint64_t i = 0; i < 2 && i * page_bytes + HEAD_BYTES <= c->map_bytes; i++) {
+    for (uint64_t i = 0; i < 2 && i * page_bytes + LAYOUT_HEAD_BYTES <= c->map_bytes; i++) {
         if (!load_head(c, c->map + i * page_bytes, i, &head)) {
             (void)go_on(c);
             continue;
@@ -212,72 +151,29 @@ static const char *page_at(const struct check *c, uint64_t number)
     return c->map + number * c->head.page_bytes;
 }
 
-/* A node of a page that was checked. */
-struct node {
-    struct slice key;
-    uint64_t child; /* branch */
-    unsigned flags; /* leaf */
-    struct slice data;
-    uint64_t data_bytes; /* leaf: of the value, which is elsewhere when the node is BIG */
-};
-
-static uint32_t nodes_count(const char *page)
-{
-    return (uint32_t)(load(page + 12, 2) - PAGE_HEAD_BYTES) / 2;
-}
-
-static size_t node_offset(const char *page, uint32_t index)
-{
-    return (size_t)load(page + PAGE_HEAD_BYTES + (size_t)2 * index, 2);
-}
-
-/* False: it does not end in the page. *out_bytes: what it takes. */
-static bool load_node(const struct check *c, const char *page, uint32_t index, struct node *out, size_t *out_bytes)
-{
-    size_t offset = node_offset(page, index), end = c->head.page_bytes;
-    bool is_branch = load(page + 10, 2) == PAGE_BRANCH;
-    if (offset < load(page + 14, 2) || offset + NODE_HEAD_BYTES > end) return false;
-    const char *at = page + offset;
-    size_t key_bytes = (size_t)load(at + 6, 2), data_bytes = 0;
-    *out = (struct node){.child = load(at, 6)};
-    if (!is_branch) {
-        out->flags = (unsigned)load(at + 4, 2);
-        out->data_bytes = load(at, 4);
-        if (out->flags & ~(unsigned)(NODE_BIG | NODE_TREE)) return false;
-        data_bytes = out->flags & NODE_BIG ? 8 : (size_t)out->data_bytes;
-    }
-    if (key_bytes > KEY_MAX_BYTES || data_bytes > end || offset + NODE_HEAD_BYTES + key_bytes + data_bytes > end)
-        return false;
-    out->key = slice_of(at + NODE_HEAD_BYTES, key_bytes);
-    out->data = slice_of(at + NODE_HEAD_BYTES + key_bytes, data_bytes);
-    *out_bytes = (NODE_HEAD_BYTES + key_bytes + data_bytes + 1) & ~(size_t)1;
-    return true;
-}
-
 /* A page that is in the file. */
 static bool check_content(const struct check *c, uint64_t number, unsigned flags)
 {
     const char *page = page_at(c, number);
-    size_t lower = (size_t)load(page + 12, 2), upper = (size_t)load(page + 14, 2), used = 0;
-    if (load(page, 8) != number || load(page + 10, 2) != flags)
+    size_t used = 0;
+    if (layout_number(page) != number || layout_flags(page) != flags)
         return fault(c, "page %llu is not what it should be", (unsigned long long)number);
-    if (lower < PAGE_HEAD_BYTES + 2 || lower % 2 || lower > upper || upper > c->head.page_bytes ||
-        (flags == PAGE_BRANCH && nodes_count(page) < 2))
+    if (!layout_has_bounds(page, c->head.page_bytes) || (flags == LAYOUT_BRANCH && layout_nodes_count(page) < 2))
         return fault(c, "page %llu: its bounds are not possible", (unsigned long long)number);
-    for (uint32_t i = 0; i < nodes_count(page); i++) {
-        struct node node;
+    for (uint32_t i = 0; i < layout_nodes_count(page); i++) {
+        struct layout_node node;
         size_t bytes;
-        if (!load_node(c, page, i, &node, &bytes))
+        if (!layout_load_node(page, c->head.page_bytes, i, &node, &bytes))
             return fault(c, "page %llu: node %u reaches beyond it", (unsigned long long)number, (unsigned)i);
         used += bytes;
     }
-    if (used == c->head.page_bytes - upper) return true;
+    if (used == c->head.page_bytes - layout_load(page + 14, 2)) return true;
     return fault(c, "page %llu: its nodes do not fill it", (unsigned long long)number);
 }
 
 static bool check_page(struct check *c, uint64_t number, unsigned flags)
 {
-    return use_pages(c, number, 1, flags == PAGE_LEAF ? "a leaf" : "a branch") && check_content(c, number, flags);
+    return use_pages(c, number, 1, flags == LAYOUT_LEAF ? "a leaf" : "a branch") && check_content(c, number, flags);
 }
 
 /* ---- trees ---- */
@@ -289,9 +185,9 @@ struct level {
 
 struct walk {
     struct check *check;
-    const struct tree *tree;
-    struct tree found; /* counts */
-    struct level levels[TREE_DEPTH_MAX];
+    const struct layout_tree *tree;
+    struct layout_tree found; /* counts */
+    struct level levels[LAYOUT_DEPTH_MAX];
     uint32_t depth;
     bool has_last, has_bound;
     struct slice last, bound; /* the key before; what the next leaf key may not be below */
@@ -300,14 +196,14 @@ struct walk {
 static int compare_keys(const struct walk *w, struct slice a, struct slice b)
 {
     if (w->tree->flags != FREE_TREE_FLAGS) return slice_compare(a, b);
-    uint64_t m = load(a.at, 8), n = load(b.at, 8);
+    uint64_t m = layout_load(a.at, 8), n = layout_load(b.at, 8);
     return (m > n) - (m < n);
 }
 
 static bool enter(struct walk *w, uint64_t page)
 {
     bool is_leaf = w->depth + 1u == w->tree->depth;
-    if (!check_page(w->check, page, is_leaf ? PAGE_LEAF : PAGE_BRANCH)) return false;
+    if (!check_page(w->check, page, is_leaf ? LAYOUT_LEAF : LAYOUT_BRANCH)) return false;
     if (is_leaf)
         w->found.leaf_pages++;
     else
@@ -316,7 +212,7 @@ static bool enter(struct walk *w, uint64_t page)
     return true;
 }
 
-static bool enter_child(struct walk *w, const struct node *node, bool is_first)
+static bool enter_child(struct walk *w, const struct layout_node *node, bool is_first)
 {
     const struct check *c = w->check;
     if (!is_first) {
@@ -330,21 +226,21 @@ static bool enter_child(struct walk *w, const struct node *node, bool is_first)
 }
 
 /* There may be more pages than the row needs now: LMDB leaves them there when one transaction writes it twice, shorter at last. */
-static bool visit_overflow(struct walk *w, const struct node *node)
+static bool visit_overflow(struct walk *w, const struct layout_node *node)
 {
     struct check *c = w->check;
-    uint64_t first = load(node->data.at, 8);
-    uint64_t needed = (PAGE_HEAD_BYTES - 1 + node->data_bytes) / c->head.page_bytes + 1;
+    uint64_t first = layout_load(node->data.at, 8);
+    uint64_t needed = layout_overflow_pages(node->data_bytes, c->head.page_bytes);
     if (!use_pages(c, first, 1, "of a long row")) return false;
     const char *page = page_at(c, first);
-    uint64_t count = load(page + 12, 4);
-    if (load(page, 8) != first || load(page + 10, 2) != PAGE_OVERFLOW || count < needed)
+    uint64_t count = layout_load(page + 12, 4);
+    if (layout_number(page) != first || layout_flags(page) != LAYOUT_OVERFLOW || count < needed)
         return fault(c, "page %llu is not that of a long row", (unsigned long long)first);
     w->found.overflow_pages += count;
     return count == 1 || use_pages(c, first + 1, count - 1, "of a long row");
 }
 
-static bool visit_leaf_node(struct walk *w, const struct node *node)
+static bool visit_leaf_node(struct walk *w, const struct layout_node *node)
 {
     const struct check *c = w->check;
     uint64_t page = w->levels[w->depth - 1].page;
@@ -354,18 +250,18 @@ static bool visit_leaf_node(struct walk *w, const struct node *node)
     if (!c->reader && ((w->has_last && compare_keys(w, w->last, node->key) >= 0) ||
                        (w->has_bound && compare_keys(w, w->bound, node->key) > 0)))
         return fault(c, "page %llu: keys do not ascend", (unsigned long long)page);
-    if ((node->flags & NODE_TREE) && w->tree != &c->head.main)
+    if ((node->flags & LAYOUT_TREE) && w->tree != &c->head.main)
         return fault(c, "page %llu: a table within a table", (unsigned long long)page);
     w->last = node->key;
     w->has_last = true;
     w->has_bound = false;
     w->found.entries++;
-    return !(node->flags & NODE_BIG) || visit_overflow(w, node);
+    return !(node->flags & LAYOUT_BIG) || visit_overflow(w, node);
 }
 
 static bool compare_counts(const struct walk *w)
 {
-    const struct tree *t = w->tree, *f = &w->found;
+    const struct layout_tree *t = w->tree, *f = &w->found;
     if (t->entries == f->entries && t->leaf_pages == f->leaf_pages && t->branch_pages == f->branch_pages &&
         t->overflow_pages == f->overflow_pages)
         return true;
@@ -380,26 +276,25 @@ static bool compare_counts(const struct walk *w)
 static void prefetch_leaf(const struct walk *w, const char *branch, uint32_t index)
 {
     const struct check *c = w->check;
-    struct node node;
-    size_t bytes;
-    if (index >= nodes_count(branch) || !load_node(c, branch, index, &node, &bytes) || node.child >= file_pages(c))
+    struct layout_node node;
+    if (index >= layout_nodes_count(branch) || !layout_load_node(branch, c->head.page_bytes, index, &node, NULL) ||
+        node.child >= file_pages(c))
         return;
     const char *leaf = page_at(c, node.child);
     for (size_t at = 0; at < c->head.page_bytes; at += CACHE_LINE_BYTES) __builtin_prefetch(leaf + at);
 }
 
-typedef bool node_fn(struct check *c, const struct node *node);
+typedef bool node_fn(struct check *c, const struct layout_node *node);
 
 /* The next step of a walk that is not at its end. */
 static bool step(struct walk *w, node_fn *fn)
 {
     struct check *c = w->check;
     struct level *level = &w->levels[w->depth - 1];
-    struct node node;
-    size_t bytes;
+    struct layout_node node;
     const char *page = page_at(c, level->page);
     uint32_t index = level->next++;
-    if (!load_node(c, page, index, &node, &bytes)) return false;
+    if (!layout_load_node(page, c->head.page_bytes, index, &node, NULL)) return false;
     if (w->depth < w->tree->depth) {
         if (w->depth + 1u == w->tree->depth) prefetch_leaf(w, page, index + 1);
         return enter_child(w, &node, index == 0);
@@ -407,24 +302,25 @@ static bool step(struct walk *w, node_fn *fn)
     return visit_leaf_node(w, &node) && (!fn || fn(c, &node));
 }
 
-static bool begin_walk(struct walk *w, struct check *c, const struct tree *t)
+static bool begin_walk(struct walk *w, struct check *c, const struct layout_tree *t)
 {
     *w = (struct walk){.check = c, .tree = t};
-    if (t->depth > TREE_DEPTH_MAX || (t->root == NONE) != (t->depth == 0)) return fault(c, "a tree's depth");
-    return t->root == NONE || enter(w, t->root);
+    if (t->depth > LAYOUT_DEPTH_MAX || (t->root == LAYOUT_NO_PAGE) != (t->depth == 0))
+        return fault(c, "a tree's depth");
+    return t->root == LAYOUT_NO_PAGE || enter(w, t->root);
 }
 
 /* To the next node, or up from a page whose nodes were all visited. */
 static bool advance(struct walk *w, node_fn *fn)
 {
     const struct level *level = &w->levels[w->depth - 1];
-    if (level->next < nodes_count(page_at(w->check, level->page))) return step(w, fn);
+    if (level->next < layout_nodes_count(page_at(w->check, level->page))) return step(w, fn);
     w->depth--;
     return true;
 }
 
 /* Visits all pages of a tree in order and gives the leaves' nodes to fn, when there is one. */
-static bool walk_tree(struct check *c, const struct tree *t, node_fn *fn)
+static bool walk_tree(struct check *c, const struct layout_tree *t, node_fn *fn)
 {
     struct walk w;
     if (!begin_walk(&w, c, t)) return go_on(c);
@@ -434,40 +330,40 @@ static bool walk_tree(struct check *c, const struct tree *t, node_fn *fn)
     return compare_counts(&w);
 }
 
-static struct slice data_of(const struct check *c, const struct node *node)
+static struct slice data_of(const struct check *c, const struct layout_node *node)
 {
-    if (!(node->flags & NODE_BIG)) return node->data;
-    return slice_of(page_at(c, load(node->data.at, 8)) + PAGE_HEAD_BYTES, (size_t)node->data_bytes);
+    if (!(node->flags & LAYOUT_BIG)) return node->data;
+    return slice_of(page_at(c, layout_load(node->data.at, 8)) + LAYOUT_PAGE_HEAD_BYTES, (size_t)node->data_bytes);
 }
 
-static bool visit_row(struct check *c, const struct node *node)
+static bool visit_row(struct check *c, const struct layout_node *node)
 {
     c->reader->on_row(c->reader->ctx, c->table, node->key, data_of(c, node));
     return true;
 }
 
-static bool load_table(const struct check *c, const struct node *node, struct tree *out)
+static bool load_table(const struct check *c, const struct layout_node *node, struct layout_tree *out)
 {
-    if (node->flags != NODE_TREE || node->data.len != TREE_BYTES) return fault(c, "the list of tables");
-    *out = load_tree(node->data.at);
+    if (node->flags != LAYOUT_TREE || node->data.len != LAYOUT_TREE_BYTES) return fault(c, "the list of tables");
+    *out = layout_load_tree(node->data.at);
     return out->flags == 0 || fault(c, "a table has unknown flags");
 }
 
-static bool visit_table(struct check *c, const struct node *node)
+static bool visit_table(struct check *c, const struct layout_node *node)
 {
-    struct tree tree;
+    struct layout_tree tree;
     if (!load_table(c, node, &tree)) return false;
     c->table = node->key;
     return walk_tree(c, &tree, c->reader ? visit_row : NULL);
 }
 
-static bool visit_free_list(struct check *c, const struct node *node)
+static bool visit_free_list(struct check *c, const struct layout_node *node)
 {
     const char *at = data_of(c, node).at;
-    uint64_t room = node->data_bytes / 8, count = room ? load(at, 8) : 0;
+    uint64_t room = node->data_bytes / 8, count = room ? layout_load(at, 8) : 0;
     if (node->data_bytes % 8 || room == 0 || count > room - 1) return fault(c, "a list of free pages has no end");
-    for (uint64_t i = 1, before = NONE; i <= count; i++) {
-        uint64_t page = load(at + 8 * i, 8);
+    for (uint64_t i = 1, before = LAYOUT_NO_PAGE; i <= count; i++) {
+        uint64_t page = layout_load(at + 8 * i, 8);
         if (page >= before) return fault(c, "a list of free pages does not fall");
         if (!note_pages(c, page, 1, c->head.last_page + 1, "a free one")) return false;
         before = page;
@@ -609,7 +505,7 @@ struct pages_walk {
     int fd; /* owned */
     struct oxq_error error;
     const struct pages_long_tables *tables; /* borrowed while it is opened */
-    struct tree trees[WALK_END];
+    struct layout_tree trees[WALK_END];
     enum walk_stage stage;
     bool is_in_tree;
     struct walk walk;
@@ -622,10 +518,10 @@ static bool is_named(struct slice name, const char *text)
     return slice_equal(name, slice_from_text(text));
 }
 
-static bool open_table(struct check *c, const struct node *node)
+static bool open_table(struct check *c, const struct layout_node *node)
 {
     struct pages_walk *w = (struct pages_walk *)c;
-    struct tree tree;
+    struct layout_tree tree;
     if (!load_table(c, node, &tree)) return false;
     if (is_named(node->key, w->tables->later))
         w->trees[WALK_LATER] = tree;
@@ -641,7 +537,7 @@ static bool open_walk(struct pages_walk *w, uint64_t txn_id)
     struct check *c = &w->check;
     if (!load_heads(c, txn_id)) return false;
     make_seen(c);
-    w->trees[WALK_LATER] = w->trees[WALK_ROWS] = (struct tree){.root = NONE};
+    w->trees[WALK_LATER] = w->trees[WALK_ROWS] = (struct layout_tree){.root = LAYOUT_NO_PAGE};
     w->trees[WALK_FREE] = c->head.free;
     w->stage = WALK_LATER;
     return walk_tree(c, &c->head.main, open_table);
@@ -678,17 +574,17 @@ void pages_walk_close(struct pages_walk *w)
 }
 
 /* The key at one end of a tree whose pages were not checked yet: each is looked at before it is read. */
-static bool find_end(const struct check *c, const struct tree *t, bool is_last, struct slice *out)
+static bool find_end(const struct check *c, const struct layout_tree *t, bool is_last, struct slice *out)
 {
     uint64_t page = t->root;
-    for (uint32_t depth = 1; depth <= t->depth && depth <= TREE_DEPTH_MAX; depth++) {
-        struct node node;
-        size_t bytes;
+    for (uint32_t depth = 1; depth <= t->depth && depth <= LAYOUT_DEPTH_MAX; depth++) {
+        struct layout_node node;
         bool is_leaf = depth == t->depth;
-        if (page < 2 || page >= file_pages(c) || !check_content(c, page, is_leaf ? PAGE_LEAF : PAGE_BRANCH))
+        if (page < 2 || page >= file_pages(c) || !check_content(c, page, is_leaf ? LAYOUT_LEAF : LAYOUT_BRANCH))
             return false;
         const char *at = page_at(c, page);
-        if (!load_node(c, at, is_last ? nodes_count(at) - 1 : 0, &node, &bytes)) return false;
+        if (!layout_load_node(at, c->head.page_bytes, is_last ? layout_nodes_count(at) - 1 : 0, &node, NULL))
+            return false;
         *out = node.key;
         page = node.child;
         if (is_leaf) return true;
@@ -698,11 +594,11 @@ static bool find_end(const struct check *c, const struct tree *t, bool is_last, 
 
 bool pages_walk_find_ends(const struct pages_walk *w, struct slice *out_first, struct slice *out_last)
 {
-    const struct tree *t = &w->trees[WALK_ROWS];
+    const struct layout_tree *t = &w->trees[WALK_ROWS];
     return w->stage != WALK_END && find_end(&w->check, t, false, out_first) && find_end(&w->check, t, true, out_last);
 }
 
-static bool note_row(struct check *c, const struct node *node)
+static bool note_row(struct check *c, const struct layout_node *node)
 {
     struct pages_walk *w = (struct pages_walk *)c;
     w->has_row = true;

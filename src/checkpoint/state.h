@@ -5,6 +5,7 @@
 
 #include "checkpoint/apply.h"
 #include "checkpoint/checkpoint.h"
+#include "checkpoint/lookup.h"
 #include "os/thread.h"
 
 #include <stdatomic.h>
@@ -18,6 +19,9 @@ struct given {
 struct checkpoint {
     struct store store;
     struct store_meta meta; /* of the last commit */
+    uint64_t txn_id; /* LMDB's number of the state that the engine has been told of: where single rows are looked up */
+    struct lookup lookup;   /* in it, or in one before: lookup_txn_id */
+    uint64_t lookup_txn_id; /* 0: none yet */
     struct lock env_lock;   /* held while the environment is read, or opened anew */
     MDB_txn *reader;        /* owned; reset but between checkpoint_read_begin and _end */
     struct large_set large; /* the thread's */
@@ -33,6 +37,7 @@ struct checkpoint {
     uint64_t begun_seq;
     bool has_begun, is_ended, is_closing;
     struct checkpoint_progress progress;
+    uint64_t newest_txn_id; /* of the file, when the last checkpoint was over */
 };
 
 /* A look at the committed state, which other functions of this folder may share: end it soon. */

@@ -23,6 +23,7 @@
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -32,8 +33,14 @@
 #define READERS_MAX 64
 #define ROW_MAX_BYTES ((size_t)0xffffffff)
 #define META_MAX_BYTES 512u
+#define FORGET_BYTES ((size_t)256 << 20)
 
 static const char *const table_names[3] = {"meta", "keys", "parts"};
+
+struct slice store_table_name(enum store_table table)
+{
+    return slice_from_text(table_names[table]);
+}
 
 /* ---- errors ---- */
 
@@ -77,6 +84,33 @@ static int try_open(struct store *s)
     return rc;
 }
 
+/* LMDB does not tell where its map is, but a page in it knows its number: the main table's, which names the others. */
+static int find_map(struct store *s)
+{
+    MDB_txn *txn = NULL;
+    MDB_cursor *cursor;
+    MDB_dbi main;
+    MDB_stat stat;
+    MDB_val k = {0}, v = {0};
+    uint64_t number;
+    int rc = mdb_txn_begin(s->env, NULL, MDB_RDONLY, &txn);
+    if (rc) return rc;
+    rc = mdb_dbi_open(txn, NULL, 0, &main);
+    if (!rc) rc = mdb_stat(txn, main, &stat);
+    if (!rc) rc = mdb_cursor_open(txn, main, &cursor);
+    if (!rc) {
+        rc = mdb_cursor_get(cursor, &k, &v, MDB_FIRST);
+        mdb_cursor_close(cursor);
+    }
+    if (!rc) {
+        char *page = (char *)((uintptr_t)k.mv_data & ~((uintptr_t)stat.ms_psize - 1));
+        memcpy(&number, page, sizeof(number));
+        s->map = page - number * stat.ms_psize;
+    }
+    mdb_txn_abort(txn);
+    return rc;
+}
+
 static int open_tables(struct store *s)
 {
     MDB_txn *txn = NULL;
@@ -85,8 +119,8 @@ static int open_tables(struct store *s)
         rc = mdb_dbi_open(txn, table_names[i], s->is_read_only ? 0 : MDB_CREATE, &s->tables[i]);
         if (rc) mdb_txn_abort(txn);
     }
-    if (rc) return rc;
-    return mdb_txn_commit(txn);
+    if (!rc) rc = mdb_txn_commit(txn);
+    return rc ? rc : find_map(s);
 }
 
 oxq_err store_pages_walk(const struct store *s, MDB_txn *txn, struct pages_walk **out, struct oxq_error *err)
@@ -157,6 +191,26 @@ int store_reopen(struct store *s)
     s->env = NULL;
     int rc = try_open(s);
     return rc ? rc : open_tables(s);
+}
+
+uint64_t store_newest_txn(const struct store *s)
+{
+    MDB_txn *txn = NULL;
+    if (!s->env || mdb_txn_begin(s->env, NULL, MDB_RDONLY, &txn)) return 0;
+    uint64_t id = mdb_txn_id(txn);
+    mdb_txn_abort(txn);
+    return id;
+}
+
+void store_forget_pages(const struct store *s)
+{
+    MDB_envinfo info;
+    MDB_stat stat;
+    if (!s->env || !s->map || mdb_env_info(s->env, &info) || mdb_env_stat(s->env, &stat)) return;
+    /* In parts: each holds up who maps or unmaps memory meanwhile. */
+    size_t bytes = (info.me_last_pgno + 1) * stat.ms_psize;
+    for (size_t at = 0; at < bytes; at += FORGET_BYTES)
+        (void)madvise(s->map + at, bytes - at < FORGET_BYTES ? bytes - at : FORGET_BYTES, MADV_DONTNEED);
 }
 
 void store_close(struct store *s)

@@ -20,11 +20,15 @@ struct store {
     char *folder; /* owned */
     MDB_env *env; /* owned */
     MDB_dbi tables[3];
+    char *map; /* borrowed from env: where the file is mapped */
     size_t map_bytes;
     bool is_read_only;
 };
 
 enum store_table { STORE_META, STORE_KEYS, STORE_PARTS };
+
+/* In the file. */
+struct slice store_table_name(enum store_table table);
 
 struct store_opts {
     const char *folder;
@@ -45,6 +49,11 @@ OXQ_MUST_USE oxq_err store_pages_walk(const struct store *s, MDB_txn *txn, struc
  * no page before) and clears its state of panic. No transaction may be open. Returns LMDB's error; then every other call gives one.
  */
 int store_reopen(struct store *s);
+/* The number of the newest state in the file; 0: it cannot be read. */
+uint64_t store_newest_txn(const struct store *s);
+/* Gives pages of the file back that the process has mapped, which count as resident: they stay in the page cache. Threads: any,
+ * also beside a transaction. */
+void store_forget_pages(const struct store *s);
 /* Tells what LMDB's code means and where. Returns IO, FORMAT, PERMISSION or MEMORY. */
 oxq_err store_error(const struct store *s, int rc, const char *what, struct oxq_error *err);
 

@@ -192,7 +192,6 @@ static void cool_slice(struct engine *e)
     if (p->cool_looks <= fruitless) return;
     p->cool_looks = 0;
     p->cool_at_us = e->mono_us + COOL_PAUSE_US;
-    checkpoint_forget_pages(p->checkpoint);
 }
 
 void persist_run_save(struct engine *e)
