@@ -39,6 +39,7 @@ struct persist_save {
     int64_t saved_at_ms;          /* wall clock of the last committed one, or of the start */
     uint64_t changes_count;       /* keyspace->changes_count at the cut */
     uint64_t appended_bytes;      /* at the cut */
+    size_t least_used_bytes;      /* of memory, since the cut */
     bool is_wanted;               /* BGSAVE while one is running: another follows */
     bool has_failed;              /* the last one */
 };
@@ -76,7 +77,6 @@ struct persist {
     struct persist_save save;
     int64_t loaded_ms;  /* how long loading took */
     int64_t cool_at_us; /* values are let go again then */
-    size_t cool_looks;  /* at entries, since one was let go */
 };
 
 /* What a folder and a file in it may be long, with the NUL. */

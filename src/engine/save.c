@@ -22,9 +22,11 @@
 #define BACKLOG_MAX_BYTES ((size_t)8 << 20)
 #define BEHIND_US 10000
 #define CLEAN_LIMIT 256
-#define COOL_LIMIT 256
-/* After two rounds that found nothing to let go: the first only notes what is not used. */
-#define COOL_PAUSE_US 5000000
+#define COOL_LIMIT 128
+/* Between two rounds of the clock hand: what nobody looks at for so long may leave. */
+#define COOL_PAUSE_US 500000
+/* Above its target, memory may grow by this part of it before the next checkpoint: only what is on disk can leave. */
+#define GROWTH_PART 8
 #define RETRY_US 5000000
 /* At the end of the process a checkpoint makes the next start quick, but nobody may wait long for it (the journal has all):
  * with more to write than this, it is left out. A restart must stay well below 6 s. */
@@ -63,6 +65,7 @@ static void start(struct engine *e)
     save->longest_slice_us = save->longest_slice_cpu_us = 0;
     save->changes_count = e->keyspace.changes_count;
     save->appended_bytes = p->appended_bytes;
+    save->least_used_bytes = engine_memory_used(e);
     checkpoint_begin(p->checkpoint, save->seq);
     tracker_cut(p->tracker, &save->items);
     end_slice(e, began);
@@ -85,13 +88,20 @@ static bool is_over_target(const struct engine *e)
     return e->config->memory_target_bytes > 0 && engine_memory_used(e) > (size_t)e->config->memory_target_bytes;
 }
 
+/* Much of what is in memory has come, or changed, since the last cut. */
+static bool has_grown(const struct engine *e)
+{
+    size_t part = (size_t)e->config->memory_target_bytes / GROWTH_PART;
+    return engine_memory_used(e) > e->persist->save.least_used_bytes + part;
+}
+
 static bool is_due(struct engine *e)
 {
     struct persist *p = e->persist;
     const struct persist_save *save = &p->save;
     if (save->is_wanted) return true;
     if (tracker_dirty_count(p->tracker) == 0 || e->mono_us < save->retry_at_us) return false;
-    if (is_over_target(e) && e->mono_us - save->started_us > RETRY_US) return true;
+    if (is_over_target(e) && (has_grown(e) || e->mono_us - save->started_us > RETRY_US)) return true;
     int64_t interval_us = e->config->checkpoint_interval_s * 1000000;
     if (interval_us && e->mono_us - save->started_us >= interval_us) return true;
     return p->appended_bytes - save->appended_bytes >= (uint64_t)e->config->checkpoint_journal_bytes;
@@ -169,14 +179,6 @@ static void settle_slice(struct engine *e)
     if (!is_all) return;
     buf_deinit(&p->save.items);
     p->save.state = SAVE_IDLE;
-    p->cool_at_us = e->mono_us;
-}
-
-static size_t keys_count(const struct engine *e)
-{
-    size_t count = 0;
-    for (uint32_t i = 0; i < KEYSPACE_DBS_COUNT; i++) count += map_count(&e->keyspace.dbs[i].keys);
-    return count;
 }
 
 /* Lets values go that a checkpoint holds, as long as more memory is used than there should be. */
@@ -184,20 +186,18 @@ static void cool_slice(struct engine *e)
 {
     struct persist *p = e->persist;
     int64_t until_us = clock_mono_us(e->clock) + SLICE_US;
-    /* Empty buckets of the tables are looks too: a round may be two for each key. */
-    size_t fruitless = 4 * keys_count(e) + COOL_LIMIT;
-    while (is_over_target(e) && p->cool_looks <= fruitless && clock_mono_us(e->clock) < until_us)
-        p->cool_looks = tracker_cool(p->tracker, COOL_LIMIT) > 0 ? 0 : p->cool_looks + COOL_LIMIT;
-    p->cool_at_us = e->mono_us + GAP_US;
-    if (p->cool_looks <= fruitless) return;
-    p->cool_looks = 0;
-    p->cool_at_us = e->mono_us + COOL_PAUSE_US;
+    bool is_round = false;
+    while (!is_round && is_over_target(e) && clock_mono_us(e->clock) < until_us)
+        (void)tracker_cool(p->tracker, COOL_LIMIT, &is_round);
+    p->cool_at_us = e->mono_us + (is_round ? COOL_PAUSE_US : GAP_US);
 }
 
 void persist_run_save(struct engine *e)
 {
     struct persist *p = e->persist;
     struct persist_save *save = &p->save;
+    size_t used = engine_memory_used(e);
+    if (used < save->least_used_bytes) save->least_used_bytes = used;
     if (save->state == SAVE_IDLE && is_due(e)) persist_start_save(e);
     if (save->state != SAVE_IDLE) {
         struct slice_time began = begin_slice(e);
@@ -206,19 +206,24 @@ void persist_run_save(struct engine *e)
         if (save->state == SAVE_CLEANING || save->state == SAVE_FAILING) settle_slice(e);
         end_slice(e, began);
     }
-    if (save->state == SAVE_IDLE && is_over_target(e) && e->mono_us >= p->cool_at_us) cool_slice(e);
+    if (is_over_target(e) && e->mono_us >= p->cool_at_us) cool_slice(e);
+}
+
+static int64_t next_slice_us(const struct engine *e)
+{
+    const struct persist *p = e->persist;
+    if (p->save.state == SAVE_CLEANING || p->save.state == SAVE_FAILING) return e->mono_us + GAP_US;
+    if (p->save.state != SAVE_GIVING)
+        return ENGINE_NEVER_US; /* the thread wakes the loop, and the cron looks what is due */
+    bool is_behind = checkpoint_backlog_bytes(p->checkpoint) > BACKLOG_MAX_BYTES;
+    return e->mono_us + (is_behind ? BEHIND_US : GAP_US);
 }
 
 int64_t persist_next_save_us(const struct engine *e)
 {
-    const struct persist *p = e->persist;
-    if (p->save.state == SAVE_CLEANING || p->save.state == SAVE_FAILING) return e->mono_us + GAP_US;
-    if (p->save.state == SAVE_GIVING) {
-        bool is_behind = checkpoint_backlog_bytes(p->checkpoint) > BACKLOG_MAX_BYTES;
-        return e->mono_us + (is_behind ? BEHIND_US : GAP_US);
-    }
-    if (p->save.state == SAVE_IDLE && is_over_target(e)) return p->cool_at_us;
-    return ENGINE_NEVER_US; /* the thread wakes the loop, and the cron looks what is due */
+    int64_t next_us = next_slice_us(e);
+    if (is_over_target(e) && e->persist->cool_at_us < next_us) next_us = e->persist->cool_at_us;
+    return next_us;
 }
 
 /* ---- at the end ---- */

@@ -104,7 +104,7 @@ static struct entry *drop_expired(struct db *db, struct entry *e)
 /* Whoever finds an entry may look at its value. */
 static struct entry *use(const struct db *db, struct entry *e)
 {
-    if (e && e->mark.list == ENTRY_CLEAN && e->mark.index != ENTRY_RECENT) tracker_use(db->keyspace->tracker, db, e);
+    if (e && e->mark.list >= ENTRY_WARM && !e->mark.is_recent) tracker_use(db->keyspace->tracker, db, e);
     return e;
 }
 

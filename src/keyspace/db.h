@@ -27,15 +27,17 @@ struct tracker;
 
 /* What the tracker (keyspace/tracker.h) knows of an entry; all zero where there is none. */
 struct entry_mark {
-    uint32_t list : 2; /* which of its two lists has the entry, or ENTRY_CLEAN */
+    uint32_t list : 2; /* which of its lists has the entry, or ENTRY_CLEAN */
     uint32_t has_row : 1;
     uint32_t is_large : 1;
-    uint32_t index : 28; /* in the list; of a clean entry: ENTRY_RECENT, ENTRY_COLD */
+    uint32_t is_recent : 1; /* of a clean entry: somebody looked since the clock hand came by */
+    uint32_t index : 27;    /* in the list; in none: ENTRY_COLD or 0 */
 };
-#define ENTRY_CLEAN 2
-#define ENTRY_RECENT 1 /* somebody looked since the clock hand came by */
-#define ENTRY_COLD 2   /* the value is on disk only; value is an empty one */
-#define ENTRY_INDEX_MAX (((uint32_t)1 << 28) - 1)
+/* 0 and 1: the lists of changed entries, which take turns. From ENTRY_WARM on it is clean. */
+#define ENTRY_WARM 2  /* in the list of values that may leave memory */
+#define ENTRY_CLEAN 3 /* in no list */
+#define ENTRY_COLD 1  /* the value is on disk only; value is an empty one */
+#define ENTRY_INDEX_MAX (((uint32_t)1 << 27) - 1)
 
 /* A key and its value. 36 bytes and the key. */
 struct entry {
@@ -86,7 +88,7 @@ static inline struct slice entry_key(const struct entry *e)
 
 static inline bool entry_is_cold(const struct entry *e)
 {
-    return e->mark.list == ENTRY_CLEAN && (e->mark.index & ENTRY_COLD);
+    return e->mark.list == ENTRY_CLEAN && e->mark.index == ENTRY_COLD;
 }
 
 /* NULL when absent. An expired key is removed and counts as absent. Reports: KEY_DELETE then. Borrowed until the db changes. */

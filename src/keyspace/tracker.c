@@ -11,9 +11,9 @@
  * the cut they are passed over, dropped after it they are given until they are freed.
  *
  * Invariants (tracker_check):
- *  1. an entry's mark tells its list and index; the slot there points back at it. Every entry is in a list or clean.
+ *  1. an entry's mark tells its list and index; the slot there points back at it. Every entry is in a list or ENTRY_CLEAN.
  *  2. a clean entry's row in the last committed checkpoint holds its value and expiry.
- *  3. a large entry has a struct tracker_large, found by the entry's address; a cold one is clean and not large.
+ *  3. a large entry has a struct tracker_large, found by the entry's address; cold ones and those that may become it are not large.
  *  4. the cut's list is empty and there are no gifts when no checkpoint is under way; `given` is 0 but while saving.
  */
 #include "base/mem.h"
@@ -40,6 +40,11 @@ static uint32_t *number_slot(const struct tracker_list *l, size_t index)
     return &l->chunks[index / TRACKER_CHUNK_COUNT]->db_numbers[index % TRACKER_CHUNK_COUNT];
 }
 
+struct entry *tracker_at(const struct tracker_list *l, size_t index)
+{
+    return *entry_slot(l, index);
+}
+
 uint32_t tracker_number_of(const struct tracker *t, const struct entry *e)
 {
     SLOW_CHECK(e->mark.list != ENTRY_CLEAN);
@@ -53,7 +58,7 @@ static void list_put(struct tracker_list *l, size_t index, struct entry *e, uint
     e->mark.index = (uint32_t)index & ENTRY_INDEX_MAX;
 }
 
-static void list_push(struct tracker *t, uint32_t list, struct entry *e, uint32_t db_number)
+void tracker_enter(struct tracker *t, uint32_t list, struct entry *e, uint32_t db_number)
 {
     struct tracker_list *l = &t->lists[list];
     CHECK(l->count < ENTRY_INDEX_MAX);
@@ -64,7 +69,7 @@ static void list_push(struct tracker *t, uint32_t list, struct entry *e, uint32_
         }
         l->chunks[l->chunks_count++] = mem_alloc(sizeof(struct tracker_chunk));
     }
-    e->mark.list = list & 1;
+    e->mark.list = list & 3;
     list_put(l, l->count++, e, db_number);
 }
 
@@ -165,7 +170,7 @@ struct tracker *tracker_new(struct keyspace *ks)
         map_iter_begin(&it, &ks->dbs[i].keys);
         for (struct map_node *node = map_iter_next(&it); node; node = map_iter_next(&it)) {
             struct entry *e = (struct entry *)node;
-            list_push(t, ks->dirty_list, e, i);
+            tracker_enter(t, ks->dirty_list, e, i);
             if (value_count(&e->value) > TRACKER_LARGE_COUNT) tracker_enlarge(t, e);
         }
         map_iter_end(&it);
@@ -190,6 +195,7 @@ void tracker_free(struct tracker *t)
     t->ks->graveyard.tracker = NULL;
     list_deinit(&t->lists[0]);
     list_deinit(&t->lists[1]);
+    list_deinit(&t->lists[ENTRY_WARM]);
     numbers_deinit(&t->dropped);
     numbers_deinit(&t->cut_dropped);
     items_chain_deinit(&t->deletes.items);
@@ -256,22 +262,21 @@ static void give_early(struct tracker *t, struct entry *e)
 
 void tracker_touch(struct tracker *t, struct db *db, struct entry *e)
 {
-    if (e->mark.list == ENTRY_CLEAN) {
-        if (e->mark.index & ENTRY_COLD) tracker_use(t, db, e);
-    } else {
+    if (entry_is_cold(e)) tracker_use(t, db, e);
+    if (e->mark.list != ENTRY_CLEAN) {
         give_early(t, e);
         tracker_leave(t, e);
     }
-    list_push(t, t->ks->dirty_list, e, t->db_numbers[db->index]);
+    tracker_enter(t, t->ks->dirty_list, e, t->db_numbers[db->index]);
 }
 
 void tracker_drop(struct tracker *t, struct db *db, struct entry *e)
 {
-    if (e->mark.list == ENTRY_CLEAN) {
-        if (e->mark.index & ENTRY_COLD) tracker_forget_cold(t, e);
-    } else {
+    if (e->mark.list != ENTRY_CLEAN) {
         give_early(t, e);
         tracker_leave(t, e);
+    } else if (entry_is_cold(e)) {
+        tracker_forget_cold(t, e);
     }
     if (e->mark.has_row) {
         struct item item = {.kind = ITEM_KEY_DELETE, .db_number = t->db_numbers[db->index], .key = entry_key(e)};
@@ -287,7 +292,7 @@ void tracker_freeing(struct tracker *t, struct entry *e)
     if (e->mark.list != ENTRY_CLEAN) {
         give_early(t, e);
         tracker_leave(t, e);
-    } else if (e->mark.index & ENTRY_COLD) {
+    } else if (entry_is_cold(e)) {
         tracker_forget_cold(t, e);
     }
     if (e->mark.is_large) tracker_large_drop(t, e);
@@ -382,9 +387,9 @@ bool tracker_committed(struct tracker *t, size_t limit)
     struct tracker_list *l = &t->lists[cut_list(t)];
     for (; l->count > 0 && limit > 0; limit--) {
         struct entry *e = *entry_slot(l, l->count - 1);
+        uint32_t db_number = *number_slot(l, l->count - 1);
         list_pop(l);
-        e->mark.list = ENTRY_CLEAN;
-        e->mark.index = ENTRY_RECENT;
+        tracker_settle(t, e, db_number);
     }
     return end_checkpoint(t);
 }
@@ -414,7 +419,7 @@ bool tracker_failed(struct tracker *t, size_t limit)
         struct entry *e = *entry_slot(l, l->count - 1);
         uint32_t db_number = *number_slot(l, l->count - 1);
         list_pop(l);
-        list_push(t, t->ks->dirty_list, e, db_number);
+        tracker_enter(t, t->ks->dirty_list, e, db_number);
     }
     return end_checkpoint(t);
 }
@@ -423,9 +428,11 @@ bool tracker_failed(struct tracker *t, size_t limit)
 
 static void check_entry(struct tracker *t, uint32_t db_number, struct entry *e)
 {
+    if (e->mark.list >= ENTRY_WARM) CHECK(e->mark.has_row);   /* 2 */
+    if (e->mark.list == ENTRY_WARM) CHECK(!e->mark.is_large); /* 3 */
     if (e->mark.list == ENTRY_CLEAN) {
-        CHECK(e->mark.has_row && (e->mark.index & ~(uint32_t)(ENTRY_RECENT | ENTRY_COLD)) == 0); /* 2 */
-        CHECK(!entry_is_cold(e) || !e->mark.is_large);                                           /* 3 */
+        CHECK(e->mark.index == 0 || e->mark.index == ENTRY_COLD); /* 1 */
+        CHECK(!entry_is_cold(e) || !e->mark.is_large);            /* 3 */
     } else {
         const struct tracker_list *l = &t->lists[e->mark.list];
         CHECK(e->mark.index < l->count && *entry_slot(l, e->mark.index) == e); /* 1 */
@@ -443,7 +450,7 @@ void tracker_check(struct tracker *t)
             check_entry(t, t->db_numbers[i], (struct entry *)node);
         map_iter_end(&it);
     }
-    for (uint32_t list = 0; list < 2; list++) {
+    for (uint32_t list = 0; list <= ENTRY_WARM; list++) {
         const struct tracker_list *l = &t->lists[list];
         for (size_t i = 0; i < l->count; i++) {
             const struct entry *e = *entry_slot(l, i);

@@ -100,9 +100,10 @@ struct cold_store {
 void tracker_set_cold_store(struct tracker *t, struct cold_store *store);
 /* Somebody looks at a clean entry: it is recently used, and a cold value comes back. */
 void tracker_use(struct tracker *t, const struct db *db, struct entry *e);
-/* Looks at up to about `limit` entries, clock-wise through all databases, and lets clean values go that nobody used since the last
- * time it came by. Does nothing while a checkpoint is under way. Returns the bytes freed. */
-size_t tracker_cool(struct tracker *t, size_t limit);
+/* Looks at up to about `limit` warm values and lets those go that nobody used since it came by the last time. Returns the bytes
+ * freed. *out_is_round: it has been at all of them; what is used until it comes again should stay, so give it time. The first call
+ * begins to keep a list of them (12 bytes each). */
+size_t tracker_cool(struct tracker *t, size_t limit, bool *out_is_round);
 size_t tracker_cold_count(const struct tracker *t);
 
 void tracker_check(struct tracker *t);

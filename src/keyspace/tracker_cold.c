@@ -2,26 +2,46 @@
 /*
  * Cold values: a clean small value that nobody looked at for a whole round of the clock hand leaves memory. Its entry stays, with
  * key, type and expiry, and an empty value; whoever finds it (db_find) brings the value back from the last committed checkpoint.
+ *
+ * The hand goes round the list of warm values, so what is cold costs it nothing. A clean value's row stays as it is until the entry
+ * changes, whatever a running checkpoint writes meanwhile; so values may leave and come back at any time.
  */
 #include "base/mem.h"
 #include "keyspace/tracker_state.h"
 
-static void become_clean(struct tracker *t, struct entry *e)
+/* The entry is in no list. */
+static void become_clean(struct entry *e, bool is_recent)
 {
-    if (e->mark.list != ENTRY_CLEAN) tracker_leave(t, e);
     e->mark.list = ENTRY_CLEAN;
     e->mark.has_row = 1;
+    e->mark.is_recent = is_recent;
     e->mark.index = 0;
 }
 
-void tracker_adopt(struct tracker *t, struct entry *e, uint64_t disk_id, bool is_cold)
+static void become_cold(struct tracker *t, struct entry *e)
 {
-    CHECK(!(is_cold && disk_id) && !e->mark.is_large);
-    if (disk_id) tracker_large_adopt(t, e, disk_id);
-    become_clean(t, e);
-    if (!is_cold) return;
+    become_clean(e, false);
     e->mark.index = ENTRY_COLD;
     t->cold_count++;
+}
+
+void tracker_settle(struct tracker *t, struct entry *e, uint32_t db_number)
+{
+    become_clean(e, true);
+    bool has_room = t->lists[ENTRY_WARM].count < ENTRY_INDEX_MAX;
+    if (t->is_cooling && !e->mark.is_large && has_room) tracker_enter(t, ENTRY_WARM, e, db_number);
+}
+
+/* Nothing cools yet: whoever wants that first finds the entry by its walk. */
+void tracker_adopt(struct tracker *t, struct entry *e, uint64_t disk_id, bool is_cold)
+{
+    CHECK(!(is_cold && disk_id) && !e->mark.is_large && !t->is_cooling);
+    if (disk_id) tracker_large_adopt(t, e, disk_id);
+    if (e->mark.list != ENTRY_CLEAN) tracker_leave(t, e);
+    if (is_cold)
+        become_cold(t, e);
+    else
+        become_clean(e, false);
 }
 
 void tracker_set_cold_store(struct tracker *t, struct cold_store *store)
@@ -51,55 +71,76 @@ static void warm(struct tracker *t, const struct db *db, struct entry *e)
     v.aux = e->value.aux;
     e->value = v;
     tracker_forget_cold(t, e);
+    tracker_settle(t, e, t->db_numbers[db->index]);
 }
 
 void tracker_use(struct tracker *t, const struct db *db, struct entry *e)
 {
     if (entry_is_cold(e)) warm(t, db, e);
-    e->mark.index = ENTRY_RECENT;
+    e->mark.is_recent = 1;
 }
 
 /* ---- the clock hand ---- */
 
-struct cooling {
+struct sweep {
     struct tracker *t;
-    size_t seen, bytes;
+    uint32_t db_number;
+    size_t seen;
 };
 
-static void cool_entry(void *ctx, struct map_node *node)
+static void sweep_entry(void *ctx, struct map_node *node)
 {
-    struct cooling *c = ctx;
+    struct sweep *s = ctx;
     struct entry *e = (struct entry *)node;
-    c->seen++;
-    if (e->mark.list != ENTRY_CLEAN || e->mark.is_large || entry_is_cold(e)) return;
-    if (e->mark.index == ENTRY_RECENT) {
-        e->mark.index = 0;
-        return;
+    s->seen++;
+    if (e->mark.list == ENTRY_CLEAN && !entry_is_cold(e)) tracker_settle(s->t, e, s->db_number);
+}
+
+/* Puts what was clean before anybody wanted values to leave on the list of warm ones; takes its looks from *limit. */
+static void sweep(struct tracker *t, size_t *limit)
+{
+    while (t->sweep_db<KEYSPACE_DBS_COUNT && * limit> 0) {
+        struct sweep s = {t, t->db_numbers[t->sweep_db], 1}; /* an empty bucket costs a look as well */
+        t->sweep_after = map_scan(&t->ks->dbs[t->sweep_db].keys, t->sweep_after, sweep_entry, &s);
+        if (t->sweep_after == 0) t->sweep_db++;
+        *limit -= s.seen < *limit ? s.seen : *limit;
     }
+}
+
+/* The hand is at the entry. Returns the bytes freed. */
+static size_t cool_entry(struct tracker *t, struct entry *e)
+{
+    if (e->mark.is_recent) {
+        e->mark.is_recent = 0;
+        t->hand++;
+        return 0;
+    }
+    tracker_leave(t, e); /* another one takes its place, under the hand */
+    become_clean(e, false);
     size_t bytes = value_bytes(&e->value, 1);
-    if (bytes == 0) return;
+    if (bytes == 0) return 0;
     uint32_t aux = e->value.aux;
     enum value_type type = (enum value_type)e->value.type;
     value_deinit(&e->value);
     e->value.aux = aux;
     value_init(&e->value, type);
-    e->mark.index = ENTRY_COLD;
-    c->t->cold_count++;
-    c->bytes += bytes;
+    become_cold(t, e);
+    return bytes;
 }
 
-size_t tracker_cool(struct tracker *t, size_t limit)
+size_t tracker_cool(struct tracker *t, size_t limit, bool *out_is_round)
 {
-    if (t->phase != TRACKER_IDLE || !t->cold_store) return 0;
-    struct cooling c = {t, 0, 0};
-    for (uint32_t dbs = 0; c.seen < limit && dbs <= KEYSPACE_DBS_COUNT;) {
-        t->hand_cursor = map_scan(&t->ks->dbs[t->hand_db].keys, t->hand_cursor, cool_entry, &c);
-        if (t->hand_cursor != 0) {
-            c.seen++; /* an empty bucket costs a look as well */
-            continue;
-        }
-        t->hand_db = (t->hand_db + 1) % KEYSPACE_DBS_COUNT;
-        dbs++;
+    const struct tracker_list *warm = &t->lists[ENTRY_WARM];
+    size_t freed = 0;
+    *out_is_round = !t->cold_store;
+    if (!t->cold_store) return 0;
+    t->is_cooling = true;
+    for (sweep(t, &limit); limit > 0 && !*out_is_round; limit--) {
+        *out_is_round = t->hand >= warm->count;
+        if (*out_is_round)
+            t->hand = 0;
+        else
+            freed += cool_entry(t, tracker_at(warm, t->hand));
     }
-    return c.bytes;
+    return freed;
 }

@@ -52,7 +52,7 @@ enum tracker_phase { TRACKER_IDLE, TRACKER_SAVING, TRACKER_HANDED, TRACKER_COMMI
 struct tracker {
     struct keyspace *ks; /* borrowed */
     enum tracker_phase phase;
-    struct tracker_list lists[2];    /* by mark.list: one is ks->dirty_list, the other that of the cut */
+    struct tracker_list lists[3];    /* by mark.list: one is ks->dirty_list, one that of the cut; ENTRY_WARM */
     size_t given;                    /* TRACKER_SAVING: of the cut's list the first so many are handed; else 0 */
     struct buf *out;                 /* borrowed: TRACKER_SAVING */
     bool is_swapped, is_cut_swapped; /* databases were, nothing else tells */
@@ -71,12 +71,18 @@ struct tracker {
 
     struct cold_store *cold_store; /* borrowed */
     size_t cold_count;
-    uint32_t hand_db; /* the clock hand */
-    uint64_t hand_cursor;
+    bool is_cooling;      /* somebody wants values to leave: what becomes clean is put on the list of warm ones */
+    uint32_t sweep_db;    /* what was clean before is put there by a walk through all databases ... */
+    uint64_t sweep_after; /* ... and is there up to this cursor */
+    size_t hand;          /* the clock hand: an index in the list of warm ones */
 };
 
+/* The entry at index < count. */
+struct entry *tracker_at(const struct tracker_list *l, size_t index);
 /* The number on disk of the database of an entry that is in a list. */
 uint32_t tracker_number_of(const struct tracker *t, const struct entry *e);
+/* Puts an entry that is in no list into one. */
+void tracker_enter(struct tracker *t, uint32_t list, struct entry *e, uint32_t db_number);
 /* Takes an entry off its list. */
 void tracker_leave(struct tracker *t, struct entry *e);
 /* Adds a deletion for the next cut. */
@@ -100,6 +106,8 @@ void tracker_large_check(struct tracker *t, struct entry *e);
 
 /* ---- tracker_cold.c ---- */
 
+/* An entry that is in no list is as its row: clean. */
+void tracker_settle(struct tracker *t, struct entry *e, uint32_t db_number);
 /* A cold entry is about to be freed. */
 void tracker_forget_cold(struct tracker *t, struct entry *e);
 

@@ -661,7 +661,8 @@ static void step(struct world *w)
     } else if (pick < 540) {
         graveyard_free_some(&w->live.graveyard, 1 + rng_below(&w->rng, 300));
     } else if (pick < 600) {
-        tracker_cool(w->tracker, 1 + rng_below(&w->rng, 50));
+        bool is_round;
+        tracker_cool(w->tracker, 1 + rng_below(&w->rng, 50), &is_round);
     } else {
         step_checkpoint(w);
     }
@@ -945,11 +946,15 @@ Test(tracker, cold_values_leave_memory_and_come_back)
     struct db *db = &w.live.dbs[0];
     set(&w, "a", "the text of a, which is longer than a value");
     set(&w, "b", "the text of b, which is longer than a value");
-    cr_assert_eq(tracker_cool(w.tracker, 1000), 0, "not on disk yet");
+    bool is_round;
+    cr_assert_eq(tracker_cool(w.tracker, 1000, &is_round), 0, "not on disk yet");
+    cr_assert(is_round);
     save(&w);
-    cr_assert_eq(tracker_cool(w.tracker, 100), 0, "just now used");
+    cr_assert_eq(tracker_cool(w.tracker, 100, &is_round), 0, "just now used");
+    cr_assert(is_round);
     cr_assert(db_find(db, SLICE_LIT("b")) != NULL);
-    cr_assert_gt(tracker_cool(w.tracker, 100), 0);
+    cr_assert_gt(tracker_cool(w.tracker, 100, &is_round), 0);
+    cr_assert(is_round);
     cr_assert_eq(tracker_cold_count(w.tracker), 1);
     cr_assert(db_peek(db, SLICE_LIT("a")) != NULL);
     cr_assert_eq(w.store.loads_count, 0, "who peeks does not look at the value");
@@ -959,5 +964,66 @@ Test(tracker, cold_values_leave_memory_and_come_back)
     cr_assert_eq(tracker_cold_count(w.tracker), 0);
     cr_assert_eq(w.store.loads_count, 1);
     cr_assert_eq(tracker_dirty_count(w.tracker), 0);
+    world_deinit(&w);
+}
+
+/* Everything cools in two rounds; *out_looks: how many looks that took. */
+static void cool_all(struct world *w, size_t *out_looks)
+{
+    *out_looks = 0;
+    for (int rounds = 0; rounds < 2; ++*out_looks) {
+        bool is_round;
+        (void)tracker_cool(w->tracker, 1, &is_round);
+        rounds += is_round;
+    }
+}
+
+Test(tracker, what_is_cold_costs_the_clock_hand_nothing)
+{
+    struct world w;
+    world_init(&w, 1);
+    struct db *db = &w.live.dbs[0];
+    char key[16];
+    size_t looks;
+    for (int i = 0; i < 3000; i++) {
+        snprintf(key, sizeof(key), "k%d", i);
+        set(&w, key, "a text that is longer than what a value has room for");
+    }
+    save(&w);
+    cool_all(&w, &looks); /* begins with a walk over all keys: nobody kept a list before */
+    cr_assert_eq(tracker_cold_count(w.tracker), 3000);
+    for (int i = 0; i < 10; i++) {
+        snprintf(key, sizeof(key), "k%d", i);
+        cr_assert(db_find(db, slice_from_text(key)) != NULL);
+    }
+    cr_assert_eq(tracker_cold_count(w.tracker), 2990);
+    tracker_check(w.tracker);
+    cool_all(&w, &looks);
+    cr_assert_eq(tracker_cold_count(w.tracker), 3000);
+    cr_assert_lt(looks, 40);
+    world_deinit(&w);
+}
+
+Test(tracker, values_leave_and_come_back_while_a_checkpoint_is_under_way)
+{
+    struct world w;
+    world_init(&w, 1);
+    struct db *db = &w.live.dbs[0];
+    static const char text[] = "a text that is longer than what a value has room for";
+    size_t looks;
+    char digits[NUM_INT_MAX_CHARS];
+    set(&w, "a", text);
+    set(&w, "b", text);
+    save(&w);
+    set(&w, "b", "another text that is longer than what a value has room for");
+    begin(&w);
+    cool_all(&w, &looks);
+    cr_assert_eq(tracker_cold_count(w.tracker), 1, "a; b is not on disk as it is");
+    const struct entry *a = db_find(db, SLICE_LIT("a"));
+    cr_assert(slice_equal(string_borrow(&a->value, digits), slice_from_text(text)));
+    finish(&w);
+    cool_all(&w, &looks);
+    cr_assert_eq(tracker_cold_count(w.tracker), 2);
+    tracker_check(w.tracker);
     world_deinit(&w);
 }
