@@ -61,8 +61,30 @@ export function cpuSeconds(pid) {
   }
 }
 
-export function residentBytes(pid) {
-  return Number(/^VmRSS:\s*(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))[1]) * 1024;
+/** Resident bytes of a process: all, of its own memory, and of files that it has mapped (programs, libraries, data). */
+export function residentParts(pid) {
+  const status = readFileSync(`/proc/${pid}/status`, 'utf8');
+  const of = (name) => Number(new RegExp(`^${name}:\\s*(\\d+)`, 'm').exec(status)[1]) * 1024;
+  return { all: of('VmRSS'), anon: of('RssAnon'), file: of('RssFile') };
+}
+
+export const residentBytes = (pid) => residentParts(pid).all;
+
+/** The most that is resident until `end()`, which tells its parts. */
+export function watchResident(pid) {
+  let most = residentParts(pid);
+  const look = () => {
+    const now = residentParts(pid);
+    if (now.all > most.all) most = now;
+  };
+  const timer = setInterval(look, 20);
+  return {
+    end() {
+      clearInterval(timer);
+      look();
+      return most;
+    },
+  };
 }
 
 export function describeMachine() {

@@ -22,7 +22,7 @@
 #include "os/file.h"
 
 /* LMDB keeps about twice the pages of what a transaction wrote. */
-#define KEPT_BYTES_MAX ((size_t)8 << 20)
+#define KEPT_BYTES_MAX ((size_t)1 << 20)
 /* Rows after which the pages that LMDB has looked at are unmapped: each may have mapped sixteen. */
 #define FORGET_ROWS 2048
 

@@ -42,7 +42,7 @@ static oxq_err read_page(struct lookup *l, uint64_t number, bool is_leaf, struct
 static bool seek_node(const struct lookup *l, uint32_t low, struct slice key, uint32_t *out, bool *out_is_equal)
 {
     uint32_t high = layout_nodes_count(l->page);
-    struct layout_node node;
+    struct layout_node node = {0};
     *out_is_equal = false;
     while (low < high) {
         uint32_t middle = low + (high - low) / 2;
@@ -63,7 +63,7 @@ static bool find_child(const struct lookup *l, struct slice key, uint64_t *out)
 {
     uint32_t at;
     bool is_equal;
-    struct layout_node node;
+    struct layout_node node = {0};
     if (!seek_node(l, 1, key, &at, &is_equal)) return false;
     if (!is_equal) at--;
     if (!layout_load_node(l->page, l->page_bytes, at, &node, NULL)) return false;
@@ -126,7 +126,7 @@ static oxq_err read_head(struct lookup *l, uint64_t txn_id, struct layout_head *
 oxq_err lookup_refresh(struct lookup *l, const char *folder, struct slice table, uint64_t txn_id, struct oxq_error *err)
 {
     struct layout_head head;
-    struct layout_node node;
+    struct layout_node node = {0};
     l->depth = 0;
     oxq_err e = open_file(l, folder, err);
     if (!e) e = read_head(l, txn_id, &head, err);
@@ -169,7 +169,7 @@ static oxq_err read_long(struct lookup *l, const struct layout_node *node, struc
 
 oxq_err lookup_find(struct lookup *l, struct slice key, struct slice *out, struct oxq_error *err)
 {
-    struct layout_node node;
+    struct layout_node node = {0};
     mem_free(l->row);
     l->row = NULL;
     oxq_err e = find_node(l, l->root, l->depth, key, &node, err);

@@ -40,7 +40,7 @@
 #include <stdio.h>
 
 /* A buffer that one large group has made longer than this is given back. */
-#define BUFFER_KEEP_BYTES ((size_t)8 << 20)
+#define BUFFER_KEEP_BYTES ((size_t)1 << 20)
 /* What the engine writes itself: copying so much takes some 10 us. */
 #define HERE_MAX_BYTES ((size_t)64 << 10)
 /* A write that took longer than this waited for the disk. For so many times as long as it took the thread has all groups: so the
