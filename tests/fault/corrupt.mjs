@@ -47,7 +47,7 @@ function damage(files, random) {
 }
 
 /** @returns { name, faults, note } */
-export async function run({ kind, folder, seed, steps, tries }) {
+export async function run({ kind, folder, seed, steps, tries: given, triesWanted: tries = given }) {
   const { images, log } = await prepare({ kind, folder, seed, steps });
   const other = await Victim.make({ kind: 'redis-forgets', dir: `${folder}/replay`, log: `${folder}/replay.log` });
   await other.start();

@@ -47,7 +47,7 @@ async function record({ kind, folder, seed, steps }) {
 }
 
 /** @returns { name, faults, note } */
-export async function run({ kind, folder, seed, steps, images, seeds, modes = MODES }) {
+export async function run({ kind, folder, seed, steps, images: given, triesWanted: images = given, seeds, modes = MODES }) {
   buildShims();
   const recorded = await record({ kind, folder, seed, steps });
   const other = await Victim.make({ kind: 'redis-forgets', dir: `${folder}/replay`, log: `${folder}/replay.log` });

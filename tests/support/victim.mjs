@@ -100,6 +100,7 @@ export class Victim {
     running.add(child);
     this.#child = child;
     this.starts++;
+    this.acceptedAt = undefined; // when it was first seen to accept connections, since this start
     this.#ended = new Promise((resolve) => {
       child.once('error', resolve);
       child.once('close', () => resolve(running.delete(child)));
@@ -110,6 +111,7 @@ export class Victim {
   async isReady(ms = START_MS) {
     for (const deadline = Date.now() + ms; this.isRunning && Date.now() < deadline; await sleep(5)) {
       const client = await Client.open(this.port).catch(() => null);
+      if (client) this.acceptedAt ??= Date.now();
       const reply = await client?.call('PING');
       client?.destroy();
       if (reply?.text === 'PONG') return true;

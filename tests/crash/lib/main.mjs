@@ -12,7 +12,7 @@ const USAGE = `usage: tests/crash/run [options] [PART...]
   --long      hundreds of kills, a hundred thousand jobs (make torture)
   --seed N    the moments of the kills and the load follow from it; otherwise the clock
   --kills N   in place of the form's number, in raw and bull
-  --outage MS how long the server stays away in the part restart, at most (1000): with 8000 BullMQ 6.2.0 is lost
+  --outage MS how long the server stays away in the part restart, at most (500): with 8000 BullMQ 6.2.0 is lost
   --keep      leave the folder with data and logs there, and say where
 PARTS: raw bull volume restart; otherwise all. OXQ_BIN names the oxq to test.`;
 
@@ -20,7 +20,7 @@ await runSuite({
   name: 'tests/crash',
   usage: USAGE,
   seed: Date.now() % 1_000_000,
-  flags: { outage: { type: 'string', default: '1000' }, kills: { type: 'string' } },
+  flags: { outage: { type: 'string', default: '500' }, kills: { type: 'string' } },
   optionsOf: ({ outage, kills }) => ({ outageMs: Number(outage), killsWanted: kills && Number(kills) }),
   parts: {
     raw: { run: raw.run, short: { kills: 20, between: [100, 450] }, long: { kills: 500, between: [50, 300] } },

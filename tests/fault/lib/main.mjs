@@ -14,7 +14,7 @@ const USAGE = `usage: tests/fault/run [options] [PART...]
   --seed N      the history and the choice of cuts and faults follow from it (1)
   --modes A,B   of the power cuts: none all prefix writes sectors
   --only A,B    of the sweeps of memory: life recovery check backup restore dump load
-  --tries N     in place of the form's number, in each sweep of memory
+  --tries N     in place of the form's number: images of power, damages of corrupt, allocations of each sweep of memory
   --keep        leave the folder with records and logs there, and say where
 PARTS: power faults full corrupt memory; otherwise all. OXQ_BIN names the oxq to test.`;
 
