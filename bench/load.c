@@ -95,7 +95,7 @@ struct run {
     uint64_t answered;
     uint64_t wrong;
     char first_wrong[SHOWN_BYTES * 4 + 1];
-    uint32_t *round_trips_ns; /* of count, only at depth 1 */
+    uint64_t *round_trips_ns; /* of count, only at depth 1 */
 };
 
 static volatile sig_atomic_t is_ended;
@@ -224,7 +224,7 @@ static void note_reply(struct run *run, struct connection *c, const char *reply,
     if (has_error || !is_right(&run->options, reply, size, p->index)) {
         if (run->wrong++ == 0) show_reply(run, reply, size);
     }
-    if (run->round_trips_ns) run->round_trips_ns[p->index] = (uint32_t)(now_ns() - p->sent_ns);
+    if (run->round_trips_ns) run->round_trips_ns[p->index] = now_ns() - p->sent_ns;
     c->oldest = (c->oldest + 1) % run->options.depth;
     c->waiting--;
     run->answered++;
@@ -355,10 +355,10 @@ static void exchange(struct run *run)
     }
 }
 
-static int compare_u32(const void *a, const void *b)
+static int compare_ns(const void *a, const void *b)
 {
-    uint32_t x = *(const uint32_t *)a;
-    uint32_t y = *(const uint32_t *)b;
+    uint64_t x = *(const uint64_t *)a;
+    uint64_t y = *(const uint64_t *)b;
     return (x > y) - (x < y);
 }
 
@@ -368,9 +368,9 @@ static void print_result(struct run *run, uint64_t took_ns)
     printf("{\"requests\": %llu, \"seconds\": %.6f, \"wrong\": %llu, \"first_wrong\": \"%s\"", (unsigned long long)n,
            (double)took_ns / 1e9, (unsigned long long)run->wrong, run->first_wrong);
     if (run->round_trips_ns && n > 0) {
-        qsort(run->round_trips_ns, n, sizeof *run->round_trips_ns, compare_u32);
-        printf(", \"p50_us\": %.1f, \"p99_us\": %.1f, \"max_us\": %.1f", run->round_trips_ns[n / 2] / 1e3,
-               run->round_trips_ns[n * 99 / 100] / 1e3, run->round_trips_ns[n - 1] / 1e3);
+        qsort(run->round_trips_ns, n, sizeof *run->round_trips_ns, compare_ns);
+        printf(", \"p50_us\": %.1f, \"p99_us\": %.1f, \"max_us\": %.1f", (double)run->round_trips_ns[n / 2] / 1e3,
+               (double)run->round_trips_ns[n * 99 / 100] / 1e3, (double)run->round_trips_ns[n - 1] / 1e3);
     }
     puts("}");
 }

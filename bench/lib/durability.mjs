@@ -20,7 +20,7 @@ const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 /* Jobs of one load by its shape: about half a second each on a common disk. */
 export const DURABILITY_FULL = {
   syncs: 200,
-  jobs: { 'waits-1': 300, 'waits-16': 3000, 'waits-256': 16_000, 'busy-64': 24_000 },
+  jobs: { 'waits-1': 300, 'waits-16': 3000, 'waits-256': 16_000, 'busy-1': 10_000, 'busy-16': 16_000, 'busy-64': 24_000, 'busy-256': 24_000 },
   latency_s: 3,
   bytes: 10_000,
   pause: 1_000_000,
@@ -32,7 +32,7 @@ export const DURABILITY_FULL = {
 };
 export const DURABILITY_QUICK = {
   syncs: 20,
-  jobs: { 'waits-1': 20, 'waits-16': 100, 'waits-256': 1000, 'busy-64': 2000 },
+  jobs: { 'waits-1': 20, 'waits-16': 100, 'waits-256': 1000, 'busy-1': 500, 'busy-16': 1000, 'busy-64': 2000, 'busy-256': 2000 },
   latency_s: 0.3,
   bytes: 500,
   pause: 10_000,
@@ -141,8 +141,12 @@ const SHAPES = [
   { id: 'waits-1', title: '1 connection that waits', connections: 1, depth: 1 },
   { id: 'waits-16', title: '16 connections that wait', connections: 16, depth: 1 },
   { id: 'waits-256', title: '256 connections that wait', connections: 256, depth: 1 },
+  { id: 'busy-1', title: '1 connection, 100 jobs on the way', connections: 1, depth: 100 },
+  { id: 'busy-16', title: '16 connections, 16 jobs each', connections: 16, depth: 16 },
   { id: 'busy-64', title: '64 connections, 16 jobs each', connections: 64, depth: 16 },
+  { id: 'busy-256', title: '256 connections, 8 jobs each', connections: 256, depth: 8 },
 ];
+const ONE_AT_A_TIME = SHAPES.filter(({ depth }) => depth === 1);
 const COLUMNS = [
   ['redis_always', 'redis', 'always'],
   ['oxq_always', 'oxq', 'always'],
@@ -172,6 +176,17 @@ function rateRows(shape, samples) {
   });
 }
 
+/* What the network and the load generator allow: PING, from the connections that wait. */
+async function ping(server, { files, sizes }, { id, connections }) {
+  const count = sizes.jobs[id] * 4;
+  return count / (await send(server, files.ping, { count, connections, depth: 1 })).seconds;
+}
+
+function pingRow({ id, title }, samples) {
+  const values = { redis: median(samples.redis_always.map((s) => s.ping)), oxq: median(samples.oxq_always.map((s) => s.ping)) };
+  return { id: `ping-${id}`, title: `PING, ${title}: the most that network and load generator allow`, unit: '/s', values };
+}
+
 async function compareLoads(context) {
   const { sizes } = context;
   const samples = Object.fromEntries(SHAPES.map((s) => [s.id, Object.fromEntries(COLUMNS.map(([column]) => [column, []]))]));
@@ -180,12 +195,14 @@ async function compareLoads(context) {
       for (const shape of SHAPES) {
         for (const [i, [column]] of COLUMNS.entries()) {
           const { connections, depth } = shape;
-          samples[shape.id][column].push(await addAndFinish(servers[i], context, sizes.jobs[shape.id], { connections, depth }));
+          const rates = await addAndFinish(servers[i], context, sizes.jobs[shape.id], { connections, depth });
+          if (ONE_AT_A_TIME.includes(shape)) rates.ping = await ping(servers[i], context, shape);
+          samples[shape.id][column].push(rates);
         }
       }
     }
   });
-  return SHAPES.flatMap((shape) => rateRows(shape, samples));
+  return [...SHAPES.flatMap((shape) => rateRows(shape, samples)), ...ONE_AT_A_TIME.map((shape) => pingRow(shape, samples[shape.id]))];
 }
 
 /* ---------------------------------------------------------------- latency */
@@ -205,7 +222,8 @@ async function compareLatency(context) {
         const { seconds } = await send(server, files.add, { count, connections, depth: 1 });
         const rate = Math.round(count / seconds / 2);
         const half = await send(server, files.add, { count: Math.ceil(rate * sizes.latency_s), connections, depth: 1, rate });
-        samples[server.kind].push({ rate, p50_us: half.p50_us, p99_us: half.p99_us, max_us: half.max_us });
+        const floor = await send(server, files.ping, { count: Math.ceil(rate * sizes.latency_s), connections, depth: 1, rate });
+        samples[server.kind].push({ rate, p50_us: half.p50_us, p99_us: half.p99_us, max_us: half.max_us, ping_us: floor.p99_us });
       }
     }
   });
@@ -222,7 +240,12 @@ async function compareLatency(context) {
     ...goal,
   });
   const reached = of('oxq', 'p99_us') / disk.overwrite.p50_us;
-  return [row('p50', 'median'), row('p99', '99th percentile', { reached, reached_unit: 'fdatasyncs of this disk', goal: { max: 3 } })];
+  const floor = { redis: of('redis', 'ping_us'), oxq: of('oxq', 'ping_us') };
+  return [
+    row('p50', 'median'),
+    row('p99', '99th percentile', { reached, reached_unit: 'fdatasyncs of this disk', goal: { max: 3 } }),
+    { id: 'latency-ping', title: '99th percentile of a PING at those rates', unit: 'us', values: floor },
+  ];
 }
 
 const rateOf = (n) => `${Math.round(n).toLocaleString('en')}/s`;

@@ -11,6 +11,7 @@ const UNITS = {
   MB: (n) => `${whole(n)} MB`,
   bytes: (n) => `${whole(n)} bytes`,
   'jobs/s': (n) => `${whole(n)}/s`,
+  '/s': (n) => `${whole(n)}/s`,
 };
 
 const isReached = (n, { min = -Infinity, max = Infinity }) => n >= min && n <= max;
@@ -60,7 +61,7 @@ export function durabilityMarkdown(result) {
   if (others.length) lines.push('| what | Redis | oxq | reached | goal |', '|---|--:|--:|--:|--:|', ...others.map(otherLine), '');
   const { append, overwrite } = disk;
   const sync = ({ p50_us, p99_us }) => `${UNITS.us(p50_us)} (99th percentile ${UNITS.us(p99_us)})`;
-  const pinned = machine.pinned ? ', server and load on cores of their own' : '';
+  const pinned = machine.pinned ? ', server and load on cores of their own' : `, ${machine.cores} cores, nothing pinned`;
   lines.push(
     `This disk meanwhile: a write of 4 KB with its fdatasync takes ${sync(append)} where the file grows, ${sync(overwrite)} where the ` +
       `blocks are there. Medians of ${rounds} alternating rounds on ${date.slice(0, 10)}: Redis ${versions.redis}, oxq ${versions.oxq}, ` +

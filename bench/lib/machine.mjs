@@ -2,8 +2,8 @@
 /*
  * What is asked of the machine: which core a process may use, the CPU time it has used, its memory.
  *
- * The server runs on the first core that this process may use, the load on the last. With one core there is nothing to
- * choose. CPU time comes from the scheduler, in nanoseconds; /proc/PID/stat counts ticks of 10 ms, too coarse for runs of
+ * In the group speed the server runs on the first core that this process may use, the load on the last. With one core there is
+ * nothing to choose. In the group durability nobody is pinned (README.md says why). CPU time comes from the scheduler, in nanoseconds; /proc/PID/stat counts ticks of 10 ms, too coarse for runs of
  * some hundred milliseconds, and serves where the kernel keeps no such account.
  */
 import { spawn } from 'node:child_process';
@@ -21,9 +21,14 @@ function allowedCores() {
 }
 
 const cores = allowedCores();
-export const isPinned = cores.length > 1;
-export const serverCore = cores[0];
-export const loadCore = cores.at(-1);
+const serverCore = cores[0];
+const loadCore = cores.at(-1);
+let isPinned = cores.length > 1;
+
+/** From now on the system chooses the cores. */
+export function unpin() {
+  isPinned = false;
+}
 
 /** A program and its arguments, as they start it on a core. */
 const onCore = (core, program, args) => (isPinned ? ['taskset', ['-c', String(core), program, ...args]] : [program, args]);

@@ -10,7 +10,7 @@ import { whyMissing } from '../../tests/e2e/lib/server.mjs';
 import { ROOT, versions } from './clients.mjs';
 import { DURABILITY_FULL, DURABILITY_QUICK, makeDurabilityMeasures, measureDisk, summariseDisk } from './durability.mjs';
 import { durabilityLine, durabilityMarkdown, durabilitySvg } from './durability_report.mjs';
-import { describeMachine } from './machine.mjs';
+import { describeMachine, unpin } from './machine.mjs';
 import { FULL, makeMeasures, QUICK } from './measures.mjs';
 import { markdown, summarise, svg } from './report.mjs';
 import { recordBullmq } from './requests.mjs';
@@ -172,6 +172,7 @@ async function compareSpeed(measures, options) {
 }
 
 async function compareDurability(measures, options, sizes) {
+  unpin();
   const { result, timed } = began(options);
   const servers = [await start('redis'), await start('oxq')];
   result.versions = await versionsOf(servers);

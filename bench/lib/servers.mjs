@@ -7,7 +7,8 @@ import { spawn } from 'node:child_process';
 import { createWriteStream, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import net from 'node:net';
 import path from 'node:path';
-import { freePort, oxqBinary } from '../../tests/e2e/lib/server.mjs';
+import { oxqBinary } from '../../tests/e2e/lib/server.mjs';
+import { freePort } from '../../tests/support/port.mjs';
 import { connect, ROOT } from './clients.mjs';
 import { onServerCore } from './machine.mjs';
 
