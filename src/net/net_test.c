@@ -11,6 +11,7 @@
 #include <openssl/evp.h>
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -472,6 +473,25 @@ Test(net_tls, lets_clients_without_a_certificate_in_when_they_may_or_are_not_ask
         cr_assert_eq(pass_bytes(p.client, p.server, 100, &err), OXQ_OK, "%s", err.text);
         close_pair(&p);
     }
+}
+
+/* With SIGPIPE as a program finds it, which would end this test. */
+Test(net_tls, a_write_to_a_peer_that_has_gone_is_an_error_and_no_signal)
+{
+    make_certificate("server");
+    struct pair p = {.server_tls = make_tls(true, "server", NULL), .client_tls = make_tls(false, NULL, "server")};
+    struct oxq_error err = {0};
+    size_t n;
+    signal(SIGPIPE, SIG_DFL);
+    connect_pair(&p);
+    cr_assert_eq(pass_bytes(p.client, p.server, 100, &err), OXQ_OK, "%s", err.text);
+    net_stream_free(p.server);
+    p.server = NULL;
+    oxq_err e;
+    while ((e = net_stream_write(p.client, SLICE_LIT("x"), &n, &err)) == OXQ_OK)
+        (void)!net_stream_wait(p.client, NET_READABLE, 1);
+    cr_assert_eq(e, OXQ_ERR_CLOSED);
+    close_pair(&p);
 }
 
 Test(net_tls, tells_of_plain_bytes_on_a_tls_port)

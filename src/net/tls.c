@@ -5,13 +5,44 @@
 #include "net/tls_ssl.h"
 
 #include <arpa/inet.h>
+#include <errno.h>
 #include <openssl/err.h>
 #include <openssl/x509v3.h>
 #include <stdbool.h>
+#include <sys/socket.h>
 
 struct net_tls {
-    SSL_CTX *ctx; /* owned */
+    SSL_CTX *ctx;       /* owned */
+    BIO_METHOD *socket; /* owned */
 };
+
+/*
+ * A socket as OpenSSL has it, but for one thing: writing to a peer that has gone is an error and no SIGPIPE, which would end
+ * a program that only uses our library.
+ */
+static int write_quietly(BIO *b, const char *bytes, int len)
+{
+    int fd = -1;
+    BIO_get_fd(b, &fd);
+    errno = 0;
+    int sent = (int)send(fd, bytes, (size_t)len, MSG_NOSIGNAL);
+    BIO_clear_retry_flags(b);
+    if (sent <= 0 && BIO_sock_should_retry(sent)) BIO_set_retry_write(b);
+    return sent;
+}
+
+static BIO_METHOD *make_socket_method(void)
+{
+    const BIO_METHOD *plain = BIO_s_socket();
+    BIO_METHOD *m = BIO_meth_new(BIO_TYPE_SOCKET, "socket without SIGPIPE");
+    if (!m) return NULL;
+    BIO_meth_set_write(m, write_quietly);
+    BIO_meth_set_read(m, BIO_meth_get_read(plain));
+    BIO_meth_set_ctrl(m, BIO_meth_get_ctrl(plain));
+    BIO_meth_set_create(m, BIO_meth_get_create(plain));
+    BIO_meth_set_destroy(m, BIO_meth_get_destroy(plain));
+    return m;
+}
 
 const char *net_tls_reason(void)
 {
@@ -86,6 +117,11 @@ static oxq_err make(const SSL_METHOD *method, set_up_fn *set_up, const struct ne
     }
     struct net_tls *t = mem_alloc(sizeof(*t));
     t->ctx = ctx;
+    t->socket = make_socket_method();
+    if (!t->socket) {
+        net_tls_free(t);
+        return err_set(err, OXQ_ERR_MEMORY, "no memory for TLS");
+    }
     *out = t;
     return OXQ_OK;
 }
@@ -104,6 +140,7 @@ void net_tls_free(struct net_tls *t)
 {
     if (!t) return;
     SSL_CTX_free(t->ctx);
+    BIO_meth_free(t->socket);
     mem_free(t);
 }
 
@@ -120,10 +157,14 @@ SSL *net_tls_session(struct net_tls *t, int fd, const char *host)
 {
     SSL *ssl = SSL_new(t->ctx);
     if (!ssl) return NULL;
-    if (SSL_set_fd(ssl, fd) != 1 || (host && !expect_host(ssl, host))) {
+    BIO *socket = BIO_new(t->socket);
+    if (!socket || (host && !expect_host(ssl, host))) {
+        BIO_free(socket);
         SSL_free(ssl);
         return NULL;
     }
+    BIO_set_fd(socket, fd, BIO_NOCLOSE);
+    SSL_set_bio(ssl, socket, socket);
     if (host)
         SSL_set_connect_state(ssl);
     else
