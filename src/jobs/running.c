@@ -17,14 +17,15 @@ static oxq_err put_locks(struct request *r, const struct running_lock *locks, si
     return OXQ_OK;
 }
 
-oxq_err running_extend(struct arena *arena, struct slice prefix, int64_t lock_ms, const struct running_lock *locks,
-                       size_t count, struct request *out, struct oxq_error *err)
+oxq_err running_extend(struct arena *arena, struct slice prefix, const struct running_renewal *renewal,
+                       struct request *out, struct oxq_error *err)
 {
-    if (lock_ms < 1) return err_set(err, OXQ_ERR_ARGUMENT, "a lock of %lld ms: write 1 or more", (long long)lock_ms);
+    if (renewal->ms < 1)
+        return err_set(err, OXQ_ERR_ARGUMENT, "a lock of %lld ms: write 1 or more", (long long)renewal->ms);
     request_begin(out, arena, &transition_extend_locks, prefix);
-    request_put_int(out, lock_ms);
+    request_put_int(out, renewal->ms);
     out->command.is_idempotent = true;
-    return put_locks(out, locks, count, err);
+    return put_locks(out, renewal->locks, renewal->count, err);
 }
 
 oxq_err running_release(struct arena *arena, struct slice prefix, const struct running_lock *locks, size_t count,

@@ -17,13 +17,15 @@ struct running_lock {
     struct slice id, token;
 };
 
-/*
- * Renews locks: each lasts lock_ms from now. The reply has the ids of the jobs that are another's now, or nobody's: running_lost.
- * Errors: LIMIT (0 or more than RUNNING_LOCKS_MAX locks), ARGUMENT (lock_ms below 1).
- */
-OXQ_MUST_USE oxq_err running_extend(struct arena *arena, struct slice prefix, int64_t lock_ms,
-                                    const struct running_lock *locks, size_t count, struct request *out,
-                                    struct oxq_error *err);
+struct running_renewal {
+    const struct running_lock *locks;
+    size_t count; /* 1 .. RUNNING_LOCKS_MAX */
+    int64_t ms;   /* they last from now on */
+};
+
+/* Renews locks. The reply has the ids of the jobs that are another's now, or nobody's. Errors: LIMIT, ARGUMENT (ms below 1). */
+OXQ_MUST_USE oxq_err running_extend(struct arena *arena, struct slice prefix, const struct running_renewal *renewal,
+                                    struct request *out, struct oxq_error *err);
 /* The same for locks that are given up; the reply is how many there were. Such a job is active until it counts as stalled. */
 OXQ_MUST_USE oxq_err running_release(struct arena *arena, struct slice prefix, const struct running_lock *locks,
                                      size_t count, struct request *out, struct oxq_error *err);

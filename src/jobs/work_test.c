@@ -293,10 +293,10 @@ Test(running, requests_name_their_jobs, .fini = empty_arena)
     const struct slice prefix = SLICE_LIT("bull:q:"), id = SLICE_LIT("1");
     const struct running_lock locks[] = {{SLICE_INIT("1"), SLICE_INIT("t1")}, {SLICE_INIT("2"), SLICE_INIT("t2")}};
     struct request r;
-    cr_assert_eq(running_extend(&arena, prefix, 30000, locks, 2, &r, NULL), OXQ_OK);
+    cr_assert_eq(running_extend(&arena, prefix, &(struct running_renewal){locks, 2, 30000}, &r, NULL), OXQ_OK);
     expect_args(&r, "bull:q: 30000 1 t1 2 t2 ");
-    cr_assert_eq(running_extend(&arena, prefix, 0, locks, 2, &r, NULL), OXQ_ERR_ARGUMENT);
-    cr_assert_eq(running_extend(&arena, prefix, 1, locks, 0, &r, NULL), OXQ_ERR_LIMIT);
+    cr_assert_eq(running_extend(&arena, prefix, &(struct running_renewal){locks, 2, 0}, &r, NULL), OXQ_ERR_ARGUMENT);
+    cr_assert_eq(running_extend(&arena, prefix, &(struct running_renewal){locks, 0, 1}, &r, NULL), OXQ_ERR_LIMIT);
     cr_assert_eq(running_release(&arena, prefix, locks, 1, &r, NULL), OXQ_OK);
     expect_args(&r, "bull:q: 1 t1 ");
     cr_assert_eq(running_progress(&arena, prefix, id, SLICE_LIT("50"), &r, NULL), OXQ_OK);

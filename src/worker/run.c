@@ -273,7 +273,7 @@ oxq_err oxq_job_extend_lock(oxq_job *job, int64_t duration_ms, struct oxq_error 
     struct client_reply reply = {0};
     oxq_worker *w = job->run->worker;
     struct running_lock lock = {slice_from_text(job->fields.id), job->run->token};
-    oxq_err e = running_extend(&arena, w->prefix, duration_ms, &lock, 1, &r, err);
+    oxq_err e = running_extend(&arena, w->prefix, &(struct running_renewal){&lock, 1, duration_ms}, &r, err);
     if (!e) e = store_request(w->client, &r, "extend the lock of job", lock.id, &reply, err);
     if (!e && reply.value.count > 0) e = lock_is_lost(job, err);
     client_reply_deinit(&reply);

@@ -49,7 +49,8 @@ static void renew(oxq_worker *w, struct renewal *r)
     struct request request;
     struct client_reply reply = {0};
     struct oxq_error err;
-    oxq_err e = running_extend(&r->arena, w->prefix, w->opts.lock_ms, r->locks, r->count, &request, &err);
+    struct running_renewal renewal = {r->locks, r->count, w->opts.lock_ms};
+    oxq_err e = running_extend(&r->arena, w->prefix, &renewal, &request, &err);
     if (!e) e = store_request(w->client, &request, "renew the locks of", slice_from_text(w->queue), &reply, &err);
     if (e && e != OXQ_ERR_CANCELLED)
         worker_tell(w, (struct oxq_worker_event){.kind = OXQ_WORKER_ERROR, .text = err.text});

@@ -207,8 +207,8 @@ static oxq_err run_extend(struct driver_call *call)
     struct running_lock *locks = locks_of(call, &count);
     struct request r;
     struct resp_value reply;
-    oxq_err e =
-        running_extend(&call->arena, call->prefix, driver_number(call->args, "lock"), locks, count, &r, &call->err);
+    struct running_renewal renewal = {locks, count, driver_number(call->args, "lock")};
+    oxq_err e = running_extend(&call->arena, call->prefix, &renewal, &r, &call->err);
     if (!e) e = driver_send(call, &r, &reply);
     if (!e) e = request_check(&reply, "extend", SLICE_LIT("locks"), &call->err);
     if (!e) write_texts(call->answer, reply.items, reply.count);
