@@ -18,7 +18,7 @@
 struct json_writer {
     struct buf *out;  /* borrowed; written at its end */
     oxq_err error;    /* of the buffer: LIMIT, MEMORY */
-    bool needs_comma; /* private */
+    bool needs_comma; /* a value came before; true at the start to go on in an object that has members */
 };
 
 /* bracket: { or [; its like closes. */

@@ -17,14 +17,18 @@
     X(leave, LEAVE)                                                                                                    \
     X(limits, LIMITS)                                                                                                  \
     X(log, LOG)                                                                                                        \
+    X(next_run, NEXT_RUN)                                                                                              \
     X(pause, PAUSE)                                                                                                    \
     X(progress, PROGRESS)                                                                                              \
     X(read_node, READ_NODE)                                                                                            \
+    X(read_schedulers, READ_SCHEDULERS)                                                                                \
     X(release_locks, RELEASE_LOCKS)                                                                                    \
     X(remove_deduplication, REMOVE_DEDUPLICATION)                                                                      \
+    X(remove_scheduler, REMOVE_SCHEDULER)                                                                              \
     X(rerun, RERUN)                                                                                                    \
     X(set_fields, SET_FIELDS)                                                                                          \
-    X(stalled, STALLED)
+    X(stalled, STALLED)                                                                                                \
+    X(upsert_scheduler, UPSERT_SCHEDULER)
 
 struct transition {
     const char *name;

@@ -37,11 +37,23 @@ export class Bull {
 
   /** One that takes jobs only when it is asked to. */
   worker(name) {
-    return this.#get(this.workers, name, () => {
-      const worker = new this.lib.Worker(name, null, { connection: this.client, autorun: false, skipStalledCheck: true, skipLockRenewal: true });
-      worker.on('error', (error) => (worker.lastError = error));
+    return this.#get(this.workers, name, () => this.#newWorker(name));
+  }
+
+  /** One that operations of schedulers have for themselves; unless it makes next runs, these are left to us. */
+  runner(name, makesRuns) {
+    return this.#get(this.workers, `${makesRuns}:${name}`, () => {
+      const worker = this.#newWorker(name);
+      if (makesRuns) return worker;
+      Object.defineProperty(worker, 'jobScheduler', { get: async () => ({ upsertJobScheduler: async () => {}, isJobScheduler: async () => true }) });
       return worker;
     });
+  }
+
+  #newWorker(name) {
+    const worker = new this.lib.Worker(name, null, { connection: this.client, autorun: false, skipStalledCheck: true, skipLockRenewal: true });
+    worker.on('error', (error) => (worker.lastError = error));
+    return worker;
   }
 
   get flow() {

@@ -10,7 +10,7 @@ const byName = new Map(operations.map((op) => [op.name, op]));
 
 async function askOurs(sides, op, step) {
   if (op.isCommon) return op.bullmq(sides.helper, step.args, {});
-  if (op.oxq) return op.oxq(sides.driver, { ...step.args, now: step.now });
+  if (op.oxq) return op.oxq(sides.driver, { ...step.args, now: step.now }, sides.helper);
   const answer = await sides.driver.ask({ op: op.name, ...step.args, now: step.now });
   return 'ok' in answer ? answer.ok : { error: 'refused', ...answer };
 }
@@ -41,12 +41,12 @@ async function compare(sides) {
 }
 
 /** A case has a theme: what is rare elsewhere comes often in it. See ops/index.mjs. */
-const THEMES = ['mixed', 'mixed', 'deduplication', 'family', 'work', 'work', 'work'];
+const THEMES = ['mixed', 'mixed', 'deduplication', 'family', 'schedule', 'work', 'work', 'work'];
 
 function makeStep(rng, state, now, chosen) {
   for (;;) {
     const op = rng.weighted(chosen.map((one) => [one, one.weight * (one.themes?.[state.theme] ?? 1)]));
-    const args = op.make(rng, state);
+    const args = op.needsWhole && state.hasLost ? null : op.make(rng, state);
     if (args) return { op: op.name, args, now };
   }
 }

@@ -11,7 +11,18 @@ const child = (jobId) => ({ queueName: 'a', name: 'child', data: {}, opts: { job
 const flow = (jobId, children) => ({ op: 'flow', args: { queue: 'a', flows: [{ queueName: 'b', name: 'root', data: {}, opts: { jobId }, children }] } });
 const de = (more) => ({ deduplication: { id: 'd1', ...more } });
 
+const slot = (n) => `repeat:s:${START + 1000 * n}`;
+const upsert = (every) => ({ op: 'upsert_scheduler', args: { queue: 'a', id: 's', repeat: { every }, template: {} } });
+const begin = { op: 'begin_run', args: { queue: 'a' } };
+
 const scenarios = {
+  'a run that is there already is not added': [upsert(4000), add('a', job(slot(4), { delay: 9000 })), begin],
+  'a scheduler passes over times that are taken': [add('a', ...[0, 1, 2, 3].map((n) => job(slot(n)))), upsert(1000), begin],
+  'a scheduler gives up when all its next times are taken': [add('a', ...Array.from({ length: 40 }, (_, n) => job(slot(n)))), upsert(1000)],
+  'a pattern whose next time is taken is refused': [
+    add('a', job(slot(60))), { op: 'upsert_scheduler', args: { queue: 'a', id: 's', repeat: { pattern: '* * * * *' }, template: {} } },
+  ],
+
   'a flow whose only child has completed runs': [add('a', job('z')), fetch('a'), finish('a', 'z'), flow('f1', [child('z')])],
   'a flow with a child that has another parent does not run': [
     add('a', job('z')), fetch('a'), finish('a', 'z'),

@@ -19,7 +19,9 @@ export default [
     themes: { family: 2 },
     make: (rng, { theme }) => ({ queue: someQueue(rng, theme) }),
     async bullmq(bull, { queue }) {
-      const job = await bull.worker(queue).getNextJob(TOKEN, { block: false });
+      const worker = bull.worker(queue);
+      worker.limitUntil = 0; /* of another case */
+      const job = await worker.getNextJob(TOKEN, { block: false });
       return job ? job.id : null;
     },
     after(state, { queue }, id) {
@@ -85,5 +87,6 @@ export default [
     isCommon: true,
     make: (rng, { theme }) => ({ queue: someQueue(rng, theme), id: someId(rng) }),
     bullmq: (bull, { queue, id }) => bull.client.del(`bull:${queue}:${id}`),
+    after: (state) => (state.hasLost = true),
   },
 ];
