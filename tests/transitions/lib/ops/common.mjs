@@ -64,6 +64,7 @@ export default [
     isCommon: true,
     make: (rng) => ({ queue: rng.pick(QUEUES), on: rng.chance(0.5) }),
     bullmq: (bull, { queue, on }) => (on ? bull.queue(queue).pause() : bull.queue(queue).resume()).then(() => null),
+    after: (state, { queue, on }) => ((state.paused ??= {})[queue] = on),
   },
   {
     name: 'bullmq:concurrency',

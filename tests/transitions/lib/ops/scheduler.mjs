@@ -54,7 +54,12 @@ export default [
     name: 'upsert_scheduler',
     weight: 1.5,
     themes: { schedule: 4 },
-    make: (rng, { theme }) => ({ queue: someQueue(rng, theme), id: rng.pick(SCHEDULERS), repeat: repeat(rng), template: template(rng) }),
+    make(rng, state) {
+      const queue = someQueue(rng, state.theme);
+      /* BullMQ looks for the run of a paused queue in a list that it has no more, and leaves it where it is. */
+      if (state.paused?.[queue]) return null;
+      return { queue, id: rng.pick(SCHEDULERS), repeat: repeat(rng), template: template(rng) };
+    },
     async bullmq(bull, { queue, id, repeat: when, template: what }) {
       const job = await outcome(bull.queue(queue).upsertJobScheduler(id, when, what));
       return job?.error || !job ? { error: 'refused' } : [job.id, job.opts.delay];
