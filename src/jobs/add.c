@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * One `add` for all: a job without anything special is five short arguments, of which the script looks at none; what else a job may
- * have goes into one MessagePack map (lua/add.lua has the form). Options are stored as the JSON text that is made here.
+ * Jobs without anything special are three arguments each, of which the script looks at none (lua/add_plain.lua). As soon as one job of a
+ * request has more, all go by lua/add.lua: what else a job may have is one MessagePack map. Options are stored as the JSON text that is made here.
  */
 #include "jobs/add.h"
 
@@ -128,12 +128,18 @@ static oxq_err put_deduplication(struct buf *out, const struct job_deduplication
     return e ? e : put_flag(out, "keepLastIfActive", d->keep_last_if_active);
 }
 
+static uint32_t count_more(const struct new_job *job)
+{
+    const struct job_options *o = options_of(job);
+    return (uint32_t)((o->timestamp_ms > 0) + (o->delay_ms > 0) + (o->priority > 0) + o->lifo + job->has_children +
+                      (job->queue.len > 0) + (o->parent.id.len > 0) + (o->deduplication.id.len > 0));
+}
+
 /* The map; nothing when it would be empty. */
 static oxq_err put_more(struct buf *out, const struct new_job *job)
 {
     const struct job_options *o = options_of(job);
-    uint32_t count = (o->timestamp_ms > 0) + (o->delay_ms > 0) + (o->priority > 0) + o->lifo + job->has_children +
-                     (job->queue.len > 0) + (o->parent.id.len > 0) + (o->deduplication.id.len > 0);
+    uint32_t count = count_more(job);
     if (count == 0) return OXQ_OK;
     oxq_err e = mpack_put_map(out, count);
     if (!e && o->timestamp_ms > 0) e = put_integer(out, "timestamp", o->timestamp_ms);
@@ -149,19 +155,34 @@ static oxq_err put_more(struct buf *out, const struct new_job *job)
 
 /* ---------------------------------------------------------------- the request */
 
+static struct slice id_of(const struct new_job *job)
+{
+    return job->made_id.len > 0 ? job->made_id : options_of(job)->job_id;
+}
+
 static oxq_err put_job(struct request *r, const struct new_job *job, struct buf *scratch)
 {
+    bool is_plain = r->command.script == &transition_add_plain.script;
     scratch->len = 0;
     oxq_err e = job->options ? job_options_write(job->options, scratch) : OXQ_OK;
     if (e) return e;
-    request_put(r, job->made_id.len > 0 ? job->made_id : options_of(job)->job_id);
+    if (!is_plain) request_put(r, id_of(job));
     request_put(r, job->name);
     request_put(r, job->data.len > 0 ? job->data : default_data);
     request_put(r, job->options ? arena_copy(r->arena, buf_borrow(scratch)) : default_options);
+    if (is_plain) return OXQ_OK;
     scratch->len = 0;
     e = put_more(scratch, job);
     if (!e) request_put(r, arena_copy(r->arena, buf_borrow(scratch)));
     return e;
+}
+
+static bool are_plain(const struct add_batch *batch)
+{
+    for (size_t i = 0; i < batch->count; i++) {
+        if (id_of(&batch->jobs[i]).len > 0 || count_more(&batch->jobs[i]) > 0) return false;
+    }
+    return true;
 }
 
 /* A job with a parent, or of another queue, may be refused or counts elsewhere: then numbers are taken one by one. */
@@ -207,9 +228,10 @@ oxq_err add_request(struct arena *arena, const struct add_batch *batch, struct r
                        batch->count, ADD_JOBS_MAX);
     }
     OWNED(buf_deinit) struct buf scratch = {.limit_bytes = ADD_TEXT_BYTES_MAX};
-    request_begin(out, arena, &transition_add, batch->prefix);
+    bool is_plain = are_plain(batch);
+    request_begin(out, arena, is_plain ? &transition_add_plain : &transition_add, batch->prefix);
     request_put_int(out, batch->now_ms);
-    request_put_int(out, count_numbered(batch));
+    if (!is_plain) request_put_int(out, count_numbered(batch));
     oxq_err e = OXQ_OK;
     for (size_t i = 0; i < batch->count && !e; i++) e = put_checked(out, batch, i, &scratch, err);
     return e;

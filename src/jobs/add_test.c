@@ -17,19 +17,23 @@ static oxq_err request_for(const struct new_job *jobs, size_t count, struct requ
     return add_request(&arena, &batch, r, err);
 }
 
-Test(add, a_plain_job_is_five_arguments, .fini = empty_arena)
+Test(add, a_plain_job_is_three_arguments, .fini = empty_arena)
 {
     struct new_job job = {.name = SLICE_INIT("send"), .data = SLICE_INIT("{\"to\":1}")};
     struct request r;
     cr_assert_eq(request_for(&job, 1, &r, NULL), OXQ_OK);
-    static const char *const wanted[] = {"bull:q:",    "1700000000000",    "1", "", "send",
-                                         "{\"to\":1}", "{\"attempts\":0}", ""};
+    static const char *const wanted[] = {"bull:q:", "1700000000000", "send", "{\"to\":1}", "{\"attempts\":0}"};
     cr_assert_eq(r.command.argc, sizeof(wanted) / sizeof(wanted[0]));
     for (size_t i = 0; i < r.command.argc; i++) {
         cr_assert(slice_equal(r.command.argv[i], slice_from_text(wanted[i])), "%zu: %.*s", i,
                   (int)r.command.argv[i].len, r.command.argv[i].at);
     }
-    cr_assert_eq(r.command.script, &transition_add.script);
+    cr_assert_eq(r.command.script, &transition_add_plain.script);
+    const struct job_options lifo = {.lifo = true};
+    const struct new_job two[] = {job, {.name = SLICE_INIT("next"), .options = &lifo}};
+    cr_assert_eq(request_for(two, 2, &r, NULL), OXQ_OK);
+    cr_assert_eq(r.command.script, &transition_add.script, "one that has more takes the others along");
+    cr_assert_eq(r.command.argc, 3 + 2 * 5);
 }
 
 Test(add, what_else_a_job_has_is_one_map, .fini = empty_arena)

@@ -11,6 +11,7 @@
 /* X(name): src/jobs/lua/<name>.lua */
 #define TRANSITION_TABLE(X)                                                                                            \
     X(add, ADD)                                                                                                        \
+    X(add_plain, ADD_PLAIN)                                                                                            \
     X(extend_locks, EXTEND_LOCKS)                                                                                      \
     X(fetch, FETCH)                                                                                                    \
     X(finish, FINISH)                                                                                                  \

@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- Adds jobs, all at once: one, many, or trees of parents and children over several queues.
+-- Adds jobs, all at once: one, many, or trees of parents and children over several queues. See add_plain.lua too.
 --   KEYS[1]     prefix
 --   ARGV[1]     now
 --   ARGV[2]     how many jobs take their numbers together: all of them, or 0 when each takes it in its turn (it may have no parent, or be
