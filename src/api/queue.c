@@ -90,8 +90,7 @@ oxq_err queue_read_options(const oxq *store, struct arena *arena, const struct o
 
 /* ---------------------------------------------------------------- open and close */
 
-/* Texts of options that outlive the call. */
-static void keep_texts(struct arena *a, struct job_options *o)
+void queue_keep_texts(struct arena *a, struct job_options *o)
 {
     struct slice *texts[] = {&o->backoff.type, &o->job_id,       &o->deduplication.id,
                              &o->parent.id,    &o->parent.queue, &o->trace_metadata};
@@ -111,7 +110,7 @@ oxq_err oxq_queue_open(oxq *store, const char *name, const struct oxq_queue_opts
         oxq_queue_close(q);
         return e;
     }
-    keep_texts(&q->arena, &q->defaults);
+    queue_keep_texts(&q->arena, &q->defaults);
     q->events_max = opts ? opts->events_max : 0;
     size_t bytes = strlen(name) + 1;
     q->name = memcpy(mem_alloc(bytes), name, bytes);
@@ -155,11 +154,7 @@ oxq_err oxq_queue_add(oxq_queue *queue, const char *name, const char *data, cons
     struct new_job job = {
         .name = slice_from_text(name), .data = text_or_empty(data), .options = opts ? &options : &queue->defaults};
     if (!e) e = add(queue, &arena, &job, &reply, &id, err);
-    if (!e && out_id) {
-        size_t len = id.len < OXQ_ID_MAX ? id.len : OXQ_ID_MAX - 1;
-        memcpy(out_id, id.at, len);
-        out_id[len] = '\0';
-    }
+    if (!e && out_id) store_copy_id(id, out_id);
     client_reply_deinit(&reply);
     arena_deinit(&arena);
     return e;

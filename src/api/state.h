@@ -34,6 +34,10 @@ OXQ_MUST_USE oxq_err store_request(struct client *client, const struct request *
                                    struct slice subject, struct client_reply *reply, struct oxq_error *err);
 /* A NUL-terminated copy. */
 const char *store_copy(struct arena *arena, struct slice text);
+/* An id into a caller's room, with its NUL. */
+void store_copy_id(struct slice id, char out[OXQ_ID_MAX]);
+/* A text that oxq_text_free frees. */
+char *text_copy(const char *text);
 
 /* ---------------------------------------------------------------- queues */
 
@@ -49,6 +53,8 @@ struct oxq_queue {
 /* Options of the public interface as jobs/ has them; texts are borrowed. parent_prefix: of the store's keys. */
 OXQ_MUST_USE oxq_err queue_read_options(const oxq *store, struct arena *arena, const struct oxq_job_opts *opts,
                                         struct job_options *out, struct oxq_error *err);
+/* Copies the texts of options into the arena. */
+void queue_keep_texts(struct arena *a, struct job_options *o);
 
 /* ---------------------------------------------------------------- lists of texts */
 

@@ -21,6 +21,24 @@ const char *store_copy(struct arena *arena, struct slice text)
     return copy;
 }
 
+void store_copy_id(struct slice id, char out[OXQ_ID_MAX])
+{
+    size_t len = id.len < OXQ_ID_MAX ? id.len : OXQ_ID_MAX - 1;
+    memcpy(out, id.at, len);
+    out[len] = '\0';
+}
+
+char *text_copy(const char *text)
+{
+    size_t bytes = strlen(text) + 1;
+    return memcpy(mem_alloc(bytes), text, bytes);
+}
+
+void oxq_text_free(char *text)
+{
+    mem_free(text);
+}
+
 static const char *copy_text(struct arena *arena, const char *text)
 {
     return text ? store_copy(arena, slice_from_text(text)) : NULL;

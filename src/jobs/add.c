@@ -36,7 +36,7 @@ static oxq_err check_texts(const struct new_job *job, const struct job_options *
     return OXQ_OK;
 }
 
-static oxq_err check_job(const struct new_job *job, int64_t now_ms, struct oxq_error *err)
+oxq_err add_check(const struct new_job *job, int64_t now_ms, struct oxq_error *err)
 {
     const struct job_options *o = options_of(job);
     struct oxq_error why = {0};
@@ -211,7 +211,7 @@ static oxq_err put_checked(struct request *r, const struct add_batch *batch, siz
 {
     const struct new_job *job = &batch->jobs[i];
     struct oxq_error why = {0};
-    oxq_err e = check_job(job, batch->now_ms, &why);
+    oxq_err e = add_check(job, batch->now_ms, &why);
     if (!e) e = put_job(r, job, scratch);
     if (!e) return OXQ_OK;
     int shown = job->name.len < 40 ? (int)job->name.len : 40;

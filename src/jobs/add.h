@@ -29,6 +29,8 @@ struct add_batch {
     bool is_split; /* the next request has further children of the last job's parent, which waits for them */
 };
 
+/* Is the job one that can be added? Errors: as of add_request. */
+OXQ_MUST_USE oxq_err add_check(const struct new_job *job, int64_t now_ms, struct oxq_error *err);
 /* How many of the jobs, from the first on, go into one request: within the limits above, but one at least. */
 size_t add_portion(const struct new_job *jobs, size_t count);
 /*

@@ -20,6 +20,7 @@
     X(log, LOG)                                                                                                        \
     X(next_run, NEXT_RUN)                                                                                              \
     X(pause, PAUSE)                                                                                                    \
+    X(resume, RESUME)                                                                                                  \
     X(progress, PROGRESS)                                                                                              \
     X(read_node, READ_NODE)                                                                                            \
     X(read_schedulers, READ_SCHEDULERS)                                                                                \

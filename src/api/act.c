@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: MIT */
+/* What is done with one job, and with a whole queue, by a single request. */
+#include "api/state.h"
+
+#include "base/num.h"
+#include "jobs/keys.h"
+#include "jobs/limits.h"
+#include "jobs/rerun.h"
+#include "jobs/running.h"
+
+#include <string.h>
+
+/* Sends a request and wants no more than that it was done. */
+static oxq_err act(oxq_queue *q, struct arena *arena, const struct request *r, const char *what, const char *subject,
+                   struct oxq_error *err)
+{
+    struct client_reply reply = {0};
+    oxq_err e = store_request(q->store->client, r, what, slice_from_text(subject), &reply, err);
+    client_reply_deinit(&reply);
+    arena_deinit(arena);
+    return e;
+}
+
+/* ---------------------------------------------------------------- one job */
+
+oxq_err oxq_queue_retry(oxq_queue *queue, const char *id, oxq_state from, bool with_attempts_reset,
+                        struct oxq_error *err)
+{
+    if (from != OXQ_STATE_FAILED && from != OXQ_STATE_COMPLETED)
+        return err_set(err, OXQ_ERR_ARGUMENT, "jobs are retried from failed or completed");
+    struct arena arena = {0};
+    struct client_reply reply = {0};
+    struct request r;
+    struct rerun_job job = {.id = slice_from_text(id)};
+    struct rerun_batch batch = {.prefix = queue->prefix,
+                                .have_failed = from == OXQ_STATE_FAILED,
+                                .resets_attempts = with_attempts_reset,
+                                .resets_starts = with_attempts_reset,
+                                .jobs = &job,
+                                .count = 1};
+    oxq_err e = rerun_request(&arena, &batch, &r, err);
+    if (!e) e = client_call(queue->store->client, &r.command, 0, &reply, err);
+    if (!e) e = rerun_result(&reply.value, 0, job.id, err);
+    client_reply_deinit(&reply);
+    arena_deinit(&arena);
+    return e;
+}
+
+oxq_err oxq_queue_update_data(oxq_queue *queue, const char *id, const char *data, struct oxq_error *err)
+{
+    struct arena arena = {0};
+    struct request r;
+    oxq_err e = running_set_data(&arena, queue->prefix, slice_from_text(id), slice_from_text(data), &r, err);
+    if (!e) return act(queue, &arena, &r, "update the data of job", id, err);
+    arena_deinit(&arena);
+    return e;
+}
+
+oxq_err oxq_queue_update_progress(oxq_queue *queue, const char *id, const char *progress, struct oxq_error *err)
+{
+    struct arena arena = {0};
+    struct request r;
+    oxq_err e = running_progress(&arena, queue->prefix, slice_from_text(id), slice_from_text(progress), &r, err);
+    if (!e) return act(queue, &arena, &r, "update the progress of job", id, err);
+    arena_deinit(&arena);
+    return e;
+}
+
+oxq_err oxq_queue_log(oxq_queue *queue, const char *id, const char *line, struct oxq_error *err)
+{
+    struct arena arena = {0};
+    struct request r;
+    running_log(&arena, queue->prefix, slice_from_text(id), slice_from_text(line), 0, &r);
+    return act(queue, &arena, &r, "log for job", id, err);
+}
+
+/* ---------------------------------------------------------------- the whole queue */
+
+oxq_err oxq_queue_pause(oxq_queue *queue, struct oxq_error *err)
+{
+    struct arena arena = {0};
+    struct request r;
+    request_begin(&r, &arena, &transition_pause, queue->prefix);
+    return act(queue, &arena, &r, "pause", queue->name, err);
+}
+
+oxq_err oxq_queue_resume(oxq_queue *queue, struct oxq_error *err)
+{
+    struct arena arena = {0};
+    struct request r;
+    request_begin(&r, &arena, &transition_resume, queue->prefix);
+    return act(queue, &arena, &r, "resume", queue->name, err);
+}
+
+static struct slice meta_of(oxq_queue *q, struct arena *a)
+{
+    return keys_join(a, q->prefix, SLICE_LIT("meta"));
+}
+
+oxq_err oxq_queue_set_concurrency(oxq_queue *queue, int64_t max, struct oxq_error *err)
+{
+    if (max < 0) return err_set(err, OXQ_ERR_ARGUMENT, "concurrency %lld: from 0, no limit, on", (long long)max);
+    struct arena arena = {0};
+    struct request r;
+    request_begin_plain(&r, &arena, max > 0 ? "HSET" : "HDEL");
+    request_put(&r, meta_of(queue, &arena));
+    request_put_text(&r, "concurrency");
+    if (max > 0) request_put_int(&r, max);
+    return act(queue, &arena, &r, "limit", queue->name, err);
+}
+
+oxq_err oxq_queue_set_rate_limit(oxq_queue *queue, int64_t max, int64_t duration_ms, struct oxq_error *err)
+{
+    if (max < 0 || duration_ms < 0 || (max > 0 && duration_ms == 0))
+        return err_set(err, OXQ_ERR_ARGUMENT, "a rate is a number of jobs and a time above 0; 0 jobs: no limit");
+    struct arena arena = {0};
+    struct request r;
+    request_begin_plain(&r, &arena, max > 0 ? "HSET" : "HDEL");
+    request_put(&r, meta_of(queue, &arena));
+    request_put_text(&r, "max");
+    if (max > 0) request_put_int(&r, max);
+    request_put_text(&r, "duration");
+    if (max > 0) request_put_int(&r, duration_ms);
+    return act(queue, &arena, &r, "limit", queue->name, err);
+}
+
+/* Numbers of the queue's meta; 0 where there is none. */
+static oxq_err read_meta(oxq_queue *q, const char *const names[2], int64_t out[2], struct oxq_error *err)
+{
+    struct arena arena = {0};
+    struct client_reply reply = {0};
+    struct request r;
+    request_begin_plain(&r, &arena, "HMGET");
+    request_put(&r, meta_of(q, &arena));
+    for (size_t i = 0; i < 2; i++) request_put_text(&r, names[i]);
+    r.command.is_idempotent = true;
+    oxq_err e = client_call(q->store->client, &r.command, 0, &reply, err);
+    if (!e) e = client_reply_check(&reply.value, err);
+    for (size_t i = 0; !e && i < 2; i++) {
+        out[i] = 0;
+        if (i < reply.value.count) (void)num_parse_int(reply.value.items[i].text, &out[i]);
+    }
+    client_reply_deinit(&reply);
+    arena_deinit(&arena);
+    return e;
+}
+
+oxq_err oxq_queue_get_concurrency(oxq_queue *queue, int64_t *out_max, struct oxq_error *err)
+{
+    static const char *const names[2] = {"concurrency", "paused"};
+    int64_t numbers[2];
+    oxq_err e = read_meta(queue, names, numbers, err);
+    if (!e) *out_max = numbers[0];
+    return e;
+}
+
+oxq_err oxq_queue_get_rate_limit(oxq_queue *queue, int64_t *out_max, int64_t *out_duration_ms, struct oxq_error *err)
+{
+    static const char *const names[2] = {"max", "duration"};
+    int64_t numbers[2];
+    oxq_err e = read_meta(queue, names, numbers, err);
+    if (e) return e;
+    *out_max = numbers[0];
+    *out_duration_ms = numbers[1];
+    return OXQ_OK;
+}
+
+oxq_err oxq_queue_rate_limit(oxq_queue *queue, int64_t for_ms, struct oxq_error *err)
+{
+    struct arena arena = {0};
+    struct request r;
+    oxq_err e = OXQ_OK;
+    if (for_ms == 0)
+        limits_release(&arena, queue->prefix, &r);
+    else
+        e = limits_hold(&arena, queue->prefix, for_ms, &r, err);
+    if (!e) return act(queue, &arena, &r, "limit", queue->name, err);
+    arena_deinit(&arena);
+    return e;
+}
+
+oxq_err oxq_queue_rate_limit_ttl(oxq_queue *queue, int64_t *out_ms, struct oxq_error *err)
+{
+    struct arena arena = {0};
+    struct client_reply reply = {0};
+    struct request r;
+    struct limits limits;
+    limits_request(&arena, queue->prefix, 0, &r);
+    oxq_err e = client_call(queue->store->client, &r.command, 0, &reply, err);
+    if (!e) e = limits_read(&reply.value, &limits, err);
+    if (!e) *out_ms = limits.rate_wait_ms;
+    client_reply_deinit(&reply);
+    arena_deinit(&arena);
+    return e;
+}

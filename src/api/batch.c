@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Many jobs at once: they are gathered here and go out in one pipeline, in portions that the server can do without keeping others
+ * waiting (add_portion). A portion is of one queue: jobs of several queues are sent in the order in which the queues came.
+ */
+#include "api/state.h"
+
+#include "base/mem.h"
+#include "codec/json.h"
+#include "jobs/keys.h"
+
+#include <string.h>
+
+struct batch_job {
+    struct new_job job;
+    struct job_options options;
+    size_t portion; /* the request that adds it, and its place there */
+    size_t place;
+    const char *id; /* NULL: it was not added */
+    struct oxq_error error;
+};
+
+struct oxq_batch {
+    oxq *store; /* borrowed */
+    bool is_atomic, was_run;
+    struct arena arena;
+    struct batch_job *jobs; /* owned */
+    size_t count, cap, failed_count;
+};
+
+oxq_err oxq_batch_new(oxq *store, const struct oxq_batch_opts *opts, oxq_batch **out, struct oxq_error *err)
+{
+    (void)err;
+    oxq_batch *b = mem_alloc_zero(sizeof(*b));
+    b->store = store;
+    b->is_atomic = opts && opts->is_atomic;
+    *out = b;
+    return OXQ_OK;
+}
+
+void oxq_batch_free(oxq_batch *batch)
+{
+    if (!batch) return;
+    arena_deinit(&batch->arena);
+    mem_free(batch->jobs);
+    mem_free(batch);
+}
+
+static void begin_anew(oxq_batch *b)
+{
+    if (!b->was_run) return;
+    arena_reset(&b->arena);
+    b->count = b->failed_count = 0;
+    b->was_run = false;
+}
+
+oxq_err oxq_batch_add(oxq_batch *batch, oxq_queue *queue, const char *name, const char *data,
+                      const struct oxq_job_opts *opts, struct oxq_error *err)
+{
+    begin_anew(batch);
+    struct arena *a = &batch->arena;
+    if (batch->is_atomic && batch->count == OXQ_ATOMIC_JOBS_MAX)
+        return err_set(err, OXQ_ERR_LIMIT, "at most %d jobs are added as one", OXQ_ATOMIC_JOBS_MAX);
+    struct job_options options = queue->defaults;
+    oxq_err e = opts ? queue_read_options(batch->store, a, opts, &options, err) : OXQ_OK;
+    if (e) return e;
+    queue_keep_texts(a, &options);
+    struct new_job job = {.name = arena_copy(a, slice_from_text(name)),
+                          .data = data ? arena_copy(a, slice_from_text(data)) : SLICE_LIT(""),
+                          .options = &options,
+                          .queue = queue->prefix};
+    e = add_check(&job, store_now_ms(), err);
+    if (e) return e;
+    if (batch->count == batch->cap) {
+        batch->cap = batch->cap ? batch->cap * 2 : 64;
+        batch->jobs = mem_resize(batch->jobs, batch->cap * sizeof(*batch->jobs));
+    }
+    batch->jobs[batch->count++] = (struct batch_job){.job = job, .options = options};
+    return OXQ_OK;
+}
+
+size_t oxq_batch_count(const oxq_batch *batch)
+{
+    return batch->count;
+}
+
+/* ---------------------------------------------------------------- running */
+
+/* Requests of one portion after the other into out; the jobs know their portions. */
+static oxq_err make_requests(oxq_batch *b, struct arena *arena, struct client_batch *out, struct oxq_error *err)
+{
+    struct new_job *jobs = ARENA_ARRAY(arena, struct new_job, b->count);
+    for (size_t i = 0; i < b->count; i++) {
+        jobs[i] = b->jobs[i].job;
+        jobs[i].options = &b->jobs[i].options;
+    }
+    oxq_err e = OXQ_OK;
+    for (size_t from = 0, portion = 0; !e && from < b->count; portion++) {
+        size_t count = add_portion(jobs + from, b->count - from);
+        struct add_batch batch = {
+            .prefix = jobs[from].queue, .now_ms = store_now_ms(), .jobs = jobs + from, .count = count};
+        for (size_t i = from; i < from + count; i++) {
+            if (slice_equal(jobs[i].queue, batch.prefix)) jobs[i].queue = SLICE_LIT("");
+        }
+        struct request r;
+        e = add_request(arena, &batch, &r, err);
+        if (!e) client_batch_add(out, &r.command);
+        for (size_t i = 0; i < count; i++) {
+            b->jobs[from + i].portion = portion;
+            b->jobs[from + i].place = i;
+        }
+        from += count;
+    }
+    return e;
+}
+
+static void read_results(oxq_batch *b, const struct client_batch *replies)
+{
+    for (size_t i = 0; i < b->count; i++) {
+        struct batch_job *j = &b->jobs[i];
+        const struct resp_value *reply = client_batch_reply(replies, j->portion);
+        struct slice id;
+        oxq_err e = reply ? add_result(reply, j->place, &id, &j->error)
+                          : err_set(&j->error, OXQ_ERR_UNCERTAIN, "the answer was lost: the job may have been added");
+        j->id = e ? NULL : store_copy(&b->arena, id);
+        b->failed_count += e != OXQ_OK;
+    }
+}
+
+oxq_err oxq_batch_run(oxq_batch *batch, struct oxq_error *err)
+{
+    struct arena arena = {0};
+    struct client_batch requests = {.is_atomic = batch->is_atomic};
+    batch->failed_count = 0;
+    oxq_err e = make_requests(batch, &arena, &requests, err);
+    if (!e && batch->count > 0) {
+        e = client_batch_run(batch->store->client, &requests, 0, err);
+        read_results(batch, &requests);
+    }
+    batch->was_run = true;
+    client_batch_deinit(&requests);
+    arena_deinit(&arena);
+    return e;
+}
+
+const char *oxq_batch_id(const oxq_batch *batch, size_t i)
+{
+    return i < batch->count ? batch->jobs[i].id : NULL;
+}
+
+oxq_err oxq_batch_error(const oxq_batch *batch, size_t i, struct oxq_error *err)
+{
+    if (i >= batch->count) return err_set(err, OXQ_ERR_ARGUMENT, "the batch has %zu jobs", batch->count);
+    if (batch->jobs[i].id || !batch->was_run) return OXQ_OK;
+    return err_set(err, batch->jobs[i].error.code, "%s", batch->jobs[i].error.text);
+}
+
+size_t oxq_batch_failed_count(const oxq_batch *batch)
+{
+    return batch->failed_count;
+}
