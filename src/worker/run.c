@@ -91,6 +91,7 @@ void run_handle(struct job_run *run)
 
 /* ---------------------------------------------------------------- outcomes */
 
+OXQ_PRINTF(3, 0)
 static oxq_outcome end_with(oxq_job *job, oxq_outcome outcome, const char *format, va_list args)
 {
     char text[FAILURE_BYTES_MAX];
