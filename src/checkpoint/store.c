@@ -19,6 +19,7 @@
 #include "base/varint.h"
 #include "checkpoint/pages.h"
 #include "os/disk.h"
+#include "os/file.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -142,12 +143,29 @@ static int check_pages(struct store *s, bool are_some_left, oxq_err *out_e, stru
     return *out_e ? MDB_CORRUPTED : 0;
 }
 
-/* Is there anything yet that could be lost? */
-static bool is_new(const struct store *s, char path[PATH_MAX])
+/* Makes the file in a folder of its own and moves it here when it is whole: the half of a head would pass for damage. */
+static oxq_err make_file(const struct store *s, struct oxq_error *err)
 {
-    struct stat stat_of;
-    int len = snprintf(path, PATH_MAX, "%s/data.mdb", s->folder);
-    return len < PATH_MAX && (stat(path, &stat_of) ? errno == ENOENT : stat_of.st_size == 0);
+    char path[PATH_MAX], folder[PATH_MAX], file[PATH_MAX + sizeof("/data.mdb")];
+    MDB_env *env = NULL;
+    if (snprintf(path, sizeof(path), "%s/data.mdb", s->folder) >= (int)sizeof(path) ||
+        snprintf(folder, sizeof(folder), "%s/new", s->folder) >= (int)sizeof(folder))
+        return err_set(err, OXQ_ERR_ARGUMENT, "the path %s is too long", s->folder);
+    if (file_exists(path)) return OXQ_OK;
+    snprintf(file, sizeof(file), "%s/data.mdb", folder);
+    oxq_err e = file_make_folder(folder, err);
+    if (!e && file_exists(file)) e = disk_remove(file, err);
+    if (e) return e;
+    int rc = mdb_env_create(&env);
+    if (!rc) rc = mdb_env_set_mapsize(env, MAP_BYTES_MIN);
+    if (!rc) rc = mdb_env_open(env, folder, MDB_NOLOCK | MDB_NOMEMINIT, FILE_MODE);
+    if (!rc) rc = mdb_env_sync(env, 1);
+    if (env) mdb_env_close(env);
+    if (rc) return store_error(s, rc, "make it", err);
+    e = disk_rename(file, path, err);
+    /* One that stays behind does no harm. */
+    (void)rmdir(folder);
+    return e;
 }
 
 oxq_err store_open(struct store *s, const struct store_opts *opts, struct oxq_error *err)
@@ -157,9 +175,8 @@ oxq_err store_open(struct store *s, const struct store_opts *opts, struct oxq_er
     size_t folder_bytes = strlen(opts->folder) + 1;
     s->folder = mem_alloc(folder_bytes);
     memcpy(s->folder, opts->folder, folder_bytes);
-    char path[PATH_MAX];
-    bool is_made = is_new(s, path) && !s->is_read_only;
-    oxq_err e = pages_check_head(s->folder, err);
+    oxq_err e = s->is_read_only ? OXQ_OK : make_file(s, err);
+    if (!e) e = pages_check_head(s->folder, err);
     if (e) {
         store_close(s);
         return e;
@@ -180,8 +197,6 @@ oxq_err store_open(struct store *s, const struct store_opts *opts, struct oxq_er
     if (!rc && !e) return OXQ_OK;
     if (!e) e = store_error(s, rc, "open", err);
     store_close(s);
-    /* The half of a head that LMDB may have written would pass for damage. */
-    if (is_made) (void)!disk_remove(path, NULL);
     return e;
 }
 
