@@ -178,6 +178,7 @@ Test(journal_faults, of_a_sync_by_the_clock_are_final)
     cr_assert_eq(testkit_open(testkit_folder, 1, JOURNAL_INTERVAL, &j, &err), OXQ_OK, "%s", err.text);
     testkit_append(j, 5);
     cr_assert(journal_submit(j));
+    testkit_wait_idle(j);
     testkit_wait_durable(j, 5);
     disk_fail(DISK_CALL_SYNC, 1, EIO, false);
     testkit_append(j, 5);

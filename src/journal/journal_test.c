@@ -206,11 +206,13 @@ Test(journal, writes_go_on_during_a_sync_by_the_clock)
     struct journal *j = open_at(1, JOURNAL_INTERVAL);
     testkit_append(j, 1);
     cr_assert(journal_submit(j));
+    testkit_wait_idle(j);
     testkit_wait_durable(j, 1);
     disk_hold(DISK_CALL_SYNC, true);
     testkit_append(j, 1);
     cr_assert(journal_submit(j));
     disk_wait_for_held();
+    testkit_wait_idle(j);
     for (int i = 0; i < 5; i++) {
         testkit_append(j, 1);
         cr_assert(journal_submit(j));
@@ -231,11 +233,13 @@ Test(journal, a_segment_ends_after_the_sync_by_the_clock_that_runs_in_it)
     struct journal *j = open_at(1, JOURNAL_INTERVAL);
     testkit_append(j, 1);
     cr_assert(journal_submit(j));
+    testkit_wait_idle(j);
     testkit_wait_durable(j, 1);
     disk_hold(DISK_CALL_SYNC, true);
     testkit_append(j, 1);
     cr_assert(journal_submit(j));
     disk_wait_for_held();
+    testkit_wait_idle(j);
     testkit_append(j, 400); /* more than a segment */
     cr_assert(journal_submit(j));
     disk_hold(DISK_CALL_SYNC, false);
@@ -247,6 +251,9 @@ Test(journal, a_segment_ends_after_the_sync_by_the_clock_that_runs_in_it)
 
 Test(journal, writes_a_small_group_at_once_where_no_sync_must_follow)
 {
+    struct clock_manual clock; /* that stands still: no write is slow */
+    clock_manual_init(&clock, 1);
+    testkit_clock = &clock.clock;
     struct journal *j = open_at(1, JOURNAL_OFF);
     testkit_append(j, 1);
     cr_assert(journal_submit(j));
