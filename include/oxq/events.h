@@ -54,6 +54,8 @@ void oxq_events_close(oxq_events *events);
  */
 OXQ_MUST_USE oxq_err oxq_queue_wait(oxq_queue *queue, const char *id, int64_t timeout_ms, oxq_state *out_state,
                                     char **out_text, struct oxq_error *err);
+/* A text that a call gave to its caller. NULL is fine. */
+void oxq_text_free(char *text);
 
 #ifdef __cplusplus
 }

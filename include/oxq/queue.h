@@ -77,9 +77,6 @@ struct oxq_counts {
     bool is_paused;
 };
 OXQ_MUST_USE oxq_err oxq_queue_counts(oxq_queue *queue, struct oxq_counts *out, struct oxq_error *err);
-/* Waiting jobs of each of the priorities (0: those without). */
-OXQ_MUST_USE oxq_err oxq_queue_counts_per_priority(oxq_queue *queue, const int64_t *priorities, size_t count,
-                                                   int64_t *out_counts, struct oxq_error *err);
 
 /*
  * Jobs of some states, read in portions while they are walked. What is added, moved or removed meanwhile may or may not be seen; none is
@@ -114,41 +111,19 @@ void oxq_list_free(oxq_list *list);
 OXQ_MUST_USE oxq_err oxq_queue_logs(oxq_queue *queue, const char *id, int64_t start, int64_t end, oxq_names **out,
                                     struct oxq_error *err);
 
-/* Per minute, the newest first; kept when workers collect them. */
-struct oxq_metrics {
-    int64_t count;       /* of all time */
-    int64_t last_ms;     /* when the newest minute was counted */
-    int64_t *per_minute; /* the caller's room */
-    size_t cap, points;  /* its size; how many were written */
-};
-OXQ_MUST_USE oxq_err oxq_queue_metrics(oxq_queue *queue, oxq_state finished, struct oxq_metrics *metrics,
-                                       struct oxq_error *err);
-/* Names of the workers that are connected. Owns: caller, oxq_names_free. */
-OXQ_MUST_USE oxq_err oxq_queue_workers(oxq_queue *queue, oxq_names **out, struct oxq_error *err);
-
 /* ---------------------------------------------------------------- one job */
 
 /* Errors of all: NOT_FOUND, STATE (it is not where it must be for that), LOCK_LOST (it is active). */
 
-/* with_children: its children too, those that run excepted. */
-OXQ_MUST_USE oxq_err oxq_queue_remove(oxq_queue *queue, const char *id, bool with_children, struct oxq_error *err);
 /* A failed (or completed) job waits again. with_attempts_reset: as if it had never run. */
 OXQ_MUST_USE oxq_err oxq_queue_retry(oxq_queue *queue, const char *id, oxq_state from, bool with_attempts_reset,
                                      struct oxq_error *err);
-/* A delayed job waits now. */
-OXQ_MUST_USE oxq_err oxq_queue_promote(oxq_queue *queue, const char *id, struct oxq_error *err);
 OXQ_MUST_USE oxq_err oxq_queue_update_data(oxq_queue *queue, const char *id, const char *data, struct oxq_error *err);
-OXQ_MUST_USE oxq_err oxq_queue_change_delay(oxq_queue *queue, const char *id, int64_t delay_ms, struct oxq_error *err);
-OXQ_MUST_USE oxq_err oxq_queue_change_priority(oxq_queue *queue, const char *id, int64_t priority, bool lifo,
-                                               struct oxq_error *err);
 OXQ_MUST_USE oxq_err oxq_queue_update_progress(oxq_queue *queue, const char *id, const char *progress,
                                                struct oxq_error *err);
 OXQ_MUST_USE oxq_err oxq_queue_log(oxq_queue *queue, const char *id, const char *line, struct oxq_error *err);
 /* Deletes the job's lines but the newest `keep`. */
 OXQ_MUST_USE oxq_err oxq_queue_clear_logs(oxq_queue *queue, const char *id, int64_t keep, struct oxq_error *err);
-/* The deduplication id is free again. out_was_there may be NULL. */
-OXQ_MUST_USE oxq_err oxq_queue_remove_deduplication(oxq_queue *queue, const char *deduplication_id, bool *out_was_there,
-                                                    struct oxq_error *err);
 
 /* ---------------------------------------------------------------- the whole queue */
 
@@ -156,33 +131,6 @@ OXQ_MUST_USE oxq_err oxq_queue_remove_deduplication(oxq_queue *queue, const char
 OXQ_MUST_USE oxq_err oxq_queue_pause(oxq_queue *queue, struct oxq_error *err);
 OXQ_MUST_USE oxq_err oxq_queue_resume(oxq_queue *queue, struct oxq_error *err);
 
-/*
- * What may meet a million jobs works in portions between other clients' commands. on_progress is told after each; when it returns
- * false the work stops there (CANCELLED). All zero: all of them, nobody is told.
- */
-struct oxq_many_opts {
-    int64_t limit; /* so many jobs at most; 0: all */
-    bool (*on_progress)(void *ctx, int64_t done);
-    void *ctx;
-    uint64_t reserved[4];
-};
-
-/* out_count of these: jobs; may be NULL. */
-
-/* Removes the jobs that wait; with_delayed: those that are delayed too. Schedulers stay. */
-OXQ_MUST_USE oxq_err oxq_queue_drain(oxq_queue *queue, bool with_delayed, struct oxq_error *err);
-/* Removes jobs of a state that are older than grace_ms: by the time they finished, or else were added. */
-OXQ_MUST_USE oxq_err oxq_queue_clean(oxq_queue *queue, oxq_state state, int64_t grace_ms,
-                                     const struct oxq_many_opts *opts, int64_t *out_count, struct oxq_error *err);
-/* Failed (or completed) jobs wait again, those that finished up to finished_to_ms (0: all). */
-OXQ_MUST_USE oxq_err oxq_queue_retry_all(oxq_queue *queue, oxq_state from, int64_t finished_to_ms,
-                                         const struct oxq_many_opts *opts, int64_t *out_count, struct oxq_error *err);
-/* Delayed jobs wait now. */
-OXQ_MUST_USE oxq_err oxq_queue_promote_all(oxq_queue *queue, const struct oxq_many_opts *opts, int64_t *out_count,
-                                           struct oxq_error *err);
-/* Removes the queue with all that it has; it is paused first. Errors: STATE: jobs are active (with_active: they go too). */
-OXQ_MUST_USE oxq_err oxq_queue_obliterate(oxq_queue *queue, bool with_active, const struct oxq_many_opts *opts,
-                                          struct oxq_error *err);
 /* Cuts the event stream to about so many. out_count: events removed; may be NULL. */
 OXQ_MUST_USE oxq_err oxq_queue_trim_events(oxq_queue *queue, int64_t keep, int64_t *out_count, struct oxq_error *err);
 
@@ -204,36 +152,11 @@ OXQ_MUST_USE oxq_err oxq_queue_rate_limit_ttl(oxq_queue *queue, int64_t *out_ms,
 /* ---------------------------------------------------------------- dead letters */
 
 /*
- * Where jobs go whose last attempt failed. The policy is stored with the queue; workers of this library hold it, in the same step as
- * the failure: a job of the same name and data, in a queue that any dashboard shows, with what is known of the dead one beside
- * it (see oxq_dead_letter). A BullMQ worker does not know of it: its failed jobs stay in the queue's `failed`.
+ * Names the queue where jobs go whose last attempt failed; NULL: none any more. It is stored with the queue; workers of this library hold
+ * to it, in the same step as the failure: a job of its own, in a queue that any dashboard shows, with all that is known of the dead
+ * one as its data (docs/dead-letters.md). A BullMQ worker knows nothing of it. Errors: ARGUMENT (no name of a queue, or the queue itself).
  */
-struct oxq_dead_letter_policy {
-    const char *queue; /* NULL: the queue's name and "-dead" */
-    bool is_moved;     /* the dead job leaves the queue; else it stays in `failed` too */
-    uint64_t reserved[4];
-};
-/* NULL: none any more. */
-OXQ_MUST_USE oxq_err oxq_queue_set_dead_letters(oxq_queue *queue, const struct oxq_dead_letter_policy *policy,
-                                                struct oxq_error *err);
-/* The name of the queue where they go; empty when there is no policy. */
-OXQ_MUST_USE oxq_err oxq_queue_get_dead_letters(oxq_queue *queue, char out_queue[OXQ_ID_MAX], bool *out_is_moved,
-                                                struct oxq_error *err);
-
-/* What a job of a dead-letter queue tells of the one that died. Texts are borrowed from the job. */
-struct oxq_dead_letter {
-    const char *queue, *id, *name;
-    const char *data, *opts;          /* JSON */
-    const char *failure, *stacktrace; /* text; JSON list */
-    int64_t attempts_made, added_ms, failed_ms;
-};
-/* Errors: FORMAT: the job is no dead letter. */
-OXQ_MUST_USE oxq_err oxq_job_dead_letter(oxq_job *job, struct oxq_dead_letter *out, struct oxq_error *err);
-/*
- * Adds it to the queue that it died in, as it was first added, with no attempts made, and removes the dead letter: both or
- * neither. `dead` is the dead-letter queue. Many: with oxq_queue_list and a pause between them.
- */
-OXQ_MUST_USE oxq_err oxq_queue_replay(oxq_queue *dead, const char *id, char out_id[OXQ_ID_MAX], struct oxq_error *err);
+OXQ_MUST_USE oxq_err oxq_queue_set_dead_letters(oxq_queue *queue, const char *dead_queue, struct oxq_error *err);
 
 #ifdef __cplusplus
 }

@@ -59,9 +59,6 @@ size_t oxq_names_count(const oxq_names *names);
 const char *oxq_names_at(const oxq_names *names, size_t index);
 void oxq_names_free(oxq_names *names);
 
-/* The queues of the store in alphabetical order: those that somebody opened to add to or to work on. Walks all keys, in portions. */
-OXQ_MUST_USE oxq_err oxq_queues(oxq *store, oxq_names **out, struct oxq_error *err);
-
 #ifdef __cplusplus
 }
 #endif

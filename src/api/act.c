@@ -74,7 +74,52 @@ oxq_err oxq_queue_log(oxq_queue *queue, const char *id, const char *line, struct
     return act(queue, &arena, &r, "log for job", id, err);
 }
 
+oxq_err oxq_queue_clear_logs(oxq_queue *queue, const char *id, int64_t keep, struct oxq_error *err)
+{
+    if (keep < 0) return err_set(err, OXQ_ERR_ARGUMENT, "lines to keep: from 0 on");
+    struct arena arena = {0};
+    struct request r;
+    struct slice job = keys_join(&arena, queue->prefix, slice_from_text(id));
+    request_begin_plain(&r, &arena, keep > 0 ? "LTRIM" : "DEL");
+    request_put(&r, keys_join(&arena, job, SLICE_LIT(":logs")));
+    if (keep > 0) {
+        request_put_int(&r, -keep);
+        request_put_int(&r, -1);
+    }
+    return act(queue, &arena, &r, "clear the log of job", id, err);
+}
+
 /* ---------------------------------------------------------------- the whole queue */
+
+oxq_err oxq_queue_set_dead_letters(oxq_queue *queue, const char *dead_queue, struct oxq_error *err)
+{
+    struct arena arena = {0};
+    struct request r;
+    struct slice name = dead_queue ? slice_from_text(dead_queue) : SLICE_LIT("");
+    oxq_err e = rerun_set_dead_queue(&arena, queue->prefix, name, &r, err);
+    if (!e) return act(queue, &arena, &r, "dead letters of", queue->name, err);
+    arena_deinit(&arena);
+    return e;
+}
+
+oxq_err oxq_queue_trim_events(oxq_queue *queue, int64_t keep, int64_t *out_count, struct oxq_error *err)
+{
+    if (keep < 0) return err_set(err, OXQ_ERR_ARGUMENT, "events to keep: from 0 on");
+    struct arena arena = {0};
+    struct client_reply reply = {0};
+    struct request r;
+    request_begin_plain(&r, &arena, "XTRIM");
+    request_put(&r, keys_join(&arena, queue->prefix, SLICE_LIT("events")));
+    request_put_text(&r, "MAXLEN");
+    request_put_text(&r, "~");
+    request_put_int(&r, keep);
+    oxq_err e =
+        store_request(queue->store->client, &r, "trim the events of", slice_from_text(queue->name), &reply, err);
+    if (!e && out_count) *out_count = reply.value.integer;
+    client_reply_deinit(&reply);
+    arena_deinit(&arena);
+    return e;
+}
 
 oxq_err oxq_queue_pause(oxq_queue *queue, struct oxq_error *err)
 {

@@ -268,6 +268,52 @@ Test(api, a_queue_is_paused_and_limited)
     cr_assert_not(counts.is_paused);
 }
 
+Test(api, a_scheduler_has_one_run_ahead_and_the_worker_adds_the_next)
+{
+    struct oxq_schedule often = {.every_ms = 1};
+    struct oxq_schedule nightly = {.pattern = "0 30 4 * * *", .tz = "Europe/Berlin"};
+    struct oxq_schedule never = {.pattern = "0 0 31 2 *"};
+    oxq_schedulers *list;
+    struct oxq_counts counts;
+    bool was_there;
+    OK(oxq_scheduler_upsert(queue, "often", &often, "tick", "{\"a\":1}", NULL, NULL, &err));
+    OK(oxq_scheduler_upsert(queue, "nightly", &nightly, NULL, NULL, NULL, NULL, &err));
+    cr_assert_eq(oxq_scheduler_upsert(queue, "never", &never, NULL, NULL, NULL, NULL, &err), OXQ_ERR_ARGUMENT);
+    OK(oxq_schedulers_list(queue, 0, 0, &list, &err));
+    cr_assert_eq(oxq_schedulers_count(list), 2);
+    cr_assert_str_eq(oxq_schedulers_at(list, 0)->id, "often");
+    cr_assert_str_eq(oxq_schedulers_at(list, 1)->tz, "Europe/Berlin");
+    oxq_schedulers_free(list);
+    oxq_worker *w;
+    OK(oxq_worker_open(store, "mail", NULL, end, NULL, &w, &err));
+    do {
+        OK(oxq_queue_counts(queue, &counts, &err));
+    } while (counts.of[OXQ_STATE_COMPLETED] < 3);
+    OK(oxq_worker_close(w, PATIENCE_MS, &err));
+    OK(oxq_scheduler_remove(queue, "often", &was_there, &err));
+    cr_assert(was_there);
+    cr_assert_eq(oxq_scheduler_get(queue, "often", &list, &err), OXQ_ERR_NOT_FOUND);
+    OK(oxq_scheduler_get(queue, "nightly", &list, &err));
+    cr_assert_gt(oxq_schedulers_at(list, 0)->next_ms, 0);
+    oxq_schedulers_free(list);
+}
+
+Test(api, a_job_that_failed_for_good_is_a_dead_letter)
+{
+    oxq_queue *dead;
+    oxq_job *job;
+    cr_assert_eq(oxq_queue_set_dead_letters(queue, "mail", &err), OXQ_ERR_ARGUMENT);
+    OK(oxq_queue_set_dead_letters(queue, "mail-dead", &err));
+    OK(oxq_queue_add(queue, "bad", "{\"to\":\"x\"}", NULL, NULL, &err));
+    work();
+    OK(oxq_queue_open(store, "mail-dead", NULL, &dead, &err));
+    OK(oxq_queue_get(dead, "1", &job, &err));
+    cr_assert_str_eq(oxq_json_text(oxq_job_json(job), "/failedReason", ""), "no such address");
+    cr_assert_str_eq(oxq_json_text(oxq_job_json(job), "/queue", ""), "mail");
+    oxq_job_free(job);
+    oxq_queue_close(dead);
+}
+
 Test(api, a_flow_runs_its_children_first)
 {
     struct oxq_flow_node pages[] = {{.queue = "mail", .name = "page"}, {.queue = "mail", .name = "page"}};

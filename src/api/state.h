@@ -4,6 +4,7 @@
 #define API_STATE_H
 
 #include "client/client.h"
+#include "cron/zone.h"
 #include "embed/embed.h"
 #include "jobs/add.h"
 #include "jobs/job.h"
@@ -55,6 +56,9 @@ OXQ_MUST_USE oxq_err queue_read_options(const oxq *store, struct arena *arena, c
                                         struct job_options *out, struct oxq_error *err);
 /* Copies the texts of options into the arena. */
 void queue_keep_texts(struct arena *a, struct job_options *o);
+
+/* A scheduler_zone_fn: zones are kept as long as the process lives. ctx: unused. */
+OXQ_MUST_USE oxq_err store_find_zone(void *ctx, struct slice name, const struct zone **out, struct oxq_error *err);
 
 /* ---------------------------------------------------------------- lists of texts */
 

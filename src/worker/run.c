@@ -6,6 +6,7 @@
 #include "codec/json.h"
 #include "jobs/keys.h"
 #include "jobs/running.h"
+#include "jobs/scheduler.h"
 #include "os/clock.h"
 
 #include <stdarg.h>
@@ -64,6 +65,30 @@ void run_fail(struct job_run *run, oxq_outcome outcome, const char *text)
     run->text = text;
 }
 
+/* A scheduler's job: whoever begins it adds the next run. */
+static void add_next_run(struct job_run *run)
+{
+    oxq_worker *w = run->worker;
+    const struct oxq_job_fields *f = &run->job->fields;
+    struct arena arena = {0};
+    struct client_reply reply = {0};
+    struct request r;
+    struct oxq_error err;
+    bool is_due = false;
+    struct job job = {.id = slice_from_text(f->id),
+                      .name = slice_from_text(f->name),
+                      .data = slice_from_text(f->data),
+                      .opts = slice_from_text(f->opts),
+                      .repeat_job_key = slice_from_text(f->scheduler_id)};
+    struct scheduler_context context = {.prefix = w->prefix, .now_ms = store_now_ms(), .zone = store_find_zone};
+    oxq_err e = scheduler_next_request(&arena, &context, &job, &is_due, &r, &err);
+    if (!e && is_due) e = client_call(w->client, &r.command, 0, &reply, &err);
+    if (!e && is_due) e = client_reply_check(&reply.value, &err);
+    if (e) worker_tell(w, (struct oxq_worker_event){.kind = OXQ_WORKER_ERROR, .id = f->id, .text = err.text});
+    client_reply_deinit(&reply);
+    arena_deinit(&arena);
+}
+
 /* What stands in the way of its handler: an outcome is set then. */
 static bool must_not_begin(struct job_run *run)
 {
@@ -77,6 +102,7 @@ static bool must_not_begin(struct job_run *run)
 void run_handle(struct job_run *run)
 {
     oxq_worker *w = run->worker;
+    if (run->job->fields.scheduler_id) add_next_run(run);
     if (must_not_begin(run)) return;
     worker_tell(w, (struct oxq_worker_event){.kind = OXQ_WORKER_ACTIVE, .job = run->job, .id = run->job->fields.id});
     oxq_outcome outcome = w->handler(run->job, w->ctx);
