@@ -14,6 +14,15 @@ const de = (more) => ({ deduplication: { id: 'd1', ...more } });
 const slot = (n) => `repeat:s:${START + 1000 * n}`;
 const upsert = (every) => ({ op: 'upsert_scheduler', args: { queue: 'a', id: 's', repeat: { every }, template: {} } });
 const begin = { op: 'begin_run', args: { queue: 'a' } };
+const take = (queue, token) => ({ op: 'fetch', args: { queue, token, lock: 30_000, count: 1 } });
+const fail = (queue, token, id) => ({
+  op: 'finish',
+  args: { queue, token, lock: 30_000, count: 0, job: { id, token, opts: {}, stacktrace: '[]', attemptsMade: 0, failed: true, error: 'no', stack: 'Error: no\n    at somewhere', isFinal: true, backoff: 0 } },
+});
+const sweep = (queue) => ({ op: 'sweep', args: { queue, interval: 30_000, max: 0 } });
+const sweepAgain = (queue) => ({ op: 'sweep:again', args: { queue } });
+const loseLock = (queue, id) => ({ op: 'lock:lose', args: { queue, id } });
+const failing = (jobId, mode) => ({ ...child(jobId), opts: { jobId, [mode]: true } });
 
 const scenarios = {
   'a run that is there already is not added': [upsert(4000), add('a', job(slot(4), { delay: 9000 })), begin],
@@ -39,6 +48,15 @@ const scenarios = {
   'a job that is replaced takes with it what waited for it': [
     add('a', job('', de({ keepLastIfActive: true }))), fetch('a'), add('a', job('', de({ keepLastIfActive: true }))),
     { op: 'bullmq:delay', args: { queue: 'a', id: '1' } }, add('a', job('', { ...de({ replace: true }), delay: 5000 })),
+  ],
+  'a failure goes up a tree as far as it is told to': [
+    { op: 'flow', args: { queue: 'a', flows: [{ queueName: 'a', name: 'top', data: {}, opts: { jobId: 'f1' }, children: [
+      { ...failing('f2', 'failParentOnFailure'), children: [failing('f3', 'failParentOnFailure')] }, child('f4'),
+    ] }] } },
+    take('a', 't'), take('a', 't'), fail('a', 't', 'f3'), fail('a', 't', 'f4'), take('a', 't'), fail('a', 't', 'f2'), take('a', 't'), fail('a', 't', 'f1'),
+  ],
+  'a job that stalls too often is failed by who takes it': [
+    add('a', job('z')), take('a', 't'), sweep('a'), loseLock('a', 'z'), sweepAgain('a'), sweep('a'), take('a', 't'), fail('a', 't', 'z'),
   ],
 };
 
