@@ -65,12 +65,12 @@ static void finish(struct checkpoint *c, int rc, const struct apply *a)
     if (c->wake) c->wake(c->ctx);
 }
 
-/* The next buffer; NULL: the end. */
+/* The next buffer; NULL: the end, or it is given up. */
 static struct given *take_given(struct checkpoint *c)
 {
     while (!c->first && !c->is_ended && !c->is_closing) (void)lock_wait(&c->lock, INT64_MAX);
     struct given *g = c->first;
-    if (!g) return NULL;
+    if (!g || c->is_given_up) return NULL;
     c->first = g->next;
     if (!c->first) c->last = NULL;
     return g;
@@ -117,7 +117,7 @@ static void run_one(struct checkpoint *c)
         lock_enter(&c->lock);
         put_aside(c, g);
     }
-    bool is_whole = c->is_ended;
+    bool is_whole = c->is_ended && !c->first;
     lock_leave(&c->lock);
     if (is_whole) {
         int rc = apply_end(&a, clock_wall_ms(os_clock()));
@@ -248,11 +248,21 @@ void checkpoint_end(struct checkpoint *c)
     lock_leave(&c->lock);
 }
 
-void checkpoint_wait(struct checkpoint *c)
+void checkpoint_give_up(struct checkpoint *c)
 {
     lock_enter(&c->lock);
-    while (c->progress.state == CHECKPOINT_RUNNING && c->is_ended) (void)lock_wait(&c->lock, INT64_MAX);
+    c->is_given_up = true;
     lock_leave(&c->lock);
+}
+
+bool checkpoint_wait(struct checkpoint *c, int64_t until_us)
+{
+    bool is_early = true;
+    lock_enter(&c->lock);
+    while (c->progress.state == CHECKPOINT_RUNNING && c->is_ended && is_early) is_early = lock_wait(&c->lock, until_us);
+    bool is_over = c->progress.state != CHECKPOINT_RUNNING;
+    lock_leave(&c->lock);
+    return is_over;
 }
 
 size_t checkpoint_backlog_bytes(struct checkpoint *c)

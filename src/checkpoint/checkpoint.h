@@ -84,8 +84,11 @@ void checkpoint_begin(struct checkpoint *c, uint64_t seq);
 void checkpoint_give(struct checkpoint *c, struct buf *items);
 /* Nothing more follows: commit. */
 void checkpoint_end(struct checkpoint *c);
-/* Waits until what was ended is committed or has failed. Blocks: writes and syncs all that was given. */
-void checkpoint_wait(struct checkpoint *c);
+/* Waits until what was ended is committed or has failed, or until that time (CLOCK_MONOTONIC): false. Blocks. */
+bool checkpoint_wait(struct checkpoint *c, int64_t until_us);
+/* The running checkpoint is not wanted any more, and nor is another: checkpoint_close must follow, and waits for no more than what
+ * the thread has begun. It is committed whole, or not at all. */
+void checkpoint_give_up(struct checkpoint *c);
 /* Bytes given and not yet written: the engine waits with more when it is long. */
 size_t checkpoint_backlog_bytes(struct checkpoint *c);
 

@@ -237,6 +237,27 @@ Test(checkpoint, a_long_row_that_becomes_shorter_within_one_is_no_damage)
     cr_assert_eq(summary.keys_count, 1);
 }
 
+Test(checkpoint, one_that_is_given_up_is_there_whole_or_not_at_all, .timeout = 60)
+{
+    OWNED(buf_deinit) struct buf items = {.limit_bytes = SIZE_MAX / 2};
+    struct checkpoint_summary summary;
+    item_write(&items, &(struct item){.kind = ITEM_KEY_PUT, .key = SLICE_LIT("k"), .bytes = SLICE_LIT("\0v")});
+    save_ok(1, &items);
+    checkpoint_begin(kit.checkpoint, 2);
+    for (int i = 0; i < 10; i++) {
+        give_many(&items, 500);
+        checkpoint_give(kit.checkpoint, &items);
+    }
+    checkpoint_end(kit.checkpoint);
+    bool is_over = checkpoint_wait(kit.checkpoint, 0);
+    checkpoint_give_up(kit.checkpoint);
+    kit_close(&kit);
+    kit_open(&kit);
+    checkpoint_summary(kit.checkpoint, &summary);
+    cr_assert(summary.seq == 2 || (summary.seq == 1 && !is_over));
+    cr_assert_eq(summary.keys_count, summary.seq == 2 ? 501 : 1);
+}
+
 Test(checkpoint, one_that_could_not_be_made_for_lack_of_room_is_made_later)
 {
     struct checkpoint *c = NULL;

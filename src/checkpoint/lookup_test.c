@@ -107,7 +107,7 @@ Test(lookup, the_state_that_was_told_is_served_while_the_next_one_is_written_and
         checkpoint_give(kit.checkpoint, &items);
         look_at_all(seq - 1);
         checkpoint_end(kit.checkpoint);
-        checkpoint_wait(kit.checkpoint);
+        checkpoint_wait(kit.checkpoint, INT64_MAX);
         look_at_all(seq - 1);
         checkpoint_poll(kit.checkpoint, &progress);
         cr_assert_eq(progress.state, CHECKPOINT_COMMITTED);

@@ -35,7 +35,7 @@ struct checkpoint {
     struct given *first, *last;
     struct given *used; /* written: for the engine to fill again, or to free */
     uint64_t begun_seq;
-    bool has_begun, is_ended, is_closing;
+    bool has_begun, is_ended, is_closing, is_given_up;
     struct checkpoint_progress progress;
     uint64_t newest_txn_id; /* of the file, when the last checkpoint was over */
 };

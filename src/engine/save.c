@@ -29,8 +29,9 @@
 #define GROWTH_PART 8
 #define RETRY_US 5000000
 /* At the end of the process a checkpoint makes the next start quick, but nobody may wait long for it (the journal has all):
- * with more to write than this, it is left out. A restart must stay well below 6 s. */
+ * with more to write than this it is left out, and where that takes longer, given up. A restart must stay well below 6 s. */
 #define LAST_SAVE_MAX 500000
+#define LAST_SAVE_MAX_US 2000000
 
 /* How long a slice takes: by the clock, in which other processes may have had the processor, and of the processor's time. */
 struct slice_time {
@@ -249,7 +250,11 @@ void persist_save_now(struct engine *e)
         checkpoint_end(p->checkpoint);
         save->state = SAVE_WRITING;
     }
-    checkpoint_wait(p->checkpoint);
-    engine_update_time(e);
-    poll_checkpoint(e);
+    if (checkpoint_wait(p->checkpoint, clock_mono_us(e->clock) + LAST_SAVE_MAX_US)) {
+        engine_update_time(e);
+        poll_checkpoint(e);
+    } else {
+        checkpoint_give_up(p->checkpoint);
+        log_event(LOG_INFO, "no last checkpoint: the journal has all, and writing it takes long");
+    }
 }
