@@ -82,6 +82,7 @@ static bool load_heads(struct check *c, uint64_t txn_id)
         if (c->map_bytes < LAYOUT_HEAD_BYTES) fault(c, "it has %zu bytes", c->map_bytes);
         return false;
     }
+    if (c->map_bytes < heads[0].page_bytes + LAYOUT_HEAD_BYTES) return fault(c, "it has %zu bytes", c->map_bytes);
     if (!load_head(c, c->map + heads[0].page_bytes, 1, &heads[1])) return false;
     uint64_t a = heads[0].txn_id, b = heads[1].txn_id;
     bool are_neighbours = (a == 0 && b == 0) || (a % 2 == 0 && (b + 1 == a || a + 1 == b));
