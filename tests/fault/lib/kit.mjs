@@ -127,6 +127,7 @@ export function imagesFolder(folder) {
   const shared = '/dev/shm';
   const where = existsSync(shared) ? `${shared}/${folder.split('/').slice(-2).join('-')}` : `${folder}/images`;
   mkdirSync(where, { recursive: true });
+  process.on('exit', () => rmSync(where, { recursive: true, force: true }));
   return where;
 }
 
