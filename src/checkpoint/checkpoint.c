@@ -198,6 +198,7 @@ void checkpoint_close(struct checkpoint *c)
     free_given(c->used);
     if (c->reader) mdb_txn_abort(c->reader);
     store_close(&c->store);
+    lookup_close(&c->lookup);
     large_set_deinit(&c->large);
     lock_deinit(&c->lock);
     lock_deinit(&c->env_lock);
