@@ -30,8 +30,8 @@ export function whyMissing() {
   return existsSync(OXQ) ? null : `${OXQ} is missing: build it, or set OXQ_BIN`;
 }
 
-export function test(name, body) {
-  tests.push({ name, body });
+export function test(name, body, limitMs = TEST_MS) {
+  tests.push({ name, body, limitMs });
 }
 
 /** A test in which a script runs past its time. */
@@ -245,11 +245,11 @@ export async function closed(client) {
   await until('the server closes the connection', () => client.isClosed);
 }
 
-async function runTest({ name, body }) {
+async function runTest({ name, body, limitMs }) {
   const scope = new Scope();
   let late;
   try {
-    const limit = new Promise((_, reject) => (late = setTimeout(() => reject(new Error(`it took longer than ${TEST_MS} ms`)), TEST_MS)));
+    const limit = new Promise((_, reject) => (late = setTimeout(() => reject(new Error(`it took longer than ${limitMs} ms`)), limitMs)));
     await Promise.race([body(scope), limit]);
     return true;
   } catch (error) {

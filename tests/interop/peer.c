@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A program on the public header, for tests in which the other side is BullMQ in Node: peer URL COMMAND QUEUE [ARGUMENT...].
+ *
+ *   add QUEUE NAME DATA [delay=N] [priority=N] [attempts=N] [backoff=N] [id=TEXT]     prints the job's id
+ *   feed QUEUE FROM TO      adds jobs j-FROM .. j-TO, prints each id when its add is acknowledged; tries again what failed
+ *   flow QUEUE CHILDREN N   a job of QUEUE with N children in CHILDREN; prints its id
+ *   schedule QUEUE ID EVERY_MS LIMIT
+ *   schedulers QUEUE        prints id, interval and runs of each
+ *   get QUEUE ID            prints its fields, one a line
+ *   wait QUEUE ID           prints how it ended
+ *   events QUEUE            prints `kind id` until SIGTERM
+ *   work QUEUE THREADS      runs jobs, prints what happens, until SIGTERM
+ *   host                    has the store open until SIGTERM
+ *
+ * Its jobs do what their names say: `fail` until as many attempts were made as its data's `until`, `fatal` for ever.
+ */
+#include <oxq/oxq.h>
+
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#define CHILDREN_MAX 16
+#define WAIT_MS 30000
+
+static struct oxq_error err;
+
+static void require(oxq_err code, const char *what)
+{
+    if (code == OXQ_OK) return;
+    printf("error %s %s: %s\n", oxq_err_name(code), what, err.text);
+    exit(1);
+}
+
+static void wait_for_end(void)
+{
+    sigset_t set;
+    int got;
+    sigemptyset(&set);
+    sigaddset(&set, SIGTERM);
+    printf("ready\n");
+    sigwait(&set, &got);
+}
+
+/* ---------------------------------------------------------------- producing */
+
+static void read_option(struct oxq_job_opts *o, const char *text)
+{
+    const char *equals = strchr(text, '=');
+    size_t len = equals ? (size_t)(equals - text) : 0;
+    const char *value = equals ? equals + 1 : "";
+    if (strncmp(text, "delay", len) == 0) o->delay_ms = atoll(value);
+    if (strncmp(text, "priority", len) == 0) o->priority = atoll(value);
+    if (strncmp(text, "attempts", len) == 0) o->attempts = atoll(value);
+    if (strncmp(text, "backoff", len) == 0) o->backoff.delay_ms = atoll(value);
+    if (strncmp(text, "id", len) == 0) o->job_id = value;
+}
+
+static void add(oxq_queue *q, int argc, char **argv)
+{
+    struct oxq_job_opts opts = {0};
+    char id[OXQ_ID_MAX];
+    for (int i = 2; i < argc; i++) read_option(&opts, argv[i]);
+    require(oxq_queue_add(q, argv[0], argv[1], &opts, id, &err), "add");
+    printf("%s\n", id);
+}
+
+static void pause_for(long ms)
+{
+    nanosleep(&(struct timespec){.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000}, NULL);
+}
+
+static void feed(oxq_queue *q, char **argv)
+{
+    for (long i = atol(argv[0]); i <= atol(argv[1]); i++) {
+        char id[32];
+        snprintf(id, sizeof(id), "j-%ld", i);
+        struct oxq_job_opts opts = {.job_id = id};
+        while (oxq_queue_add(q, "x", NULL, &opts, NULL, &err) != OXQ_OK) pause_for(1);
+        printf("%s\n", id);
+    }
+}
+
+static void add_flow(oxq *store, char **argv)
+{
+    struct oxq_flow_node children[CHILDREN_MAX] = {0};
+    size_t count = (size_t)atoi(argv[2]);
+    char id[OXQ_ID_MAX];
+    for (size_t i = 0; i < count && i < CHILDREN_MAX; i++)
+        children[i] = (struct oxq_flow_node){.queue = argv[1], .name = "child", .data = "{\"of\":\"C\"}"};
+    struct oxq_flow_node root = {.queue = argv[0], .name = "parent", .children = children, .children_count = count};
+    require(oxq_flow_add(store, &root, id, &err), "flow");
+    printf("%s\n", id);
+}
+
+static void schedule(oxq_queue *q, char **argv)
+{
+    struct oxq_schedule s = {.every_ms = atoll(argv[1]), .limit = atoll(argv[2])};
+    require(oxq_scheduler_upsert(q, argv[0], &s, "tick", "{\"by\":\"C\"}", NULL, NULL, &err), "schedule");
+}
+
+/* ---------------------------------------------------------------- looking */
+
+static void list_schedulers(oxq_queue *q)
+{
+    oxq_schedulers *list;
+    require(oxq_schedulers_list(q, 0, 0, &list, &err), "schedulers");
+    for (size_t i = 0; i < oxq_schedulers_count(list); i++) {
+        const struct oxq_scheduler *s = oxq_schedulers_at(list, i);
+        printf("%s %lld %lld\n", s->id, (long long)s->every_ms, (long long)s->runs_count);
+    }
+    oxq_schedulers_free(list);
+}
+
+static const char *or_none(const char *text)
+{
+    return text ? text : "none";
+}
+
+static void get(oxq_queue *q, const char *id)
+{
+    oxq_job *job;
+    oxq_state state;
+    oxq_names *lines;
+    require(oxq_queue_get(q, id, &job, &err), "get");
+    require(oxq_queue_state(q, id, &state, &err), "state");
+    require(oxq_queue_logs(q, id, 0, -1, &lines, &err), "logs");
+    const struct oxq_job_fields *f = oxq_job_fields(job);
+    printf("state %s\nname %s\ndata %s\nresult %s\nfailure %s\nprogress %s\nattempts %lld\n", oxq_state_name(state),
+           f->name, f->data, or_none(f->result), or_none(f->failure), or_none(f->progress),
+           (long long)f->attempts_made);
+    for (size_t i = 0; i < oxq_names_count(lines); i++) printf("log %s\n", oxq_names_at(lines, i));
+    oxq_names_free(lines);
+    oxq_job_free(job);
+}
+
+static void wait_for(oxq_queue *q, const char *id)
+{
+    oxq_state state;
+    char *text;
+    require(oxq_queue_wait(q, id, WAIT_MS, &state, &text, &err), "wait");
+    printf("%s %s\n", oxq_state_name(state), or_none(text));
+    oxq_text_free(text);
+}
+
+static void *tell_events(void *ctx)
+{
+    const struct oxq_event *event;
+    while (oxq_events_next(ctx, -1, &event, &err) == OXQ_OK) printf("%s %s\n", event->kind, or_none(event->job_id));
+    return NULL;
+}
+
+static void follow(oxq_queue *q)
+{
+    oxq_events *events;
+    pthread_t thread;
+    require(oxq_events_open(q, &(struct oxq_events_opts){.after = "0"}, &events, &err), "events");
+    if (pthread_create(&thread, NULL, tell_events, events) != 0) exit(1);
+    wait_for_end();
+    oxq_events_cancel(events);
+    pthread_join(thread, NULL);
+    oxq_events_close(events);
+}
+
+/* ---------------------------------------------------------------- working */
+
+static oxq_outcome handle(oxq_job *job, void *ctx)
+{
+    (void)ctx;
+    struct oxq_error why;
+    char result[512];
+    const struct oxq_job_fields *f = oxq_job_fields(job);
+    if (strcmp(f->name, "fatal") == 0) return oxq_job_fail_for_good(job, "never");
+    if (strcmp(f->name, "fail") == 0 && f->attempts_made < oxq_json_integer(oxq_job_json(job), "/until", 0))
+        return oxq_job_fail(job, "attempt %lld of C", (long long)f->attempts_made);
+    if (strcmp(f->name, "x") == 0) return OXQ_DONE;
+    if (oxq_job_log(job, "a line of C", &why) != OXQ_OK) return oxq_job_fail(job, "log: %s", why.text);
+    if (oxq_job_progress(job, "{\"part\":50}", &why) != OXQ_OK) return oxq_job_fail(job, "progress: %s", why.text);
+    snprintf(result, sizeof(result), "{\"by\":\"C\",\"got\":%s}", f->data);
+    return oxq_job_done(job, result);
+}
+
+static void tell_worker_event(void *ctx, oxq_worker *worker, const struct oxq_worker_event *event)
+{
+    (void)ctx;
+    (void)worker;
+    if (event->kind == OXQ_WORKER_COMPLETED) printf("completed %s\n", event->id);
+    if (event->kind == OXQ_WORKER_FAILED) printf("failed %s %s\n", event->id, or_none(event->text));
+    if (event->kind == OXQ_WORKER_STALLED) printf("stalled %s\n", event->id);
+    if (event->kind == OXQ_WORKER_ERROR) printf("trouble %s\n", or_none(event->text));
+}
+
+/* Its processes are killed: jobs may stall often, and are given to others soon. */
+static void work(oxq *store, const char *queue, size_t threads)
+{
+    struct oxq_worker_opts opts = {.name = "peer",
+                                   .concurrency = threads,
+                                   .lock_ms = 2000,
+                                   .stalled_every_ms = 500,
+                                   .stalled_max = 1000,
+                                   .drain_wait_ms = 1000,
+                                   .on_event = tell_worker_event};
+    oxq_worker *worker;
+    require(oxq_worker_open(store, queue, &opts, handle, NULL, &worker, &err), "work");
+    wait_for_end();
+    require(oxq_worker_close(worker, WAIT_MS, &err), "close");
+}
+
+static void on_warning(void *ctx, const char *text)
+{
+    (void)ctx;
+    fprintf(stderr, "%s\n", text);
+}
+
+/* False: there is no such command. */
+static int command(oxq *store, oxq_queue *q, const char *name, int argc, char **argv)
+{
+    if (strcmp(name, "work") == 0 && argc == 1) return work(store, oxq_queue_name(q), (size_t)atoi(argv[0])), 1;
+    if (strcmp(name, "add") == 0 && argc >= 2) return add(q, argc, argv), 1;
+    if (strcmp(name, "feed") == 0 && argc == 2) return feed(q, argv), 1;
+    if (strcmp(name, "schedule") == 0 && argc == 3) return schedule(q, argv), 1;
+    if (strcmp(name, "schedulers") == 0) return list_schedulers(q), 1;
+    if (strcmp(name, "get") == 0 && argc == 1) return get(q, argv[0]), 1;
+    if (strcmp(name, "wait") == 0 && argc == 1) return wait_for(q, argv[0]), 1;
+    if (strcmp(name, "events") == 0) return follow(q), 1;
+    return 0;
+}
+
+int main(int argc, char **argv)
+{
+    oxq *store;
+    oxq_queue *queue = NULL;
+    sigset_t term;
+    sigemptyset(&term);
+    sigaddset(&term, SIGTERM);
+    pthread_sigmask(SIG_BLOCK, &term, NULL);
+    setvbuf(stdout, NULL, _IOLBF, 0);
+    if (argc < 3) return 2;
+    require(oxq_open(argv[1], &(struct oxq_opts){.on_warning = on_warning}, &store, &err), "open");
+    if (strcmp(argv[2], "host") == 0) {
+        require(oxq_ping(store, &err), "ping");
+        wait_for_end();
+    } else if (strcmp(argv[2], "flow") == 0 && argc == 6) {
+        add_flow(store, argv + 3);
+    } else {
+        if (argc < 4) return 2;
+        require(oxq_queue_open(store, argv[3], NULL, &queue, &err), "queue");
+        if (!command(store, queue, argv[2], argc - 4, argv + 4)) return 2;
+    }
+    oxq_queue_close(queue);
+    oxq_close(store);
+    return 0;
+}
