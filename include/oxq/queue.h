@@ -115,9 +115,21 @@ OXQ_MUST_USE oxq_err oxq_queue_logs(oxq_queue *queue, const char *id, int64_t st
 
 /* Errors of all: NOT_FOUND, STATE (it is not where it must be for that), LOCK_LOST (it is active). */
 
+/*
+ * with_children: and its children, of all levels. LOCK_LOST: it is active, or a child that has not finished is. More than a thousand
+ * jobs go in portions, the job itself last; when it is refused then, part of its children is gone.
+ */
+OXQ_MUST_USE oxq_err oxq_queue_remove(oxq_queue *queue, const char *id, bool with_children, struct oxq_error *err);
 /* A failed (or completed) job waits again. with_attempts_reset: as if it had never run. */
 OXQ_MUST_USE oxq_err oxq_queue_retry(oxq_queue *queue, const char *id, oxq_state from, bool with_attempts_reset,
                                      struct oxq_error *err);
+/* A delayed job waits now. */
+OXQ_MUST_USE oxq_err oxq_queue_promote(oxq_queue *queue, const char *id, struct oxq_error *err);
+/* A delayed job is due so long from now. */
+OXQ_MUST_USE oxq_err oxq_queue_change_delay(oxq_queue *queue, const char *id, int64_t delay_ms, struct oxq_error *err);
+/* Of a job in any state; 0: none. lifo: it comes before all others of that priority. */
+OXQ_MUST_USE oxq_err oxq_queue_change_priority(oxq_queue *queue, const char *id, int64_t priority, bool lifo,
+                                               struct oxq_error *err);
 OXQ_MUST_USE oxq_err oxq_queue_update_data(oxq_queue *queue, const char *id, const char *data, struct oxq_error *err);
 OXQ_MUST_USE oxq_err oxq_queue_update_progress(oxq_queue *queue, const char *id, const char *progress,
                                                struct oxq_error *err);
@@ -131,6 +143,26 @@ OXQ_MUST_USE oxq_err oxq_queue_clear_logs(oxq_queue *queue, const char *id, int6
 OXQ_MUST_USE oxq_err oxq_queue_pause(oxq_queue *queue, struct oxq_error *err);
 OXQ_MUST_USE oxq_err oxq_queue_resume(oxq_queue *queue, struct oxq_error *err);
 
+/*
+ * What may meet a million jobs works in portions between other clients' commands. on_progress is told after each; when it returns
+ * false the work stops there (CANCELLED). All zero: all of them, nobody is told.
+ */
+struct oxq_many_opts {
+    int64_t limit; /* so many jobs at most; 0: all */
+    bool (*on_progress)(void *ctx, int64_t done);
+    void *ctx;
+    uint64_t reserved[4];
+};
+
+/* Removes the jobs that wait; with_delayed: those that are delayed too. The next runs of schedulers stay. */
+OXQ_MUST_USE oxq_err oxq_queue_drain(oxq_queue *queue, bool with_delayed, struct oxq_error *err);
+/*
+ * Removes jobs of a state that are older than grace_ms: by the time they finished, or else began, or else were added. Active ones whose
+ * worker holds their lock and the next runs of schedulers stay. A parent that waited only for them in the same queue goes too.
+ * out_count: of jobs, without such parents; also when it is cut short; may be NULL. Errors: ARGUMENT (waiting for children), CANCELLED.
+ */
+OXQ_MUST_USE oxq_err oxq_queue_clean(oxq_queue *queue, oxq_state state, int64_t grace_ms,
+                                     const struct oxq_many_opts *opts, int64_t *out_count, struct oxq_error *err);
 /* Cuts the event stream to about so many. out_count: events removed; may be NULL. */
 OXQ_MUST_USE oxq_err oxq_queue_trim_events(oxq_queue *queue, int64_t keep, int64_t *out_count, struct oxq_error *err);
 

@@ -12,6 +12,8 @@
 #define TRANSITION_TABLE(X)                                                                                            \
     X(add, ADD)                                                                                                        \
     X(add_plain, ADD_PLAIN)                                                                                            \
+    X(change_delay, CHANGE_DELAY)                                                                                      \
+    X(change_priority, CHANGE_PRIORITY)                                                                                \
     X(extend_locks, EXTEND_LOCKS)                                                                                      \
     X(fetch, FETCH)                                                                                                    \
     X(finish, FINISH)                                                                                                  \
@@ -22,9 +24,12 @@
     X(pause, PAUSE)                                                                                                    \
     X(resume, RESUME)                                                                                                  \
     X(progress, PROGRESS)                                                                                              \
+    X(promote, PROMOTE)                                                                                                \
+    X(purge, PURGE)                                                                                                    \
     X(read_node, READ_NODE)                                                                                            \
     X(read_schedulers, READ_SCHEDULERS)                                                                                \
     X(release_locks, RELEASE_LOCKS)                                                                                    \
+    X(remove, REMOVE)                                                                                                  \
     X(remove_deduplication, REMOVE_DEDUPLICATION)                                                                      \
     X(remove_scheduler, REMOVE_SCHEDULER)                                                                              \
     X(rerun, RERUN)                                                                                                    \

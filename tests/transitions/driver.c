@@ -15,8 +15,8 @@
 
 #define LINE_BYTES_MAX ((size_t)64 << 20)
 
-static const struct driver_op *const tables[] = {driver_add_ops, driver_flow_ops, driver_scheduler_ops,
-                                                 driver_work_ops};
+static const struct driver_op *const tables[] = {driver_add_ops, driver_flow_ops, driver_operate_ops,
+                                                 driver_scheduler_ops, driver_work_ops};
 
 oxq_err driver_send(struct driver_call *call, const struct request *r, struct resp_value *out)
 {

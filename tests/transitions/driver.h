@@ -24,7 +24,8 @@ struct driver_op {
 };
 
 /* Each ends with a row without a name. */
-extern const struct driver_op driver_add_ops[], driver_flow_ops[], driver_scheduler_ops[], driver_work_ops[];
+extern const struct driver_op driver_add_ops[], driver_flow_ops[], driver_operate_ops[], driver_scheduler_ops[],
+    driver_work_ops[];
 
 /* Sends a request and waits; *out is valid until the next. Errors: those of client_call. */
 oxq_err driver_send(struct driver_call *call, const struct request *r, struct resp_value *out);

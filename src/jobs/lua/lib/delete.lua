@@ -2,7 +2,8 @@
 -- All keys of a job.
 --@use keys
 
+-- Returns how many there were.
 local function delete_job(key)
-    call('DEL', key, key .. ':logs', key .. ':dependencies', key .. ':processed', key .. ':failed',
-         key .. ':unsuccessful')
+    return call('DEL', key, key .. ':logs', key .. ':dependencies', key .. ':processed', key .. ':failed',
+                key .. ':unsuccessful')
 end

@@ -20,10 +20,11 @@
 import add from './add.mjs';
 import common from './common.mjs';
 import flow from './flow.mjs';
+import operate from './operate.mjs';
 import scheduler from './scheduler.mjs';
 import work from './work.mjs';
 
 /** BullMQ makes a hash for a job that has lost its own when it takes it; ours is passed over. */
 const whole = (ops) => ops.map((op) => ({ ...op, needsWhole: true }));
 
-export const operations = [...add, ...flow, ...scheduler, ...whole(work), ...common];
+export const operations = [...add, ...flow, ...operate, ...scheduler, ...whole(work), ...common];

@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What an operator does with jobs that do not run. What may meet a million jobs goes in portions: other clients' commands are done between
+ * them.
+ */
+#include "jobs/operate.h"
+
+#include "api/state.h"
+
+/* ---------------------------------------------------------------- one job */
+
+/* Sends a request whose reply is of no interest once it is no refusal. */
+static oxq_err act(oxq_queue *q, const struct request *r, const char *what, const char *id, struct oxq_error *err)
+{
+    struct client_reply reply = {0};
+    oxq_err e = store_request(q->store->client, r, what, slice_from_text(id), &reply, err);
+    client_reply_deinit(&reply);
+    return e;
+}
+
+oxq_err oxq_queue_remove(oxq_queue *queue, const char *id, bool with_children, struct oxq_error *err)
+{
+    bool has_more = true;
+    oxq_err e = OXQ_OK;
+    while (!e && has_more) {
+        struct arena arena = {0};
+        struct client_reply reply = {0};
+        struct request r;
+        operate_remove(&arena, queue->prefix, slice_from_text(id), with_children, &r);
+        e = client_call(queue->store->client, &r.command, 0, &reply, err);
+        if (!e) e = operate_read_remove(&reply.value, slice_from_text(id), &has_more, err);
+        client_reply_deinit(&reply);
+        arena_deinit(&arena);
+    }
+    return e;
+}
+
+oxq_err oxq_queue_promote(oxq_queue *queue, const char *id, struct oxq_error *err)
+{
+    struct arena arena = {0};
+    struct client_reply reply = {0};
+    struct request r;
+    struct slice text = slice_from_text(id);
+    oxq_err e = operate_promote(&arena, queue->prefix, &text, 1, &r, err);
+    if (!e) e = client_call(queue->store->client, &r.command, 0, &reply, err);
+    if (!e) e = operate_read_promote(&reply.value, 0, text, err);
+    client_reply_deinit(&reply);
+    arena_deinit(&arena);
+    return e;
+}
+
+oxq_err oxq_queue_change_delay(oxq_queue *queue, const char *id, int64_t delay_ms, struct oxq_error *err)
+{
+    struct arena arena = {0};
+    struct request r;
+    struct operate_delay delay = {slice_from_text(id), store_now_ms(), delay_ms};
+    oxq_err e = operate_change_delay(&arena, queue->prefix, &delay, &r, err);
+    if (!e) e = act(queue, &r, "change the delay of job", id, err);
+    arena_deinit(&arena);
+    return e;
+}
+
+oxq_err oxq_queue_change_priority(oxq_queue *queue, const char *id, int64_t priority, bool lifo, struct oxq_error *err)
+{
+    struct arena arena = {0};
+    struct request r;
+    struct operate_priority change = {slice_from_text(id), priority, lifo};
+    oxq_err e = operate_change_priority(&arena, queue->prefix, &change, &r, err);
+    if (!e) e = act(queue, &r, "change the priority of job", id, err);
+    arena_deinit(&arena);
+    return e;
+}
+
+/* ---------------------------------------------------------------- many */
+
+/* Tells of the jobs done; CANCELLED when the caller wants no more. */
+static oxq_err tell(const struct oxq_many_opts *opts, int64_t done, struct oxq_error *err)
+{
+    if (!opts || !opts->on_progress || opts->on_progress(opts->ctx, done)) return OXQ_OK;
+    return err_set(err, OXQ_ERR_CANCELLED, "stopped after %lld jobs", (long long)done);
+}
+
+/* How many more may be done in the next portion. */
+static int64_t portion_of(const struct oxq_many_opts *opts, int64_t done)
+{
+    int64_t left = opts && opts->limit > 0 ? opts->limit - done : OPERATE_JOBS_MAX;
+    return left < OPERATE_JOBS_MAX ? left : OPERATE_JOBS_MAX;
+}
+
+static oxq_err purge_portion(const oxq_queue *q, const struct operate_purge *purge, struct operate_purged *out,
+                             struct oxq_error *err)
+{
+    struct arena arena = {0};
+    struct client_reply reply = {0};
+    struct request r;
+    operate_purge(&arena, purge, &r);
+    oxq_err e = client_call(q->store->client, &r.command, 0, &reply, err);
+    if (!e) e = operate_read_purge(&reply.value, out, err);
+    client_reply_deinit(&reply);
+    arena_deinit(&arena);
+    return e;
+}
+
+/* Adds to *done, which counts the jobs removed. */
+static oxq_err purge_state(const oxq_queue *q, struct operate_purge *purge, const struct oxq_many_opts *opts,
+                           int64_t *done, struct oxq_error *err)
+{
+    struct operate_purged purged = {.may_have_more = true};
+    purge->prefix = q->prefix;
+    purge->kept_count = 0;
+    oxq_err e = OXQ_OK;
+    while (!e && purged.may_have_more) {
+        purge->count = portion_of(opts, *done);
+        if (purge->count <= 0) break;
+        e = purge_portion(q, purge, &purged, err);
+        if (e) break;
+        *done += purged.removed_count;
+        purge->kept_count += purged.kept_count;
+        e = tell(opts, *done, err);
+    }
+    return e;
+}
+
+oxq_err oxq_queue_drain(oxq_queue *queue, bool with_delayed, struct oxq_error *err)
+{
+    static const char *const states[] = {"wait", "paused", "prioritized", "delayed"};
+    int64_t done = 0;
+    oxq_err e = OXQ_OK;
+    for (size_t i = 0; !e && i < (with_delayed ? 4U : 3U); i++) {
+        struct operate_purge purge = {.state = states[i]};
+        e = purge_state(queue, &purge, NULL, &done, err);
+    }
+    return e;
+}
+
+oxq_err oxq_queue_clean(oxq_queue *queue, oxq_state state, int64_t grace_ms, const struct oxq_many_opts *opts,
+                        int64_t *out_count, struct oxq_error *err)
+{
+    static const char *const keys[OXQ_STATES_COUNT] = {
+        [OXQ_STATE_WAITING] = "wait",        [OXQ_STATE_ACTIVE] = "active",           [OXQ_STATE_DELAYED] = "delayed",
+        [OXQ_STATE_COMPLETED] = "completed", [OXQ_STATE_PRIORITIZED] = "prioritized", [OXQ_STATE_FAILED] = "failed",
+    };
+    if ((unsigned)state >= OXQ_STATES_COUNT || !keys[state])
+        return err_set(err, OXQ_ERR_ARGUMENT, "jobs of this state are not cleaned; remove their parents or children");
+    if (grace_ms < 0 || (opts && opts->limit < 0))
+        return err_set(err, OXQ_ERR_ARGUMENT, "the grace and the limit are from 0 on");
+    struct operate_purge purge = {
+        .state = keys[state], .has_before = true, .before_ms = store_now_ms() - grace_ms, .is_told = true};
+    int64_t done = 0;
+    oxq_err e = purge_state(queue, &purge, opts, &done, err);
+    if (out_count) *out_count = done;
+    return e;
+}

@@ -1,0 +1,22 @@
+-- SPDX-License-Identifier: MIT
+-- Delayed jobs wait now.
+--   KEYS[1]     prefix
+--   ARGV[1...]  their ids
+-- Returns for each 1, -1 or -3.
+--@use events marker place
+
+local function promote_job(prefix, id)
+    if call('ZREM', prefix .. 'delayed', id) == 0 then return call('EXISTS', prefix .. id) == 1 and -3 or -1 end
+    place(prefix, id, tonumber(call('HGET', prefix .. id, 'priority')) or 0, 'LPUSH')
+    emit(prefix, 'waiting', 'jobId', id, 'prev', 'delayed')
+    call('HSET', prefix .. id, 'delay', 0)
+    return 1
+end
+
+local codes, is_any = {}, false
+for i = 1, #ARGV do
+    codes[i] = promote_job(queue, ARGV[i])
+    is_any = is_any or codes[i] == 1
+end
+if is_any and not is_closed(queue) then wake_workers(queue) end
+return codes

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: MIT */
+/* What an operator does with jobs that do not run: removing them, and moving those that wait. */
+#ifndef JOBS_OPERATE_H
+#define JOBS_OPERATE_H
+
+#include "jobs/request.h"
+
+/* Jobs of one call; whoever has more goes on. */
+#define OPERATE_JOBS_MAX 1000
+
+/* ---------------------------------------------------------------- one job */
+
+/* Removes it wherever it is. with_children: with those of all its levels. */
+void operate_remove(struct arena *arena, struct slice prefix, struct slice id, bool with_children, struct request *out);
+/*
+ * *out_has_more: part of a large tree is gone, send it again. Errors: NOT_FOUND, LOCK_LOST (it, or a child that is to come, is active),
+ * STATE (the next run of a scheduler), SERVER.
+ */
+OXQ_MUST_USE oxq_err operate_read_remove(const struct resp_value *reply, struct slice id, bool *out_has_more,
+                                         struct oxq_error *err);
+
+struct operate_delay {
+    struct slice id;
+    int64_t now_ms, delay_ms;
+};
+/* Of a delayed job. Read with request_check. Errors: ARGUMENT (below 0, or beyond what a due time can be). */
+OXQ_MUST_USE oxq_err operate_change_delay(struct arena *arena, struct slice prefix, const struct operate_delay *delay,
+                                          struct request *out, struct oxq_error *err);
+
+struct operate_priority {
+    struct slice id;
+    int64_t priority; /* 0: none */
+    bool is_first;    /* before all of that priority, or, without one, the next job */
+};
+/* Of a job in any state. Read with request_check. Errors: ARGUMENT. */
+OXQ_MUST_USE oxq_err operate_change_priority(struct arena *arena, struct slice prefix,
+                                             const struct operate_priority *priority, struct request *out,
+                                             struct oxq_error *err);
+
+/* ---------------------------------------------------------------- many */
+
+/* Delayed jobs wait now. count: 1 .. OPERATE_JOBS_MAX, else LIMIT. */
+OXQ_MUST_USE oxq_err operate_promote(struct arena *arena, struct slice prefix, const struct slice *ids, size_t count,
+                                     struct request *out, struct oxq_error *err);
+/* What became of job i. Errors: NOT_FOUND, STATE (it is not delayed), SERVER, FORMAT. */
+OXQ_MUST_USE oxq_err operate_read_promote(const struct resp_value *reply, size_t i, struct slice id,
+                                          struct oxq_error *err);
+
+struct operate_purge {
+    struct slice prefix;
+    const char *state; /* wait, paused, active, delayed, prioritized, completed or failed */
+    bool has_before;
+    int64_t before_ms;  /* only jobs that finished, or else began, or else were added up to then */
+    int64_t count;      /* jobs to look at: 1 .. OPERATE_JOBS_MAX */
+    int64_t kept_count; /* those that stayed in the portions before */
+    bool is_told;       /* in the events: `cleaned` */
+};
+struct operate_purged {
+    int64_t removed_count, kept_count;
+    bool may_have_more;
+};
+/* Removes one portion of the jobs of a state. */
+void operate_purge(struct arena *arena, const struct operate_purge *purge, struct request *out);
+/* Errors: SERVER, FORMAT. */
+OXQ_MUST_USE oxq_err operate_read_purge(const struct resp_value *reply, struct operate_purged *out,
+                                        struct oxq_error *err);
+
+#endif

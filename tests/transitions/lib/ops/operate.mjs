@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: MIT
+/* What operators do: src/jobs/operate.h. */
+import { outcome, someId, someQueue } from './kit.mjs';
+
+/** BullMQ's success is 0, or nothing; ours 1. */
+const done = (promise) => outcome(promise.then(() => 1));
+
+async function ask(driver, line) {
+  const answer = await driver.ask(line);
+  if (!('ok' in answer)) return { error: 'refused', ...answer };
+  return answer.ok < 0 ? { error: answer.ok } : answer.ok;
+}
+
+const ours = (op) => (driver, args) => ask(driver, { op, ...args });
+const onJob = (name, weight, more, bullmq) => ({
+  name,
+  weight,
+  make: (rng, { theme }) => ({ queue: someQueue(rng, theme), id: someId(rng), ...more(rng) }),
+  bullmq: (bull, args) => bullmq(bull.queue(args.queue).backend, args),
+  oxq: ours(name),
+});
+
+/** One that is there, or else the one that was chosen. */
+async function findIn(bull, args, set) {
+  const ids = await bull.client.zrange(`bull:${args.queue}:${set}`, 0, -1);
+  if (ids.length > 0) args.id = ids[args.at % ids.length];
+}
+
+export default [
+  {
+    /* BullMQ says 1 of a job that is not there, too, and its scripts fail where a job is its own ancestor. */
+    ...onJob('remove', 4, (rng) => ({ children: rng.chance(0.6) }), (backend, { id, children }) => outcome(backend.remove(id, children))),
+    async oxq(driver, args) {
+      const result = await ask(driver, { op: 'remove', ...args });
+      return result?.error === -1 ? 1 : result;
+    },
+  },
+  {
+    ...onJob('promote', 2, (rng) => ({ at: rng.int(0, 9) })),
+    async bullmq(bull, args) {
+      await findIn(bull, args, 'delayed');
+      return done(bull.queue(args.queue).backend.promote(args.id));
+    },
+  },
+  {
+    ...onJob('change_delay', 2, (rng) => ({ at: rng.int(0, 9), delay: rng.pick([0, 500, 1000, 5000]) })),
+    async bullmq(bull, args) {
+      await findIn(bull, args, 'delayed');
+      return done(bull.queue(args.queue).backend.changeDelay(args.id, args.delay));
+    },
+  },
+  onJob('change_priority', 2, (rng) => ({ priority: rng.int(0, 3), lifo: rng.chance(0.4) }), (backend, { id, priority, lifo }) => done(backend.changePriority(id, priority, lifo))),
+  {
+    name: 'drain',
+    weight: 0.5,
+    make: (rng, { theme }) => ({ queue: someQueue(rng, theme), delayed: rng.chance(0.5) }),
+    /* Not where a scheduler's run waits: README.md. */
+    async bullmq(bull, args) {
+      const ids = await bull.client.lrange(`bull:${args.queue}:wait`, 0, -1);
+      args.isLeftOut = ids.some((id) => id.startsWith('repeat:'));
+      if (!args.isLeftOut) await bull.queue(args.queue).drain(args.delayed);
+      return null;
+    },
+    oxq: (driver, { isLeftOut, ...args }) => (isLeftOut ? null : ask(driver, { op: 'drain', ...args })),
+  },
+  {
+    name: 'clean',
+    weight: 2,
+    make: (rng, { theme }) => ({ queue: someQueue(rng, theme), state: rng.pick(['completed', 'failed', 'wait', 'active', 'delayed', 'prioritized']), grace: rng.pick([0, 0, 1, 1000, 100_000]) }),
+    bullmq: (bull, { queue, state, grace }) => bull.queue(queue).clean(grace, 0, state).then((ids) => ids.length),
+    oxq: (driver, { grace, ...args }) => ask(driver, { op: 'clean', ...args, before: args.now - grace }),
+  },
+];
