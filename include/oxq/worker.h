@@ -149,7 +149,7 @@ OXQ_MUST_USE oxq_err oxq_worker_wait_until_idle(oxq_worker *worker, int64_t time
 /* ---------------------------------------------------------------- without threads */
 
 /*
- * Manual fetching: takes the next job for this worker, opened with a NULL handler, waiting at most wait_ms for one; NULL when
+ * Manual fetching: takes the next job for this worker, opened with a NULL handler, waiting at most wait_ms (-1: for ever) for one; NULL when
  * there is none. Its lock is renewed until it is finished. Owns: the worker, until oxq_worker_finish.
  */
 OXQ_MUST_USE oxq_err oxq_worker_fetch(oxq_worker *worker, int64_t wait_ms, oxq_job **out, struct oxq_error *err);

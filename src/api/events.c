@@ -139,7 +139,7 @@ static oxq_err read_more(oxq_events *v, int64_t wait_ms, struct oxq_error *err)
 
 oxq_err oxq_events_next(oxq_events *events, int64_t wait_ms, const struct oxq_event **out, struct oxq_error *err)
 {
-    int64_t until_us = wait_ms < 0 ? INT64_MAX : clock_mono_us(os_clock()) + wait_ms * 1000;
+    int64_t until_us = store_until_us(wait_ms);
     bool is_first = true;
     while (events->next == events->count) {
         int64_t left_ms = wait_ms < 0 ? WAIT_MS_MAX : (until_us - clock_mono_us(os_clock())) / 1000;
@@ -198,7 +198,7 @@ static bool read_end(const struct oxq_event *event, const char *id, oxq_state *o
 oxq_err oxq_queue_wait(oxq_queue *queue, const char *id, int64_t timeout_ms, oxq_state *out_state, char **out_text,
                        struct oxq_error *err)
 {
-    int64_t until_us = timeout_ms < 0 ? INT64_MAX : clock_mono_us(os_clock()) + timeout_ms * 1000;
+    int64_t until_us = store_until_us(timeout_ms);
     oxq_events *events;
     const struct oxq_event *event;
     bool has_ended = false;
@@ -210,9 +210,10 @@ oxq_err oxq_queue_wait(oxq_queue *queue, const char *id, int64_t timeout_ms, oxq
         int64_t left_ms = timeout_ms < 0 ? -1 : (until_us - clock_mono_us(os_clock())) / 1000;
         if (timeout_ms >= 0 && left_ms < 0) left_ms = 0;
         e = oxq_events_next(events, left_ms, &event, err);
-        if (!e && !event)
+        if (!e && event) has_ended = read_end(event, id, out_state, out_text);
+        /* Also when events of others keep coming. */
+        if (!e && !has_ended && (!event || left_ms == 0))
             e = err_set(err, OXQ_ERR_TIMEOUT, "job %s has not ended after %lld ms", id, (long long)timeout_ms);
-        if (!e) has_ended = read_end(event, id, out_state, out_text);
     }
     oxq_events_close(events);
     return e;

@@ -27,6 +27,8 @@ OXQ_MUST_USE oxq_err store_new_client(const oxq *store, enum client_patience pat
                                       struct client **out, struct oxq_error *err);
 /* Now, for requests. */
 int64_t store_now_ms(void);
+/* The time of CLOCK_MONOTONIC that is so long from now; INT64_MAX: never, for a time below 0 or too far to be told. */
+int64_t store_until_us(int64_t ms);
 /*
  * Sends a request and takes a refusal, of the server or of the transition, for an error that begins with `what` and `subject`
  * ("retry job 12"). Replies that are negative without being a refusal are for client_call itself.

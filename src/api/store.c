@@ -49,6 +49,12 @@ int64_t store_now_ms(void)
     return clock_wall_ms(os_clock());
 }
 
+int64_t store_until_us(int64_t ms)
+{
+    int64_t now_us = clock_mono_us(os_clock());
+    return ms < 0 || ms > (INT64_MAX - now_us) / 1000 ? INT64_MAX : now_us + ms * 1000;
+}
+
 /* ---------------------------------------------------------------- open and close */
 
 /* What every client of the store is made of. */

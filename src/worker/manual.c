@@ -29,7 +29,7 @@ static void look(oxq_worker *w, int64_t wait_ms)
     if (w->is_hungry && !is_limited) {
         tell_round(w, 1);
     } else if (is_limited) {
-        int64_t end_us = clock_mono_us(os_clock()) + wait_ms * 1000;
+        int64_t end_us = store_until_us(wait_ms);
         (void)condition_wait(&w->work, &w->lock, end_us < w->rate_until_us ? end_us : w->rate_until_us);
     } else {
         w->rate_until_us = 0;
@@ -41,7 +41,7 @@ oxq_err oxq_worker_fetch(oxq_worker *worker, int64_t wait_ms, oxq_job **out, str
 {
     oxq_err e = check(worker, err);
     if (e) return e;
-    int64_t until_us = clock_mono_us(os_clock()) + wait_ms * 1000;
+    int64_t until_us = store_until_us(wait_ms);
     struct job_run *run;
     lock_enter(&worker->lock);
     worker->is_hungry = true;

@@ -27,6 +27,8 @@
 #define DRAIN_WAIT_MS_DEFAULT 5000
 #define STACK_BYTES_DEFAULT ((size_t)1 << 20)
 #define CONCURRENCY_MAX 4096
+/* A year: all sums with it are far from the end of int64_t. */
+#define TIME_MS_MAX ((int64_t)366 * 24 * 3600 * 1000)
 #define ID_DIGITS 20
 /* How long handlers that were cancelled by a close may still take to see it. */
 #define CLOSE_GRACE_US ((int64_t)500 * 1000)
@@ -53,7 +55,7 @@ static void run_one(oxq_worker *w, struct job_run *run)
     run->is_running = true;
     w->running_count++;
     if (w->opts.deadline_ms > 0) {
-        run->deadline_us = clock_mono_us(os_clock()) + w->opts.deadline_ms * 1000;
+        run->deadline_us = store_until_us(w->opts.deadline_ms);
         condition_notify_all(&w->timer_wake);
     }
     lock_leave(&w->lock);
@@ -148,6 +150,9 @@ static oxq_err check_opts(const struct oxq_worker_opts *o, struct oxq_error *err
 {
     if (o->concurrency > CONCURRENCY_MAX)
         return err_set(err, OXQ_ERR_ARGUMENT, "concurrency %zu: 1 to %d threads", o->concurrency, CONCURRENCY_MAX);
+    if (o->lock_ms > TIME_MS_MAX || o->lock_renew_ms > TIME_MS_MAX || o->stalled_every_ms > TIME_MS_MAX ||
+        o->drain_wait_ms > TIME_MS_MAX)
+        return err_set(err, OXQ_ERR_ARGUMENT, "the times of a worker are at most %lld ms", (long long)TIME_MS_MAX);
     if (o->lock_ms < 0 || o->lock_renew_ms < 0 || o->deadline_ms < 0 || o->drain_wait_ms < 0 || o->metrics_points < 0)
         return err_set(err, OXQ_ERR_ARGUMENT, "times and numbers of a worker are from 0 on");
     if ((o->limiter_max > 0) != (o->limiter_ms > 0) || o->limiter_max < 0)
@@ -321,11 +326,6 @@ static void cancel_all(oxq_worker *w, const char *reason)
         run_cancel(LINK_OWNER(l, struct job_run, held_link), reason);
 }
 
-static int64_t until_us(int64_t timeout_ms)
-{
-    return timeout_ms < 0 ? INT64_MAX : clock_mono_us(os_clock()) + timeout_ms * 1000;
-}
-
 /* All threads but those that a handler keeps have ended when this returns true. */
 static bool end_threads(oxq_worker *w, int64_t timeout_ms)
 {
@@ -334,7 +334,7 @@ static bool end_threads(oxq_worker *w, int64_t timeout_ms)
     wait_cancel(w);
     condition_notify_all(&w->work);
     condition_notify_all(&w->change);
-    if (wait_for_threads(w, until_us(timeout_ms))) return true;
+    if (wait_for_threads(w, store_until_us(timeout_ms))) return true;
     cancel_all(w, "the worker is closing");
     if (wait_for_threads(w, clock_mono_us(os_clock()) + CLOSE_GRACE_US)) return true;
     /* The store does not answer, or a handler does not end. */
@@ -443,7 +443,7 @@ static bool is_idle(const oxq_worker *w)
 
 oxq_err oxq_worker_wait_until_idle(oxq_worker *worker, int64_t timeout_ms, struct oxq_error *err)
 {
-    int64_t end_us = until_us(timeout_ms);
+    int64_t end_us = store_until_us(timeout_ms);
     lock_enter(&worker->lock);
     bool is_in_time = true;
     while (!is_idle(worker) && is_in_time) is_in_time = condition_wait(&worker->change, &worker->lock, end_us);

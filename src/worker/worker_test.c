@@ -386,6 +386,27 @@ Test(worker, jobs_are_fetched_and_finished_by_hand)
     oxq_job_free(job);
 }
 
+Test(worker, times_that_never_come_are_as_good_as_none)
+{
+    char id[OXQ_ID_MAX];
+    add("x", NULL, NULL, id);
+    oxq_worker *w = open_worker(&(struct oxq_worker_opts){.deadline_ms = INT64_MAX}, greet, NULL);
+    cr_assert_eq(oxq_worker_wait_until_idle(w, INT64_MAX, &err), OXQ_OK, "%s", err.text);
+    cr_assert_eq(oxq_worker_close(w, INT64_MAX, &err), OXQ_OK, "%s", err.text);
+    oxq_state state;
+    cr_assert_eq(oxq_queue_wait(queue, id, INT64_MAX, &state, NULL, &err), OXQ_OK, "%s", err.text);
+    cr_assert_eq(state, OXQ_STATE_COMPLETED);
+    add("y", NULL, NULL, id);
+    w = open_worker(NULL, NULL, NULL);
+    oxq_job *job;
+    cr_assert_eq(oxq_worker_fetch(w, INT64_MAX, &job, &err), OXQ_OK, "%s", err.text);
+    cr_assert_eq(oxq_worker_finish(w, job, OXQ_DONE, NULL, &err), OXQ_OK, "%s", err.text);
+    add("z", NULL, NULL, id);
+    cr_assert_eq(oxq_worker_fetch(w, -1, &job, &err), OXQ_OK, "%s", err.text);
+    cr_assert_eq(oxq_worker_finish(w, job, OXQ_DONE, NULL, &err), OXQ_OK, "%s", err.text);
+    close_worker(w);
+}
+
 Test(worker, options_that_make_no_sense_are_told)
 {
     static const struct {
@@ -396,6 +417,7 @@ Test(worker, options_that_make_no_sense_are_told)
         {{.limiter_max = 5}, "limiter_ms"},
         {{.lock_ms = 100, .lock_renew_ms = 100}, "lock_renew_ms"},
         {{.deadline_ms = -1}, "from 0 on"},
+        {{.stalled_every_ms = INT64_MAX}, "at most"},
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         oxq_worker *w;
