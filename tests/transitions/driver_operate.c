@@ -81,7 +81,7 @@ static oxq_err run_drain(struct driver_call *call)
     int64_t removed = 0;
     oxq_err e = OXQ_OK;
     for (size_t i = 0; !e && i < (truth(call->args, "delayed") ? 4U : 3U); i++) {
-        struct operate_purge one = {.prefix = call->prefix, .state = states[i], .count = 2};
+        struct operate_purge one = {.prefix = call->prefix, .state = states[i], .count = OPERATE_JOBS_MAX};
         e = purge(call, &one, &removed);
     }
     if (!e) json_write_null(call->answer);

@@ -28,9 +28,15 @@ async function findIn(bull, args, set) {
 
 export default [
   {
-    /* BullMQ says 1 of a job that is not there, too, and its scripts fail where a job is its own ancestor. */
-    ...onJob('remove', 4, (rng) => ({ children: rng.chance(0.6) }), (backend, { id, children }) => outcome(backend.remove(id, children))),
-    async oxq(driver, args) {
+    /* BullMQ's script fails where a job is its own ancestor; and it says 1 of a job that is not there, too. */
+    ...onJob('remove', 4, (rng) => ({ children: rng.chance(0.6) })),
+    async bullmq(bull, args) {
+      const result = await outcome(bull.queue(args.queue).backend.remove(args.id, args.children));
+      args.isLeftOut = result?.error === 'script';
+      return args.isLeftOut ? null : result;
+    },
+    async oxq(driver, { isLeftOut, ...args }) {
+      if (isLeftOut) return null;
       const result = await ask(driver, { op: 'remove', ...args });
       return result?.error === -1 ? 1 : result;
     },
