@@ -27,6 +27,19 @@ struct oxq_flow_node {
 OXQ_MUST_USE oxq_err oxq_flow_add(oxq *store, const struct oxq_flow_node *root, char out_id[OXQ_ID_MAX],
                                   struct oxq_error *err);
 
+/* How many children of a job there are of each kind. */
+struct oxq_dependency_counts {
+    int64_t processed, unprocessed, ignored, failed;
+};
+OXQ_MUST_USE oxq_err oxq_queue_dependency_counts(oxq_queue *queue, const char *id, struct oxq_dependency_counts *out,
+                                                 struct oxq_error *err);
+/*
+ * What the children that completed gave, as one JSON object: {"bull:pdf:7": result, ...}. With of_ignored: why those failed whose
+ * failure is ignored: {"bull:pdf:8": "no such page"}. Empty when there are none, or no such job. Owns: caller, oxq_text_free (events.h).
+ */
+OXQ_MUST_USE oxq_err oxq_queue_children_values(oxq_queue *queue, const char *id, bool of_ignored, char **out_json,
+                                               struct oxq_error *err);
+
 #ifdef __cplusplus
 }
 #endif

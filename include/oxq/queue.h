@@ -77,6 +77,9 @@ struct oxq_counts {
     bool is_paused;
 };
 OXQ_MUST_USE oxq_err oxq_queue_counts(oxq_queue *queue, struct oxq_counts *out, struct oxq_error *err);
+/* Waiting jobs of each of the priorities (0: those without). out_counts has room for `count`. */
+OXQ_MUST_USE oxq_err oxq_queue_counts_per_priority(oxq_queue *queue, const int64_t *priorities, size_t count,
+                                                   int64_t *out_counts, struct oxq_error *err);
 
 /*
  * Jobs of some states, read in portions while they are walked. What is added, moved or removed meanwhile may or may not be seen; none is
@@ -111,6 +114,22 @@ void oxq_list_free(oxq_list *list);
 OXQ_MUST_USE oxq_err oxq_queue_logs(oxq_queue *queue, const char *id, int64_t start, int64_t end, oxq_names **out,
                                     struct oxq_error *err);
 
+/* Per minute, the newest first; kept when workers collect them. */
+struct oxq_metrics {
+    int64_t count;       /* of all time */
+    int64_t last_ms;     /* when the newest minute was counted; 0: nothing was */
+    int64_t *per_minute; /* the caller's room */
+    size_t cap, points;  /* its size; how many were written */
+};
+/* finished: completed or failed. Errors: ARGUMENT. */
+OXQ_MUST_USE oxq_err oxq_queue_metrics(oxq_queue *queue, oxq_state finished, struct oxq_metrics *metrics,
+                                       struct oxq_error *err);
+/*
+ * Names of the workers that are connected, in alphabetical order: one for each connection, empty for a worker without a name. Owns: caller,
+ * oxq_names_free.
+ */
+OXQ_MUST_USE oxq_err oxq_queue_workers(oxq_queue *queue, oxq_names **out, struct oxq_error *err);
+
 /* ---------------------------------------------------------------- one job */
 
 /* Errors of all: NOT_FOUND, STATE (it is not where it must be for that), LOCK_LOST (it is active). */
@@ -136,6 +155,9 @@ OXQ_MUST_USE oxq_err oxq_queue_update_progress(oxq_queue *queue, const char *id,
 OXQ_MUST_USE oxq_err oxq_queue_log(oxq_queue *queue, const char *id, const char *line, struct oxq_error *err);
 /* Deletes the job's lines but the newest `keep`. */
 OXQ_MUST_USE oxq_err oxq_queue_clear_logs(oxq_queue *queue, const char *id, int64_t keep, struct oxq_error *err);
+/* The deduplication id is free again. out_was_there may be NULL. */
+OXQ_MUST_USE oxq_err oxq_queue_remove_deduplication(oxq_queue *queue, const char *deduplication_id, bool *out_was_there,
+                                                    struct oxq_error *err);
 
 /* ---------------------------------------------------------------- the whole queue */
 
@@ -163,6 +185,15 @@ OXQ_MUST_USE oxq_err oxq_queue_drain(oxq_queue *queue, bool with_delayed, struct
  */
 OXQ_MUST_USE oxq_err oxq_queue_clean(oxq_queue *queue, oxq_state state, int64_t grace_ms,
                                      const struct oxq_many_opts *opts, int64_t *out_count, struct oxq_error *err);
+/*
+ * Failed (or completed) jobs wait again, as if they had never run: those that finished up to finished_to_ms (0: until now), the oldest
+ * first. out_count: as of oxq_queue_clean.
+ */
+OXQ_MUST_USE oxq_err oxq_queue_retry_all(oxq_queue *queue, oxq_state from, int64_t finished_to_ms,
+                                         const struct oxq_many_opts *opts, int64_t *out_count, struct oxq_error *err);
+/* Delayed jobs wait now. */
+OXQ_MUST_USE oxq_err oxq_queue_promote_all(oxq_queue *queue, const struct oxq_many_opts *opts, int64_t *out_count,
+                                           struct oxq_error *err);
 /* Cuts the event stream to about so many. out_count: events removed; may be NULL. */
 OXQ_MUST_USE oxq_err oxq_queue_trim_events(oxq_queue *queue, int64_t keep, int64_t *out_count, struct oxq_error *err);
 

@@ -59,6 +59,12 @@ size_t oxq_names_count(const oxq_names *names);
 const char *oxq_names_at(const oxq_names *names, size_t index);
 void oxq_names_free(oxq_names *names);
 
+/*
+ * The queues of the store in alphabetical order: those that have settings, as every queue has once a job was added or a client opened it.
+ * Walks all keys, in portions. Errors: ARGUMENT: the store is a cluster, whose nodes know only their own keys.
+ */
+OXQ_MUST_USE oxq_err oxq_queues(oxq *store, oxq_names **out, struct oxq_error *err);
+
 #ifdef __cplusplus
 }
 #endif

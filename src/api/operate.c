@@ -6,6 +6,8 @@
 #include "jobs/operate.h"
 
 #include "api/state.h"
+#include "jobs/keys.h"
+#include "jobs/rerun.h"
 
 /* ---------------------------------------------------------------- one job */
 
@@ -67,6 +69,22 @@ oxq_err oxq_queue_change_priority(oxq_queue *queue, const char *id, int64_t prio
     struct operate_priority change = {slice_from_text(id), priority, lifo};
     oxq_err e = operate_change_priority(&arena, queue->prefix, &change, &r, err);
     if (!e) e = act(queue, &r, "change the priority of job", id, err);
+    arena_deinit(&arena);
+    return e;
+}
+
+oxq_err oxq_queue_remove_deduplication(oxq_queue *queue, const char *deduplication_id, bool *out_was_there,
+                                       struct oxq_error *err)
+{
+    struct arena arena = {0};
+    struct client_reply reply = {0};
+    struct request r;
+    struct slice id = slice_from_text(deduplication_id);
+    request_begin_plain(&r, &arena, "DEL");
+    request_put(&r, keys_join(&arena, keys_join(&arena, queue->prefix, SLICE_LIT("de:")), id));
+    oxq_err e = store_request(queue->store->client, &r, "free the deduplication id", id, &reply, err);
+    if (!e && out_was_there) *out_was_there = reply.value.integer == 1;
+    client_reply_deinit(&reply);
     arena_deinit(&arena);
     return e;
 }
@@ -150,4 +168,99 @@ oxq_err oxq_queue_clean(oxq_queue *queue, oxq_state state, int64_t grace_ms, con
     oxq_err e = purge_state(queue, &purge, opts, &done, err);
     if (out_count) *out_count = done;
     return e;
+}
+
+/* ---------------------------------------------------------------- moving many */
+
+/* Jobs of a sorted set that go back to wait. */
+struct mover {
+    const oxq_queue *queue;
+    const char *set;
+    int64_t to_ms; /* only scores up to this; below 0: all */
+    bool is_rerun; /* finished ones, else delayed ones */
+    int64_t kept_count;
+};
+
+/* One portion. *out_moved of *out_seen jobs went. */
+static oxq_err move_portion(struct mover *m, int64_t count, int64_t *out_moved, int64_t *out_seen,
+                            struct oxq_error *err)
+{
+    struct arena arena = {0};
+    struct client_reply ids = {0}, reply = {0};
+    struct request r;
+    request_begin_plain(&r, &arena, "ZRANGEBYSCORE");
+    request_put(&r, keys_join(&arena, m->queue->prefix, slice_from_text(m->set)));
+    request_put_text(&r, "0");
+    if (m->to_ms < 0)
+        request_put_text(&r, "+inf");
+    else
+        request_put_int(&r, m->to_ms);
+    request_put_text(&r, "LIMIT");
+    request_put_int(&r, m->kept_count);
+    request_put_int(&r, count);
+    r.command.is_idempotent = true;
+    oxq_err e = client_call(m->queue->store->client, &r.command, 0, &ids, err);
+    if (!e) e = client_reply_check(&ids.value, err);
+    size_t found = e ? 0 : ids.value.count;
+    struct slice *texts = ARENA_ARRAY(&arena, struct slice, found + 1);
+    struct rerun_job *jobs = ARENA_ARRAY(&arena, struct rerun_job, found + 1);
+    for (size_t i = 0; i < found; i++) jobs[i] = (struct rerun_job){.id = texts[i] = ids.value.items[i].text};
+    struct rerun_batch batch = {.prefix = m->queue->prefix,
+                                .have_failed = m->set[0] == 'f',
+                                .resets_attempts = true,
+                                .resets_starts = true,
+                                .jobs = jobs,
+                                .count = found};
+    if (!e && found > 0) {
+        e = m->is_rerun ? rerun_request(&arena, &batch, &r, err)
+                        : operate_promote(&arena, m->queue->prefix, texts, found, &r, err);
+        if (!e) e = client_call(m->queue->store->client, &r.command, 0, &reply, err);
+        if (!e) e = client_reply_check(&reply.value, err);
+    }
+    *out_seen = (int64_t)found;
+    *out_moved = 0;
+    /* A job that somebody else took meanwhile, or that has lost its hash, is no error of all the others. */
+    for (size_t i = 0; !e && i < reply.value.count; i++) *out_moved += reply.value.items[i].integer == 1;
+    client_reply_deinit(&ids);
+    client_reply_deinit(&reply);
+    arena_deinit(&arena);
+    return e;
+}
+
+static oxq_err move_all(struct mover *m, const struct oxq_many_opts *opts, int64_t *out_count, struct oxq_error *err)
+{
+    if (opts && opts->limit < 0) return err_set(err, OXQ_ERR_ARGUMENT, "the limit is from 0 on");
+    int64_t done = 0, moved = 0, seen = 1;
+    oxq_err e = OXQ_OK;
+    while (!e && seen > 0) {
+        int64_t count = portion_of(opts, done);
+        if (count <= 0) break;
+        e = move_portion(m, count, &moved, &seen, err);
+        if (e || seen == 0) break;
+        done += moved;
+        m->kept_count += seen - moved;
+        e = tell(opts, done, err);
+    }
+    if (out_count) *out_count = done;
+    return e;
+}
+
+oxq_err oxq_queue_retry_all(oxq_queue *queue, oxq_state from, int64_t finished_to_ms, const struct oxq_many_opts *opts,
+                            int64_t *out_count, struct oxq_error *err)
+{
+    if (from != OXQ_STATE_FAILED && from != OXQ_STATE_COMPLETED)
+        return err_set(err, OXQ_ERR_ARGUMENT, "jobs are retried from failed or completed");
+    /* Jobs that fail again meanwhile are not of this call. */
+    struct mover m = {.queue = queue,
+                      .set = from == OXQ_STATE_FAILED ? "failed" : "completed",
+                      .to_ms = finished_to_ms > 0 ? finished_to_ms : store_now_ms(),
+                      .is_rerun = true};
+    return move_all(&m, opts, out_count, err);
+}
+
+oxq_err oxq_queue_promote_all(oxq_queue *queue, const struct oxq_many_opts *opts, int64_t *out_count,
+                              struct oxq_error *err)
+{
+    struct mover m = {.queue = queue, .set = "delayed", .to_ms = -1};
+    return move_all(&m, opts, out_count, err);
 }

@@ -158,3 +158,124 @@ Test(operate, cleaning_spares_the_young_and_can_be_stopped)
     cr_assert_eq(count(OXQ_STATE_WAITING), 1490);
     cr_assert_eq(oxq_queue_clean(queue, OXQ_STATE_WAITING_CHILDREN, 0, NULL, NULL, &err), OXQ_ERR_ARGUMENT);
 }
+
+/* ---------------------------------------------------------------- back to wait */
+
+#define PATIENCE_MS 30000
+
+static oxq_outcome end(oxq_job *job, void *ctx)
+{
+    (void)ctx;
+    if (strcmp(oxq_job_name(job), "x") == 0) return oxq_job_fail(job, "no such address");
+    return oxq_job_done(job, "{\"n\":1}");
+}
+
+static void work(void)
+{
+    oxq_worker *w;
+    oxq_names *names;
+    struct oxq_worker_opts opts = {.name = "w1", .metrics_points = 5};
+    OK(oxq_worker_open(store, "mail", &opts, end, NULL, &w, &err));
+    OK(oxq_worker_wait_until_idle(w, PATIENCE_MS, &err));
+    OK(oxq_queue_workers(queue, &names, &err));
+    cr_assert_geq(oxq_names_count(names), 1);
+    cr_assert_str_eq(oxq_names_at(names, 0), "w1");
+    oxq_names_free(names);
+    OK(oxq_worker_close(w, PATIENCE_MS, &err));
+}
+
+Test(operate, all_that_failed_wait_again_and_are_counted)
+{
+    int64_t moved, minutes[5];
+    struct oxq_metrics metrics = {.per_minute = minutes, .cap = 5};
+    add_many(1300, NULL);
+    work();
+    cr_assert_eq(count(OXQ_STATE_FAILED), 1300);
+    OK(oxq_queue_metrics(queue, OXQ_STATE_FAILED, &metrics, &err));
+    cr_assert_eq(metrics.count, 1300);
+    cr_assert_gt(metrics.last_ms, 0);
+    OK(oxq_queue_metrics(queue, OXQ_STATE_COMPLETED, &metrics, &err));
+    cr_assert_eq(metrics.count, 0);
+    cr_assert_eq(oxq_queue_metrics(queue, OXQ_STATE_ACTIVE, &metrics, &err), OXQ_ERR_ARGUMENT);
+
+    OK(oxq_queue_retry_all(queue, OXQ_STATE_FAILED, 1, NULL, &moved, &err));
+    cr_assert_eq(moved, 0, "none finished in 1970");
+    struct oxq_many_opts few = {.limit = 100};
+    OK(oxq_queue_retry_all(queue, OXQ_STATE_FAILED, 0, &few, &moved, &err));
+    cr_assert_eq(moved, 100);
+    OK(oxq_queue_retry_all(queue, OXQ_STATE_FAILED, 0, NULL, &moved, &err));
+    cr_assert_eq(moved, 1200);
+    cr_assert_eq(count(OXQ_STATE_WAITING), 1300);
+    cr_assert_eq(oxq_queue_retry_all(queue, OXQ_STATE_ACTIVE, 0, NULL, NULL, &err), OXQ_ERR_ARGUMENT);
+}
+
+Test(operate, all_that_are_delayed_wait_now)
+{
+    int64_t moved, counts[2];
+    struct oxq_job_opts late = {.delay_ms = 3600000}, urgent = {.delay_ms = 3600000, .priority = 7};
+    add_many(1500, &late);
+    add_many(3, &urgent);
+    OK(oxq_queue_promote_all(queue, NULL, &moved, &err));
+    cr_assert_eq(moved, 1503);
+    OK(oxq_queue_counts_per_priority(queue, (const int64_t[]){0, 7}, 2, counts, &err));
+    cr_assert_eq(counts[0], 1500);
+    cr_assert_eq(counts[1], 3);
+    cr_assert_eq(oxq_queue_counts_per_priority(queue, (const int64_t[]){-1}, 1, counts, &err), OXQ_ERR_ARGUMENT);
+}
+
+/* ---------------------------------------------------------------- what there is */
+
+Test(operate, queues_are_those_with_settings)
+{
+    oxq_queue *other;
+    oxq_names *names;
+    OK(oxq_queues(store, &names, &err));
+    cr_assert_eq(oxq_names_count(names), 0);
+    oxq_names_free(names);
+    OK(oxq_queue_open(store, "atlas", NULL, &other, &err));
+    add_many(1200, NULL);
+    OK(oxq_queue_add(other, "x", NULL, NULL, NULL, &err));
+    OK(oxq_queues(store, &names, &err));
+    cr_assert_eq(oxq_names_count(names), 2);
+    cr_assert_str_eq(oxq_names_at(names, 0), "atlas");
+    cr_assert_str_eq(oxq_names_at(names, 1), "mail");
+    oxq_names_free(names);
+    oxq_queue_close(other);
+}
+
+Test(operate, children_are_counted_and_their_results_read)
+{
+    struct oxq_job_opts one = {.job_id = "one"};
+    struct oxq_flow_node pages[] = {{.queue = "mail", .name = "page", .opts = &one}, {.queue = "pdf", .name = "page"}};
+    struct oxq_flow_node book = {.queue = "mail", .name = "book", .children = pages, .children_count = 2};
+    struct oxq_dependency_counts counts;
+    char id[OXQ_ID_MAX], *json;
+    OK(oxq_flow_add(store, &book, id, &err));
+    OK(oxq_queue_children_values(queue, id, false, &json, &err));
+    cr_assert_str_eq(json, "{}");
+    oxq_text_free(json);
+    work();
+    OK(oxq_queue_dependency_counts(queue, id, &counts, &err));
+    cr_assert_eq(counts.processed, 1);
+    cr_assert_eq(counts.unprocessed, 1);
+    cr_assert_eq(counts.ignored + counts.failed, 0);
+    OK(oxq_queue_children_values(queue, id, false, &json, &err));
+    cr_assert_str_eq(json, "{\"bull:mail:one\":{\"n\":1}}");
+    oxq_text_free(json);
+}
+
+Test(operate, a_deduplication_id_is_given_back)
+{
+    bool was_there;
+    char first[OXQ_ID_MAX], second[OXQ_ID_MAX];
+    struct oxq_job_opts opts = {.deduplication = {.id = "d"}};
+    OK(oxq_queue_add(queue, "x", NULL, &opts, first, &err));
+    OK(oxq_queue_add(queue, "x", NULL, &opts, second, &err));
+    cr_assert_str_eq(first, second);
+    OK(oxq_queue_remove_deduplication(queue, "d", &was_there, &err));
+    cr_assert(was_there);
+    OK(oxq_queue_remove_deduplication(queue, "d", &was_there, &err));
+    cr_assert_not(was_there);
+    OK(oxq_queue_add(queue, "x", NULL, &opts, second, &err));
+    cr_assert_str_neq(first, second);
+}
