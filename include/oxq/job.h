@@ -75,6 +75,13 @@ struct oxq_job_opts {
     uint64_t reserved[8];
 };
 
+/* A job to be made, where more than one thing is told of it. */
+struct oxq_job_template {
+    const char *name;
+    const char *data;                /* JSON; NULL: {} */
+    const struct oxq_job_opts *opts; /* NULL: the defaults */
+};
+
 typedef enum oxq_state {
     OXQ_STATE_UNKNOWN, /* there is no such job */
     OXQ_STATE_WAITING,

@@ -22,12 +22,12 @@ struct oxq_schedule {
 
 /*
  * Makes or changes the scheduler `id`; its next run is a delayed job, and each run that begins makes the one after it. Done by several
- * programs at once it is still one. name, data (NULL: {}) and opts are those of its jobs. out_job_id: the next run; may be
+ * programs at once it is still one. job: what each run is; without a name it has the id; NULL: all of that. out_job_id: the next run; may be
  * NULL. Errors: ARGUMENT (a pattern that makes no sense or never fires, an unknown zone, both or none of pattern and every_ms).
  */
 OXQ_MUST_USE oxq_err oxq_scheduler_upsert(oxq_queue *queue, const char *id, const struct oxq_schedule *schedule,
-                                          const char *name, const char *data, const struct oxq_job_opts *opts,
-                                          char out_job_id[OXQ_ID_MAX], struct oxq_error *err);
+                                          const struct oxq_job_template *job, char out_job_id[OXQ_ID_MAX],
+                                          struct oxq_error *err);
 /* The scheduler and its next run. out_was_there may be NULL. */
 OXQ_MUST_USE oxq_err oxq_scheduler_remove(oxq_queue *queue, const char *id, bool *out_was_there, struct oxq_error *err);
 

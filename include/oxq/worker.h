@@ -51,8 +51,8 @@ OXQ_MUST_USE oxq_err oxq_job_update_data(oxq_job *job, const char *data, struct 
 /* The lock is renewed by itself; this is for a handler that stopped all threads for long. */
 OXQ_MUST_USE oxq_err oxq_job_extend_lock(oxq_job *job, int64_t duration_ms, struct oxq_error *err);
 /* Adds a child; before oxq_job_wait_for_children. */
-OXQ_MUST_USE oxq_err oxq_job_add_child(oxq_job *job, const char *queue, const char *name, const char *data,
-                                       const struct oxq_job_opts *opts, char out_id[OXQ_ID_MAX], struct oxq_error *err);
+OXQ_MUST_USE oxq_err oxq_job_add_child(oxq_job *job, const char *queue, const struct oxq_job_template *child,
+                                       char out_id[OXQ_ID_MAX], struct oxq_error *err);
 /* Has it been cancelled: its deadline passed, its lock was lost, or the worker is closing and its time-out is over? */
 bool oxq_job_is_cancelled(const oxq_job *job);
 /* Why; NULL when it is not. */

@@ -276,9 +276,9 @@ Test(api, a_scheduler_has_one_run_ahead_and_the_worker_adds_the_next)
     oxq_schedulers *list;
     struct oxq_counts counts;
     bool was_there;
-    OK(oxq_scheduler_upsert(queue, "often", &often, "tick", "{\"a\":1}", NULL, NULL, &err));
-    OK(oxq_scheduler_upsert(queue, "nightly", &nightly, NULL, NULL, NULL, NULL, &err));
-    cr_assert_eq(oxq_scheduler_upsert(queue, "never", &never, NULL, NULL, NULL, NULL, &err), OXQ_ERR_ARGUMENT);
+    OK(oxq_scheduler_upsert(queue, "often", &often, &(struct oxq_job_template){.name = "tick"}, NULL, &err));
+    OK(oxq_scheduler_upsert(queue, "nightly", &nightly, NULL, NULL, &err));
+    cr_assert_eq(oxq_scheduler_upsert(queue, "never", &never, NULL, NULL, &err), OXQ_ERR_ARGUMENT);
     OK(oxq_schedulers_list(queue, 0, 0, &list, &err));
     cr_assert_eq(oxq_schedulers_count(list), 2);
     cr_assert_str_eq(oxq_schedulers_at(list, 0)->id, "often");

@@ -119,7 +119,7 @@ static void read_results(oxq_batch *b, const struct client_batch *replies)
     for (size_t i = 0; i < b->count; i++) {
         struct batch_job *j = &b->jobs[i];
         const struct resp_value *reply = client_batch_reply(replies, j->portion);
-        struct slice id;
+        struct slice id = SLICE_LIT("");
         oxq_err e = reply ? add_result(reply, j->place, &id, &j->error)
                           : err_set(&j->error, OXQ_ERR_UNCERTAIN, "the answer was lost: the job may have been added");
         j->id = e ? NULL : store_copy(&b->arena, id);

@@ -57,7 +57,7 @@ static oxq_err send_flow(oxq *store, const struct flow *f, struct arena *arena, 
     if (e) return e;
     struct resp_value *replies = ARENA_ARRAY(arena, struct resp_value, f->requests_count);
     for (size_t i = 0; i < f->requests_count; i++) replies[i] = *client_batch_reply(batch, i);
-    struct slice id;
+    struct slice id = SLICE_LIT("");
     for (size_t i = 0; !e && i < f->jobs_count; i++) {
         e = flow_result(f, replies, i, &id, err);
         if (i == 0) *out_id = id;
@@ -72,7 +72,7 @@ oxq_err oxq_flow_add(oxq *store, const struct oxq_flow_node *root, char out_id[O
     struct conversion c = {.store = store, .arena = &arena};
     struct flow_node node;
     struct flow f;
-    struct slice id;
+    struct slice id = SLICE_LIT("");
     struct flow_opts opts = {.prefix = store->prefix, .now_ms = store_now_ms(), .random = fill_random};
     oxq_err e = convert_node(&c, root, &node, 1, err);
     if (!e) e = flow_requests(&arena, &opts, &node, 1, &f, err);

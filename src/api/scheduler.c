@@ -78,11 +78,9 @@ oxq_err store_find_zone(void *ctx, struct slice name, const struct zone **out, s
 
 /* ---------------------------------------------------------------- making and removing */
 
-static oxq_err read_spec(oxq_queue *q, struct arena *arena, const char *id, const struct oxq_schedule *s,
-                         struct scheduler_spec *out, struct oxq_error *err)
+static oxq_err read_spec(const char *id, const struct oxq_schedule *s, struct scheduler_spec *out,
+                         struct oxq_error *err)
 {
-    (void)arena;
-    (void)q;
     if (s->limit < 0 || s->every_ms < 0 || s->start_ms < 0 || s->end_ms < 0)
         return err_set(err, OXQ_ERR_ARGUMENT, "times and numbers of a schedule are from 0 on");
     *out = (struct scheduler_spec){
@@ -98,26 +96,33 @@ static oxq_err read_spec(oxq_queue *q, struct arena *arena, const char *id, cons
     return OXQ_OK;
 }
 
-oxq_err oxq_scheduler_upsert(oxq_queue *queue, const char *id, const struct oxq_schedule *schedule, const char *name,
-                             const char *data, const struct oxq_job_opts *opts, char out_job_id[OXQ_ID_MAX],
-                             struct oxq_error *err)
+static oxq_err make_upsert(oxq_queue *q, struct arena *arena, struct scheduler_spec *spec,
+                           const struct oxq_job_template *job, struct request *out, struct oxq_error *err)
+{
+    struct scheduler_context context = {.prefix = q->prefix, .now_ms = store_now_ms(), .zone = store_find_zone};
+    struct job_options options;
+    spec->options = &q->defaults;
+    if (job && job->opts) {
+        oxq_err e = queue_read_options(q->store, arena, job->opts, &options, err);
+        if (e) return e;
+        spec->options = &options;
+    }
+    spec->name = job && job->name ? slice_from_text(job->name) : SLICE_LIT("");
+    spec->data = job && job->data ? slice_from_text(job->data) : SLICE_LIT("");
+    return scheduler_upsert_request(arena, &context, spec, out, err);
+}
+
+oxq_err oxq_scheduler_upsert(oxq_queue *queue, const char *id, const struct oxq_schedule *schedule,
+                             const struct oxq_job_template *job, char out_job_id[OXQ_ID_MAX], struct oxq_error *err)
 {
     struct arena arena = {0};
     struct client_reply reply = {0};
     struct scheduler_spec spec;
-    struct job_options options;
     struct request r;
-    struct slice job_id;
+    struct slice job_id = SLICE_LIT("");
     int64_t delay_ms;
-    struct scheduler_context context = {.prefix = queue->prefix, .now_ms = store_now_ms(), .zone = store_find_zone};
-    oxq_err e = read_spec(queue, &arena, id, schedule, &spec, err);
-    if (!e && opts) e = queue_read_options(queue->store, &arena, opts, &options, err);
-    if (!e) {
-        spec.name = name ? slice_from_text(name) : SLICE_LIT("");
-        spec.data = data ? slice_from_text(data) : SLICE_LIT("");
-        spec.options = opts ? &options : &queue->defaults;
-        e = scheduler_upsert_request(&arena, &context, &spec, &r, err);
-    }
+    oxq_err e = read_spec(id, schedule, &spec, err);
+    if (!e) e = make_upsert(queue, &arena, &spec, job, &r, err);
     if (!e) e = client_call(queue->store->client, &r.command, 0, &reply, err);
     if (!e) e = scheduler_result(&reply.value, &job_id, &delay_ms, err);
     if (!e && out_job_id) store_copy_id(job_id, out_job_id);

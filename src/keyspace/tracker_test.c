@@ -11,6 +11,7 @@
 #include "keyspace/edit_stream.h"
 #include "keyspace/edit_string.h"
 #include "keyspace/edit_zset.h"
+#include "keyspace/testkit.h"
 #include "keyspace/tracker_state.h"
 #include "keyspace/value_codec.h"
 
@@ -19,249 +20,6 @@
 
 #define ITEMS_MAX ((size_t)1 << 30)
 #define START_MS 1700000000000
-
-/* ---- the store ---- */
-
-struct row {
-    struct map_node node;
-    struct buf name; /* owned: number of the database, then the key */
-    struct item item;
-    struct buf bytes; /* owned: item.bytes */
-};
-
-struct store {
-    struct cold_store cold;
-    struct map rows;
-    struct keyspace larges; /* values by number on disk, as text, in database 0 */
-    uint32_t db_numbers[KEYSPACE_DBS_COUNT];
-    uint64_t next_number;
-    struct rng rng;
-    size_t loads_count, deltas_count;
-    size_t items_counts[ITEM_KINDS_COUNT], items_bytes; /* of the last checkpoint */
-};
-
-static struct slice row_name(const struct map_node *node)
-{
-    return buf_borrow(&MAP_OWNER(node, const struct row, node)->name);
-}
-
-static void free_row(void *ctx, struct map_node *node)
-{
-    (void)ctx;
-    struct row *r = MAP_OWNER(node, struct row, node);
-    buf_deinit(&r->name);
-    buf_deinit(&r->bytes);
-    mem_free(r);
-}
-
-static struct buf make_name(uint32_t db_number, struct slice key)
-{
-    struct buf name = {.limit_bytes = ITEMS_MAX};
-    cr_assert_eq(buf_append(&name, slice_of(&db_number, sizeof(db_number))), OXQ_OK);
-    cr_assert_eq(buf_append(&name, key), OXQ_OK);
-    return name;
-}
-
-static struct row *find_row(struct store *s, uint32_t db_number, struct slice key)
-{
-    OWNED(buf_deinit) struct buf name = make_name(db_number, key);
-    struct map_node *node = map_find(&s->rows, buf_borrow(&name));
-    return node ? MAP_OWNER(node, struct row, node) : NULL;
-}
-
-static void delete_row(struct store *s, struct row *r)
-{
-    map_unlink(&s->rows, &r->node);
-    free_row(NULL, &r->node);
-}
-
-static void put_row(struct store *s, const struct item *item)
-{
-    struct row *r = find_row(s, item->db_number, item->key);
-    if (r) delete_row(s, r);
-    r = mem_alloc_zero(sizeof(*r));
-    r->name = make_name(item->db_number, item->key);
-    r->item = *item;
-    r->bytes.limit_bytes = ITEMS_MAX;
-    cr_assert_eq(buf_append(&r->bytes, item->bytes), OXQ_OK);
-    map_insert(&s->rows, &r->node);
-}
-
-static struct slice large_name(char *text, uint64_t disk_id)
-{
-    return slice_of(text, (size_t)snprintf(text, 24, "%llu", (unsigned long long)disk_id));
-}
-
-static struct entry *find_large(struct store *s, uint64_t disk_id)
-{
-    char text[24];
-    return db_find(&s->larges.dbs[0], large_name(text, disk_id));
-}
-
-static void delete_large(struct store *s, uint64_t disk_id)
-{
-    struct entry *e = find_large(s, disk_id);
-    if (e) db_delete(&s->larges.dbs[0], e);
-}
-
-static void place_value(struct entry *e, struct value v)
-{
-    v.aux = e->value.aux;
-    e->value = v;
-}
-
-static struct value decode(enum value_type type, struct slice bytes)
-{
-    struct value v = {0};
-    cr_assert_eq(value_decode(type, bytes, &v), OXQ_OK);
-    return v;
-}
-
-static void put_base(struct store *s, const struct item *item)
-{
-    char text[24];
-    delete_large(s, item->disk_id);
-    struct entry *e = db_create(&s->larges.dbs[0], large_name(text, item->disk_id), item->type);
-    /* One whose elements all come with the delta: value_decode takes no empty container. */
-    if (!slice_equal(item->bytes, SLICE_LIT("\0\0"))) place_value(e, decode(item->type, item->bytes));
-}
-
-static void do_delta(struct store *s, const struct item *item)
-{
-    char text[24];
-    struct effect_reader r;
-    struct effect e;
-    bool has = true;
-    cr_assert(find_large(s, item->disk_id) != NULL);
-    cr_assert_eq(find_large(s, item->disk_id)->value.type, item->type);
-    effect_reader_init(&r);
-    effect_reader_start(&r, item->bytes);
-    for (;;) {
-        cr_assert_eq(effect_read(&r, &e, &has), OXQ_OK);
-        if (!has) break;
-        cr_assert_eq(e.key.len, 0);
-        e.key = large_name(text, item->disk_id);
-        cr_assert_eq(keyspace_apply(&s->larges, &e), OXQ_OK, "%s does not fit", effect_name(e.kind));
-    }
-    effect_reader_deinit(&r);
-    s->deltas_count++;
-}
-
-static void delete_db(struct store *s, uint32_t number)
-{
-    struct map_iter it;
-    map_iter_begin(&it, &s->rows);
-    for (struct map_node *node = map_iter_next(&it); node; node = map_iter_next(&it)) {
-        struct row *r = MAP_OWNER(node, struct row, node);
-        if (r->item.db_number != number) continue;
-        if (r->item.kind == ITEM_KEY_LARGE) delete_large(s, r->item.disk_id);
-        delete_row(s, r);
-    }
-    map_iter_end(&it);
-}
-
-static void do_items(struct store *s, struct slice items);
-
-static void do_item(struct store *s, const struct item *item)
-{
-    switch (item->kind) {
-    case ITEM_KEY_PUT:
-    case ITEM_KEY_LARGE: put_row(s, item); break;
-    case ITEM_KEY_DELETE: {
-        struct row *r = find_row(s, item->db_number, item->key);
-        if (r) delete_row(s, r);
-        break;
-    }
-    case ITEM_LARGE_BASE: put_base(s, item); break;
-    case ITEM_LARGE_DELTA: do_delta(s, item); break;
-    case ITEM_LARGE_DELETE: delete_large(s, item->disk_id); break;
-    case ITEM_DB_DELETE: delete_db(s, item->db_number); break;
-    case ITEM_DB_NUMBER: s->db_numbers[item->n] = item->db_number; break;
-    case ITEM_NEXT_NUMBER: s->next_number = item->disk_id; break;
-    case ITEM_CHAIN:
-        for (const struct items_piece *p = item->pieces; p; p = p->next) do_items(s, buf_borrow(&p->items));
-        break;
-    case ITEM_KINDS_COUNT: cr_assert_fail();
-    }
-}
-
-static void do_items(struct store *s, struct slice items)
-{
-    struct item item;
-    s->items_bytes += items.len;
-    while (item_read(&items, &item)) {
-        s->items_counts[item.kind]++;
-        do_item(s, &item);
-    }
-}
-
-static oxq_err load_cold(struct cold_store *cold, uint32_t db_number, struct slice key, enum value_type type,
-                         struct value *v, struct oxq_error *err)
-{
-    struct store *s = (struct store *)((char *)cold - offsetof(struct store, cold));
-    struct row *r = find_row(s, db_number, key);
-    s->loads_count++;
-    if (!r || r->item.kind != ITEM_KEY_PUT || r->item.type != type) return err_set(err, OXQ_ERR_NOT_FOUND, "no row");
-    return value_decode(type, buf_borrow(&r->bytes), v);
-}
-
-static void lost_cold(struct cold_store *cold, struct slice key, const struct oxq_error *err)
-{
-    (void)cold;
-    cr_assert_fail("%.*s is lost: %s", (int)key.len, key.at, err->text);
-}
-
-static void store_init(struct store *s)
-{
-    *s = (struct store){.cold = {load_cold, lost_cold}, .rows = {.key_of = row_name}};
-    rng_init(&s->rng, 5);
-    keyspace_init(&s->larges, &s->rng);
-}
-
-static void store_deinit(struct store *s)
-{
-    map_deinit(&s->rows, free_row, NULL);
-    keyspace_deinit(&s->larges);
-}
-
-static uint32_t db_of_number(const struct store *s, uint32_t number)
-{
-    for (uint32_t i = 0; i < KEYSPACE_DBS_COUNT; i++) {
-        if (s->db_numbers[i] == number) return i;
-    }
-    cr_assert_fail("a row of database number %u, which is none's", number);
-    return 0;
-}
-
-/* Makes a keyspace of what is stored; adopts the entries when it has a tracker. Every large value belongs to one key. */
-static void load(struct store *s, struct keyspace *ks, struct rng *cold)
-{
-    size_t larges = 0;
-    struct map_iter it;
-    map_iter_begin(&it, &s->rows);
-    for (struct map_node *node = map_iter_next(&it); node; node = map_iter_next(&it)) {
-        struct row *r = MAP_OWNER(node, struct row, node);
-        struct db *db = &ks->dbs[db_of_number(s, r->item.db_number)];
-        struct slice key = slice_from(buf_borrow(&r->name), sizeof(uint32_t));
-        struct entry *e = db_create(db, key, r->item.type);
-        bool is_cold = cold && r->item.kind == ITEM_KEY_PUT && rng_below(cold, 2) == 0;
-        if (r->item.expire_ms) db_place_expiry(db, e, r->item.expire_ms);
-        if (r->item.kind == ITEM_KEY_LARGE) {
-            struct entry *large = find_large(s, r->item.disk_id);
-            cr_assert(large != NULL && large->value.type == r->item.type);
-            cr_assert_lt(r->item.disk_id, s->next_number);
-            struct value copy = {0};
-            value_copy(&large->value, &copy);
-            place_value(e, copy);
-            larges++;
-        } else if (!is_cold) {
-            place_value(e, decode(r->item.type, buf_borrow(&r->bytes)));
-        }
-        if (ks->tracker) tracker_adopt(ks->tracker, e, r->item.disk_id, is_cold);
-    }
-    map_iter_end(&it);
-    cr_assert_eq(larges, db_count(&s->larges.dbs[0]), "elements of no key are left");
-}
 
 /* ---- the world: a keyspace, its replica, the store ---- */
 
@@ -273,7 +31,7 @@ struct world {
     struct effect_reader reader;
     struct buf effects;
     struct tracker *tracker;
-    struct store store;
+    struct testkit_store store;
     struct buf out, items; /* the slice, and all of the checkpoint so far */
     bool is_under_way, is_given, is_failing, is_committing;
     uint64_t cut_digests[KEYSPACE_DBS_COUNT];
@@ -312,7 +70,7 @@ static void world_init(struct world *w, uint64_t seed)
     w->replica.is_expiry_paused = true;
     effect_writer_init(&w->writer, &w->effects);
     effect_reader_init(&w->reader);
-    store_init(&w->store);
+    testkit_store_init(&w->store);
     track(w);
 }
 
@@ -326,7 +84,7 @@ static void world_deinit(struct world *w)
     buf_deinit(&w->effects);
     buf_deinit(&w->out);
     buf_deinit(&w->items);
-    store_deinit(&w->store);
+    testkit_store_deinit(&w->store);
 }
 
 /* ---- checkpoints ---- */
@@ -351,7 +109,7 @@ static void check_store(struct world *w)
     struct keyspace loaded;
     keyspace_init(&loaded, &w->rng);
     loaded.is_expiry_paused = true;
-    load(&w->store, &loaded, NULL);
+    testkit_store_load(&w->store, &loaded, NULL);
     for (uint32_t i = 0; i < KEYSPACE_DBS_COUNT; i++)
         cr_assert_eq(digest_db(&loaded.dbs[i]), w->cut_digests[i], "database %u is not what it was at the cut", i);
     keyspace_deinit(&loaded);
@@ -369,7 +127,7 @@ static void commit(struct world *w, size_t limit)
     if (!w->is_committing) {
         w->store.items_bytes = 0;
         memset(w->store.items_counts, 0, sizeof(w->store.items_counts));
-        do_items(&w->store, buf_borrow(&w->items));
+        testkit_store_do(&w->store, buf_borrow(&w->items));
         check_store(w);
         w->is_committing = true;
         w->commits_count++;
@@ -693,10 +451,10 @@ static void restart(struct world *w)
     keyspace_init(&w->live, &w->rng);
     keyspace_init(&w->replica, &w->rng);
     w->replica.is_expiry_paused = true;
-    load(&w->store, &w->replica, NULL);
+    testkit_store_load(&w->store, &w->replica, NULL);
     track(w);
     tracker_adopt_numbers(w->tracker, w->store.db_numbers, w->store.next_number);
-    load(&w->store, &w->live, &w->rng);
+    testkit_store_load(&w->store, &w->live, &w->rng);
     cr_assert_eq(tracker_dirty_count(w->tracker), 0);
 }
 

@@ -152,7 +152,7 @@ oxq_err net_listen_unix(struct net_loop *loop, const char *path, int mode, int b
     if (e) return e;
     e = clear_stale(&address, path, err);
     int fd = e ? -1 : open_unix(&address, path, mode, backlog);
-    struct stat st;
+    struct stat st = {.st_dev = 0};
     if (!e && (fd < 0 || stat(path, &st) != 0)) e = fail(errno, path, err);
     net_unix_address_deinit(&address);
     if (e) {

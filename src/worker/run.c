@@ -308,17 +308,17 @@ oxq_err oxq_job_extend_lock(oxq_job *job, int64_t duration_ms, struct oxq_error 
     return e;
 }
 
-oxq_err oxq_job_add_child(oxq_job *job, const char *queue, const char *name, const char *data,
-                          const struct oxq_job_opts *opts, char out_id[OXQ_ID_MAX], struct oxq_error *err)
+oxq_err oxq_job_add_child(oxq_job *job, const char *queue, const struct oxq_job_template *template,
+                          char out_id[OXQ_ID_MAX], struct oxq_error *err)
 {
     if (!job->run) return not_running(job, err);
-    struct oxq_job_opts child = opts ? *opts : (struct oxq_job_opts){0};
+    struct oxq_job_opts child = template->opts ? *template->opts : (struct oxq_job_opts){0};
     child.parent_queue = job->fields.queue;
     child.parent_id = job->fields.id;
     oxq_queue *q;
     oxq_err e = oxq_queue_open(job->run->worker->store, queue, NULL, &q, err);
     if (e) return e;
-    e = oxq_queue_add(q, name, data, &child, out_id, err);
+    e = oxq_queue_add(q, template->name, template->data, &child, out_id, err);
     oxq_queue_close(q);
     return e;
 }

@@ -227,6 +227,12 @@ static oxq_err send(struct round *r, oxq_worker *w, struct oxq_error *err)
 
 /* ---------------------------------------------------------------- the answer */
 
+static bool is_failure(const struct job_run *run)
+{
+    bool has_failed = run->outcome == OXQ_FAILED || run->outcome == OXQ_UNRECOVERABLE || run->outcome == OXQ_RETRY;
+    return has_failed && !run->is_given_back;
+}
+
 /* The store knows that it ended, or says why not. */
 static void tell_end(struct job_run *run, oxq_err e, const char *text)
 {
@@ -236,13 +242,11 @@ static void tell_end(struct job_run *run, oxq_err e, const char *text)
         if (run->told) err_set(run->told, e, "%s", text);
         event.kind = e == OXQ_ERR_LOCK_LOST ? OXQ_WORKER_LOCK_LOST : OXQ_WORKER_ERROR;
         event.text = text;
-    } else if (run->is_given_back) {
-        return;
-    } else if (run->outcome == OXQ_DONE) {
+    } else if (run->outcome == OXQ_DONE && !run->is_given_back) {
         event.kind = OXQ_WORKER_COMPLETED;
         run->job->fields.result = run->text ? run->text : "null";
         run->job->fields.result_bytes = strlen(run->job->fields.result);
-    } else if (run->outcome == OXQ_FAILED || run->outcome == OXQ_UNRECOVERABLE || run->outcome == OXQ_RETRY) {
+    } else if (is_failure(run)) {
         event.kind = OXQ_WORKER_FAILED;
         event.text = text_of_failure(run);
         event.is_final = run->is_final;

@@ -258,6 +258,7 @@ static oxq_err open_worker(oxq_worker *w, const char *queue, const struct oxq_wo
     return start_threads(w, err);
 }
 
+/* NOLINTNEXTLINE(readability-function-size): seven things make a worker */
 oxq_err oxq_worker_open(oxq *store, const char *queue, const struct oxq_worker_opts *opts, oxq_handler *handler,
                         void *ctx, oxq_worker **out, struct oxq_error *err)
 {

@@ -348,7 +348,8 @@ static oxq_outcome be_parent(oxq_job *job, void *ctx)
     struct tally *t = ctx;
     if (strcmp(oxq_job_name(job), "child") == 0) return oxq_job_done(job, "21");
     if (atomic_fetch_add(&t->calls, 1) > 0) return OXQ_DONE;
-    cr_assert_eq(oxq_job_add_child(job, "mail", "child", NULL, NULL, NULL, &err), OXQ_OK, "%s", err.text);
+    cr_assert_eq(oxq_job_add_child(job, "mail", &(struct oxq_job_template){.name = "child"}, NULL, &err), OXQ_OK, "%s",
+                 err.text);
     return oxq_job_wait_for_children(job);
 }
 

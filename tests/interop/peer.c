@@ -100,7 +100,9 @@ static void add_flow(oxq *store, char **argv)
 static void schedule(oxq_queue *q, char **argv)
 {
     struct oxq_schedule s = {.every_ms = atoll(argv[1]), .limit = atoll(argv[2])};
-    require(oxq_scheduler_upsert(q, argv[0], &s, "tick", "{\"by\":\"C\"}", NULL, NULL, &err), "schedule");
+    require(oxq_scheduler_upsert(q, argv[0], &s, &(struct oxq_job_template){.name = "tick", .data = "{\"by\":\"C\"}"},
+                                 NULL, &err),
+            "schedule");
 }
 
 /* ---------------------------------------------------------------- looking */
