@@ -30,7 +30,7 @@ const char *oxq_queue_name(const oxq_queue *queue);
 /*
  * Adds one job; when it returns, the job is as safe as the store makes it: on the disk, for a folder or `oxq serve` with durability
  * always. out_id: the job's id, also of one that was there already (same job_id, or deduplicated); may be NULL. Errors:
- * ARGUMENT (not JSON, an option out of its range: the text says what instead), LIMIT (size_limit_bytes), NOT_FOUND (no such
+ * FORMAT (the data is not JSON), ARGUMENT (an option out of its range: the text says what instead), LIMIT (size_limit_bytes), NOT_FOUND (no such
  * parent), UNREACHABLE, UNCERTAIN (it may have been added: with a job_id, adding it again is safe), ...
  */
 OXQ_MUST_USE oxq_err oxq_queue_add(oxq_queue *queue, const char *name, const char *data,
