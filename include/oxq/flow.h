@@ -39,6 +39,12 @@ OXQ_MUST_USE oxq_err oxq_queue_dependency_counts(oxq_queue *queue, const char *i
  */
 OXQ_MUST_USE oxq_err oxq_queue_children_values(oxq_queue *queue, const char *id, bool of_ignored, char **out_json,
                                                struct oxq_error *err);
+/*
+ * The child no longer belongs to its parent, which runs if it was the last one. out_had: false when its parent does not wait for it, or it
+ * has none; may be NULL. Errors: NOT_FOUND (the child, or its parent).
+ */
+OXQ_MUST_USE oxq_err oxq_queue_remove_child_dependency(oxq_queue *queue, const char *id, bool *out_had,
+                                                       struct oxq_error *err);
 
 #ifdef __cplusplus
 }

@@ -73,6 +73,20 @@ oxq_err oxq_queue_change_priority(oxq_queue *queue, const char *id, int64_t prio
     return e;
 }
 
+oxq_err oxq_queue_remove_child_dependency(oxq_queue *queue, const char *id, bool *out_had, struct oxq_error *err)
+{
+    struct arena arena = {0};
+    struct client_reply reply = {0};
+    struct request r;
+    struct slice text = slice_from_text(id);
+    operate_disown_child(&arena, queue->prefix, text, &r);
+    oxq_err e = store_request(queue->store->client, &r, "separate from its parent job", text, &reply, err);
+    if (!e && out_had) *out_had = reply.value.integer == 1;
+    client_reply_deinit(&reply);
+    arena_deinit(&arena);
+    return e;
+}
+
 oxq_err oxq_queue_remove_deduplication(oxq_queue *queue, const char *deduplication_id, bool *out_was_there,
                                        struct oxq_error *err)
 {

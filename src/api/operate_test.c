@@ -264,6 +264,24 @@ Test(operate, children_are_counted_and_their_results_read)
     oxq_text_free(json);
 }
 
+Test(operate, a_parent_runs_when_its_last_child_is_taken_from_it)
+{
+    struct oxq_job_opts parent = {.job_id = "parent"}, child = {.job_id = "child"};
+    struct oxq_flow_node page = {.queue = "mail", .name = "page", .opts = &child};
+    struct oxq_flow_node book = {
+        .queue = "mail", .name = "book", .opts = &parent, .children = &page, .children_count = 1};
+    bool had;
+    OK(oxq_flow_add(store, &book, NULL, &err));
+    cr_assert_eq(state_of("parent"), OXQ_STATE_WAITING_CHILDREN);
+    OK(oxq_queue_remove_child_dependency(queue, "child", &had, &err));
+    cr_assert(had);
+    cr_assert_eq(state_of("parent"), OXQ_STATE_WAITING);
+    cr_assert_eq(state_of("child"), OXQ_STATE_WAITING);
+    OK(oxq_queue_remove_child_dependency(queue, "child", &had, &err));
+    cr_assert_not(had);
+    cr_assert_eq(oxq_queue_remove_child_dependency(queue, "none", &had, &err), OXQ_ERR_NOT_FOUND);
+}
+
 Test(operate, a_deduplication_id_is_given_back)
 {
     bool was_there;

@@ -53,6 +53,12 @@ oxq_err operate_change_priority(struct arena *arena, struct slice prefix, const 
     return OXQ_OK;
 }
 
+void operate_disown_child(struct arena *arena, struct slice prefix, struct slice id, struct request *out)
+{
+    request_begin(out, arena, &transition_disown_child, prefix);
+    request_put(out, id);
+}
+
 /* ---------------------------------------------------------------- many */
 
 oxq_err operate_promote(struct arena *arena, struct slice prefix, const struct slice *ids, size_t count,

@@ -37,6 +37,9 @@ OXQ_MUST_USE oxq_err operate_change_priority(struct arena *arena, struct slice p
                                              const struct operate_priority *priority, struct request *out,
                                              struct oxq_error *err);
 
+/* A child belongs to its parent no longer. The reply, after request_check, is 1, or 0 when its parent does not wait for it. */
+void operate_disown_child(struct arena *arena, struct slice prefix, struct slice id, struct request *out);
+
 /* ---------------------------------------------------------------- many */
 
 /* Delayed jobs wait now. count: 1 .. OPERATE_JOBS_MAX, else LIMIT. */

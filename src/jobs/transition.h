@@ -14,6 +14,7 @@
     X(add_plain, ADD_PLAIN)                                                                                            \
     X(change_delay, CHANGE_DELAY)                                                                                      \
     X(change_priority, CHANGE_PRIORITY)                                                                                \
+    X(disown_child, DISOWN_CHILD)                                                                                      \
     X(extend_locks, EXTEND_LOCKS)                                                                                      \
     X(fetch, FETCH)                                                                                                    \
     X(finish, FINISH)                                                                                                  \

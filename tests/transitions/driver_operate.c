@@ -57,6 +57,13 @@ static oxq_err run_change_priority(struct driver_call *call)
     return e ? e : answer_code(call, &r);
 }
 
+static oxq_err run_disown_child(struct driver_call *call)
+{
+    struct request r;
+    operate_disown_child(&call->arena, call->prefix, driver_text(call->args, "id"), &r);
+    return answer_code(call, &r);
+}
+
 static oxq_err purge(struct driver_call *call, struct operate_purge *purge, int64_t *out_removed)
 {
     struct operate_purged purged = {.may_have_more = true};
@@ -111,6 +118,7 @@ const struct driver_op driver_operate_ops[] = {
     {"promote", run_promote},
     {"change_delay", run_change_delay},
     {"change_priority", run_change_priority},
+    {"disown_child", run_disown_child},
     {"drain", run_drain},
     {"clean", run_clean},
     {NULL, NULL},

@@ -57,6 +57,15 @@ export default [
   },
   onJob('change_priority', 2, (rng) => ({ priority: rng.int(0, 3), lifo: rng.chance(0.4) }), (backend, { id, priority, lifo }) => done(backend.changePriority(id, priority, lifo))),
   {
+    ...onJob('disown_child', 2, () => ({})),
+    themes: { family: 4 },
+    async bullmq(bull, { queue, id }) {
+      const job = await bull.lib.Job.fromId(bull.queue(queue), id);
+      if (!job) return { error: -1 };
+      return job.parentKey ? outcome(job.removeChildDependency().then((had) => (had ? 1 : 0))) : 0;
+    },
+  },
+  {
     name: 'drain',
     weight: 0.5,
     make: (rng, { theme }) => ({ queue: someQueue(rng, theme), delayed: rng.chance(0.5) }),
