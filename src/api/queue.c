@@ -13,7 +13,7 @@ static struct slice text_or_empty(const char *text)
     return text ? slice_from_text(text) : SLICE_LIT("");
 }
 
-static struct job_keep read_keep(const struct oxq_keep *k)
+struct job_keep queue_read_keep(const struct oxq_keep *k)
 {
     static const enum job_keep_kind kinds[] = {
         [OXQ_KEEP_DEFAULT] = JOB_KEEP_DEFAULT,
@@ -70,8 +70,8 @@ oxq_err queue_read_options(const oxq *store, struct arena *arena, const struct o
         .lifo = opts->lifo,
         .attempts = opts->attempts,
         .backoff = {text_or_empty(opts->backoff.type), opts->backoff.delay_ms, opts->backoff.jitter},
-        .on_complete = read_keep(&opts->on_complete),
-        .on_fail = read_keep(&opts->on_fail),
+        .on_complete = queue_read_keep(&opts->on_complete),
+        .on_fail = queue_read_keep(&opts->on_fail),
         .keep_logs = opts->keep_logs,
         .stack_trace_limit = opts->stack_trace_limit,
         .size_limit_bytes = opts->size_limit_bytes,

@@ -56,6 +56,8 @@ struct oxq_queue {
 /* Options of the public interface as jobs/ has them; texts are borrowed. parent_prefix: of the store's keys. */
 OXQ_MUST_USE oxq_err queue_read_options(const oxq *store, struct arena *arena, const struct oxq_job_opts *opts,
                                         struct job_options *out, struct oxq_error *err);
+/* Of a kind that is one of the enum. */
+struct job_keep queue_read_keep(const struct oxq_keep *k);
 /* Copies the texts of options into the arena. */
 void queue_keep_texts(struct arena *a, struct job_options *o);
 

@@ -174,21 +174,6 @@ static void fill_defaults(struct oxq_worker_opts *o)
     if (!o->stack_bytes) o->stack_bytes = STACK_BYTES_DEFAULT;
 }
 
-static struct job_keep read_keep(const struct oxq_keep *k)
-{
-    static const enum job_keep_kind kinds[] = {[OXQ_KEEP_DEFAULT] = JOB_KEEP_DEFAULT,
-                                               [OXQ_KEEP_ALL] = JOB_KEEP_ALL,
-                                               [OXQ_KEEP_NONE] = JOB_KEEP_NONE,
-                                               [OXQ_KEEP_SOME] = JOB_KEEP_SOME};
-    return (struct job_keep){.kind = kinds[k->kind],
-                             .has_count = k->count > 0,
-                             .has_age = k->age_s > 0,
-                             .has_limit = k->limit > 0,
-                             .count = k->count,
-                             .age_s = k->age_s,
-                             .limit = k->limit};
-}
-
 /* "bull:" and the queue's name in base64, then ":w:" and the worker's own: by that name Queue.getWorkers finds it. */
 static const char *name_connections(oxq_worker *w)
 {
@@ -249,8 +234,8 @@ static oxq_err open_worker(oxq_worker *w, const char *queue, const struct oxq_wo
     w->queue = store_copy(&w->arena, slice_from_text(queue));
     w->name = opts && opts->name ? slice_from_text(store_copy(&w->arena, slice_from_text(opts->name))) : SLICE_LIT("");
     w->marker_key = keys_join(&w->arena, w->prefix, SLICE_LIT("marker"));
-    w->on_complete = read_keep(&w->opts.on_complete);
-    w->on_fail = read_keep(&w->opts.on_fail);
+    w->on_complete = queue_read_keep(&w->opts.on_complete);
+    w->on_fail = queue_read_keep(&w->opts.on_fail);
     w->is_paused = w->opts.is_started_paused;
     e = store_new_client(w->store, CLIENT_PATIENT, name_connections(w), &w->client, err);
     if (e) return e;
