@@ -17,9 +17,10 @@ const WORKERS = 4;
 async function findHost(t, socket) {
   return until('somebody hosts the folder', async () => {
     const client = await t.connectUnix(socket).catch(() => null);
-    const info = await client?.call('INFO', 'server').catch(() => null);
+    const info = await client?.call('INFO').catch(() => null);
     client?.destroy();
-    return Number(/process_id:(\d+)/.exec(info?.text ?? '')?.[1]);
+    /* INFO is answered while the data are loaded: a host that is killed in the middle of that again and again gets nowhere. */
+    return /loading:0/.test(info?.text ?? '') && Number(/process_id:(\d+)/.exec(info.text)?.[1]);
   });
 }
 
