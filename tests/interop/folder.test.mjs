@@ -55,6 +55,8 @@ test(`${WORKERS} processes work on a folder whose host is killed each second: no
   const from = Date.now();
   const killed = { workers: 0, producers: 0 };
   while (Date.now() - from < SPAN_MS && feed.count() < JOBS) {
+    /* So long it serves, however long it loaded. */
+    await findHost(t, socket);
     await sleep(KILL_EVERY_MS);
     const host = await findHost(t, socket);
     const at = workers.findIndex((worker) => worker.child.pid === host);
