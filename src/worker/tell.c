@@ -180,19 +180,18 @@ static void round_init(struct round *r, oxq_worker *w, size_t wanted)
     r->leaving_jobs = ARENA_ARRAY(&r->arena, struct leaving_job, ROUND_JOBS_MAX);
 }
 
-/* Under the lock. False: some of it was told already, so that nothing may be fetched. */
-static bool gather(struct round *r, oxq_worker *w, struct job_run **runs, size_t *out_count)
+/* Under the lock. Nothing is fetched when some of it was told already. */
+static void gather(struct round *r, oxq_worker *w, struct job_run **runs, size_t *out_count)
 {
-    bool is_fresh = true;
     *out_count = 0;
     while (*out_count < ROUND_JOBS_MAX && !link_is_empty(&w->ended)) {
         struct job_run *run = LINK_OWNER(w->ended.next, struct job_run, link);
         link_remove(&run->link);
-        if (run->is_uncertain) is_fresh = false;
+        if (run->is_uncertain) r->fetch.count = 0;
         runs[(*out_count)++] = run;
     }
-    if (!is_fresh) r->fetch.count = 0;
-    return is_fresh;
+    /* What this round fetches; a marker that comes while it is under way asks for another. */
+    if (r->fetch.count > 0) w->is_hungry = false;
 }
 
 static oxq_err add_hold(struct round *r, oxq_worker *w, struct oxq_error *err)
@@ -292,7 +291,7 @@ static void take_jobs(oxq_worker *w, const struct round *r, const struct fetched
         w->ready_count++;
     }
     /* As many as were asked for: there may be more. */
-    w->is_hungry = f->count > 0 && (int64_t)f->count == r->fetch.count;
+    if (f->count > 0 && (int64_t)f->count == r->fetch.count) w->is_hungry = true;
     w->rate_until_us = f->rate_wait_ms > 0 ? clock_mono_us(os_clock()) + f->rate_wait_ms * 1000 : 0;
     if (f->next_due_ms > 0) w->due_ms = f->next_due_ms;
     lock_leave(&w->lock);
@@ -345,7 +344,7 @@ void tell_round(oxq_worker *w, size_t wanted)
     struct oxq_error err;
     w->is_telling = true;
     round_init(&r, w, wanted);
-    (void)gather(&r, w, runs, &count);
+    gather(&r, w, runs, &count);
     lock_leave(&w->lock);
     for (size_t i = 0; i < count; i++) put(&r, runs[i]);
     oxq_err e = send(&r, w, &err);
@@ -353,6 +352,7 @@ void tell_round(oxq_worker *w, size_t wanted)
     if (e && e != OXQ_ERR_CANCELLED)
         worker_tell(w, (struct oxq_worker_event){.kind = OXQ_WORKER_ERROR, .text = err.text});
     lock_enter(&w->lock);
+    if (e && r.fetch.count > 0) w->is_hungry = true;
     bool is_uncertain = e == OXQ_ERR_UNCERTAIN || e == OXQ_ERR_TIMEOUT;
     put_back(w, r.left, r.left_count, is_uncertain);
     put_back(w, r.finished, r.finished_count, is_uncertain);
