@@ -10,13 +10,11 @@
 
 #include <string.h>
 
-/* Sends a request and wants no more than that it was done. */
+/* Sends a request, wants no more than that it was done, and frees what it lies in. */
 static oxq_err act(oxq_queue *q, struct arena *arena, const struct request *r, const char *what, const char *subject,
                    struct oxq_error *err)
 {
-    struct client_reply reply = {0};
-    oxq_err e = store_request(q->store->client, r, what, slice_from_text(subject), &reply, err);
-    client_reply_deinit(&reply);
+    oxq_err e = store_act(q->store->client, r, what, slice_from_text(subject), err);
     arena_deinit(arena);
     return e;
 }

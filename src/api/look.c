@@ -43,14 +43,6 @@ static void ask(struct client_batch *b, const struct slice *argv, size_t argc)
     client_batch_add(b, &command);
 }
 
-/* All replies are there and none is an error. */
-static oxq_err run(const oxq_queue *q, struct client_batch *b, struct oxq_error *err)
-{
-    oxq_err e = client_batch_run(q->store->client, b, 0, err);
-    for (size_t i = 0; !e && i < b->count; i++) e = client_reply_check(client_batch_reply(b, i), err);
-    return e;
-}
-
 /* ---------------------------------------------------------------- states and counts */
 
 oxq_err oxq_queue_state(oxq_queue *queue, const char *id, oxq_state *out, struct oxq_error *err)
@@ -63,7 +55,7 @@ oxq_err oxq_queue_state(oxq_queue *queue, const char *id, oxq_state *out, struct
         struct slice argv[] = {slice_from_text(command), key_of(queue, &arena, (oxq_state)s), slice_from_text(id)};
         ask(&b, argv, 3);
     }
-    oxq_err e = run(queue, &b, err);
+    oxq_err e = store_run(queue->store->client, &b, err);
     oxq_state found = OXQ_STATE_UNKNOWN;
     for (int s = OXQ_STATE_WAITING; !e && s < OXQ_STATES_COUNT; s++) {
         if (client_batch_reply(&b, (size_t)s - 1)->kind != RESP_NULL) found = (oxq_state)s;
@@ -86,7 +78,7 @@ oxq_err oxq_queue_counts(oxq_queue *queue, struct oxq_counts *out, struct oxq_er
     struct slice paused[] = {SLICE_LIT("HEXISTS"), keys_join(&arena, queue->prefix, SLICE_LIT("meta")),
                              SLICE_LIT("paused")};
     ask(&b, paused, 3);
-    oxq_err e = run(queue, &b, err);
+    oxq_err e = store_run(queue->store->client, &b, err);
     struct oxq_counts counts = {.is_paused = false};
     for (int s = OXQ_STATE_WAITING; !e && s < OXQ_STATES_COUNT; s++)
         counts.of[s] = client_batch_reply(&b, (size_t)s - 1)->integer;
@@ -240,7 +232,7 @@ static oxq_err read_page(struct oxq_list *l, struct oxq_error *err)
     client_batch_reset(&l->hashes);
     arena_reset(&l->page);
     ask_for_ids(l);
-    oxq_err e = run(l->queue, &l->ids, err);
+    oxq_err e = store_run(l->queue->store->client, &l->ids, err);
     if (e) return e;
     const struct resp_value *reply = client_batch_reply(&l->ids, 0);
     l->is_last_page = reply->count < LIST_PAGE;
@@ -251,7 +243,7 @@ static oxq_err read_page(struct oxq_list *l, struct oxq_error *err)
         struct slice argv[] = {SLICE_LIT("HGETALL"), keys_join(&l->page, l->queue->prefix, l->page_ids[i])};
         ask(&l->hashes, argv, 2);
     }
-    return l->count > 0 ? run(l->queue, &l->hashes, err) : OXQ_OK;
+    return l->count > 0 ? store_run(l->queue->store->client, &l->hashes, err) : OXQ_OK;
 }
 
 /* ---------------------------------------------------------------- what is looked for */

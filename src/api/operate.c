@@ -11,15 +11,6 @@
 
 /* ---------------------------------------------------------------- one job */
 
-/* Sends a request whose reply is of no interest once it is no refusal. */
-static oxq_err act(oxq_queue *q, const struct request *r, const char *what, const char *id, struct oxq_error *err)
-{
-    struct client_reply reply = {0};
-    oxq_err e = store_request(q->store->client, r, what, slice_from_text(id), &reply, err);
-    client_reply_deinit(&reply);
-    return e;
-}
-
 oxq_err oxq_queue_remove(oxq_queue *queue, const char *id, bool with_children, struct oxq_error *err)
 {
     bool has_more = true;
@@ -57,7 +48,7 @@ oxq_err oxq_queue_change_delay(oxq_queue *queue, const char *id, int64_t delay_m
     struct request r;
     struct operate_delay delay = {slice_from_text(id), store_now_ms(), delay_ms};
     oxq_err e = operate_change_delay(&arena, queue->prefix, &delay, &r, err);
-    if (!e) e = act(queue, &r, "change the delay of job", id, err);
+    if (!e) e = store_act(queue->store->client, &r, "change the delay of job", slice_from_text(id), err);
     arena_deinit(&arena);
     return e;
 }
@@ -68,7 +59,7 @@ oxq_err oxq_queue_change_priority(oxq_queue *queue, const char *id, int64_t prio
     struct request r;
     struct operate_priority change = {slice_from_text(id), priority, lifo};
     oxq_err e = operate_change_priority(&arena, queue->prefix, &change, &r, err);
-    if (!e) e = act(queue, &r, "change the priority of job", id, err);
+    if (!e) e = store_act(queue->store->client, &r, "change the priority of job", slice_from_text(id), err);
     arena_deinit(&arena);
     return e;
 }

@@ -35,6 +35,11 @@ int64_t store_until_us(int64_t ms);
  */
 OXQ_MUST_USE oxq_err store_request(struct client *client, const struct request *r, const char *what,
                                    struct slice subject, struct client_reply *reply, struct oxq_error *err);
+/* The same, when nothing of the reply matters but that it is no refusal. */
+OXQ_MUST_USE oxq_err store_act(struct client *client, const struct request *r, const char *what, struct slice subject,
+                               struct oxq_error *err);
+/* Runs a batch of which no reply may be an error. */
+OXQ_MUST_USE oxq_err store_run(struct client *client, struct client_batch *b, struct oxq_error *err);
 /* A NUL-terminated copy. */
 const char *store_copy(struct arena *arena, struct slice text);
 /* An id into a caller's room, with its NUL. */

@@ -145,6 +145,22 @@ oxq_err store_request(struct client *client, const struct request *r, const char
     return e ? e : request_check(&reply->value, what, subject, err);
 }
 
+oxq_err store_act(struct client *client, const struct request *r, const char *what, struct slice subject,
+                  struct oxq_error *err)
+{
+    struct client_reply reply = {0};
+    oxq_err e = store_request(client, r, what, subject, &reply, err);
+    client_reply_deinit(&reply);
+    return e;
+}
+
+oxq_err store_run(struct client *client, struct client_batch *b, struct oxq_error *err)
+{
+    oxq_err e = client_batch_run(client, b, 0, err);
+    for (size_t i = 0; !e && i < b->count; i++) e = client_reply_check(client_batch_reply(b, i), err);
+    return e;
+}
+
 oxq_err oxq_ping(oxq *store, struct oxq_error *err)
 {
     struct slice argv[] = {SLICE_LIT("PING")};

@@ -164,14 +164,6 @@ oxq_err oxq_queue_workers(oxq_queue *queue, oxq_names **out, struct oxq_error *e
 
 /* ---------------------------------------------------------------- numbers of a queue */
 
-/* All replies are there and none is an error. */
-static oxq_err run(const oxq_queue *q, struct client_batch *b, struct oxq_error *err)
-{
-    oxq_err e = client_batch_run(q->store->client, b, 0, err);
-    for (size_t i = 0; !e && i < b->count; i++) e = client_reply_check(client_batch_reply(b, i), err);
-    return e;
-}
-
 oxq_err oxq_queue_counts_per_priority(oxq_queue *queue, const int64_t *priorities, size_t count, int64_t *out_counts,
                                       struct oxq_error *err)
 {
@@ -195,7 +187,7 @@ oxq_err oxq_queue_counts_per_priority(oxq_queue *queue, const int64_t *prioritie
         r.command.is_idempotent = true;
         client_batch_add(&b, &r.command);
     }
-    oxq_err e = count > 0 ? run(queue, &b, err) : OXQ_OK;
+    oxq_err e = count > 0 ? store_run(queue->store->client, &b, err) : OXQ_OK;
     for (size_t i = 0; !e && i < count; i++) out_counts[i] = client_batch_reply(&b, i)->integer;
     client_batch_deinit(&b);
     arena_deinit(&arena);
@@ -229,7 +221,7 @@ oxq_err oxq_queue_metrics(oxq_queue *queue, oxq_state finished, struct oxq_metri
     totals.command.is_idempotent = points.command.is_idempotent = true;
     client_batch_add(&b, &totals.command);
     client_batch_add(&b, &points.command);
-    oxq_err e = run(queue, &b, err);
+    oxq_err e = store_run(queue->store->client, &b, err);
     if (!e) {
         const struct resp_value *sums = client_batch_reply(&b, 0), *minutes = client_batch_reply(&b, 1);
         metrics->count = sums->count == 2 ? number_of(&sums->items[0]) : 0;
@@ -260,7 +252,7 @@ oxq_err oxq_queue_dependency_counts(oxq_queue *queue, const char *id, struct oxq
         r.command.is_idempotent = true;
         client_batch_add(&b, &r.command);
     }
-    oxq_err e = run(queue, &b, err);
+    oxq_err e = store_run(queue->store->client, &b, err);
     if (!e) {
         *out = (struct oxq_dependency_counts){
             .processed = client_batch_reply(&b, 0)->integer,

@@ -232,13 +232,9 @@ static oxq_err not_running(const oxq_job *job, struct oxq_error *err)
     return err_set(err, OXQ_ERR_STATE, "job %s does not run here: this is for the handler that has it", job->fields.id);
 }
 
-/* Sends what `encode` made of the job and a text. */
 static oxq_err send_request(oxq_job *job, struct request *r, const char *what, struct oxq_error *err)
 {
-    struct client_reply reply = {0};
-    oxq_err e = store_request(job->run->worker->client, r, what, slice_from_text(job->fields.id), &reply, err);
-    client_reply_deinit(&reply);
-    return e;
+    return store_act(job->run->worker->client, r, what, slice_from_text(job->fields.id), err);
 }
 
 oxq_err oxq_job_progress(oxq_job *job, const char *progress, struct oxq_error *err)
