@@ -10,6 +10,9 @@
 
 const struct cli_command cli_commands[] = {
     {"serve", cli_serve, "[flags]", "run the server"},
+    {"queues", cli_queues, "[QUEUE...] [flags]", "show the queues and how many jobs they have"},
+    {"pause", cli_pause, "QUEUE [flags]", "let no worker take another job of a queue"},
+    {"resume", cli_resume, "QUEUE [flags]", "let workers take its jobs again"},
     {"ping", cli_ping, "[flags]", "ask a server whether it is there, and how long it takes to say so"},
     {"config", cli_config, "get|set|print ...", "show and change parameters"},
     {"dump", cli_dump, "[flags]", "write the keys of a server, Redis or oxq, to a file"},

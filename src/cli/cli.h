@@ -23,6 +23,9 @@ extern const struct cli_command cli_commands[];
 int cli_run(int argc, char **argv);
 
 int cli_serve(int argc, char **argv);         /* serve.c */
+int cli_queues(int argc, char **argv);        /* queues.c */
+int cli_pause(int argc, char **argv);         /* pause.c */
+int cli_resume(int argc, char **argv);        /* pause.c */
 int cli_ping(int argc, char **argv);          /* ping.c */
 int cli_config(int argc, char **argv);        /* config.c */
 int cli_dump(int argc, char **argv);          /* dump.c */

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: MIT */
+#include "cli/store.h"
+#include "cli/table.h"
+#include "codec/json_writer.h"
+
+#include <stdio.h>
+
+static const char help[] = "Usage: oxq queues [QUEUE...] [flags]\n\n"
+                           "The queues of the store, or those named, and how many jobs of each state they have.\n";
+
+static const struct table_column columns[] = {
+    {"QUEUE", false},    {"WAITING", true}, {"PRIORITIZED", true},      {"DELAYED", true}, {"ACTIVE", true},
+    {"COMPLETED", true}, {"FAILED", true},  {"WAITING-CHILDREN", true}, {"", false},       {0},
+};
+static const oxq_state states[] = {OXQ_STATE_WAITING,         OXQ_STATE_PRIORITIZED, OXQ_STATE_DELAYED,
+                                   OXQ_STATE_ACTIVE,          OXQ_STATE_COMPLETED,   OXQ_STATE_FAILED,
+                                   OXQ_STATE_WAITING_CHILDREN};
+#define STATES_COUNT (sizeof(states) / sizeof(states[0]))
+
+static void print_json(const char *name, const struct oxq_counts *counts)
+{
+    OWNED(buf_deinit) struct buf text = {.limit_bytes = 64 * 1024};
+    struct json_writer w = {.out = &text};
+    json_write_open(&w, '{');
+    json_write_name(&w, "queue");
+    json_write_text(&w, slice_from_text(name));
+    for (size_t i = 0; i < STATES_COUNT; i++) {
+        json_write_name(&w, oxq_state_name(states[i]));
+        json_write_integer(&w, counts->of[states[i]]);
+    }
+    json_write_name(&w, "paused");
+    json_write_bool(&w, counts->is_paused);
+    json_write_close(&w, '}');
+    printf("%.*s\n", (int)text.len, text.at);
+}
+
+static int show(struct cli_store *s, struct table *t, const char *name)
+{
+    struct oxq_error err;
+    struct oxq_counts counts;
+    int code = cli_open_queue(s, name);
+    if (!code) code = cli_result(oxq_queue_counts(s->queue, &counts, &err), &err);
+    oxq_queue_close(s->queue);
+    s->queue = NULL;
+    if (code) return code;
+    if (s->is_json) {
+        print_json(name, &counts);
+        return CLI_OK;
+    }
+    table_cell(t, "%s", name);
+    for (size_t i = 0; i < STATES_COUNT; i++) table_cell(t, "%lld", (long long)counts.of[states[i]]);
+    table_cell(t, "%s", counts.is_paused ? "paused" : "");
+    return CLI_OK;
+}
+
+static int show_all(struct cli_store *s, struct table *t)
+{
+    oxq_names *names;
+    struct oxq_error err;
+    int code = cli_result(oxq_queues(s->store, &names, &err), &err);
+    if (code) return code;
+    for (size_t i = 0; i < oxq_names_count(names) && !code; i++) code = show(s, t, oxq_names_at(names, i));
+    if (!code && oxq_names_count(names) == 0 && !s->is_json) fputs("no queues\n", stderr);
+    oxq_names_free(names);
+    return code;
+}
+
+int cli_queues(int argc, char **argv)
+{
+    OWNED(cli_store_deinit) struct cli_store s = {0};
+    OWNED(table_deinit) struct table t = {0};
+    int code = cli_take_store(&argc, argv, &s, NULL, 0);
+    if (code) return code;
+    if (s.is_help) return cli_print_help(help);
+    code = cli_open(&s);
+    if (code) return code;
+    table_init(&t, columns);
+    if (argc == 0) code = show_all(&s, &t);
+    for (int i = 0; i < argc && !code; i++) code = show(&s, &t, argv[i]);
+    table_flush(&t);
+    return code;
+}
