@@ -176,8 +176,12 @@ struct oxq_many_opts {
     uint64_t reserved[4];
 };
 
-/* Removes the jobs that wait; with_delayed: those that are delayed too. The next runs of schedulers stay. */
-OXQ_MUST_USE oxq_err oxq_queue_drain(oxq_queue *queue, bool with_delayed, struct oxq_error *err);
+/*
+ * Removes the jobs that wait; with_delayed: those that are delayed too. The next runs of schedulers stay. out_count: of jobs removed; also
+ * when it is cut short; may be NULL. Errors: CANCELLED.
+ */
+OXQ_MUST_USE oxq_err oxq_queue_drain(oxq_queue *queue, bool with_delayed, const struct oxq_many_opts *opts,
+                                     int64_t *out_count, struct oxq_error *err);
 /*
  * Removes jobs of a state that are older than grace_ms: by the time they finished, or else began, or else were added. Active ones whose
  * worker holds their lock and the next runs of schedulers stay. A parent that waited only for them in the same queue goes too.

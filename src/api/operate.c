@@ -144,15 +144,18 @@ static oxq_err purge_state(const oxq_queue *q, struct operate_purge *purge, cons
     return e;
 }
 
-oxq_err oxq_queue_drain(oxq_queue *queue, bool with_delayed, struct oxq_error *err)
+oxq_err oxq_queue_drain(oxq_queue *queue, bool with_delayed, const struct oxq_many_opts *opts, int64_t *out_count,
+                        struct oxq_error *err)
 {
     static const char *const states[] = {"wait", "paused", "prioritized", "delayed"};
+    if (opts && opts->limit < 0) return err_set(err, OXQ_ERR_ARGUMENT, "the limit is from 0 on");
     int64_t done = 0;
     oxq_err e = OXQ_OK;
     for (size_t i = 0; !e && i < (with_delayed ? 4U : 3U); i++) {
         struct operate_purge purge = {.state = states[i]};
-        e = purge_state(queue, &purge, NULL, &done, err);
+        e = purge_state(queue, &purge, opts, &done, err);
     }
+    if (out_count) *out_count = done;
     return e;
 }
 

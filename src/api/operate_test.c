@@ -128,11 +128,13 @@ Test(operate, a_queue_is_drained_of_what_waits)
     add_many(2100, NULL);
     add_many(3, &urgent);
     add_many(4, &late);
-    OK(oxq_queue_drain(queue, false, &err));
+    int64_t removed = -1;
+    OK(oxq_queue_drain(queue, false, NULL, &removed, &err));
+    cr_assert_eq(removed, 2103);
     cr_assert_eq(count(OXQ_STATE_WAITING), 0);
     cr_assert_eq(count(OXQ_STATE_PRIORITIZED), 0);
     cr_assert_eq(count(OXQ_STATE_DELAYED), 4);
-    OK(oxq_queue_drain(queue, true, &err));
+    OK(oxq_queue_drain(queue, true, NULL, NULL, &err));
     cr_assert_eq(count(OXQ_STATE_DELAYED), 0);
 }
 
@@ -140,6 +142,20 @@ static bool stop_at(void *ctx, int64_t done)
 {
     *(int64_t *)ctx = done;
     return done < 2000;
+}
+
+Test(operate, draining_can_be_stopped)
+{
+    int64_t removed = -1, told = 0;
+    add_many(3500, NULL);
+    struct oxq_many_opts until = {.on_progress = stop_at, .ctx = &told};
+    cr_assert_eq(oxq_queue_drain(queue, false, &until, &removed, &err), OXQ_ERR_CANCELLED);
+    cr_assert_eq(removed, 2000);
+    cr_assert_eq(told, 2000);
+    struct oxq_many_opts few = {.limit = 100};
+    OK(oxq_queue_drain(queue, false, &few, &removed, &err));
+    cr_assert_eq(removed, 100);
+    cr_assert_eq(count(OXQ_STATE_WAITING), 1400);
 }
 
 Test(operate, cleaning_spares_the_young_and_can_be_stopped)
