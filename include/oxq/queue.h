@@ -224,6 +224,30 @@ OXQ_MUST_USE oxq_err oxq_queue_rate_limit_ttl(oxq_queue *queue, int64_t *out_ms,
  * one as its data (docs/dead-letters.md). A BullMQ worker knows nothing of it. Errors: ARGUMENT (no name of a queue, or the queue itself).
  */
 OXQ_MUST_USE oxq_err oxq_queue_set_dead_letters(oxq_queue *queue, const char *dead_queue, struct oxq_error *err);
+/* Its name; empty when there is none. */
+OXQ_MUST_USE oxq_err oxq_queue_get_dead_letters(oxq_queue *queue, char out_dead_queue[OXQ_ID_MAX],
+                                                struct oxq_error *err);
+
+/* What a job of a dead-letter queue tells of the one that died. Texts are NULL where there is none, and borrowed from the job. */
+struct oxq_dead_letter {
+    const char *queue, *id, *name;
+    const char *data, *opts; /* JSON, as they were stored */
+    const char *failure;     /* the last error */
+    const char *stacktrace;  /* JSON: a list of texts, one for each failed attempt */
+    const char *processed_by;
+    const char *parent_key; /* "bull:orders:7" */
+    int64_t attempts_made, attempts_started, stalled_count;
+    int64_t added_ms, processed_ms, failed_ms; /* when the last attempt began, and ended */
+};
+/* Errors: FORMAT: the job is no dead letter. */
+OXQ_MUST_USE oxq_err oxq_job_dead_letter(oxq_job *job, struct oxq_dead_letter *out, struct oxq_error *err);
+/*
+ * The job of a dead letter waits in its queue again, with the letter's data and as if it had never run, and the letter is removed: both or
+ * neither. `dead` is the dead-letter queue. out_id: of the job, as it always was; may be NULL. To discard a letter is oxq_queue_remove.
+ * Errors: NOT_FOUND, FORMAT (it is no dead letter), EXISTS (a job of that id is in its queue and has not died with this letter),
+ * LOCK_LOST (a worker has the letter).
+ */
+OXQ_MUST_USE oxq_err oxq_queue_replay(oxq_queue *dead, const char *id, char out_id[OXQ_ID_MAX], struct oxq_error *err);
 
 #ifdef __cplusplus
 }

@@ -89,17 +89,6 @@ oxq_err oxq_queue_clear_logs(oxq_queue *queue, const char *id, int64_t keep, str
 
 /* ---------------------------------------------------------------- the whole queue */
 
-oxq_err oxq_queue_set_dead_letters(oxq_queue *queue, const char *dead_queue, struct oxq_error *err)
-{
-    struct arena arena = {0};
-    struct request r;
-    struct slice name = dead_queue ? slice_from_text(dead_queue) : SLICE_LIT("");
-    oxq_err e = rerun_set_dead_queue(&arena, queue->prefix, name, &r, err);
-    if (!e) return act(queue, &arena, &r, "dead letters of", queue->name, err);
-    arena_deinit(&arena);
-    return e;
-}
-
 oxq_err oxq_queue_trim_events(oxq_queue *queue, int64_t keep, int64_t *out_count, struct oxq_error *err)
 {
     if (keep < 0) return err_set(err, OXQ_ERR_ARGUMENT, "events to keep: from 0 on");

@@ -1,39 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* The public interface on a folder of its own. */
-#include "os/testfolder.h"
+#include "api/testkit.h"
 
-#include <oxq/oxq.h>
-
-#include <criterion/criterion.h>
 #include <stdio.h>
-#include <string.h>
 
-#define PATIENCE_MS 30000
-
-static char folder[TESTFOLDER_PATH_MAX];
-static oxq *store;
-static oxq_queue *queue;
-static struct oxq_error err;
-
-#define OK(call) cr_assert_eq((call), OXQ_OK, "%s", err.text)
-
-static void start(void)
-{
-    testfolder_make(folder);
-    char url[TESTFOLDER_PATH_MAX + 32];
-    snprintf(url, sizeof(url), "file:%s/data?durability=off", folder);
-    OK(oxq_open(url, NULL, &store, &err));
-    OK(oxq_queue_open(store, "mail", NULL, &queue, &err));
-}
-
-static void stop(void)
-{
-    oxq_queue_close(queue);
-    oxq_close(store);
-    testfolder_remove(folder);
-}
-
-TestSuite(api, .init = start, .fini = stop);
+TestSuite(api, .init = testkit_start, .fini = testkit_stop);
 
 /* ---------------------------------------------------------------- adding and looking */
 
@@ -183,10 +154,7 @@ static oxq_outcome end(oxq_job *job, void *ctx)
 
 static void work(void)
 {
-    oxq_worker *w;
-    OK(oxq_worker_open(store, "mail", NULL, end, NULL, &w, &err));
-    OK(oxq_worker_wait_until_idle(w, PATIENCE_MS, &err));
-    OK(oxq_worker_close(w, PATIENCE_MS, &err));
+    testkit_work("mail", NULL, end, NULL);
 }
 
 Test(api, the_end_of_a_job_can_be_waited_for)
@@ -296,22 +264,6 @@ Test(api, a_scheduler_has_one_run_ahead_and_the_worker_adds_the_next)
     OK(oxq_scheduler_get(queue, "nightly", &list, &err));
     cr_assert_gt(oxq_schedulers_at(list, 0)->next_ms, 0);
     oxq_schedulers_free(list);
-}
-
-Test(api, a_job_that_failed_for_good_is_a_dead_letter)
-{
-    oxq_queue *dead;
-    oxq_job *job;
-    cr_assert_eq(oxq_queue_set_dead_letters(queue, "mail", &err), OXQ_ERR_ARGUMENT);
-    OK(oxq_queue_set_dead_letters(queue, "mail-dead", &err));
-    OK(oxq_queue_add(queue, "bad", "{\"to\":\"x\"}", NULL, NULL, &err));
-    work();
-    OK(oxq_queue_open(store, "mail-dead", NULL, &dead, &err));
-    OK(oxq_queue_get(dead, "1", &job, &err));
-    cr_assert_str_eq(oxq_json_text(oxq_job_json(job), "/failedReason", ""), "no such address");
-    cr_assert_str_eq(oxq_json_text(oxq_job_json(job), "/queue", ""), "mail");
-    oxq_job_free(job);
-    oxq_queue_close(dead);
 }
 
 Test(api, a_flow_runs_its_children_first)

@@ -1,50 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /* What an operator does, on a folder of its own. */
-#include "os/testfolder.h"
+#include "api/testkit.h"
 
-#include <oxq/oxq.h>
-
-#include <criterion/criterion.h>
 #include <stdio.h>
-#include <string.h>
 
-static char folder[TESTFOLDER_PATH_MAX];
-static oxq *store;
-static oxq_queue *queue;
-static struct oxq_error err;
-
-#define OK(call) cr_assert_eq((call), OXQ_OK, "%s", err.text)
-
-static void start(void)
-{
-    testfolder_make(folder);
-    char url[TESTFOLDER_PATH_MAX + 32];
-    snprintf(url, sizeof(url), "file:%s/data?durability=off", folder);
-    OK(oxq_open(url, NULL, &store, &err));
-    OK(oxq_queue_open(store, "mail", NULL, &queue, &err));
-}
-
-static void stop(void)
-{
-    oxq_queue_close(queue);
-    oxq_close(store);
-    testfolder_remove(folder);
-}
-
-TestSuite(operate, .init = start, .fini = stop);
+TestSuite(operate, .init = testkit_start, .fini = testkit_stop);
 
 static int64_t count(oxq_state state)
 {
-    struct oxq_counts counts;
-    OK(oxq_queue_counts(queue, &counts, &err));
-    return counts.of[state];
+    return testkit_count(queue, state);
 }
 
 static oxq_state state_of(const char *id)
 {
-    oxq_state state;
-    OK(oxq_queue_state(queue, id, &state, &err));
-    return state;
+    return testkit_state(queue, id);
 }
 
 static void add_many(int jobs, const struct oxq_job_opts *opts)
@@ -176,8 +145,6 @@ Test(operate, cleaning_spares_the_young_and_can_be_stopped)
 }
 
 /* ---------------------------------------------------------------- back to wait */
-
-#define PATIENCE_MS 30000
 
 static oxq_outcome end(oxq_job *job, void *ctx)
 {

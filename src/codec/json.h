@@ -48,6 +48,11 @@ OXQ_MUST_USE oxq_err json_read_value(struct slice text, struct json **out_root, 
  * byte, from 1), LIMIT (deeper than JSON_DEPTH_MAX).
  */
 OXQ_MUST_USE oxq_err json_check(struct slice text, struct oxq_error *err);
+/*
+ * The value of a member of the object that a sound text is, as it stands there: a number with all its digits. Empty when there is none;
+ * of a name that is given twice the last counts. Names are compared as they are written, so that escapes in them are not understood.
+ */
+struct slice json_raw_member(struct slice text, struct slice name);
 /* The root. NULL is fine. */
 void json_release(struct json *root);
 

@@ -142,11 +142,11 @@ static bool take_value(struct check *c, bool *out_is_open)
     return b == '[' || take_name(c);
 }
 
-/* Behind a value: closes what ends here. *out_is_more: a comma came, and another value follows. */
-static bool take_ends(struct check *c, bool *out_is_more)
+/* Behind a value: closes what ends here, down to a level. *out_is_more: a comma came, and another value follows. */
+static bool take_ends(struct check *c, size_t base, bool *out_is_more)
 {
     *out_is_more = false;
-    while (c->depth > 0) {
+    while (c->depth > base) {
         skip_blanks(c);
         int b = peek(c);
         if (b == ',') {
@@ -158,21 +158,51 @@ static bool take_ends(struct check *c, bool *out_is_more)
         c->at++;
         c->depth--;
     }
-    skip_blanks(c);
-    return c->at == c->len;
+    return true;
+}
+
+/* A value with all that is in it. */
+static bool take_whole(struct check *c)
+{
+    size_t base = c->depth;
+    bool is_sound, is_open, is_more = true;
+    do {
+        is_sound = take_value(c, &is_open);
+        if (is_sound && !is_open) is_sound = take_ends(c, base, &is_more);
+    } while (is_sound && is_more);
+    return is_sound;
 }
 
 oxq_err json_check(struct slice text, struct oxq_error *err)
 {
     struct check c = {.text = text.at, .len = text.len};
-    bool is_sound, is_more = true;
-    do {
-        bool is_open;
-        is_sound = take_value(&c, &is_open);
-        if (is_sound && !is_open) is_sound = take_ends(&c, &is_more);
-    } while (is_sound && is_more);
-    if (is_sound) return OXQ_OK;
+    bool is_sound = take_whole(&c);
+    if (is_sound) skip_blanks(&c);
+    if (is_sound && c.at == c.len) return OXQ_OK;
     if (c.depth == JSON_DEPTH_MAX) return err_set(err, OXQ_ERR_LIMIT, "more than %d levels deep", JSON_DEPTH_MAX);
     if (c.at >= c.len) return err_set(err, OXQ_ERR_FORMAT, "it ends too early, after %zu bytes", c.len);
     return err_set(err, OXQ_ERR_FORMAT, "byte %zu does not fit there", c.at + 1);
+}
+
+struct slice json_raw_member(struct slice text, struct slice name)
+{
+    struct check c = {.text = text.at, .len = text.len};
+    struct slice found = SLICE_LIT("");
+    skip_blanks(&c);
+    if (peek(&c) != '{') return found;
+    open_level(&c, true);
+    for (;;) {
+        skip_blanks(&c);
+        size_t from = c.at + 1;
+        if (!take_name(&c)) return found;
+        bool is_it =
+            c.len - from > name.len && memcmp(c.text + from, name.at, name.len) == 0 && c.text[from + name.len] == '"';
+        skip_blanks(&c);
+        from = c.at;
+        if (!take_whole(&c)) return found;
+        if (is_it) found = slice_of(c.text + from, c.at - from);
+        skip_blanks(&c);
+        if (peek(&c) != ',') return found;
+        c.at++;
+    }
 }

@@ -145,3 +145,29 @@ Test(json, reads_what_javascript_writes)
     cr_assert_eq(json_number(v), 0);
     json_release(v);
 }
+
+Test(json_raw, a_member_is_given_as_it_is_written)
+{
+    const struct slice text = SLICE_LIT(
+        " { \"a\" : [1,{\"b\":\"}\"}] ,\"b\":12345678901234567890.50, \"c\\\"\":1,\"ab\":\"x\\\"y\",\"e\":{} } ");
+    static const struct {
+        const char *name, *value;
+    } cases[] = {{"a", "[1,{\"b\":\"}\"}]"},
+                 {"b", "12345678901234567890.50"},
+                 {"ab", "\"x\\\"y\""},
+                 {"e", "{}"},
+                 {"c", ""},
+                 {"z", ""}};
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct slice raw = json_raw_member(text, slice_from_text(cases[i].name));
+        cr_assert(slice_equal(raw, slice_from_text(cases[i].value)), "%s: %.*s", cases[i].name, (int)raw.len, raw.at);
+    }
+    cr_assert(slice_equal(json_raw_member(SLICE_LIT("{\"a\":1,\"a\":[2]}"), SLICE_LIT("a")), SLICE_LIT("[2]")));
+}
+
+Test(json_raw, what_is_no_object_has_no_members)
+{
+    const char *texts[] = {"", "[]", "[{\"a\":1}]", "{}", "{\"a\"", "{\"a\":", "{a:1}", "7"};
+    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
+        cr_assert_eq(json_raw_member(slice_from_text(texts[i]), SLICE_LIT("a")).len, 0, "%s", texts[i]);
+}

@@ -31,7 +31,8 @@ void request_put_text(struct request *r, const char *arg);
 void request_put_int(struct request *r, int64_t n);
 
 /*
- * What transitions return when they refuse: BullMQ's numbers, so that its scripts and ours are read by one table.
+ * What transitions return when they refuse: BullMQ's numbers, so that its scripts and ours are read by one table; from -101 on what it has
+ * no word for.
  * X(name, number, error, text)
  */
 #define REFUSAL_TABLE(X)                                                                                               \
@@ -46,7 +47,12 @@ void request_put_int(struct request *r, int64_t n);
     X(OF_SCHEDULER, -8, STATE, "the job is the next run of a job scheduler; remove the scheduler instead")             \
     X(CHILD_FAILED, -9, STATE, "the job has a failed child, so that it can only fail")                                 \
     X(RUN_EXISTS, -10, EXISTS, "the scheduler's next run exists already, and is not waiting; remove that job first")   \
-    X(RUNS_EXIST, -11, EXISTS, "the scheduler's next runs all exist already; remove those jobs or choose another id")
+    X(RUNS_EXIST, -11, EXISTS, "the scheduler's next runs all exist already; remove those jobs or choose another id")  \
+    X(NO_LETTER, -101, FORMAT, "the job is no dead letter: it does not tell of a job that failed for good")            \
+    X(LETTER_STALE, -102, EXISTS,                                                                                      \
+      "its job is in its queue, waiting again, finished, or as another of the same id; discard the dead letter, or "   \
+      "remove that job first")                                                                                         \
+    X(LETTER_TAKEN, -103, LOCK_LOST, "a worker has the dead letter; wait for its end")
 
 enum refusal {
 #define REFUSAL_ENUM(name, number, error, text) REFUSAL_##name = number,

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "jobs/rerun.h"
 
-#include "jobs/keys.h"
-
 oxq_err rerun_request(struct arena *arena, const struct rerun_batch *batch, struct request *out, struct oxq_error *err)
 {
     if (batch->count == 0 || batch->count > RERUN_JOBS_MAX)
@@ -25,38 +23,4 @@ oxq_err rerun_result(const struct resp_value *reply, size_t i, struct slice id, 
     if (reply->kind != RESP_ARRAY || i >= reply->count)
         return err_set(err, OXQ_ERR_FORMAT, "run jobs again: the server's answer has no job %zu", i + 1);
     return request_check(&reply->items[i], "run again job", id, err);
-}
-
-/* ---------------------------------------------------------------- dead letters */
-
-#define DEAD_QUEUE_FIELD "oxq.deadQueue"
-
-/* `mail` of `bull:mail:`. */
-static struct slice queue_of(struct slice prefix)
-{
-    struct slice name = keys_qualified(prefix);
-    for (size_t i = name.len; i > 0; i--) {
-        if (name.at[i - 1] == ':') return slice_from(name, i);
-    }
-    return name;
-}
-
-oxq_err rerun_set_dead_queue(struct arena *arena, struct slice prefix, struct slice dead_queue, struct request *out,
-                             struct oxq_error *err)
-{
-    if (dead_queue.len > 0) {
-        struct slice checked;
-        oxq_err e = keys_prefix(arena, (struct slice){0}, dead_queue, &checked, err);
-        if (e) return e;
-        if (slice_equal(dead_queue, queue_of(prefix)))
-            return err_set(err, OXQ_ERR_ARGUMENT,
-                           "a queue is not its own dead-letter queue: name another, \"%.*s-dead\"", (int)dead_queue.len,
-                           dead_queue.at);
-    }
-    request_begin_plain(out, arena, dead_queue.len > 0 ? "HSET" : "HDEL");
-    request_put(out, keys_join(arena, prefix, SLICE_LIT("meta")));
-    request_put_text(out, DEAD_QUEUE_FIELD);
-    if (dead_queue.len > 0) request_put(out, dead_queue);
-    out->command.is_idempotent = true;
-    return OXQ_OK;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Finished jobs run again; and the queue for those that failed for good (docs/dead-letters.md). */
+/* Finished jobs run again. */
 #ifndef JOBS_RERUN_H
 #define JOBS_RERUN_H
 
@@ -26,12 +26,5 @@ OXQ_MUST_USE oxq_err rerun_request(struct arena *arena, const struct rerun_batch
                                    struct oxq_error *err);
 /* What became of job i. Errors: NOT_FOUND, STATE (it is not among those), SERVER, FORMAT. */
 OXQ_MUST_USE oxq_err rerun_result(const struct resp_value *reply, size_t i, struct slice id, struct oxq_error *err);
-
-/*
- * Names the queue for the dead jobs of the queue with this prefix; empty: none any more. Errors: ARGUMENT (no name of a queue, or the
- * queue itself; the text says what instead).
- */
-OXQ_MUST_USE oxq_err rerun_set_dead_queue(struct arena *arena, struct slice prefix, struct slice dead_queue,
-                                          struct request *out, struct oxq_error *err);
 
 #endif

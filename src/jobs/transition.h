@@ -33,6 +33,7 @@
     X(remove, REMOVE)                                                                                                  \
     X(remove_deduplication, REMOVE_DEDUPLICATION)                                                                      \
     X(remove_scheduler, REMOVE_SCHEDULER)                                                                              \
+    X(replay, REPLAY)                                                                                                  \
     X(rerun, RERUN)                                                                                                    \
     X(set_fields, SET_FIELDS)                                                                                          \
     X(stalled, STALLED)                                                                                                \

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* The requests and replies of workers: fetch.h, finish.h, running.h, limits.h, rerun.h, backoff.h. What they do to a queue: tests/transitions. */
+/* The requests and replies of workers: fetch.h, finish.h, running.h, limits.h, rerun.h, dead.h, backoff.h. What they do to a queue: tests/transitions. */
 #include "jobs/backoff.h"
+#include "jobs/dead.h"
 #include "jobs/finish.h"
 #include "jobs/limits.h"
 #include "jobs/rerun.h"
@@ -374,14 +375,55 @@ Test(rerun, names_jobs_of_one_state, .fini = empty_arena)
     cr_assert_eq(rerun_result(&reply, 2, jobs[1].id, NULL), OXQ_ERR_FORMAT);
 }
 
-Test(rerun, a_dead_letter_queue_is_another_queue, .fini = empty_arena)
+Test(dead, a_dead_letter_queue_is_another_queue, .fini = empty_arena)
 {
     const struct slice prefix = SLICE_LIT("bull:mail:");
     struct request r;
-    cr_assert_eq(rerun_set_dead_queue(&arena, prefix, SLICE_LIT("mail-dead"), &r, NULL), OXQ_OK);
+    cr_assert_eq(dead_set_queue(&arena, prefix, SLICE_LIT("mail-dead"), &r, NULL), OXQ_OK);
     expect_args(&r, "HSET bull:mail:meta oxq.deadQueue mail-dead ");
-    cr_assert_eq(rerun_set_dead_queue(&arena, prefix, (struct slice){0}, &r, NULL), OXQ_OK);
+    cr_assert_eq(dead_set_queue(&arena, prefix, (struct slice){0}, &r, NULL), OXQ_OK);
     expect_args(&r, "HDEL bull:mail:meta oxq.deadQueue ");
-    cr_assert_eq(rerun_set_dead_queue(&arena, prefix, SLICE_LIT("mail"), &r, NULL), OXQ_ERR_ARGUMENT);
-    cr_assert_eq(rerun_set_dead_queue(&arena, prefix, SLICE_LIT("a:b"), &r, NULL), OXQ_ERR_ARGUMENT);
+    cr_assert_eq(dead_set_queue(&arena, prefix, SLICE_LIT("mail"), &r, NULL), OXQ_ERR_ARGUMENT);
+    cr_assert_eq(dead_set_queue(&arena, prefix, SLICE_LIT("a:b"), &r, NULL), OXQ_ERR_ARGUMENT);
+}
+
+Test(dead, a_letter_is_read_as_it_was_written, .fini = empty_arena)
+{
+    struct dead_letter letter;
+    cr_assert(
+        dead_read(&arena,
+                  SLICE_LIT("{\"queue\":\"mail\",\"id\":\"7\",\"name\":\"send\",\"data\":{\"n\":12345678901234567890},"
+                            "\"opts\":{\"attempts\":3},\"failedReason\":\"no \\\"paper\\\"\",\"stacktrace\":null,"
+                            "\"attemptsMade\":3,\"processedBy\":null,\"parentKey\":null,\"timestamp\":5}"),
+                  &letter));
+    cr_assert(slice_equal(letter.data, SLICE_LIT("{\"n\":12345678901234567890}")));
+    cr_assert(slice_equal(letter.opts, SLICE_LIT("{\"attempts\":3}")));
+    cr_assert(slice_equal(letter.failed_reason, SLICE_LIT("no \"paper\"")));
+    cr_assert_eq(letter.stacktrace.len + letter.processed_by.len + letter.parent_key.len, 0);
+    cr_assert_eq(letter.attempts_made, 3);
+    cr_assert_eq(letter.timestamp_ms, 5);
+    static const char *const others[] = {
+        "", "{}", "[1]",
+        "{\"queue\":\"mail\",\"id\":\"7\",\"name\":\"x\",\"data\":1,\"opts\":[],\"failedReason\":\"\"}",
+        "{\"queue\":\"mail\",\"id\":7,\"name\":\"x\",\"data\":1,\"opts\":{},\"failedReason\":\"\"}"};
+    for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+        cr_assert_not(dead_read(&arena, slice_from_text(others[i]), &letter), "%s", others[i]);
+}
+
+Test(dead, each_letter_has_its_own_answer, .fini = empty_arena)
+{
+    const struct slice ids[] = {SLICE_INIT("1"), SLICE_INIT("2"), SLICE_INIT("3")};
+    struct dead_replay replay = {SLICE_INIT("bull:q-dead:"), 99, ids, 3};
+    struct request r;
+    struct slice id;
+    cr_assert_eq(dead_replay(&arena, &replay, &r, NULL), OXQ_OK);
+    expect_args(&r, "bull:q-dead: 99 1 2 3 ");
+    struct resp_value reply = reply_of("*3\r\n$2\r\n77\r\n:-102\r\n:-101\r\n");
+    cr_assert_eq(dead_result(&reply, 0, ids[0], &id, NULL), OXQ_OK);
+    cr_assert(slice_equal(id, SLICE_LIT("77")));
+    cr_assert_eq(dead_result(&reply, 1, ids[1], &id, NULL), OXQ_ERR_EXISTS);
+    cr_assert_eq(dead_result(&reply, 2, ids[2], &id, NULL), OXQ_ERR_FORMAT);
+    cr_assert_eq(dead_result(&reply, 3, ids[2], &id, NULL), OXQ_ERR_FORMAT);
+    replay.count = DEAD_REPLAY_MAX + 1;
+    cr_assert_eq(dead_replay(&arena, &replay, &r, NULL), OXQ_ERR_LIMIT);
 }

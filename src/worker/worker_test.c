@@ -1,40 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* Workers on a folder of their own: the store is real, and so are the threads. */
-#include "os/testfolder.h"
+#include "api/testkit.h"
 
-#include <oxq/oxq.h>
-
-#include <criterion/criterion.h>
 #include <poll.h>
 #include <stdatomic.h>
 #include <stdio.h>
-#include <string.h>
 #include <unistd.h>
 
-#define PATIENCE_MS 30000
-
-static char folder[TESTFOLDER_PATH_MAX];
-static oxq *store;
-static oxq_queue *queue;
-static struct oxq_error err;
-
-static void start(void)
-{
-    testfolder_make(folder);
-    char url[TESTFOLDER_PATH_MAX + 32];
-    snprintf(url, sizeof(url), "file:%s/data?durability=off", folder);
-    cr_assert_eq(oxq_open(url, NULL, &store, &err), OXQ_OK, "%s", err.text);
-    cr_assert_eq(oxq_queue_open(store, "mail", NULL, &queue, &err), OXQ_OK, "%s", err.text);
-}
-
-static void stop(void)
-{
-    oxq_queue_close(queue);
-    oxq_close(store);
-    testfolder_remove(folder);
-}
-
-TestSuite(worker, .init = start, .fini = stop);
+TestSuite(worker, .init = testkit_start, .fini = testkit_stop);
 
 static void add(const char *name, const char *data, const struct oxq_job_opts *opts, char id[OXQ_ID_MAX])
 {

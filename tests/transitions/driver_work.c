@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Operations of workers: src/jobs/fetch.h, finish.h, running.h, limits.h, rerun.h. */
+/* Operations of workers: src/jobs/fetch.h, finish.h, running.h, limits.h, rerun.h, dead.h. */
 #include "driver.h"
 
+#include "jobs/dead.h"
 #include "jobs/finish.h"
 #include "jobs/limits.h"
 #include "jobs/rerun.h"
@@ -264,8 +265,33 @@ static oxq_err run_keep_step(struct driver_call *call)
 static oxq_err run_set_dead_queue(struct driver_call *call)
 {
     struct request r;
-    oxq_err e = rerun_set_dead_queue(&call->arena, call->prefix, driver_text(call->args, "dead"), &r, &call->err);
+    oxq_err e = dead_set_queue(&call->arena, call->prefix, driver_text(call->args, "dead"), &r, &call->err);
     return e ? e : send_for_number(call, &r);
+}
+
+/* args: ids of dead letters; the result has for each its job's id, or a code */
+static oxq_err run_replay(struct driver_call *call)
+{
+    const struct json *list = json_member(call->args, "ids");
+    size_t count = json_count(list);
+    struct slice *ids = ARENA_ARRAY(&call->arena, struct slice, count + 1);
+    for (size_t i = 0; i < count; i++) ids[i] = json_text(json_at(list, i));
+    struct dead_replay replay = {call->prefix, call->now_ms, ids, count};
+    struct request r;
+    struct resp_value reply;
+    oxq_err e = dead_replay(&call->arena, &replay, &r, &call->err);
+    if (!e) e = driver_send(call, &r, &reply);
+    if (!e && request_check(&reply, "driver", SLICE_LIT(""), &call->err) != OXQ_OK) e = OXQ_ERR_SERVER;
+    if (e) return e;
+    json_write_open(call->answer, '[');
+    for (size_t i = 0; i < count; i++) {
+        if (reply.items[i].kind == RESP_INTEGER)
+            json_write_integer(call->answer, reply.items[i].integer);
+        else
+            json_write_text(call->answer, reply.items[i].text);
+    }
+    json_write_close(call->answer, ']');
+    return OXQ_OK;
 }
 
 static oxq_err run_log(struct driver_call *call)
@@ -393,5 +419,6 @@ const struct driver_op driver_work_ops[] = {
     {"rerun", run_rerun},
     {"keep_step", run_keep_step},
     {"set_dead_queue", run_set_dead_queue},
+    {"replay", run_replay},
     {NULL, NULL},
 };

@@ -6,19 +6,7 @@
 --   ARGV[2]  1: with its children
 --   ARGV[3]  jobs to remove in this call, about
 -- Returns 1, 2 when there is more to do, 0 when one is active, -1 or -8.
---@use events delete parents disown
-
-local function take_out(prefix, id)
-    local sets = { 'completed', 'waiting-children', 'delayed', 'failed', 'prioritized' }
-    for i = 1, #sets do
-        if call('ZREM', prefix .. sets[i], id) == 1 then return sets[i] end
-    end
-    local lists = { 'wait', 'paused', 'active' }
-    for i = 1, #lists do
-        if call('LREM', prefix .. lists[i], 1, id) == 1 then return lists[i] end
-    end
-    return 'unknown'
-end
+--@use events delete parents disown takeout
 
 -- At most a thousand of the children of one kind, and whether these are all.
 local function some_children(key, kind)

@@ -6,19 +6,7 @@
 --   ARGV[3]     1: so are their starts
 --   ARGV[4...]  for each job: id, LPUSH or RPUSH to be next
 -- Returns for each 1, -1 or -3.
---@use meta events marker place
-
--- The parent waits for it again.
-local function join_parent(parent, key, state)
-    if not parent or parent == '' or call('EXISTS', parent) == 0 then return end
-    local was_done
-    if state == 'failed' then
-        was_done = call('ZREM', parent .. ':unsuccessful', key) == 1 or call('HDEL', parent .. ':failed', key) == 1
-    else
-        was_done = call('HDEL', parent .. ':processed', key) == 1
-    end
-    if was_done then call('SADD', parent .. ':dependencies', key) end
-end
+--@use meta events marker place rejoin
 
 local function forget_run(key, argv)
     local fields = { 'finishedOn', 'processedOn', argv[1] == 'failed' and 'failedReason' or 'returnvalue' }

@@ -16,6 +16,21 @@ const add = (driver, queue, ...jobs) => ok(driver, { op: 'add', queue, jobs });
 const fetch = (driver, queue, count) => ok(driver, { op: 'fetch', queue, count, worker: 'w1' });
 const failed = (id, opts) => ({ id, token: 't', failed: true, error: 'no "paper"', stack: 'Error: no\n    at print', opts });
 
+/** The job `a` of the queue `mail` fails for good; its dead letter is 1, of `mail-dead`. */
+async function die(driver, { data = { to: 1 }, opts = {}, prepare } = {}) {
+  await ok(driver, { op: 'set_dead_queue', queue: 'mail', dead: 'mail-dead' });
+  await add(driver, 'mail', { ...job('a', opts), data });
+  await prepare?.();
+  await fetch(driver, 'mail', 1);
+  await ok(driver, { op: 'finish', queue: 'mail', count: 0, jobs: [failed('a', opts)] });
+}
+
+const replay = (driver, ...ids) => ok(driver, { op: 'replay', queue: 'mail-dead', now: NOW + 9, ids });
+const without = (hash, ...names) => Object.fromEntries(Object.entries(hash).filter(([name]) => !names.includes(name)));
+
+/* What cjson would not give back as it was. */
+const RAW = '{"big":12345678901234567890,"x":0.10,"list":[],"map":{},"t":"a\\"}],:{\\u20ac","deep":[[{"a":[1]}]]}';
+
 const checks = {
   async 'a job that failed for good is a job of the dead-letter queue'(driver, db) {
     await ok(driver, { op: 'set_dead_queue', queue: 'mail', dead: 'mail-dead' });
@@ -29,7 +44,7 @@ const checks = {
     assert.deepEqual(JSON.parse(dead.data), {
       queue: 'mail', id: 'a', name: 'send', data: { to: 1 }, opts: { attempts: 1, jobId: 'a' }, failedReason: 'no "paper"',
       stacktrace: ['Error: no\n    at print'], attemptsMade: 1, attemptsStarted: 1, stalledCount: 0, processedBy: 'w1', parentKey: null,
-      timestamp: NOW, processedOn: NOW, finishedOn: NOW + 5,
+      parent: null, timestamp: NOW, processedOn: NOW, finishedOn: NOW + 5,
     });
   },
   async 'a dead letter is there also when the failed job is not kept'(driver, db) {
@@ -47,6 +62,76 @@ const checks = {
     await fetch(driver, 'mail', 1);
     await ok(driver, { op: 'finish', queue: 'mail', count: 0, jobs: [failed('a', {})] });
     assert.deepEqual(await db.keys('bull:mail-dead*'), []);
+  },
+  async 'a replayed job waits again as it was first added, and its dead letter is gone'(driver, db) {
+    const opts = { attempts: 3, priority: 2 };
+    let before;
+    await die(driver, { opts, prepare: async () => {
+      await db.hset('bull:mail:a', 'data', RAW);
+      before = await db.hgetall('bull:mail:a');
+    } });
+    assert.deepEqual(await replay(driver, '1'), ['a']);
+    assert.deepEqual(without(await db.hgetall('bull:mail:a'), 'stacktrace'), before);
+    assert.deepEqual(await db.zrange('bull:mail:prioritized', 0, -1), ['a']);
+    assert.equal(await db.exists('bull:mail:failed', 'bull:mail-dead:1', 'bull:mail-dead:wait'), 0);
+    assert.equal(await db.exists('bull:mail:marker'), 1);
+    const events = async (queue) => (await db.xrange(`bull:${queue}:events`, '-', '+')).at(-1)[1];
+    assert.deepEqual(await events('mail'), ['event', 'waiting', 'jobId', 'a', 'prev', 'failed']);
+    assert.deepEqual(await events('mail-dead'), ['event', 'removed', 'jobId', '1', 'prev', 'wait']);
+    assert.deepEqual(await replay(driver, '1'), [-1]);
+  },
+  async 'a replayed job that was not kept is added anew under its id'(driver, db) {
+    let before;
+    await die(driver, { opts: { attempts: 1, removeOnFail: true, delay: 0 }, prepare: async () => {
+      await db.hset('bull:mail:a', 'data', RAW);
+      before = await db.hgetall('bull:mail:a');
+    } });
+    assert.deepEqual(await replay(driver, '1'), ['a']);
+    assert.deepEqual(await db.hgetall('bull:mail:a'), before);
+    assert.deepEqual(await db.lrange('bull:mail:wait', 0, -1), ['a']);
+    const events = (await db.xrange('bull:mail:events', '-', '+')).slice(-2).map(([, fields]) => fields);
+    assert.deepEqual(events, [['event', 'added', 'jobId', 'a', 'name', 'send'], ['event', 'waiting', 'jobId', 'a']]);
+  },
+  async 'a dead letter whose job lives stays where it is'(driver, db) {
+    await die(driver);
+    await db.zrem('bull:mail:failed', 'a');
+    await db.lpush('bull:mail:wait', 'a');
+    const before = await db.hgetall('bull:mail:a');
+    assert.deepEqual(await replay(driver, '1'), [-102]);
+    assert.deepEqual(await db.hgetall('bull:mail:a'), before);
+    assert.equal(await db.exists('bull:mail-dead:1'), 1);
+    await db.multi().lrem('bull:mail:wait', 1, 'a').zadd('bull:mail:failed', NOW, 'a').hset('bull:mail:a', 'oxq.dead', '2').exec();
+    assert.deepEqual(await replay(driver, '1'), [-102], 'it died with another letter since');
+  },
+  async 'what is no dead letter, or a worker has, is not replayed'(driver, db) {
+    await die(driver);
+    await add(driver, 'mail-dead', job('b'), { ...job('c'), data: 'text' }, { ...job('d'), data: { queue: 'x:y', id: 'z', name: 'n', data: 1, opts: {}, failedReason: '' } });
+    await db.hset('bull:mail-dead:e', 'data', '{"queue":"mail","id":');
+    await fetch(driver, 'mail-dead', 1);
+    assert.deepEqual(await replay(driver, '1', 'b', 'c', 'd', 'e', 'none'), [-103, -101, -101, -101, -101, -1]);
+    await db.del('bull:mail-dead:1:lock');
+    assert.deepEqual(await replay(driver, '1'), ['a']);
+    assert.equal(await db.exists('bull:mail-dead:active'), 0);
+  },
+  async 'a parent that still waits for others waits for a replayed child again'(driver, db) {
+    await add(driver, 'mail', job('p'));
+    const parent = { id: 'p', queue: 'bull:mail' };
+    const child = (opts) => ({ parent, removeOnFail: true, ...opts });
+    await fetch(driver, 'mail', 1);
+    await add(driver, 'mail', job('other', { parent }));
+    await fetch(driver, 'mail', 1);
+    await die(driver, { opts: child({ ignoreDependencyOnFailure: true }) });
+    await ok(driver, { op: 'leave', queue: 'mail', count: 0, jobs: [{ id: 'p', token: 't', to: 'children' }] });
+    assert.deepEqual(await db.smembers('bull:mail:p:dependencies'), ['bull:mail:other']);
+    assert.deepEqual(await replay(driver, '1'), ['a']);
+    assert.deepEqual((await db.smembers('bull:mail:p:dependencies')).sort(), ['bull:mail:a', 'bull:mail:other']);
+    assert.equal(await db.hget('bull:mail:a', 'parentKey'), 'bull:mail:p');
+    assert.equal(JSON.parse(await db.hget('bull:mail:a', 'parent')).idof, true);
+    await db.multi().zrem('bull:mail:waiting-children', 'p').lpush('bull:mail:wait', 'p').exec();
+    await fetch(driver, 'mail', 1);
+    await ok(driver, { op: 'finish', queue: 'mail', count: 0, jobs: [failed('a', { removeOnFail: true })] });
+    assert.deepEqual(await replay(driver, '2'), ['a']);
+    assert.equal(await db.hexists('bull:mail:a', 'parentKey'), 0, 'it runs already');
   },
   async 'the result of a step comes with the job when it is tried again'(driver, db) {
     await add(driver, 'mail', job('a'));

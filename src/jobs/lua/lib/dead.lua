@@ -10,7 +10,7 @@ end
 
 local function describe_dead(prefix, id, reason, stack, attempts, now)
     local job = call('HMGET', prefix .. id, 'name', 'data', 'opts', 'timestamp', 'processedOn', 'stacktrace', 'ats', 'stc', 'pb',
-                     'parentKey')
+                     'parentKey', 'parent')
     local name = job[1] or ''
     return name, table.concat({
         '{"queue":', cjson.encode(string.match(prefix, '([^:]*):$')), ',"id":', cjson.encode(id), ',"name":', cjson.encode(name),
@@ -18,7 +18,8 @@ local function describe_dead(prefix, id, reason, stack, attempts, now)
         ',"stacktrace":', json_or_null(stack ~= '' and stack or job[6]), ',"attemptsMade":', attempts,
         ',"attemptsStarted":', job[7] or 0, ',"stalledCount":', job[8] or 0,
         ',"processedBy":', job[9] and cjson.encode(job[9]) or 'null',
-        ',"parentKey":', job[10] and cjson.encode(job[10]) or 'null', ',"timestamp":', json_or_null(job[4]),
+        ',"parentKey":', job[10] and cjson.encode(job[10]) or 'null', ',"parent":', json_or_null(job[11]),
+        ',"timestamp":', json_or_null(job[4]),
         ',"processedOn":', json_or_null(job[5]), ',"finishedOn":', now, '}' })
 end
 

@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: MIT */
+#include "jobs/dead.h"
+
+#include "codec/json.h"
+#include "jobs/keys.h"
+
+#define DEAD_QUEUE_FIELD "oxq.deadQueue"
+
+/* ---------------------------------------------------------------- the policy */
+
+/* `mail` of `bull:mail:`. */
+static struct slice queue_of(struct slice prefix)
+{
+    struct slice name = keys_qualified(prefix);
+    for (size_t i = name.len; i > 0; i--) {
+        if (name.at[i - 1] == ':') return slice_from(name, i);
+    }
+    return name;
+}
+
+oxq_err dead_set_queue(struct arena *arena, struct slice prefix, struct slice dead_queue, struct request *out,
+                       struct oxq_error *err)
+{
+    if (dead_queue.len > 0) {
+        struct slice checked;
+        oxq_err e = keys_prefix(arena, (struct slice){0}, dead_queue, &checked, err);
+        if (e) return e;
+        if (slice_equal(dead_queue, queue_of(prefix)))
+            return err_set(err, OXQ_ERR_ARGUMENT,
+                           "a queue is not its own dead-letter queue: name another, \"%.*s-dead\"", (int)dead_queue.len,
+                           dead_queue.at);
+    }
+    request_begin_plain(out, arena, dead_queue.len > 0 ? "HSET" : "HDEL");
+    request_put(out, keys_join(arena, prefix, SLICE_LIT("meta")));
+    request_put_text(out, DEAD_QUEUE_FIELD);
+    if (dead_queue.len > 0) request_put(out, dead_queue);
+    out->command.is_idempotent = true;
+    return OXQ_OK;
+}
+
+void dead_get_queue(struct arena *arena, struct slice prefix, struct request *out)
+{
+    request_begin_plain(out, arena, "HGET");
+    request_put(out, keys_join(arena, prefix, SLICE_LIT("meta")));
+    request_put_text(out, DEAD_QUEUE_FIELD);
+    out->command.is_idempotent = true;
+}
+
+/* ---------------------------------------------------------------- a letter */
+
+static struct slice text_of(struct arena *arena, const struct json *root, const char *name)
+{
+    return arena_copy(arena, json_text(json_member(root, name)));
+}
+
+/* As it stands in the text; empty for null. */
+static struct slice raw_of(struct arena *arena, struct slice data, const char *name)
+{
+    struct slice raw = json_raw_member(data, slice_from_text(name));
+    return slice_is(raw, "null") ? SLICE_LIT("") : arena_copy(arena, raw);
+}
+
+bool dead_read(struct arena *arena, struct slice data, struct dead_letter *out)
+{
+    struct json *root = NULL;
+    struct oxq_error ignored;
+    if (json_read_value(data, &root, &ignored) != OXQ_OK) return false;
+    *out = (struct dead_letter){
+        .queue = text_of(arena, root, "queue"),
+        .id = text_of(arena, root, "id"),
+        .name = text_of(arena, root, "name"),
+        .data = raw_of(arena, data, "data"),
+        .opts = raw_of(arena, data, "opts"),
+        .failed_reason = text_of(arena, root, "failedReason"),
+        .stacktrace = raw_of(arena, data, "stacktrace"),
+        .processed_by = text_of(arena, root, "processedBy"),
+        .parent_key = text_of(arena, root, "parentKey"),
+        .attempts_made = json_number(json_member(root, "attemptsMade")),
+        .attempts_started = json_number(json_member(root, "attemptsStarted")),
+        .stalled_count = json_number(json_member(root, "stalledCount")),
+        .timestamp_ms = json_number(json_member(root, "timestamp")),
+        .processed_ms = json_number(json_member(root, "processedOn")),
+        .finished_ms = json_number(json_member(root, "finishedOn")),
+    };
+    bool is_letter = out->queue.len > 0 && out->id.len > 0 && json_member(root, "name") && json_member(root, "data") &&
+                     json_kind_of(json_member(root, "opts")) == JSON_KIND_MAP && json_member(root, "failedReason");
+    json_release(root);
+    return is_letter;
+}
+
+/* ---------------------------------------------------------------- replay */
+
+oxq_err dead_replay(struct arena *arena, const struct dead_replay *replay, struct request *out, struct oxq_error *err)
+{
+    if (replay->count == 0 || replay->count > DEAD_REPLAY_MAX)
+        return err_set(err, OXQ_ERR_LIMIT, "%zu dead letters at once: write 1 .. %d", replay->count, DEAD_REPLAY_MAX);
+    request_begin(out, arena, &transition_replay, replay->prefix);
+    request_put_int(out, replay->now_ms);
+    for (size_t i = 0; i < replay->count; i++) request_put(out, replay->ids[i]);
+    return OXQ_OK;
+}
+
+oxq_err dead_result(const struct resp_value *reply, size_t i, struct slice id, struct slice *out_id,
+                    struct oxq_error *err)
+{
+    oxq_err e = request_check(reply, "replay dead letter", id, err);
+    if (e) return e;
+    if (reply->kind != RESP_ARRAY || i >= reply->count)
+        return err_set(err, OXQ_ERR_FORMAT, "replay dead letters: the server's answer has no letter %zu", i + 1);
+    e = request_check(&reply->items[i], "replay dead letter", id, err);
+    if (!e) *out_id = reply->items[i].text;
+    return e;
+}
