@@ -285,12 +285,15 @@ install: all ## install below DESTDIR/PREFIX (/usr/local)
 	install -D -m 644 LICENSE $(DESTDIR)$(PREFIX)/share/doc/oxq/LICENSE
 	$(if $(wildcard README.md),install -m 644 README.md $(DESTDIR)$(PREFIX)/share/doc/oxq/README.md)
 	$(foreach p,$(wildcard docs/man/*.1),install -D -m 644 $p $(DESTDIR)$(PREFIX)/share/man/man1/$(notdir $p);)
+	scripts/api-man build/man3 $(public_h)
+	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/man/man3 build/man3/*.3
 
 uninstall: ## remove what `make install` put there
 	rm -f $(DESTDIR)$(PREFIX)/bin/oxq
 	rm -f $(DESTDIR)$(PREFIX)/lib/liboxq.* $(DESTDIR)$(PREFIX)/lib/pkgconfig/oxq.pc
 	rm -rf $(DESTDIR)$(PREFIX)/include/oxq $(DESTDIR)$(PREFIX)/share/doc/oxq
 	$(foreach p,$(wildcard docs/man/*.1),rm -f $(DESTDIR)$(PREFIX)/share/man/man1/$(notdir $p);)
+	rm -f $(DESTDIR)$(PREFIX)/share/man/man3/oxq_*.3
 
 clean: ## remove build/
 	rm -rf build

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /* The first programs that a user writes: against what `make install` puts there, as the README says to compile them. */
-import { readdirSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { check, equal, test, until } from '../daemon/lib/kit.mjs';
@@ -23,6 +23,8 @@ async function install(t) {
 }
 
 test('examples/hello.c is compiled with pkg-config after make install, and runs on a folder and on Redis', async (t) => {
+  const program = readFileSync(path.join(ROOT, 'examples/hello.c'), 'utf8');
+  check(readFileSync(path.join(ROOT, 'README.md'), 'utf8').includes(program.slice(program.indexOf('#include'))), 'the README has the same program');
   const env = await install(t);
   await shell(t, `cc -std=c99 -Wall -Wextra -Werror '${ROOT}/examples/hello.c' $(pkg-config --cflags --libs oxq) -o hello`, env);
   for (let i = 0; i < 2; i++) equal(await shell(t, './hello', env), 'hello world\n', 'on a folder');
@@ -35,6 +37,16 @@ test('examples/hello.c is compiled with pkg-config after make install, and runs 
   } finally {
     await node.close();
   }
+}, LIMIT_MS);
+
+test('every call of the library has a manual page', async (t) => {
+  const env = await install(t);
+  const calls = (await shell(t, 'nm -D --defined-only "$LD_LIBRARY_PATH/liboxq.so" | sed -n "s/.* T //; s/@.*//p"', env)).trim().split('\n');
+  check(calls.length > 50 && calls.every((call) => call.startsWith('oxq_')), 'the library shows its calls', calls.join(' '));
+  const pages = readdirSync(t.path('installed/share/man/man3'));
+  equal(calls.filter((call) => !pages.includes(`${call}.3`)), [], 'calls without a page');
+  const wrong = await shell(t, 'cd installed/share/man && for page in man1/* man3/*; do groff -mdoc -Tutf8 -ww -z "$page" || exit; done 2>&1', env);
+  equal(wrong, '', 'what the formatter says of them');
 }, LIMIT_MS);
 
 /* What each prints on a store that has nothing yet. */
