@@ -201,13 +201,19 @@ fuzz-build: $(fuzzers)
 
 bench: ## compare with Redis side by side
 	@scripts/setup test
-	@$(MAKE) --no-print-directory all build/bench/load
+	@$(MAKE) --no-print-directory all build/bench/load build/bench/lifecycle
 	@bench/run
 
 build/bench/load: bench/load.c Makefile
 	@mkdir -p $(@D)
 	@echo "  CC   $@"
 	$(Q)gcc $(cflags) -O2 $< -o $@
+
+# What a user's program is: the shared library and, since it brings no allocator, that of the server.
+build/bench/lifecycle: bench/lifecycle.c $(public_h) build/release/liboxq.so.$(version) Makefile
+	@mkdir -p $(@D)
+	@echo "  CC   $@"
+	$(Q)gcc $(language) $(warnings) -O2 -g $< -Lbuild/release -loxq -ljemalloc -pthread -Wl,-rpath,'$$ORIGIN/../release' -o $@
 
 # Preloaded into servers by tests/fault.
 shims := build/tests/shim.so build/tests/memory.so

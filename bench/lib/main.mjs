@@ -3,6 +3,7 @@
  * The comparison: starts a real redis-server and oxq side by side, runs each measure on the one and then the other, again
  * and again, and writes ratios of medians. Whatever slows the machine for a while slows both.
  */
+import { execFileSync } from 'node:child_process';
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
@@ -10,18 +11,21 @@ import { whyMissing } from '../../tests/e2e/lib/server.mjs';
 import { ROOT, versions } from './clients.mjs';
 import { DURABILITY_FULL, DURABILITY_QUICK, makeDurabilityMeasures, measureDisk, summariseDisk } from './durability.mjs';
 import { durabilityLine, durabilityMarkdown, durabilitySvg } from './durability_report.mjs';
+import { LIFECYCLE_FULL, LIFECYCLE_QUICK, makeLifecycleMeasures } from './lifecycle.mjs';
+import { lifecycleLine, lifecycleMarkdown, lifecycleSvg } from './lifecycle_report.mjs';
 import { describeMachine, unpin } from './machine.mjs';
 import { FULL, makeMeasures, QUICK } from './measures.mjs';
 import { markdown, summarise, svg } from './report.mjs';
 import { recordBullmq } from './requests.mjs';
 import { makeFolder, start } from './servers.mjs';
 
-const HELP = `bench/run [--quick] [--group speed|durability] [--only NAME,...] [--rounds N] [--readme] [--null] [--list]
+const HELP = `bench/run [--quick] [--group speed|durability|lifecycle] [--only NAME,...] [--rounds N] [--readme] [--null] [--list]
   --quick       tiny counts and few rounds: shows that everything runs, its numbers mean nothing
-  --group NAME  speed (nothing is promised, on both) or durability (Redis and oxq at equal promise); both without it
+  --group NAME  speed (nothing is promised, on both), durability (Redis and oxq at equal promise) or lifecycle (jobs added and worked off by
+                the C library, by BullMQ, and on beanstalkd); all without it
   --only NAMES  only measures whose name starts with one of these, comma-separated (--list prints them)
   --rounds N    alternating rounds (5); memory, which hardly varies, has three at most and a million jobs two
-  --readme      put the tables between the marks in README.md and docs/durability.md, and the results into bench/results/
+  --readme      put the tables between the marks in README.md and docs/, and the results into bench/results/
   --null        Redis on both sides of the group speed: shows what noise alone looks like
 `;
 
@@ -41,6 +45,9 @@ async function runRounds(measure, kinds, shared, rounds, warmUp) {
   }
   return measure.rows.map((row) => summarise(row, ...samples[row.id]));
 }
+
+/* "beanstalkd 1.12", without the first word. */
+const versionOfBeanstalkd = () => execFileSync('beanstalkd', ['-v']).toString().trim().split(' ').at(-1);
 
 async function versionsOf([redis, oxq]) {
   const field = async (server, name) => new RegExp(`^${name}:(.*?)\r?$`, 'm').exec(await server.admin.info('server'))?.[1];
@@ -68,6 +75,16 @@ const OUTPUTS = {
     marks: ['<!-- bench:durability -->', '<!-- /bench:durability -->'],
     documents: ['README.md', 'docs/durability.md'],
     alt: 'rates at equal promise',
+    line: durabilityLine,
+  },
+  lifecycle: {
+    name: 'lifecycle',
+    table: lifecycleMarkdown,
+    plot: lifecycleSvg,
+    marks: ['<!-- bench:lifecycle -->', '<!-- /bench:lifecycle -->'],
+    documents: ['README.md'],
+    alt: 'jobs added and completed a second',
+    line: lifecycleLine,
   },
 };
 
@@ -171,19 +188,20 @@ async function compareSpeed(measures, options) {
   return result;
 }
 
-async function compareDurability(measures, options, sizes) {
+/* Measures that compare by themselves, on a disk, with nobody on a core of his own. */
+async function compareOnDisk(group, measures, options) {
   unpin();
   const { result, timed } = began(options);
   const servers = [await start('redis'), await start('oxq')];
-  result.versions = await versionsOf(servers);
+  result.versions = { ...(await versionsOf(servers)), beanstalkd: versionOfBeanstalkd() };
   for (const server of servers) await server.stop();
   const folder = makeFolder('disk');
   const disk = [];
   for (const measure of measures) {
-    disk.push(measureDisk(folder, sizes.syncs));
+    disk.push(measureDisk(folder, options.quick ? DURABILITY_QUICK.syncs : DURABILITY_FULL.syncs));
     await timed(measure.name, async () => {
       const rows = await measure.run();
-      for (const row of rows) process.stderr.write(`  ${durabilityLine(row)}\n`);
+      for (const row of rows) process.stderr.write(`  ${OUTPUTS[group].line(row)}\n`);
       result.rows.push(...rows);
     });
   }
@@ -196,20 +214,20 @@ async function main() {
   const options = readOptions();
   if (options.help) return process.stdout.write(HELP);
   for (const reason of ['redis', 'oxq'].map(whyMissing)) if (reason) throw new Error(reason);
-  const recorded = await record();
-  const sizes = { ...(options.quick ? DURABILITY_QUICK : DURABILITY_FULL), rounds: options.rounds };
+  const { rounds, quick } = options;
+  const recorded = options.groups.some((group) => group !== 'lifecycle') ? await record() : null;
   const all = {
-    speed: () => makeMeasures(recorded, fileOf, options.quick ? QUICK : FULL),
-    durability: () => makeDurabilityMeasures(recorded.small, fileOf, sizes),
+    speed: () => makeMeasures(recorded, fileOf, quick ? QUICK : FULL),
+    durability: () => makeDurabilityMeasures(recorded.small, fileOf, { ...(quick ? DURABILITY_QUICK : DURABILITY_FULL), rounds }),
+    lifecycle: () => makeLifecycleMeasures({ ...(quick ? LIFECYCLE_QUICK : LIFECYCLE_FULL), rounds }),
   };
-  const run = { speed: compareSpeed, durability: compareDurability };
   let count = 0;
   for (const group of options.groups) {
     const measures = choose(await all[group](), options);
     count += measures.length;
     if (options.list) process.stdout.write(measures.map((m) => `${m.name}\n`).join(''));
     if (options.list || measures.length === 0) continue;
-    const result = await run[group](measures, options, sizes);
+    const result = group === 'speed' ? await compareSpeed(measures, options) : await compareOnDisk(group, measures, options);
     writeResults(path.join(ROOT, 'build/bench'), group, result);
     if (options.readme) {
       writeResults(path.join(ROOT, 'bench/results'), group, result);

@@ -20,11 +20,23 @@ const POLL_MS = 2;
 const REDIS = ['--bind', '127.0.0.1', '--save', '', '--daemonize', 'no', '--auto-aof-rewrite-percentage', 0];
 const OXQ = ['serve', '--http-port', 0, '--checkpoint-interval', 0, '--checkpoint-journal-size', '100gb'];
 
+/* oxq under `none` writes its journal all the same, and only does not wait for the disk. */
 export const PROMISES = {
   memory: { redis: ['--appendonly', 'no'], oxq: ['--durability', 'none'] },
-  none: { redis: ['--appendonly', 'no'], oxq: ['--durability', 'off'] },
+  none: { redis: ['--appendonly', 'no'], oxq: ['--durability', 'off'], beanstalkd: [] },
   second: { redis: ['--appendonly', 'yes', '--appendfsync', 'everysec'], oxq: ['--durability', 'interval:1000'] },
-  always: { redis: ['--appendonly', 'yes', '--appendfsync', 'always'], oxq: ['--durability', 'always'] },
+  always: { redis: ['--appendonly', 'yes', '--appendfsync', 'always'], oxq: ['--durability', 'always'], beanstalkd: ['-f', 0] },
+};
+
+/* How each is started, but for its promise, and what it answers to PING when it is ready. */
+const KINDS = {
+  redis: { program: () => 'redis-server', args: (port, dir) => [...REDIS, '--port', port, '--dir', dir], ready: '+PONG' },
+  oxq: { program: oxqBinary, args: (port, dir) => [...OXQ, '--port', port, '--dir', dir], ready: '+PONG' },
+  beanstalkd: {
+    program: () => 'beanstalkd',
+    args: (port, dir, promise) => ['-l', '127.0.0.1', '-p', port, ...(promise === 'none' ? [] : ['-b', dir])],
+    ready: 'UNKNOWN_COMMAND',
+  },
 };
 
 export const DATA = path.join(ROOT, 'build/bench/data');
@@ -69,11 +81,11 @@ async function waitFor(server, isThere) {
  */
 export async function start(kind, promise = 'memory', { dir = makeFolder(kind), more = [] } = {}) {
   const port = await freePort();
-  const [program, args] = kind === 'oxq' ? [oxqBinary(), OXQ] : ['redis-server', REDIS];
-  const all = [...args, '--port', port, '--dir', dir, ...PROMISES[promise][kind], ...more].map(String);
+  const { program, args, ready } = KINDS[kind];
+  const all = [...args(port, dir, promise), ...PROMISES[promise][kind], ...more].map(String);
   const began = process.hrtime.bigint();
   const seconds = () => Number(process.hrtime.bigint() - began) / 1e9;
-  const child = spawn(...onServerCore(program, all), { stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(...onServerCore(program(), all), { stdio: ['ignore', 'pipe', 'pipe'] });
   const logFile = path.join(dir, 'server.log');
   const log = createWriteStream(logFile, { flags: 'a' });
   child.stdout.pipe(log, { end: false });
@@ -101,9 +113,9 @@ export async function start(kind, promise = 'memory', { dir = makeFolder(kind), 
   running.add(server);
   await waitFor(server, (reply) => reply !== '');
   const answered = seconds();
-  await waitFor(server, (reply) => reply.startsWith('+PONG'));
+  await waitFor(server, (reply) => reply.startsWith(ready));
   server.started = { answered, loaded: seconds() };
-  server.admin = connect(port);
+  if (kind !== 'beanstalkd') server.admin = connect(port);
   return server;
 }
 
