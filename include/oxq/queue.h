@@ -82,8 +82,8 @@ OXQ_MUST_USE oxq_err oxq_queue_counts_per_priority(oxq_queue *queue, const int64
                                                    int64_t *out_counts, struct oxq_error *err);
 
 /*
- * Jobs of some states, read in portions while they are walked. What is added, moved or removed meanwhile may or may not be seen; none is
- * given twice.
+ * Jobs of some states, read in portions while they are walked. What is added, moved or removed meanwhile may or may not be seen; all others
+ * are given once. So what the list gives may be retried, promoted or removed while it is walked.
  */
 typedef struct oxq_list oxq_list;
 
@@ -93,11 +93,11 @@ struct oxq_list_opts {
     int64_t count;   /* so many at most; 0: all */
     bool newest_first;
     const char *name;                   /* only jobs of that name */
-    const char *failure;                /* only jobs whose failure contains this */
+    const char *failure;                /* only jobs whose failure contains this; of a dead letter: that it tells of */
     const char *data_path;              /* only jobs whose data has something at this JSON pointer, ... */
     const char *data_value;             /* ... and, when this is given, this text, number, true, false or null */
     int64_t added_from_ms, added_to_ms; /* 0: no bound */
-    bool without_data;                  /* only ids, names, times, counts and failures are read */
+    bool without_data;                  /* only ids, names, times, counts and failures are read: much faster */
     uint64_t reserved[8];
 };
 
@@ -170,9 +170,10 @@ OXQ_MUST_USE oxq_err oxq_queue_resume(oxq_queue *queue, struct oxq_error *err);
  * false the work stops there (CANCELLED). All zero: all of them, nobody is told.
  */
 struct oxq_many_opts {
-    int64_t limit; /* so many jobs at most; 0: all */
+    int64_t limit;      /* so many jobs at most; 0: all */
+    int64_t per_second; /* so many jobs at most in each second, in small portions; 0: as fast as they go */
     bool (*on_progress)(void *ctx, int64_t done);
-    void *ctx;
+    void *ctx; /* of on_progress */
     uint64_t reserved[4];
 };
 
@@ -198,6 +199,26 @@ OXQ_MUST_USE oxq_err oxq_queue_retry_all(oxq_queue *queue, oxq_state from, int64
 /* Delayed jobs wait now. */
 OXQ_MUST_USE oxq_err oxq_queue_promote_all(oxq_queue *queue, const struct oxq_many_opts *opts, int64_t *out_count,
                                            struct oxq_error *err);
+
+/*
+ * The same to the jobs that a list with the options `which` would give; NULL: to all. Jobs that cannot be treated so (a worker has one, one
+ * is the next run of a scheduler, one is gone) are passed over. Nothing is retried or replayed twice: what was added or has finished since the
+ * call began is left alone. out_count: jobs that it happened to, also when it is cut short; may be NULL. Errors: ARGUMENT, CANCELLED.
+ */
+
+/* Failed (or completed, when which->states says so) jobs wait again, as if they had never run. */
+OXQ_MUST_USE oxq_err oxq_queue_retry_matching(oxq_queue *queue, const struct oxq_list_opts *which,
+                                              const struct oxq_many_opts *opts, int64_t *out_count,
+                                              struct oxq_error *err);
+/* Delayed jobs wait now. */
+OXQ_MUST_USE oxq_err oxq_queue_promote_matching(oxq_queue *queue, const struct oxq_list_opts *which,
+                                                const struct oxq_many_opts *opts, int64_t *out_count,
+                                                struct oxq_error *err);
+/* Removes them, as oxq_queue_remove without children does. */
+OXQ_MUST_USE oxq_err oxq_queue_remove_matching(oxq_queue *queue, const struct oxq_list_opts *which,
+                                               const struct oxq_many_opts *opts, int64_t *out_count,
+                                               struct oxq_error *err);
+
 /* Cuts the event stream to about so many. out_count: events removed; may be NULL. */
 OXQ_MUST_USE oxq_err oxq_queue_trim_events(oxq_queue *queue, int64_t keep, int64_t *out_count, struct oxq_error *err);
 
@@ -248,6 +269,13 @@ OXQ_MUST_USE oxq_err oxq_job_dead_letter(oxq_job *job, struct oxq_dead_letter *o
  * LOCK_LOST (a worker has the letter).
  */
 OXQ_MUST_USE oxq_err oxq_queue_replay(oxq_queue *dead, const char *id, char out_id[OXQ_ID_MAX], struct oxq_error *err);
+/*
+ * Replays dead letters as oxq_queue_retry_matching retries jobs; which->name and failure are those of the jobs that died. Letters that
+ * cannot be replayed stay.
+ */
+OXQ_MUST_USE oxq_err oxq_queue_replay_matching(oxq_queue *dead, const struct oxq_list_opts *which,
+                                               const struct oxq_many_opts *opts, int64_t *out_count,
+                                               struct oxq_error *err);
 
 #ifdef __cplusplus
 }

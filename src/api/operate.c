@@ -5,6 +5,7 @@
  */
 #include "jobs/operate.h"
 
+#include "api/many.h"
 #include "api/state.h"
 #include "jobs/keys.h"
 #include "jobs/rerun.h"
@@ -96,20 +97,6 @@ oxq_err oxq_queue_remove_deduplication(oxq_queue *queue, const char *deduplicati
 
 /* ---------------------------------------------------------------- many */
 
-/* Tells of the jobs done; CANCELLED when the caller wants no more. */
-static oxq_err tell(const struct oxq_many_opts *opts, int64_t done, struct oxq_error *err)
-{
-    if (!opts || !opts->on_progress || opts->on_progress(opts->ctx, done)) return OXQ_OK;
-    return err_set(err, OXQ_ERR_CANCELLED, "stopped after %lld jobs", (long long)done);
-}
-
-/* How many more may be done in the next portion. */
-static int64_t portion_of(const struct oxq_many_opts *opts, int64_t done)
-{
-    int64_t left = opts && opts->limit > 0 ? opts->limit - done : OPERATE_JOBS_MAX;
-    return left < OPERATE_JOBS_MAX ? left : OPERATE_JOBS_MAX;
-}
-
 static oxq_err purge_portion(const oxq_queue *q, const struct operate_purge *purge, struct operate_purged *out,
                              struct oxq_error *err)
 {
@@ -124,22 +111,19 @@ static oxq_err purge_portion(const oxq_queue *q, const struct operate_purge *pur
     return e;
 }
 
-/* Adds to *done, which counts the jobs removed. */
-static oxq_err purge_state(const oxq_queue *q, struct operate_purge *purge, const struct oxq_many_opts *opts,
-                           int64_t *done, struct oxq_error *err)
+static oxq_err purge_state(const oxq_queue *q, struct operate_purge *purge, struct many *many, struct oxq_error *err)
 {
     struct operate_purged purged = {.may_have_more = true};
     purge->prefix = q->prefix;
     purge->kept_count = 0;
     oxq_err e = OXQ_OK;
     while (!e && purged.may_have_more) {
-        purge->count = portion_of(opts, *done);
-        if (purge->count <= 0) break;
+        purge->count = many_next(many, OPERATE_JOBS_MAX);
+        if (purge->count == 0) break;
         e = purge_portion(q, purge, &purged, err);
         if (e) break;
-        *done += purged.removed_count;
         purge->kept_count += purged.kept_count;
-        e = tell(opts, *done, err);
+        e = many_add(many, purged.removed_count, err);
     }
     return e;
 }
@@ -148,14 +132,13 @@ oxq_err oxq_queue_drain(oxq_queue *queue, bool with_delayed, const struct oxq_ma
                         struct oxq_error *err)
 {
     static const char *const states[] = {"wait", "paused", "prioritized", "delayed"};
-    if (opts && opts->limit < 0) return err_set(err, OXQ_ERR_ARGUMENT, "the limit is from 0 on");
-    int64_t done = 0;
-    oxq_err e = OXQ_OK;
+    struct many many;
+    oxq_err e = many_begin(&many, opts, err);
     for (size_t i = 0; !e && i < (with_delayed ? 4U : 3U); i++) {
         struct operate_purge purge = {.state = states[i]};
-        e = purge_state(queue, &purge, opts, &done, err);
+        e = purge_state(queue, &purge, &many, err);
     }
-    if (out_count) *out_count = done;
+    if (out_count) *out_count = many.done;
     return e;
 }
 
@@ -168,13 +151,13 @@ oxq_err oxq_queue_clean(oxq_queue *queue, oxq_state state, int64_t grace_ms, con
     };
     if ((unsigned)state >= OXQ_STATES_COUNT || !keys[state])
         return err_set(err, OXQ_ERR_ARGUMENT, "jobs of this state are not cleaned; remove their parents or children");
-    if (grace_ms < 0 || (opts && opts->limit < 0))
-        return err_set(err, OXQ_ERR_ARGUMENT, "the grace and the limit are from 0 on");
+    if (grace_ms < 0) return err_set(err, OXQ_ERR_ARGUMENT, "the grace is from 0 on");
     struct operate_purge purge = {
         .state = keys[state], .has_before = true, .before_ms = store_now_ms() - grace_ms, .is_told = true};
-    int64_t done = 0;
-    oxq_err e = purge_state(queue, &purge, opts, &done, err);
-    if (out_count) *out_count = done;
+    struct many many;
+    oxq_err e = many_begin(&many, opts, err);
+    if (!e) e = purge_state(queue, &purge, &many, err);
+    if (out_count) *out_count = many.done;
     return e;
 }
 
@@ -237,19 +220,18 @@ static oxq_err move_portion(struct mover *m, int64_t count, int64_t *out_moved, 
 
 static oxq_err move_all(struct mover *m, const struct oxq_many_opts *opts, int64_t *out_count, struct oxq_error *err)
 {
-    if (opts && opts->limit < 0) return err_set(err, OXQ_ERR_ARGUMENT, "the limit is from 0 on");
-    int64_t done = 0, moved = 0, seen = 1;
-    oxq_err e = OXQ_OK;
+    struct many many;
+    int64_t moved = 0, seen = 1;
+    oxq_err e = many_begin(&many, opts, err);
     while (!e && seen > 0) {
-        int64_t count = portion_of(opts, done);
-        if (count <= 0) break;
+        int64_t count = many_next(&many, OPERATE_JOBS_MAX);
+        if (count == 0) break;
         e = move_portion(m, count, &moved, &seen, err);
         if (e || seen == 0) break;
-        done += moved;
         m->kept_count += seen - moved;
-        e = tell(opts, done, err);
+        e = many_add(&many, moved, err);
     }
-    if (out_count) *out_count = done;
+    if (out_count) *out_count = many.done;
     return e;
 }
 

@@ -69,6 +69,17 @@ void queue_keep_texts(struct arena *a, struct job_options *o);
 /* A scheduler_zone_fn: zones are kept as long as the process lives. ctx: unused. */
 OXQ_MUST_USE oxq_err store_find_zone(void *ctx, struct slice name, const struct zone **out, struct oxq_error *err);
 
+/* Where jobs of a state are: a list, with the newest at its head, or a sorted set. */
+struct state_place {
+    const char *key;
+    bool is_list;
+};
+extern const struct state_place state_places[OXQ_STATES_COUNT];
+struct slice state_key(const oxq_queue *q, struct arena *arena, oxq_state state);
+
+/* Jobs that were added or have finished later than that are left out. Before the first oxq_list_next. */
+void list_set_until(oxq_list *list, int64_t ms);
+
 /* ---------------------------------------------------------------- lists of texts */
 
 /* An empty one. */
