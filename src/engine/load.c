@@ -22,6 +22,10 @@
 #define ROWS_MAX 64
 /* In the checkpoint's file, with its key: LMDB's own part and our checksums alone take more. */
 #define ROW_MIN_BYTES 16
+/* A replay of this part of checkpoint-journal-size, or of so many segments (one for each start at least), is done once: a checkpoint
+ * follows. Else a folder whose process is killed again and again would never get one, and each start would take longer. */
+#define LONG_REPLAY_PART 8
+#define LONG_REPLAY_SEGMENTS 8
 /* Of a journal: enough to tell what the rest is like. */
 #define TELLING_BYTES ((uint64_t)8 << 20)
 
@@ -215,6 +219,12 @@ static oxq_err cut_tail(struct load *l, struct oxq_error *err)
     return journal_reader_cut(l->reader, err);
 }
 
+static bool was_long(const struct engine *e, const struct journal_end *end)
+{
+    return end->bytes > (uint64_t)e->config->checkpoint_journal_bytes / LONG_REPLAY_PART ||
+           end->segments_count > LONG_REPLAY_SEGMENTS;
+}
+
 static oxq_err finish(struct engine *e, struct oxq_error *err)
 {
     struct persist *p = e->persist;
@@ -229,14 +239,16 @@ static oxq_err finish(struct engine *e, struct oxq_error *err)
     log_event(LOG_INFO, "loaded", log_int("keys", (int64_t)l->rows_count),
               log_int("records", (int64_t)end->records_count), log_int("effects", (int64_t)l->batch.effects_count),
               log_int("last_seq", (int64_t)last_seq), log_int("ms", p->loaded_ms));
+    /* Checkpoints are counted from here, but for what was replayed. */
+    p->save.started_us = clock_mono_us(e->clock);
+    p->save.changes_count = e->keyspace.changes_count;
+    p->appended_bytes = end->bytes;
+    p->save.is_wanted = was_long(e, end);
     load_free(l);
     p->load = NULL;
     e->keyspace.is_expiry_paused = false;
     e->keyspace.sink = &e->sink;
     for (uint32_t i = 0; i < KEYSPACE_DBS_COUNT; i++) map_expect(&e->keyspace.dbs[i].keys, 0);
-    /* Checkpoints are counted from here. */
-    p->save.started_us = clock_mono_us(e->clock);
-    p->save.changes_count = e->keyspace.changes_count;
     return OXQ_OK;
 }
 

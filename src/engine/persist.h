@@ -40,7 +40,7 @@ struct persist_save {
     uint64_t changes_count;       /* keyspace->changes_count at the cut */
     uint64_t appended_bytes;      /* at the cut */
     size_t least_used_bytes;      /* of memory, since the cut */
-    bool is_wanted;               /* BGSAVE while one is running: another follows */
+    bool is_wanted;               /* one, or another, must follow: BGSAVE, or a long replay */
     bool has_failed;              /* the last one */
 };
 
@@ -65,7 +65,7 @@ struct persist {
     struct effect_writer writer;
     bool is_record_open;
     size_t record_at;        /* where in the journal's buffer it starts */
-    uint64_t appended_bytes; /* of all records' payloads */
+    uint64_t appended_bytes; /* of all records' payloads, those replayed at the start too */
     enum journal_durability durability;
     struct journal_progress progress; /* as last polled */
     bool was_failure_told, was_no_room_told;

@@ -84,6 +84,9 @@ static void set(struct world *w, const char *name, const char *value)
     cr_assert_eq(config_set(&w->config, slice_from_text(name), slice_from_text(value), CONFIG_FLAG, NULL), OXQ_OK);
 }
 
+/* Of every world that a test opens from here on. */
+static const char *checkpoint_size = "256mb";
+
 static void begin(struct world *w, const char *durability)
 {
     *w = (struct world){.host = testkit_host()};
@@ -93,6 +96,7 @@ static void begin(struct world *w, const char *durability)
     set(w, "dir", folder);
     set(w, "durability", durability);
     set(w, "journal-segment-size", "64kb");
+    set(w, "checkpoint-journal-size", checkpoint_size);
     struct engine_opts opts = {.clock = os_clock(), .seed = 1, .config = &w->config, .host = &w->host, .run_id = "0"};
     cr_assert_eq(engine_new(&opts, &w->engine, NULL), OXQ_OK);
     testkit_open_clients(w->engine, w->clients, CLIENTS);
@@ -416,6 +420,62 @@ Test(persist, changes_after_the_cut_come_from_the_journal)
     expect(&w, 0, "GET other", "$2\r\ndb\r\n");
     expect(&w, 0, "SELECT 3", "+OK\r\n");
     expect(&w, 0, "LRANGE renamed 0 -1", "*2\r\n$1\r\nb\r\n$1\r\nc\r\n");
+    world_close(&w);
+}
+
+/* As after SIGKILL: no last checkpoint. */
+static void restart(struct world *w)
+{
+    w->engine->is_last_save_skipped = true;
+    reopen(w, "always");
+    engine_run_timers(w->engine);
+}
+
+static uint64_t checkpoint_seq(struct world *w)
+{
+    struct checkpoint_summary summary;
+    finish_save(w);
+    checkpoint_summary(w->engine->persist->checkpoint, &summary);
+    return summary.seq;
+}
+
+Test(persist, what_took_long_to_replay_is_in_a_checkpoint_then)
+{
+    struct world w;
+    char line[600] = "RPUSH l ";
+    memset(line + 8, 'x', 500);
+    world_open(&w, "always");
+    for (int i = 0; i < 10; i++) send(&w, 0, "INCR n");
+    drop(&w, 0);
+    restart(&w);
+    cr_assert_eq(checkpoint_seq(&w), 0, "little was replayed");
+    checkpoint_size = "64kb"; /* 8 kB in one replay are much */
+    for (int i = 0; i < 20; i++) send(&w, 0, line);
+    drop(&w, 0);
+    restart(&w);
+    cr_assert_eq(checkpoint_seq(&w), 30);
+    send(&w, 0, line);
+    drop(&w, 0);
+    restart(&w);
+    cr_assert_eq(checkpoint_seq(&w), 30, "the others were not replayed again");
+    world_close(&w);
+}
+
+Test(persist, many_starts_bring_a_checkpoint_however_little_each_wrote)
+{
+    struct world w;
+    world_open(&w, "always");
+    for (int i = 0; i < 8; i++) {
+        send(&w, 0, "INCR n");
+        drop(&w, 0);
+        restart(&w);
+        cr_assert_eq(checkpoint_seq(&w), 0);
+    }
+    send(&w, 0, "INCR n");
+    drop(&w, 0);
+    restart(&w);
+    cr_assert_eq(checkpoint_seq(&w), 9);
+    expect(&w, 0, "GET n", "$1\r\n9\r\n");
     world_close(&w);
 }
 

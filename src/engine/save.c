@@ -3,8 +3,8 @@
  * Checkpoints, as the engine sees them: the cut, then slices of hand-over between the turns, then the wait for the thread's
  * commit, then slices that make what was handed over clean. Cold values too: they leave memory between checkpoints.
  *
- * One starts when the journal has grown by checkpoint-journal-size since the last cut, when checkpoint-interval is over and
- * something changed, on SAVE and BGSAVE, when memory-target is passed and too little is clean, and at the end.
+ * One starts when the journal has grown by checkpoint-journal-size since the last cut, when a start had to replay much of it, when
+ * checkpoint-interval is over and something changed, on SAVE and BGSAVE, when memory-target is passed and too little is clean, and at the end.
  */
 #include "engine/persist.h"
 
