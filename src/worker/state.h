@@ -86,6 +86,7 @@ struct oxq_worker {
     bool is_waiting; /* a thread waits on the line */
     bool is_telling; /* a thread talks to the store about `ended` and takes jobs */
     bool is_hungry;  /* there may be jobs to take */
+    bool is_waking;  /* a thread was told to stop being idle, and has not yet */
     bool is_paused, is_closing, is_forsaken, is_drained_told;
     int64_t rate_until_us; /* no job may be taken before that; 0: no limit is known */
     int64_t due_ms;        /* when the first delayed job is due, wall clock; 0: none is known */

@@ -174,10 +174,6 @@ static void round_init(struct round *r, oxq_worker *w, size_t wanted)
     r->fetch.token = arena_copy(&r->arena, slice_from_text(token));
     r->fetch_none = r->fetch;
     r->fetch_none.count = 0;
-    r->finished = ARENA_ARRAY(&r->arena, struct job_run *, ROUND_JOBS_MAX);
-    r->left = ARENA_ARRAY(&r->arena, struct job_run *, ROUND_JOBS_MAX);
-    r->finished_jobs = ARENA_ARRAY(&r->arena, struct finished_job, ROUND_JOBS_MAX);
-    r->leaving_jobs = ARENA_ARRAY(&r->arena, struct leaving_job, ROUND_JOBS_MAX);
 }
 
 /* Under the lock. Nothing is fetched when some of it was told already. */
@@ -190,6 +186,10 @@ static void gather(struct round *r, oxq_worker *w, struct job_run **runs, size_t
         if (run->is_uncertain) r->fetch.count = 0;
         runs[(*out_count)++] = run;
     }
+    r->finished = ARENA_ARRAY(&r->arena, struct job_run *, *out_count);
+    r->left = ARENA_ARRAY(&r->arena, struct job_run *, *out_count);
+    r->finished_jobs = ARENA_ARRAY(&r->arena, struct finished_job, *out_count);
+    r->leaving_jobs = ARENA_ARRAY(&r->arena, struct leaving_job, *out_count);
     /* What this round fetches; a marker that comes while it is under way asks for another. */
     if (r->fetch.count > 0) w->is_hungry = false;
 }
@@ -256,9 +256,25 @@ static void tell_end(struct job_run *run, oxq_err e, const char *text)
     worker_tell(w, event);
 }
 
+/* Frees jobs whose end the store knows. */
+static void let_go(oxq_worker *w, struct link *told)
+{
+    lock_enter(&w->lock);
+    for (struct link *l = told->next; l != told; l = l->next)
+        link_remove(&LINK_OWNER(l, struct job_run, link)->held_link);
+    lock_leave(&w->lock);
+    while (!link_is_empty(told)) {
+        struct job_run *run = LINK_OWNER(told->next, struct job_run, link);
+        link_remove(&run->link);
+        run_free(run);
+    }
+}
+
 /* Reads what became of one request's jobs; those that are to be told again stay in runs, the others are NULL. */
 static void read_codes(oxq_worker *w, const struct fetched *f, struct job_run **runs, size_t count)
 {
+    struct link told;
+    link_init(&told);
     for (size_t i = 0; i < count; i++) {
         struct job_run *run = runs[i];
         struct oxq_error why = {0};
@@ -269,12 +285,10 @@ static void read_codes(oxq_worker *w, const struct fetched *f, struct job_run **
             continue;
         }
         tell_end(run, e, why.text);
-        lock_enter(&w->lock);
-        link_remove(&run->held_link);
-        lock_leave(&w->lock);
-        run_free(run);
+        link_push_tail(&told, &run->link);
         runs[i] = NULL;
     }
+    let_go(w, &told);
 }
 
 static void take_jobs(oxq_worker *w, const struct round *r, const struct fetched *f)

@@ -50,36 +50,12 @@ static struct job_run *take_ready(oxq_worker *w)
     return run;
 }
 
-static void run_one(oxq_worker *w, struct job_run *run)
-{
-    run->is_running = true;
-    w->running_count++;
-    if (w->opts.deadline_ms > 0) {
-        run->deadline_us = store_until_us(w->opts.deadline_ms);
-        condition_notify_all(&w->timer_wake);
-    }
-    lock_leave(&w->lock);
-    run_handle(run);
-    lock_enter(&w->lock);
-    run->is_running = false;
-    w->running_count--;
-    link_push_tail(&w->ended, &run->link);
-    condition_notify_all(&w->change);
-}
-
 /* How many jobs this thread, which is free, may take for itself and those that are idle. */
 static size_t count_wanted(const oxq_worker *w)
 {
     if (w->is_closing || w->is_paused || clock_mono_us(os_clock()) < w->rate_until_us) return 0;
     size_t wanted = 1 + w->idle_count;
     return wanted > w->ready_count ? wanted - w->ready_count : 0;
-}
-
-/* Under the lock: idle threads for what is ready, and one for what ended. */
-static void wake_idle(oxq_worker *w)
-{
-    size_t needed = w->ready_count + !link_is_empty(&w->ended);
-    for (size_t i = 0; i < needed && i < w->idle_count; i++) condition_notify_one(&w->work);
 }
 
 static bool can_tell(const oxq_worker *w)
@@ -92,6 +68,36 @@ static bool can_wait(const oxq_worker *w)
 {
     return !w->is_waiting && !w->is_telling && !w->is_paused && !w->is_closing && !w->is_hungry && w->line &&
            w->rate_until_us == 0;
+}
+
+/*
+ * Under the lock, by a thread that begins a job: another one for what there is to do meanwhile. It wakes the next in its turn, and none is woken
+ * while one is on its way: so long jobs soon have all threads, and of short ones a thread does many, which costs less than to be woken for each.
+ */
+static void wake_another(oxq_worker *w)
+{
+    if (w->is_waking || w->idle_count == 0) return;
+    if (w->ready_count == 0 && !can_tell(w) && !can_wait(w)) return;
+    w->is_waking = true;
+    condition_notify_one(&w->work);
+}
+
+static void run_one(oxq_worker *w, struct job_run *run)
+{
+    run->is_running = true;
+    w->running_count++;
+    if (w->opts.deadline_ms > 0) {
+        run->deadline_us = store_until_us(w->opts.deadline_ms);
+        condition_notify_all(&w->timer_wake);
+    }
+    wake_another(w);
+    lock_leave(&w->lock);
+    run_handle(run);
+    lock_enter(&w->lock);
+    run->is_running = false;
+    w->running_count--;
+    link_push_tail(&w->ended, &run->link);
+    condition_notify_all(&w->change);
 }
 
 /* Nothing is left for it to do, for ever. */
@@ -107,6 +113,7 @@ static void be_idle(oxq_worker *w)
     w->idle_count++;
     (void)condition_wait(&w->work, &w->lock, until_us);
     w->idle_count--;
+    w->is_waking = false;
     if (w->rate_until_us > 0 && clock_mono_us(os_clock()) >= w->rate_until_us) {
         w->rate_until_us = 0;
         w->is_hungry = true;
@@ -119,7 +126,6 @@ static void step(oxq_worker *w)
     bool must_tell = can_tell(w) && (w->ready_count == 0 || (w->idle_count == 0 && !link_is_empty(&w->ended)));
     if (must_tell) {
         tell_round(w, count_wanted(w));
-        wake_idle(w);
         return;
     }
     struct job_run *run = take_ready(w);
