@@ -39,7 +39,7 @@ tested   := $(sort $(foreach f,$(test_c),$(word 2,$(subst /, ,$f))))
 # ---------------------------------------------------------------- flags
 
 # Asked once, when the first command needs it: a machine without pkg-config can still `make run`, which installs it.
-packages   := libevent libevent_pthreads libevent_openssl openssl luajit msgpack jansson yaml-0.1 jemalloc lmdb
+packages   := libevent libevent_pthreads libevent_openssl openssl luajit msgpack jansson yaml-0.1 jemalloc lmdb libcurl
 pkg_cflags  = $(eval pkg_cflags := $$(patsubst -I%,-isystem%,$$(shell pkg-config --cflags $(packages))))$(pkg_cflags)
 pkg_libs    = $(eval pkg_libs := $$(shell pkg-config --libs $(packages)))$(pkg_libs)
 
@@ -121,7 +121,7 @@ $(foreach v,$(variants),$(eval $(call VARIANT,$v)))
 # Shared and static, each showing oxq_* and nothing else. It brings no allocator of its own: that is the program's choice.
 version      := $(shell sed -n 's/^\#define OXQ_VERSION "\(.*\)"/\1/p' include/oxq/version.h)
 abi          := 0
-liboxq_c     := $(filter-out src/cli/% src/daemon/%,$(lib_c))
+liboxq_c     := $(filter-out src/cli/% src/daemon/% src/runner/%,$(lib_c))
 liboxq_o      = $(liboxq_c:%.c=build/release/obj/%.o)
 liboxq_needs := libevent libevent_pthreads libevent_openssl openssl luajit msgpack jansson lmdb
 liboxq       := build/release/liboxq.so.$(version) build/release/liboxq.a

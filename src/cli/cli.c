@@ -13,6 +13,7 @@ const struct cli_command cli_commands[] = {
     {"queues", cli_queues, "[QUEUE...] [flags]", "show the queues and how many jobs they have"},
     {"pause", cli_pause, "QUEUE [flags]", "let no worker take another job of a queue"},
     {"resume", cli_resume, "QUEUE [flags]", "let workers take its jobs again"},
+    {"work", cli_work, "QUEUE --exec CMD | --push URL [flags]", "run a program, or send an HTTP request, for each job"},
     {"ping", cli_ping, "[flags]", "ask a server whether it is there, and how long it takes to say so"},
     {"config", cli_config, "get|set|print ...", "show and change parameters"},
     {"dump", cli_dump, "[flags]", "write the keys of a server, Redis or oxq, to a file"},

@@ -26,6 +26,7 @@ int cli_serve(int argc, char **argv);         /* serve.c */
 int cli_queues(int argc, char **argv);        /* queues.c */
 int cli_pause(int argc, char **argv);         /* pause.c */
 int cli_resume(int argc, char **argv);        /* pause.c */
+int cli_work(int argc, char **argv);          /* work.c */
 int cli_ping(int argc, char **argv);          /* ping.c */
 int cli_config(int argc, char **argv);        /* config.c */
 int cli_dump(int argc, char **argv);          /* dump.c */
@@ -43,7 +44,7 @@ int cli_fail(const char *format, ...) OXQ_PRINTF(1, 2);
 
 /* ---- flags.c ---- */
 
-#define CLI_FLAGS_MAX 24
+#define CLI_FLAGS_MAX 40
 
 /* One of both: where the value goes, or what becomes true. */
 struct cli_flag {

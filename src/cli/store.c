@@ -72,6 +72,7 @@ static oxq_err try_open(struct cli_store *s, const char *url, int64_t timeout_ms
         return e;
     }
     s->is_open = true;
+    s->opened_url = url;
     if (s->warning[0]) warn(s, s->warning);
     return OXQ_OK;
 }

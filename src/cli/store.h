@@ -25,11 +25,12 @@
 /* The flags, NULL where not given, and what was opened by them. */
 struct cli_store {
     const char *url, *prefix, *password, *timeout, *tls_ca, *tls_cert, *tls_key;
-    bool is_json;     /* --json */
-    bool is_help;     /* --help */
-    bool makes_store; /* set it before cli_open: a folder may be made where nothing is yet (add, work) */
-    oxq *store;       /* owned */
-    oxq_queue *queue; /* owned; NULL without cli_open_queue */
+    bool is_json;           /* --json */
+    bool is_help;           /* --help */
+    bool makes_store;       /* set it before cli_open: a folder may be made where nothing is yet (add, work) */
+    oxq *store;             /* owned */
+    const char *opened_url; /* the URL that it was opened with: of a flag, the environment or by default */
+    oxq_queue *queue;       /* owned; NULL without cli_open_queue */
     /* Private to store.c. */
     _Atomic bool is_open;
     char warning[256];
