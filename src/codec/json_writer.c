@@ -74,6 +74,20 @@ void json_write_text(struct json_writer *w, struct slice utf8)
     if (!w->error) w->error = json_put_text(w->out, utf8);
 }
 
+void json_write_some_integer(struct json_writer *w, const char *name, int64_t n)
+{
+    if (n == 0) return;
+    json_write_name(w, name);
+    json_write_integer(w, n);
+}
+
+void json_write_some_text(struct json_writer *w, const char *name, struct slice utf8)
+{
+    if (utf8.len == 0) return;
+    json_write_name(w, name);
+    json_write_text(w, utf8);
+}
+
 void json_write_raw(struct json_writer *w, struct slice json)
 {
     begin_value(w);

@@ -33,6 +33,9 @@ void json_write_integer(struct json_writer *w, int64_t n);
 /* Infinity and NaN, which JSON lacks, are null. */
 void json_write_real(struct json_writer *w, double d);
 void json_write_text(struct json_writer *w, struct slice utf8);
+/* Members of an object: name and value, or nothing where that is 0, or empty. */
+void json_write_some_integer(struct json_writer *w, const char *name, int64_t n);
+void json_write_some_text(struct json_writer *w, const char *name, struct slice utf8);
 /* A value that is JSON already. */
 void json_write_raw(struct json_writer *w, struct slice json);
 /* A tree as it was read. Errors (in w): also MEMORY. */

@@ -92,20 +92,6 @@ oxq_err job_options_check(const struct job_options *o, size_t data_bytes, struct
 
 /* ---------------------------------------------------------------- writing */
 
-static void write_integer(struct json_writer *w, const char *name, int64_t n)
-{
-    if (n == 0) return;
-    json_write_name(w, name);
-    json_write_integer(w, n);
-}
-
-static void write_text(struct json_writer *w, const char *name, struct slice text)
-{
-    if (text.len == 0) return;
-    json_write_name(w, name);
-    json_write_text(w, text);
-}
-
 static void write_flag(struct json_writer *w, const char *name, bool is_set)
 {
     if (!is_set) return;
@@ -118,8 +104,8 @@ static void write_backoff(struct json_writer *w, const struct job_backoff *b)
     if (b->type.len == 0 && b->delay_ms == 0) return;
     json_write_name(w, "backoff");
     json_write_open(w, '{');
-    write_text(w, "type", b->type.len > 0 ? b->type : SLICE_LIT("fixed"));
-    write_integer(w, "delay", b->delay_ms);
+    json_write_some_text(w, "type", b->type.len > 0 ? b->type : SLICE_LIT("fixed"));
+    json_write_some_integer(w, "delay", b->delay_ms);
     if (b->jitter > 0) {
         json_write_name(w, "jitter");
         json_write_real(w, b->jitter);
@@ -156,8 +142,8 @@ static void write_deduplication(struct json_writer *w, const struct job_deduplic
     if (d->id.len == 0) return;
     json_write_name(w, "de");
     json_write_open(w, '{');
-    write_text(w, "id", d->id);
-    write_integer(w, "ttl", d->ttl_ms);
+    json_write_some_text(w, "id", d->id);
+    json_write_some_integer(w, "ttl", d->ttl_ms);
     write_flag(w, "extend", d->extend);
     write_flag(w, "reschedule", d->reschedule);
     write_flag(w, "replace", d->replace);
@@ -170,8 +156,8 @@ static void write_parent(struct json_writer *w, const struct job_parent *p)
     if (p->id.len == 0) return;
     json_write_name(w, "parent");
     json_write_open(w, '{');
-    write_text(w, "id", p->id);
-    write_text(w, "queue", p->queue);
+    json_write_some_text(w, "id", p->id);
+    json_write_some_text(w, "queue", p->queue);
     json_write_close(w, '}');
 }
 
@@ -180,14 +166,14 @@ static void write_repeat(struct json_writer *w, const struct job_repeat *r)
     if (r->pattern.len == 0 && r->every_ms == 0) return;
     json_write_name(w, "repeat");
     json_write_open(w, '{');
-    write_text(w, "pattern", r->pattern);
-    write_text(w, "tz", r->tz);
-    write_integer(w, "every", r->every_ms);
-    write_integer(w, "offset", r->offset_ms);
-    write_integer(w, "limit", r->limit);
-    write_integer(w, "count", r->count);
-    write_integer(w, "startDate", r->start_ms);
-    write_integer(w, "endDate", r->end_ms);
+    json_write_some_text(w, "pattern", r->pattern);
+    json_write_some_text(w, "tz", r->tz);
+    json_write_some_integer(w, "every", r->every_ms);
+    json_write_some_integer(w, "offset", r->offset_ms);
+    json_write_some_integer(w, "limit", r->limit);
+    json_write_some_integer(w, "count", r->count);
+    json_write_some_integer(w, "startDate", r->start_ms);
+    json_write_some_integer(w, "endDate", r->end_ms);
     json_write_close(w, '}');
 }
 
@@ -198,25 +184,25 @@ static const char *const failure_names[] = {
 
 static void write_members(struct json_writer *w, const struct job_options *o)
 {
-    write_integer(w, "priority", o->priority);
+    json_write_some_integer(w, "priority", o->priority);
     write_flag(w, "lifo", o->lifo);
     write_backoff(w, &o->backoff);
     write_keep(w, "removeOnComplete", &o->on_complete);
     write_keep(w, "removeOnFail", &o->on_fail);
-    write_integer(w, "kl", o->keep_logs);
+    json_write_some_integer(w, "kl", o->keep_logs);
     if (o->stack_trace_limit != 0) {
         json_write_name(w, "stackTraceLimit");
         json_write_integer(w, o->stack_trace_limit == JOB_STACK_NONE ? 0 : o->stack_trace_limit);
     }
-    write_integer(w, "sizeLimit", o->size_limit_bytes);
-    write_integer(w, "timestamp", o->timestamp_ms);
+    json_write_some_integer(w, "sizeLimit", o->size_limit_bytes);
+    json_write_some_integer(w, "timestamp", o->timestamp_ms);
     write_deduplication(w, &o->deduplication);
     write_parent(w, &o->parent);
     if (failure_names[o->on_failure]) write_flag(w, failure_names[o->on_failure], true);
     write_repeat(w, &o->repeat);
-    write_integer(w, "prevMillis", o->prev_ms);
-    write_text(w, "repeatJobKey", o->repeat_job_key);
-    write_text(w, "tm", o->trace_metadata);
+    json_write_some_integer(w, "prevMillis", o->prev_ms);
+    json_write_some_text(w, "repeatJobKey", o->repeat_job_key);
+    json_write_some_text(w, "tm", o->trace_metadata);
     write_flag(w, "omc", o->omit_trace_context);
 }
 
@@ -224,8 +210,8 @@ oxq_err job_options_write(const struct job_options *o, struct buf *out)
 {
     struct json_writer w = {.out = out};
     json_write_open(&w, '{');
-    write_integer(&w, "delay", o->delay_ms);
-    write_text(&w, "jobId", o->job_id);
+    json_write_some_integer(&w, "delay", o->delay_ms);
+    json_write_some_text(&w, "jobId", o->job_id);
     json_write_name(&w, "attempts"); /* BullMQ writes it always */
     json_write_integer(&w, o->attempts);
     write_members(&w, o);
@@ -237,9 +223,9 @@ oxq_err job_options_write_template(const struct job_options *o, struct buf *out)
 {
     struct json_writer w = {.out = out};
     json_write_open(&w, '{');
-    write_integer(&w, "delay", o->delay_ms);
-    write_text(&w, "jobId", o->job_id);
-    write_integer(&w, "attempts", o->attempts);
+    json_write_some_integer(&w, "delay", o->delay_ms);
+    json_write_some_text(&w, "jobId", o->job_id);
+    json_write_some_integer(&w, "attempts", o->attempts);
     write_members(&w, o);
     json_write_close(&w, '}');
     return w.error;

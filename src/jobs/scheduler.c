@@ -47,37 +47,23 @@ struct run {
     struct slice scheduler_id;
 };
 
-static void write_number(struct json_writer *w, const char *name, int64_t n)
-{
-    if (n == 0) return;
-    json_write_name(w, name);
-    json_write_integer(w, n);
-}
-
-static void write_text(struct json_writer *w, const char *name, struct slice text)
-{
-    if (text.len == 0) return;
-    json_write_name(w, name);
-    json_write_text(w, text);
-}
-
 /* What each run says anew, up to where the transition goes on. */
 static void write_repetition(struct json_writer *w, const struct run *run)
 {
     const struct job_repeat *r = &run->repeat;
-    write_number(w, "timestamp", run->now_ms);
-    write_number(w, "prevMillis", run->next_ms);
-    write_text(w, "repeatJobKey", run->scheduler_id);
+    json_write_some_integer(w, "timestamp", run->now_ms);
+    json_write_some_integer(w, "prevMillis", run->next_ms);
+    json_write_some_text(w, "repeatJobKey", run->scheduler_id);
     json_write_name(w, "repeat");
     json_write_open(w, '{');
-    write_text(w, "pattern", r->pattern);
-    write_text(w, "tz", r->tz);
-    write_number(w, "every", r->every_ms);
-    if (r->every_ms > 0) write_number(w, "offset", r->offset_ms);
-    write_number(w, "limit", r->limit);
-    write_number(w, "count", r->count);
-    write_number(w, "startDate", r->start_ms);
-    write_number(w, "endDate", r->end_ms);
+    json_write_some_text(w, "pattern", r->pattern);
+    json_write_some_text(w, "tz", r->tz);
+    json_write_some_integer(w, "every", r->every_ms);
+    if (r->every_ms > 0) json_write_some_integer(w, "offset", r->offset_ms);
+    json_write_some_integer(w, "limit", r->limit);
+    json_write_some_integer(w, "count", r->count);
+    json_write_some_integer(w, "startDate", r->start_ms);
+    json_write_some_integer(w, "endDate", r->end_ms);
     json_write_close(w, '}');
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Job schedulers as they are stored, and their end. */
 #include "base/num.h"
+#include "jobs/fields.h"
 #include "jobs/scheduler.h"
 
 void scheduler_remove_request(struct arena *arena, struct slice prefix, struct slice id, struct request *out)
@@ -39,22 +40,10 @@ oxq_err scheduler_read_count(const struct resp_value *reply, size_t *out_count, 
     return OXQ_OK;
 }
 
-struct field {
-    struct slice name;
-    size_t offset;
-    bool is_number;
-};
+#define TEXT(name, member) FIELDS_TEXT(struct scheduler, name, member)
+#define NUMBER(name, member) FIELDS_NUMBER(struct scheduler, name, member)
 
-#define TEXT(name, member)                                                                                             \
-    {                                                                                                                  \
-        SLICE_INIT(name), offsetof(struct scheduler, member), false                                                    \
-    }
-#define NUMBER(name, member)                                                                                           \
-    {                                                                                                                  \
-        SLICE_INIT(name), offsetof(struct scheduler, member), true                                                     \
-    }
-
-static const struct field known_fields[] = {
+static const struct fields_row known_fields[] = {
     TEXT("name", name),
     TEXT("data", data),
     TEXT("opts", opts),
@@ -67,19 +56,6 @@ static const struct field known_fields[] = {
     NUMBER("endDate", repeat.end_ms),
     NUMBER("ic", iterations),
 };
-
-static bool read_field(struct slice name, struct slice value, struct scheduler *out)
-{
-    for (size_t i = 0; i < sizeof(known_fields) / sizeof(known_fields[0]); i++) {
-        const struct field *f = &known_fields[i];
-        if (!slice_equal(name, f->name)) continue;
-        void *at = (char *)out + f->offset;
-        if (f->is_number) return num_parse_int(value, at);
-        *(struct slice *)at = value;
-        return true;
-    }
-    return true;
-}
 
 oxq_err scheduler_read(const struct resp_value *reply, size_t i, struct scheduler *out, struct oxq_error *err)
 {
@@ -94,10 +70,10 @@ oxq_err scheduler_read(const struct resp_value *reply, size_t i, struct schedule
     }
     s.next_ms = (int64_t)next_ms;
     const struct resp_value *fields = &one->items[2];
-    for (size_t k = 0; k < fields->count; k += 2) {
-        if (read_field(fields->items[k].text, fields->items[k + 1].text, &s)) continue;
+    struct slice wrong;
+    if (!fields_read(fields, known_fields, sizeof(known_fields) / sizeof(known_fields[0]), &s, &wrong)) {
         return err_set(err, OXQ_ERR_FORMAT, "scheduler %.*s: its field %.*s is no number", (int)s.id.len, s.id.at,
-                       (int)fields->items[k].text.len, fields->items[k].text.at);
+                       (int)wrong.len, wrong.at);
     }
     *out = s;
     return OXQ_OK;

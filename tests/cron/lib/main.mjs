@@ -14,7 +14,7 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 
 import { slippedText, soundText } from './gen.mjs';
-import { Rng } from './rng.mjs';
+import { Rng } from '../../support/rng.mjs';
 import { changesOf, FIRST_MS, lastOf, offsetAt, ZONES } from './zones.mjs';
 
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url));

@@ -3,7 +3,7 @@
 import { operations } from './ops/index.mjs';
 import { clock } from './bull.mjs';
 import { differences, readKeyspace } from './keyspace.mjs';
-import { Rng } from './rng.mjs';
+import { Rng } from '../../support/rng.mjs';
 
 const FIRST_MS = Date.UTC(2026, 2, 1, 12, 0, 0);
 const byName = new Map(operations.map((op) => [op.name, op]));

@@ -25,4 +25,14 @@ export class Rng {
   pick(list) {
     return list[this.int(0, list.length - 1)];
   }
+
+  /** Of [value, weight] pairs. */
+  weighted(pairs) {
+    let at = (this.next() / 2 ** 32) * pairs.reduce((sum, [, weight]) => sum + weight, 0);
+    for (const [value, weight] of pairs) {
+      at -= weight;
+      if (at < 0) return value;
+    }
+    return pairs.at(-1)[0];
+  }
 }
