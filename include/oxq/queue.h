@@ -219,6 +219,14 @@ OXQ_MUST_USE oxq_err oxq_queue_remove_matching(oxq_queue *queue, const struct ox
                                                const struct oxq_many_opts *opts, int64_t *out_count,
                                                struct oxq_error *err);
 
+/*
+ * Removes the queue with all that it has: jobs of all states, schedulers, events, metrics, settings. It is paused first, and stays so when
+ * it is refused or cut short. A parent in another queue that waited only for its jobs runs. on_progress counts jobs and schedulers. Errors: STATE
+ * (jobs are active, and with_active is false; somebody resumed it meanwhile), ARGUMENT (a limit), CANCELLED.
+ */
+OXQ_MUST_USE oxq_err oxq_queue_obliterate(oxq_queue *queue, bool with_active, const struct oxq_many_opts *opts,
+                                          struct oxq_error *err);
+
 /* Cuts the event stream to about so many. out_count: events removed; may be NULL. */
 OXQ_MUST_USE oxq_err oxq_queue_trim_events(oxq_queue *queue, int64_t keep, int64_t *out_count, struct oxq_error *err);
 

@@ -161,6 +161,36 @@ oxq_err oxq_queue_clean(oxq_queue *queue, oxq_state state, int64_t grace_ms, con
     return e;
 }
 
+static oxq_err obliterate_portion(oxq_queue *q, bool with_active, int64_t count, struct operate_purged *out,
+                                  struct oxq_error *err)
+{
+    struct arena arena = {0};
+    struct client_reply reply = {0};
+    struct request r;
+    operate_obliterate(&arena, q->prefix, count, with_active, &r);
+    oxq_err e = client_call(q->store->client, &r.command, 0, &reply, err);
+    if (!e) e = operate_read_obliterate(&reply.value, slice_from_text(q->name), out, err);
+    client_reply_deinit(&reply);
+    arena_deinit(&arena);
+    return e;
+}
+
+oxq_err oxq_queue_obliterate(oxq_queue *queue, bool with_active, const struct oxq_many_opts *opts,
+                             struct oxq_error *err)
+{
+    struct many many;
+    struct operate_purged purged = {.may_have_more = true};
+    oxq_err e = many_begin(&many, opts, err);
+    if (!e && many.opts.limit > 0)
+        e = err_set(err, OXQ_ERR_ARGUMENT, "a queue is obliterated whole: no limit; clean removes some of its jobs");
+    if (!e) e = oxq_queue_pause(queue, err);
+    while (!e && purged.may_have_more) {
+        e = obliterate_portion(queue, with_active, many_next(&many, OPERATE_JOBS_MAX), &purged, err);
+        if (!e) e = many_add(&many, purged.removed_count, err);
+    }
+    return e;
+}
+
 /* ---------------------------------------------------------------- moving many */
 
 /* Jobs of a sorted set that go back to wait. */

@@ -206,6 +206,56 @@ Test(operate, all_that_are_delayed_wait_now)
     cr_assert_eq(oxq_queue_counts_per_priority(queue, (const int64_t[]){-1}, 1, counts, &err), OXQ_ERR_ARGUMENT);
 }
 
+Test(operate, a_queue_is_obliterated_with_all_that_it_has)
+{
+    struct oxq_job_opts late = {.delay_ms = 3600000}, urgent = {.priority = 1};
+    struct oxq_flow_node page = {.queue = "pdf", .name = "page"};
+    struct oxq_flow_node book = {.queue = "mail", .name = "book", .children = &page, .children_count = 1};
+    oxq_names *names;
+    int64_t told = 0;
+    add_many(1500, NULL);
+    work();
+    add_many(1200, NULL);
+    add_many(3, &late);
+    add_many(3, &urgent);
+    OK(oxq_flow_add(store, &book, NULL, &err));
+    OK(oxq_scheduler_upsert(queue, "nightly", &(struct oxq_schedule){.pattern = "0 4 * * *"}, NULL, NULL, &err));
+    cr_assert_eq(oxq_queue_obliterate(queue, false, &(struct oxq_many_opts){.limit = 1}, &err), OXQ_ERR_ARGUMENT);
+    struct oxq_many_opts until = {.on_progress = stop_at, .ctx = &told};
+    cr_assert_eq(oxq_queue_obliterate(queue, false, &until, &err), OXQ_ERR_CANCELLED);
+    cr_assert_eq(told, 2000);
+    OK(oxq_queue_obliterate(queue, false, NULL, &err));
+    for (int state = OXQ_STATE_WAITING; state < OXQ_STATES_COUNT; state++) cr_assert_eq(count((oxq_state)state), 0);
+    OK(oxq_queues(store, &names, &err));
+    cr_assert_eq(oxq_names_count(names), 1);
+    cr_assert_str_eq(oxq_names_at(names, 0), "pdf");
+    oxq_names_free(names);
+    char id[OXQ_ID_MAX];
+    OK(oxq_queue_add(queue, "x", NULL, NULL, id, &err));
+    cr_assert_str_eq(id, "1", "its counter is gone too");
+}
+
+Test(operate, a_queue_with_active_jobs_is_only_obliterated_on_demand)
+{
+    oxq_worker *w;
+    oxq_job *job;
+    struct oxq_counts counts;
+    add_many(2, NULL);
+    OK(oxq_worker_open(store, "mail", NULL, NULL, NULL, &w, &err));
+    OK(oxq_worker_fetch(w, PATIENCE_MS, &job, &err));
+    cr_assert_eq(oxq_queue_obliterate(queue, false, NULL, &err), OXQ_ERR_STATE);
+    cr_assert_not_null(strstr(err.text, "active"), "%s", err.text);
+    OK(oxq_queue_counts(queue, &counts, &err));
+    cr_assert(counts.is_paused);
+    cr_assert_eq(counts.of[OXQ_STATE_WAITING], 1);
+    OK(oxq_queue_obliterate(queue, true, NULL, &err));
+    OK(oxq_queue_counts(queue, &counts, &err));
+    cr_assert_not(counts.is_paused);
+    cr_assert_eq(counts.of[OXQ_STATE_ACTIVE] + counts.of[OXQ_STATE_WAITING], 0);
+    cr_assert_neq(oxq_worker_finish(w, job, OXQ_DONE, NULL, &err), OXQ_OK, "it is gone");
+    cr_assert_eq(oxq_worker_close(w, PATIENCE_MS, &err), OXQ_OK);
+}
+
 /* ---------------------------------------------------------------- what there is */
 
 Test(operate, queues_are_those_with_settings)

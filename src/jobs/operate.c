@@ -107,3 +107,33 @@ oxq_err operate_read_purge(const struct resp_value *reply, struct operate_purged
     };
     return OXQ_OK;
 }
+
+/* ---------------------------------------------------------------- all of a queue */
+
+void operate_obliterate(struct arena *arena, struct slice prefix, int64_t count, bool with_active, struct request *out)
+{
+    request_begin(out, arena, &transition_obliterate, prefix);
+    request_put_int(out, count);
+    request_put_text(out, with_active ? "1" : "0");
+}
+
+oxq_err operate_read_obliterate(const struct resp_value *reply, struct slice queue, struct operate_purged *out,
+                                struct oxq_error *err)
+{
+    int shown = queue.len < 80 ? (int)queue.len : 80;
+    oxq_err e = request_check(reply, "obliterate", queue, err);
+    if (e) return e;
+    if (reply->kind != RESP_ARRAY || reply->count != 2 || reply->items[0].kind != RESP_INTEGER)
+        return err_set(err, OXQ_ERR_FORMAT, "obliterate %.*s: the server's answer is none of this transition", shown,
+                       queue.at);
+    if (reply->items[0].integer == -1)
+        return err_set(err, OXQ_ERR_STATE, "obliterate %.*s: somebody has resumed it; what is left of it works again",
+                       shown, queue.at);
+    if (reply->items[0].integer < 0)
+        return err_set(err, OXQ_ERR_STATE,
+                       "obliterate %.*s: jobs are active; it is paused now, so wait for their end, or remove them too",
+                       shown, queue.at);
+    *out = (struct operate_purged){.removed_count = reply->items[0].integer,
+                                   .may_have_more = reply->items[1].integer == 1};
+    return OXQ_OK;
+}

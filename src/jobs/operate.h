@@ -68,4 +68,10 @@ void operate_purge(struct arena *arena, const struct operate_purge *purge, struc
 OXQ_MUST_USE oxq_err operate_read_purge(const struct resp_value *reply, struct operate_purged *out,
                                         struct oxq_error *err);
 
+/* Removes one portion, about `count` jobs, of a paused queue with all that it has. with_active: and the jobs that run. */
+void operate_obliterate(struct arena *arena, struct slice prefix, int64_t count, bool with_active, struct request *out);
+/* kept_count is 0. Errors: STATE (it is not paused; jobs are active), SERVER, FORMAT. */
+OXQ_MUST_USE oxq_err operate_read_obliterate(const struct resp_value *reply, struct slice queue,
+                                             struct operate_purged *out, struct oxq_error *err);
+
 #endif

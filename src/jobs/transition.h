@@ -22,6 +22,7 @@
     X(limits, LIMITS)                                                                                                  \
     X(log, LOG)                                                                                                        \
     X(next_run, NEXT_RUN)                                                                                              \
+    X(obliterate, OBLITERATE)                                                                                          \
     X(pause, PAUSE)                                                                                                    \
     X(resume, RESUME)                                                                                                  \
     X(progress, PROGRESS)                                                                                              \

@@ -113,6 +113,23 @@ static oxq_err run_clean(struct driver_call *call)
     return e;
 }
 
+/* args: count, of a portion; force */
+static oxq_err run_obliterate(struct driver_call *call)
+{
+    struct operate_purged purged = {.may_have_more = true};
+    oxq_err e = OXQ_OK;
+    while (!e && purged.may_have_more) {
+        struct request r;
+        struct resp_value reply;
+        operate_obliterate(&call->arena, call->prefix, driver_number(call->args, "count"), truth(call->args, "force"),
+                           &r);
+        e = driver_send(call, &r, &reply);
+        if (!e) e = operate_read_obliterate(&reply, driver_text(call->args, "queue"), &purged, &call->err);
+    }
+    if (!e) json_write_null(call->answer);
+    return e;
+}
+
 const struct driver_op driver_operate_ops[] = {
     {"remove", run_remove},
     {"promote", run_promote},
@@ -121,5 +138,6 @@ const struct driver_op driver_operate_ops[] = {
     {"disown_child", run_disown_child},
     {"drain", run_drain},
     {"clean", run_clean},
+    {"obliterate", run_obliterate},
     {NULL, NULL},
 };

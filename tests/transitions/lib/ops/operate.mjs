@@ -85,4 +85,26 @@ export default [
     bullmq: (bull, { queue, state, grace }) => bull.queue(queue).clean(grace, 0, state).then((ids) => ids.length),
     oxq: (driver, { grace, ...args }) => ask(driver, { op: 'clean', ...args, before: args.now - grace }),
   },
+  {
+    name: 'obliterate',
+    weight: 0.5,
+    needsWhole: true,
+    themes: { family: 3, work: 0.3 },
+    make: (rng, { theme }) => ({ queue: someQueue(rng, theme), force: rng.chance(0.7), count: rng.pick([1, 3, 1000]) }),
+    /* Where parents are left, both sides begin anew: README.md. */
+    async bullmq(bull, args) {
+      const result = await outcome(bull.queue(args.queue).obliterate({ force: args.force, count: args.count }).then(() => null));
+      if (result) return result;
+      await bull.client.del(`bull:${args.queue}:limiter`);
+      args.isLeftOut = (await bull.client.exists(`bull:${args.queue}:waiting-children`)) === 1;
+      if (args.isLeftOut) await bull.client.flushdb();
+      return null;
+    },
+    async oxq(driver, { isLeftOut, ...args }, helper) {
+      if (isLeftOut) return helper.client.flushdb().then(() => null);
+      await helper.queue(args.queue).pause();
+      return ask(driver, { op: 'obliterate', ...args });
+    },
+    after: (state, args, result) => !result && (state.active = args.isLeftOut ? {} : { ...state.active, [args.queue]: [] }),
+  },
 ];
