@@ -27,6 +27,36 @@ struct oxq_flow_node {
 OXQ_MUST_USE oxq_err oxq_flow_add(oxq *store, const struct oxq_flow_node *root, char out_id[OXQ_ID_MAX],
                                   struct oxq_error *err);
 
+/* A job of a tree that was read, with those below it. */
+typedef struct oxq_flow oxq_flow;
+
+/* What a child is to its parent. */
+typedef enum oxq_flow_kind {
+    OXQ_FLOW_ROOT,
+    OXQ_FLOW_PROCESSED,   /* it completed */
+    OXQ_FLOW_UNPROCESSED, /* its parent waits for it */
+    OXQ_FLOW_FAILED,      /* its parent fails for it */
+    OXQ_FLOW_IGNORED      /* it failed, which its parent does not mind */
+} oxq_flow_kind;
+
+/*
+ * A job and the jobs below it, down to `depth` levels, itself counted, and at most `breadth` children of each kind of each job; 0: 10, and
+ * 20. Level by level: the tree may change meanwhile. Errors: NOT_FOUND, LIMIT (more than 10,000 jobs). Owns: caller, oxq_flow_free.
+ */
+OXQ_MUST_USE oxq_err oxq_flow_get(oxq_queue *queue, const char *id, size_t depth, size_t breadth, oxq_flow **out,
+                                  struct oxq_error *err);
+/* The root that oxq_flow_get gave. NULL is fine. */
+void oxq_flow_free(oxq_flow *flow);
+/* Of a child that was removed only queue and id are known, and its state is OXQ_STATE_UNKNOWN. */
+const struct oxq_job_fields *oxq_flow_job(const oxq_flow *node);
+oxq_state oxq_flow_state(const oxq_flow *node);
+oxq_flow_kind oxq_flow_kind_of(const oxq_flow *node);
+/* Children that were read, by kind; NULL when there are not so many. */
+size_t oxq_flow_children_count(const oxq_flow *node);
+const oxq_flow *oxq_flow_child(const oxq_flow *node, size_t i);
+/* Has it children beyond the limits? */
+bool oxq_flow_has_more(const oxq_flow *node);
+
 /* How many children of a job there are of each kind. */
 struct oxq_dependency_counts {
     int64_t processed, unprocessed, ignored, failed;
@@ -45,6 +75,13 @@ OXQ_MUST_USE oxq_err oxq_queue_children_values(oxq_queue *queue, const char *id,
  */
 OXQ_MUST_USE oxq_err oxq_queue_remove_child_dependency(oxq_queue *queue, const char *id, bool *out_had,
                                                        struct oxq_error *err);
+
+/*
+ * Removes the children that a job waits for, with theirs; the job runs when none is left. Those that a worker has or that failed stay, and
+ * so does what is below them. More than a thousand go in portions. out_count: of jobs; may be NULL. Errors: NOT_FOUND.
+ */
+OXQ_MUST_USE oxq_err oxq_queue_remove_unprocessed_children(oxq_queue *queue, const char *id, int64_t *out_count,
+                                                           struct oxq_error *err);
 
 #ifdef __cplusplus
 }

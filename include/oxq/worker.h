@@ -53,6 +53,8 @@ OXQ_MUST_USE oxq_err oxq_job_extend_lock(oxq_job *job, int64_t duration_ms, stru
 /* Adds a child; before oxq_job_wait_for_children. */
 OXQ_MUST_USE oxq_err oxq_job_add_child(oxq_job *job, const char *queue, const struct oxq_job_template *child,
                                        char out_id[OXQ_ID_MAX], struct oxq_error *err);
+/* What its children gave: as oxq_queue_children_values. */
+OXQ_MUST_USE oxq_err oxq_job_children_values(oxq_job *job, bool of_ignored, char **out_json, struct oxq_error *err);
 /* Has it been cancelled: its deadline passed, its lock was lost, or the worker is closing and its time-out is over? */
 bool oxq_job_is_cancelled(const oxq_job *job);
 /* Why; NULL when it is not. */

@@ -79,6 +79,34 @@ oxq_err oxq_queue_remove_child_dependency(oxq_queue *queue, const char *id, bool
     return e;
 }
 
+static oxq_err remove_some_children(oxq_queue *q, struct slice id, struct operate_purged *out, struct oxq_error *err)
+{
+    struct arena arena = {0};
+    struct client_reply reply = {0};
+    struct request r;
+    operate_remove_children(&arena, q->prefix, id, &r);
+    oxq_err e = client_call(q->store->client, &r.command, 0, &reply, err);
+    if (!e) e = operate_read_remove_children(&reply.value, id, out, err);
+    client_reply_deinit(&reply);
+    arena_deinit(&arena);
+    return e;
+}
+
+oxq_err oxq_queue_remove_unprocessed_children(oxq_queue *queue, const char *id, int64_t *out_count,
+                                              struct oxq_error *err)
+{
+    struct operate_purged purged = {.removed_count = 1, .may_have_more = true};
+    int64_t done = 0;
+    oxq_err e = OXQ_OK;
+    /* Of more than a thousand that stay, a portion may find no other. */
+    while (!e && purged.may_have_more && purged.removed_count > 0) {
+        e = remove_some_children(queue, slice_from_text(id), &purged, err);
+        if (!e) done += purged.removed_count;
+    }
+    if (out_count) *out_count = done;
+    return e;
+}
+
 oxq_err oxq_queue_remove_deduplication(oxq_queue *queue, const char *deduplication_id, bool *out_was_there,
                                        struct oxq_error *err)
 {

@@ -330,3 +330,112 @@ Test(operate, a_deduplication_id_is_given_back)
     OK(oxq_queue_add(queue, "x", NULL, &opts, second, &err));
     cr_assert_str_neq(first, second);
 }
+
+/* ---------------------------------------------------------------- trees */
+
+static oxq_outcome count_children(oxq_job *job, void *ctx)
+{
+    char *json;
+    struct oxq_error why;
+    if (strcmp(oxq_job_name(job), "page") == 0) return oxq_job_done(job, "7");
+    if (strcmp(oxq_job_name(job), "bad") == 0) return oxq_job_fail(job, "no paper");
+    if (oxq_job_children_values(job, true, &json, &why) != OXQ_OK) return oxq_job_fail(job, "%s", why.text);
+    snprintf(ctx, 256, "%s", json);
+    oxq_text_free(json);
+    if (oxq_job_children_values(job, false, &json, &why) != OXQ_OK) return oxq_job_fail(job, "%s", why.text);
+    oxq_outcome done = oxq_job_done(job, json);
+    oxq_text_free(json);
+    return done;
+}
+
+Test(operate, a_handler_reads_what_its_children_gave)
+{
+    struct oxq_job_opts page = {.job_id = "page"}, bad = {.job_id = "bad", .on_failure = OXQ_CHILD_IS_IGNORED};
+    struct oxq_flow_node pages[] = {{.queue = "mail", .name = "page", .opts = &page},
+                                    {.queue = "mail", .name = "bad", .opts = &bad}};
+    struct oxq_flow_node book = {.queue = "mail", .name = "book", .children = pages, .children_count = 2};
+    char id[OXQ_ID_MAX], failures[256], *json;
+    oxq_job *job;
+    OK(oxq_flow_add(store, &book, id, &err));
+    testkit_work("mail", NULL, count_children, failures);
+    OK(oxq_queue_get(queue, id, &job, &err));
+    cr_assert_str_eq(oxq_job_fields(job)->result, "{\"bull:mail:page\":7}");
+    cr_assert_str_eq(failures, "{\"bull:mail:bad\":\"no paper\"}");
+    cr_assert_eq(oxq_job_children_values(job, false, &json, &err), OXQ_ERR_STATE, "nobody runs it here");
+    oxq_job_free(job);
+}
+
+Test(operate, a_tree_is_read_down_to_where_one_likes)
+{
+    struct oxq_job_opts cover_opts = {.job_id = "cover"}, late = {.job_id = "late", .delay_ms = 3600000};
+    struct oxq_flow_node lines[] = {{.queue = "ink", .name = "line"}, {.queue = "ink", .name = "line"}};
+    struct oxq_flow_node parts[] = {
+        {.queue = "mail", .name = "page", .opts = &cover_opts},
+        {.queue = "pdf", .name = "chapter", .children = lines, .children_count = 2},
+        {.queue = "pdf", .name = "index", .opts = &late},
+    };
+    struct oxq_flow_node book = {
+        .queue = "mail", .name = "book", .data = "{\"title\":\"T\"}", .children = parts, .children_count = 3};
+    char id[OXQ_ID_MAX];
+    oxq_flow *flow;
+    OK(oxq_flow_add(store, &book, id, &err));
+    work();
+    OK(oxq_flow_get(queue, id, 0, 0, &flow, &err));
+    cr_assert_str_eq(oxq_flow_job(flow)->data, "{\"title\":\"T\"}");
+    cr_assert_eq(oxq_flow_state(flow), OXQ_STATE_WAITING_CHILDREN);
+    cr_assert_eq(oxq_flow_kind_of(flow), OXQ_FLOW_ROOT);
+    cr_assert_eq(oxq_flow_children_count(flow), 3);
+    const oxq_flow *cover = oxq_flow_child(flow, 0);
+    cr_assert_str_eq(oxq_flow_job(cover)->id, "cover");
+    cr_assert_eq(oxq_flow_state(cover), OXQ_STATE_COMPLETED);
+    cr_assert_eq(oxq_flow_kind_of(cover), OXQ_FLOW_PROCESSED);
+    cr_assert_null(oxq_flow_child(flow, 3));
+    for (size_t i = 1; i < 3; i++) {
+        const oxq_flow *part = oxq_flow_child(flow, i);
+        bool is_chapter = strcmp(oxq_flow_job(part)->name, "chapter") == 0;
+        cr_assert_str_eq(oxq_flow_job(part)->queue, "pdf");
+        cr_assert_eq(oxq_flow_kind_of(part), OXQ_FLOW_UNPROCESSED);
+        cr_assert_eq(oxq_flow_state(part), is_chapter ? OXQ_STATE_WAITING_CHILDREN : OXQ_STATE_DELAYED);
+        cr_assert_eq(oxq_flow_children_count(part), is_chapter ? 2 : 0);
+        if (!is_chapter) continue;
+        cr_assert_eq(oxq_flow_state(oxq_flow_child(part, 1)), OXQ_STATE_WAITING);
+        cr_assert_str_eq(oxq_flow_job(oxq_flow_child(part, 1))->queue, "ink");
+    }
+    oxq_flow_free(flow);
+
+    OK(oxq_queue_remove(queue, "cover", false, &err));
+    OK(oxq_flow_get(queue, id, 2, 1, &flow, &err));
+    cr_assert_eq(oxq_flow_children_count(flow), 2);
+    cr_assert(oxq_flow_has_more(flow));
+    cr_assert_eq(oxq_flow_state(oxq_flow_child(flow, 0)), OXQ_STATE_UNKNOWN);
+    cr_assert_str_eq(oxq_flow_job(oxq_flow_child(flow, 0))->id, "cover");
+    cr_assert_eq(oxq_flow_children_count(oxq_flow_child(flow, 1)), 0);
+    oxq_flow_free(flow);
+    cr_assert_eq(oxq_flow_get(queue, "none", 0, 0, &flow, &err), OXQ_ERR_NOT_FOUND);
+}
+
+Test(operate, children_that_have_not_run_are_removed_and_their_parent_runs)
+{
+    struct oxq_job_opts parent = {.job_id = "parent"}, late = {.parent_queue = "mail", .parent_id = "parent"};
+    struct oxq_job_opts inner = {.job_id = "inner"};
+    int64_t removed;
+    struct oxq_flow_node line = {.queue = "mail", .name = "line"};
+    struct oxq_flow_node page = {
+        .queue = "mail", .name = "page", .opts = &inner, .children = &line, .children_count = 1};
+    struct oxq_flow_node book = {
+        .queue = "mail", .name = "book", .opts = &parent, .children = &page, .children_count = 1};
+    OK(oxq_flow_add(store, &book, NULL, &err));
+    OK(oxq_queue_remove_unprocessed_children(queue, "parent", &removed, &err));
+    cr_assert_eq(removed, 2);
+    cr_assert_eq(state_of("parent"), OXQ_STATE_WAITING);
+    cr_assert_eq(state_of("inner"), OXQ_STATE_UNKNOWN);
+    OK(oxq_queue_remove(queue, "parent", false, &err));
+    cr_assert_eq(oxq_queue_remove_unprocessed_children(queue, "parent", &removed, &err), OXQ_ERR_NOT_FOUND);
+
+    OK(oxq_flow_add(store, &book, NULL, &err));
+    add_many(2500, &late);
+    OK(oxq_queue_remove_unprocessed_children(queue, "parent", &removed, &err));
+    cr_assert_eq(removed, 2502);
+    cr_assert_eq(state_of("parent"), OXQ_STATE_WAITING);
+    cr_assert_eq(count(OXQ_STATE_WAITING), 1);
+}

@@ -8,16 +8,6 @@
 
 /* ---------------------------------------------------------------- the policy */
 
-/* `mail` of `bull:mail:`. */
-static struct slice queue_of(struct slice prefix)
-{
-    struct slice name = keys_qualified(prefix);
-    for (size_t i = name.len; i > 0; i--) {
-        if (name.at[i - 1] == ':') return slice_from(name, i);
-    }
-    return name;
-}
-
 oxq_err dead_set_queue(struct arena *arena, struct slice prefix, struct slice dead_queue, struct request *out,
                        struct oxq_error *err)
 {
@@ -25,7 +15,7 @@ oxq_err dead_set_queue(struct arena *arena, struct slice prefix, struct slice de
         struct slice checked;
         oxq_err e = keys_prefix(arena, (struct slice){0}, dead_queue, &checked, err);
         if (e) return e;
-        if (slice_equal(dead_queue, queue_of(prefix)))
+        if (slice_equal(dead_queue, keys_queue(prefix)))
             return err_set(err, OXQ_ERR_ARGUMENT,
                            "a queue is not its own dead-letter queue: name another, \"%.*s-dead\"", (int)dead_queue.len,
                            dead_queue.at);

@@ -78,6 +78,7 @@ struct flow_read_node {
     bool is_there; /* false: it was removed */
     bool has_more; /* children beyond the limits */
     struct job job;
+    struct slice place; /* where it is: "wait", "completed"; nothing is meant by it when it is not there */
     size_t first_child, children_count; /* of those that were read */
 };
 

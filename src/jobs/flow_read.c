@@ -89,7 +89,7 @@ oxq_err flow_read_reply(struct flow_read *r, size_t i, const struct resp_value *
     size_t at = r->level_begin + i;
     oxq_err e = request_check(reply, "read job", r->nodes[at].id, err);
     if (e) return e;
-    if (reply->kind != RESP_ARRAY || reply->count != 6) {
+    if (reply->kind != RESP_ARRAY || reply->count != 7) {
         return err_set(err, OXQ_ERR_SERVER, "read job %.*s: the server's answer has another form",
                        (int)r->nodes[at].id.len, r->nodes[at].id.at);
     }
@@ -97,6 +97,7 @@ oxq_err flow_read_reply(struct flow_read *r, size_t i, const struct resp_value *
     if (e && e != OXQ_ERR_NOT_FOUND) return e;
     r->nodes[at].is_there = !e;
     if (!e) copy_job(r->arena, &r->nodes[at].job);
+    r->nodes[at].place = arena_copy(r->arena, reply->items[6].text);
     r->nodes[at].first_child = r->nodes_count;
     for (size_t s = 0; s < sizeof(states) / sizeof(states[0]); s++) {
         const struct resp_value *keys = &reply->items[s + 1];

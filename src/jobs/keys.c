@@ -47,6 +47,15 @@ struct slice keys_qualified(struct slice prefix)
     return slice_of(prefix.at, prefix.len - 1);
 }
 
+struct slice keys_queue(struct slice prefix)
+{
+    struct slice name = keys_qualified(prefix);
+    for (size_t i = name.len; i > 0; i--) {
+        if (name.at[i - 1] == ':') return slice_from(name, i);
+    }
+    return name;
+}
+
 static bool is_all_digits(struct slice s)
 {
     for (size_t i = s.len > 1 && s.at[0] == '-'; i < s.len; i++) {

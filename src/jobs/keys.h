@@ -23,6 +23,8 @@ OXQ_MUST_USE oxq_err keys_prefix(struct arena *arena, struct slice prefix, struc
 struct slice keys_join(struct arena *arena, struct slice prefix, struct slice name);
 /* `bull:mail` of `bull:mail:`, borrowed. */
 struct slice keys_qualified(struct slice prefix);
+/* `mail` of `bull:mail:`, borrowed. */
+struct slice keys_queue(struct slice prefix);
 /*
  * Is this an id that a user may give a job? Ids of digits only are those that queues count themselves; colons divide keys, but for
  * two of them, which BullMQ has always let pass (`repeat:nightly:1700000000000`). Errors: ARGUMENT; the text says what instead.

@@ -59,6 +59,13 @@ void operate_disown_child(struct arena *arena, struct slice prefix, struct slice
     request_put(out, id);
 }
 
+void operate_remove_children(struct arena *arena, struct slice prefix, struct slice id, struct request *out)
+{
+    request_begin(out, arena, &transition_remove_children, prefix);
+    request_put(out, id);
+    request_put_int(out, OPERATE_JOBS_MAX);
+}
+
 /* ---------------------------------------------------------------- many */
 
 oxq_err operate_promote(struct arena *arena, struct slice prefix, const struct slice *ids, size_t count,
@@ -105,6 +112,18 @@ oxq_err operate_read_purge(const struct resp_value *reply, struct operate_purged
         .kept_count = reply->items[1].integer,
         .may_have_more = reply->items[2].integer == 1,
     };
+    return OXQ_OK;
+}
+
+oxq_err operate_read_remove_children(const struct resp_value *reply, struct slice id, struct operate_purged *out,
+                                     struct oxq_error *err)
+{
+    oxq_err e = request_check(reply, "remove the children of job", id, err);
+    if (e) return e;
+    if (reply->kind != RESP_ARRAY || reply->count != 2)
+        return err_set(err, OXQ_ERR_FORMAT, "remove children: the server's answer is none of this transition");
+    *out = (struct operate_purged){.removed_count = reply->items[0].integer,
+                                   .may_have_more = reply->items[1].integer == 1};
     return OXQ_OK;
 }
 

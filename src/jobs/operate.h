@@ -40,6 +40,12 @@ OXQ_MUST_USE oxq_err operate_change_priority(struct arena *arena, struct slice p
 /* A child belongs to its parent no longer. The reply, after request_check, is 1, or 0 when its parent does not wait for it. */
 void operate_disown_child(struct arena *arena, struct slice prefix, struct slice id, struct request *out);
 
+/*
+ * Removes the children that a job waits for, with theirs, but for those that a worker has or that failed. One portion, read with
+ * operate_read_remove_children: kept_count is 0.
+ */
+void operate_remove_children(struct arena *arena, struct slice prefix, struct slice id, struct request *out);
+
 /* ---------------------------------------------------------------- many */
 
 /* Delayed jobs wait now. count: 1 .. OPERATE_JOBS_MAX, else LIMIT. */
@@ -67,6 +73,10 @@ void operate_purge(struct arena *arena, const struct operate_purge *purge, struc
 /* Errors: SERVER, FORMAT. */
 OXQ_MUST_USE oxq_err operate_read_purge(const struct resp_value *reply, struct operate_purged *out,
                                         struct oxq_error *err);
+
+/* Errors: NOT_FOUND, SERVER, FORMAT. */
+OXQ_MUST_USE oxq_err operate_read_remove_children(const struct resp_value *reply, struct slice id,
+                                                  struct operate_purged *out, struct oxq_error *err);
 
 /* Removes one portion, about `count` jobs, of a paused queue with all that it has. with_active: and the jobs that run. */
 void operate_obliterate(struct arena *arena, struct slice prefix, int64_t count, bool with_active, struct request *out);

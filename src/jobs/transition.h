@@ -32,6 +32,7 @@
     X(read_schedulers, READ_SCHEDULERS)                                                                                \
     X(release_locks, RELEASE_LOCKS)                                                                                    \
     X(remove, REMOVE)                                                                                                  \
+    X(remove_children, REMOVE_CHILDREN)                                                                                \
     X(remove_deduplication, REMOVE_DEDUPLICATION)                                                                      \
     X(remove_scheduler, REMOVE_SCHEDULER)                                                                              \
     X(replay, REPLAY)                                                                                                  \

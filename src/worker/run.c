@@ -319,6 +319,17 @@ oxq_err oxq_job_add_child(oxq_job *job, const char *queue, const struct oxq_job_
     return e;
 }
 
+oxq_err oxq_job_children_values(oxq_job *job, bool of_ignored, char **out_json, struct oxq_error *err)
+{
+    if (!job->run) return not_running(job, err);
+    oxq_queue *q;
+    oxq_err e = oxq_queue_open(job->run->worker->store, job->fields.queue, NULL, &q, err);
+    if (e) return e;
+    e = oxq_queue_children_values(q, job->fields.id, of_ignored, out_json, err);
+    oxq_queue_close(q);
+    return e;
+}
+
 /* ---------------------------------------------------------------- steps */
 
 static const struct run_step *find_step(const struct job_run *run, struct slice name)

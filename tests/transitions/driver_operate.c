@@ -113,6 +113,19 @@ static oxq_err run_clean(struct driver_call *call)
     return e;
 }
 
+static oxq_err run_remove_children(struct driver_call *call)
+{
+    struct slice id = driver_text(call->args, "id");
+    struct operate_purged purged;
+    struct request r;
+    struct resp_value reply;
+    operate_remove_children(&call->arena, call->prefix, id, &r);
+    oxq_err e = driver_send(call, &r, &reply);
+    if (!e) e = operate_read_remove_children(&reply, id, &purged, &call->err);
+    if (!e) json_write_integer(call->answer, purged.removed_count);
+    return e;
+}
+
 /* args: count, of a portion; force */
 static oxq_err run_obliterate(struct driver_call *call)
 {
@@ -136,6 +149,7 @@ const struct driver_op driver_operate_ops[] = {
     {"change_delay", run_change_delay},
     {"change_priority", run_change_priority},
     {"disown_child", run_disown_child},
+    {"remove_children", run_remove_children},
     {"drain", run_drain},
     {"clean", run_clean},
     {"obliterate", run_obliterate},

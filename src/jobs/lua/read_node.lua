@@ -3,7 +3,7 @@
 --   KEYS[1]  prefix
 --   ARGV[1]  id
 --   ARGV[2]  children of each state to tell, at least; 0 for none
--- Returns { fields, { processed }, { pending }, { failed }, { ignored }, how many children there are }.
+-- Returns { fields, { processed }, { pending }, { failed }, { ignored }, how many children there are, where it is }.
 --@use keys
 
 local key, max = queue .. ARGV[1], tonumber(ARGV[2])
@@ -20,7 +20,16 @@ local function scan_set(set)
     return { unpack(found, 1, math.min(#found, max)) }
 end
 
-local reply = { call('HGETALL', key), {}, {}, {}, {}, 0 }
+-- Not whether it is in `wait`, which may be long: where else would it be?
+local function find_place(prefix, id)
+    local sets = { 'completed', 'failed', 'delayed', 'prioritized', 'waiting-children' }
+    for i = 1, #sets do
+        if call('ZSCORE', prefix .. sets[i], id) then return sets[i] end
+    end
+    return call('LPOS', prefix .. 'active', id) and 'active' or 'wait'
+end
+
+local reply = { call('HGETALL', key), {}, {}, {}, {}, 0, find_place(queue, ARGV[1]) }
 if max > 0 then
     reply[2], reply[3] = scan_hash(key .. ':processed'), scan_set(key .. ':dependencies')
     reply[4], reply[5] = call('ZRANGE', key .. ':unsuccessful', 0, max - 1), scan_hash(key .. ':failed')

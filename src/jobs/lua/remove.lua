@@ -6,19 +6,7 @@
 --   ARGV[2]  1: with its children
 --   ARGV[3]  jobs to remove in this call, about
 -- Returns 1, 2 when there is more to do, 0 when one is active, -1 or -8.
---@use events delete parents disown takeout
-
--- At most a thousand of the children of one kind, and whether these are all.
-local function some_children(key, kind)
-    local set = key .. kind
-    if kind == ':unsuccessful' then return call('ZRANGE', set, 0, 999), call('ZCARD', set) <= 1000 end
-    if kind == ':dependencies' then
-        if call('SCARD', set) <= 1000 then return call('SMEMBERS', set), true end
-        return call('SRANDMEMBER', set, 1000), false
-    end
-    if call('HLEN', set) <= 1000 then return call('HKEYS', set), true end
-    return call('HRANDFIELD', set, 1000), false
-end
+--@use parents disown tree
 
 local function forget_child(key, kind, child)
     if kind == ':unsuccessful' then
@@ -40,15 +28,6 @@ local function is_locked(key, has_children, run)
         if is_locked(children[i], true, run) then return true end
     end
     return false
-end
-
--- Returns whether it was there.
-local function remove_one(prefix, id, had_children)
-    local from = take_out(prefix, id)
-    drop_deduplication(prefix, id)
-    if delete_job(prefix .. id) == 0 and not had_children then return from ~= 'unknown' end
-    emit_and_trim(prefix, get_events_max(prefix), 'removed', 'jobId', id, 'prev', from)
-    return true
 end
 
 -- False when it is not done: the job is still there.

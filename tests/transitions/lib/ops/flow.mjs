@@ -26,8 +26,8 @@ function tree(rng, theme) {
 
 function strip(node, state) {
   if (!node) return null;
-  const children = (node.children ?? []).filter(Boolean).map((child) => strip(child));
-  return { id: node.job.id, name: node.job.name, children, ...(state && { state }) };
+  const children = (node.children ?? []).filter((child) => child?.job.name).map((child) => strip(child));
+  return { id: node.job.id, name: node.job.name ?? '', children, ...(state && { state }) };
 }
 
 /** What BullMQ tells of a tree: no states, and no children that are gone. Children have no order. */

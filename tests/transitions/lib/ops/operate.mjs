@@ -66,6 +66,16 @@ export default [
     },
   },
   {
+    ...onJob('remove_children', 2, () => ({})),
+    themes: { family: 4 },
+    async bullmq(bull, args) {
+      const result = await outcome(bull.queue(args.queue).backend.removeUnprocessedChildren(args.id).then(() => null));
+      args.isLeftOut = result?.error === 'script';
+      return null;
+    },
+    oxq: (driver, { isLeftOut, ...args }) => (isLeftOut ? null : driver.ask({ op: 'remove_children', ...args }).then(() => null)),
+  },
+  {
     name: 'drain',
     weight: 0.5,
     make: (rng, { theme }) => ({ queue: someQueue(rng, theme), delayed: rng.chance(0.5) }),

@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: MIT */
+/* A tree of jobs is read level by level (jobs/flow.h), and kept in one array, in which the children of a node stand side by side. */
+#include "jobs/flow.h"
+
+#include "api/state.h"
+#include "base/mem.h"
+#include "jobs/keys.h"
+
+/* Nodes that are asked for in one pipeline. */
+#define NODES_AT_ONCE 200
+
+struct oxq_flow {
+    oxq_job *job; /* owned */
+    oxq_state state;
+    oxq_flow_kind kind;
+    bool has_more;
+    const struct oxq_flow *children; /* in the same array */
+    size_t children_count;
+    size_t nodes_count; /* of the root: of the array */
+};
+
+/* ---------------------------------------------------------------- reading */
+
+/* Nodes from..to of a level. */
+static oxq_err read_nodes(oxq_queue *q, struct flow_read *r, size_t from, size_t to, struct oxq_error *err)
+{
+    struct client_batch b = {0};
+    for (size_t i = from; i < to; i++) {
+        struct request request;
+        flow_read_request(r, i, &request);
+        request.command.is_idempotent = true;
+        client_batch_add(&b, &request.command);
+    }
+    oxq_err e = client_batch_run(q->store->client, &b, 0, err);
+    for (size_t i = from; !e && i < to; i++) e = flow_read_reply(r, i, client_batch_reply(&b, i - from), err);
+    client_batch_deinit(&b);
+    return e;
+}
+
+static oxq_err read_tree(oxq_queue *q, struct flow_read *r, struct oxq_error *err)
+{
+    oxq_err e = OXQ_OK;
+    while (!e && flow_read_count(r) > 0) {
+        size_t count = flow_read_count(r);
+        for (size_t from = 0; !e && from < count; from += NODES_AT_ONCE)
+            e = read_nodes(q, r, from, count - from < NODES_AT_ONCE ? count : from + NODES_AT_ONCE, err);
+    }
+    return e;
+}
+
+/* ---------------------------------------------------------------- the tree */
+
+static void convert(const struct flow_read_node *from, oxq_flow *nodes, oxq_flow *to, struct arena *arena)
+{
+    static const oxq_flow_kind kinds[] = {
+        [FLOW_ROOT] = OXQ_FLOW_ROOT,     [FLOW_PROCESSED] = OXQ_FLOW_PROCESSED, [FLOW_PENDING] = OXQ_FLOW_UNPROCESSED,
+        [FLOW_FAILED] = OXQ_FLOW_FAILED, [FLOW_IGNORED] = OXQ_FLOW_IGNORED,
+    };
+    struct job gone = {.id = from->id};
+    *to = (oxq_flow){
+        .job = job_new(store_copy(arena, keys_queue(from->prefix)), from->is_there ? &from->job : &gone),
+        .state = from->is_there ? oxq_state_find(store_copy(arena, from->place)) : OXQ_STATE_UNKNOWN,
+        .kind = kinds[from->state],
+        .has_more = from->has_more,
+        .children = nodes + from->first_child,
+        .children_count = from->children_count,
+    };
+}
+
+oxq_err oxq_flow_get(oxq_queue *queue, const char *id, size_t depth, size_t breadth, oxq_flow **out,
+                     struct oxq_error *err)
+{
+    struct arena arena = {0};
+    struct flow_read r;
+    flow_read_begin(&r, &arena, queue->prefix, slice_from_text(id), depth, breadth);
+    oxq_err e = read_tree(queue, &r, err);
+    if (!e && !r.nodes[0].is_there) e = err_set(err, OXQ_ERR_NOT_FOUND, "job %s: there is no such job", id);
+    if (!e) {
+        oxq_flow *nodes = mem_alloc_zero(r.nodes_count * sizeof(*nodes));
+        for (size_t i = 0; i < r.nodes_count; i++) convert(&r.nodes[i], nodes, &nodes[i], &arena);
+        nodes[0].nodes_count = r.nodes_count;
+        *out = nodes;
+    }
+    arena_deinit(&arena);
+    return e;
+}
+
+void oxq_flow_free(oxq_flow *flow)
+{
+    if (!flow) return;
+    for (size_t i = 0; i < flow->nodes_count; i++) oxq_job_free(flow[i].job);
+    mem_free(flow);
+}
+
+const struct oxq_job_fields *oxq_flow_job(const oxq_flow *node)
+{
+    return &node->job->fields;
+}
+
+oxq_state oxq_flow_state(const oxq_flow *node)
+{
+    return node->state;
+}
+
+oxq_flow_kind oxq_flow_kind_of(const oxq_flow *node)
+{
+    return node->kind;
+}
+
+size_t oxq_flow_children_count(const oxq_flow *node)
+{
+    return node->children_count;
+}
+
+const oxq_flow *oxq_flow_child(const oxq_flow *node, size_t i)
+{
+    return i < node->children_count ? &node->children[i] : NULL;
+}
+
+bool oxq_flow_has_more(const oxq_flow *node)
+{
+    return node->has_more;
+}

@@ -1,0 +1,54 @@
+-- SPDX-License-Identifier: MIT
+-- Removes the children that a job waits for, with theirs. Those that a worker has, or that failed, stay with all that is below them.
+--   KEYS[1]  prefix
+--   ARGV[1]  the job's id
+--   ARGV[2]  jobs to remove in this call, about
+-- Returns { how many were removed, 1 when there may be more }, or -1.
+--@use parents tree
+
+-- Are there no more than so many below it?
+local function is_small(key, run)
+    if run.seen[key] then return true end
+    run.seen[key] = true
+    local children, are_all = some_children(key, ':dependencies')
+    run.left = run.left - #children
+    if not are_all or run.left < 0 then return false end
+    for i = 1, #children do
+        if not is_small(children[i], run) then return false end
+    end
+    return true
+end
+
+local remove_child
+
+-- False when it is not done.
+local function remove_below(key, run)
+    local children, are_all = some_children(key, ':dependencies')
+    for i = 1, #children do
+        if run.left <= 0 or not remove_child(children[i], key, run) then return false end
+    end
+    return are_all
+end
+
+-- A child leaves its parent before its own children go, as with BullMQ; in a large tree last, so that no call leaves one without the other.
+function remove_child(key, parent, run)
+    local job = read_parent(key)
+    local prefix = job.queueKey .. ':'
+    if run.seen[key] or call('EXISTS', key .. ':lock') == 1 or call('ZSCORE', prefix .. 'failed', job.id) then return true end
+    run.seen[key] = true
+    if run.is_small then leave_parent(read_parent(parent), key) end
+    if not remove_below(key, run) then return false end
+    if not run.is_small then leave_parent(read_parent(parent), key) end
+    remove_one(prefix, job.id, false)
+    run.left = run.left - 1
+    return true
+end
+
+local function remove_children(key, max)
+    if call('EXISTS', key, key .. ':dependencies') == 0 then return -1 end
+    local run = { left = max, seen = {}, is_small = is_small(key, { left = max, seen = {} }) }
+    local is_done = remove_below(key, run)
+    return { max - run.left, is_done and 0 or 1 }
+end
+
+return remove_children(queue .. ARGV[1], tonumber(ARGV[2]))
