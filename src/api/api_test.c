@@ -131,6 +131,10 @@ Test(api, lists_give_what_was_asked_for)
     struct oxq_list_opts newest = {.states = 1u << OXQ_STATE_WAITING, .newest_first = true, .count = 10};
     cr_assert_eq(count_list(&newest, first), 10);
     cr_assert_str_eq(first, "450");
+    struct oxq_list_opts oldest = {.states = 1u << OXQ_STATE_WAITING, .skip = 250, .count = 1};
+    cr_assert_eq(count_list(&oldest, first), 1);
+    cr_assert_str_eq(first, "301");
+    cr_assert_eq(count_list(&(struct oxq_list_opts){.skip = 49, .count = 260}, first), 260);
     struct oxq_list_opts delayed = {.states = 1u << OXQ_STATE_DELAYED, .skip = 3};
     cr_assert_eq(count_list(&delayed, first), 47);
     cr_assert_str_eq(first, "4");

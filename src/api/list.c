@@ -17,7 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Jobs of one page; of one without data. */
+/* Jobs of one page, at most; of one without data. */
 #define LIST_PAGE 200
 #define LIST_PAGE_BRIEF 1000
 /* In a list each id that is looked for takes a walk, from its end on: so many are, and the walks go so far beyond the page. */
@@ -54,9 +54,13 @@ struct oxq_list {
     oxq_job *job; /* owned: the one that was given last */
 };
 
+/* No more than will be given, when all of them will. */
 static size_t page_jobs(const struct oxq_list *l)
 {
-    return l->opts.without_data ? LIST_PAGE_BRIEF : LIST_PAGE;
+    const struct oxq_list_opts *o = &l->opts;
+    int64_t most = o->without_data ? LIST_PAGE_BRIEF : LIST_PAGE, left = o->count - l->given;
+    bool is_filtered = o->name || o->failure || o->data_path || o->added_from_ms || o->added_to_ms;
+    return (size_t)(o->count > 0 && !is_filtered && left < most ? left : most);
 }
 
 static void ask(struct client_batch *b, const struct slice *argv, size_t argc)

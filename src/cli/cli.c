@@ -11,6 +11,11 @@
 const struct cli_command cli_commands[] = {
     {"serve", cli_serve, "[flags]", "run the server"},
     {"queues", cli_queues, "[QUEUE...] [flags]", "show the queues and how many jobs they have"},
+    {"jobs", cli_jobs, "QUEUE [flags]", "show jobs: by state, name, data, error, age"},
+    {"job", cli_job, "QUEUE ID [flags]", "show everything about one job"},
+    {"schedulers", cli_schedulers, "QUEUE [flags]", "show what comes again by itself, and when next"},
+    {"workers", cli_workers, "QUEUE [flags]", "show who takes jobs of a queue"},
+    {"events", cli_events, "QUEUE [flags]", "show what happened in a queue, and what happens"},
     {"pause", cli_pause, "QUEUE [flags]", "let no worker take another job of a queue"},
     {"resume", cli_resume, "QUEUE [flags]", "let workers take its jobs again"},
     {"work", cli_work, "QUEUE --exec CMD | --push URL [flags]", "run a program, or send an HTTP request, for each job"},

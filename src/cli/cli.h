@@ -24,6 +24,11 @@ int cli_run(int argc, char **argv);
 
 int cli_serve(int argc, char **argv);         /* serve.c */
 int cli_queues(int argc, char **argv);        /* queues.c */
+int cli_jobs(int argc, char **argv);          /* jobs.c */
+int cli_job(int argc, char **argv);           /* job.c */
+int cli_schedulers(int argc, char **argv);    /* schedulers.c */
+int cli_workers(int argc, char **argv);       /* workers.c */
+int cli_events(int argc, char **argv);        /* events.c */
 int cli_pause(int argc, char **argv);         /* pause.c */
 int cli_resume(int argc, char **argv);        /* pause.c */
 int cli_work(int argc, char **argv);          /* work.c */

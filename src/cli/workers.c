@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * oxq workers: who is connected to take jobs of a queue, and how many each is at. Connections are told by the server; which jobs run where, the
+ * jobs themselves say, when their worker has a name.
+ */
+#include "base/mem.h"
+#include "cli/store.h"
+#include "cli/table.h"
+#include "cli/text.h"
+#include "os/clock.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* Active jobs that are looked at. */
+#define ACTIVE_MAX 10000
+#define LINE_BYTES_MAX ((size_t)64 << 10)
+
+static const char help[] =
+    "Usage: oxq workers QUEUE [flags]\n\n"
+    "The workers that are connected to a queue: how many connections each has, how many jobs it\n"
+    "runs and how long the oldest of them has run. Workers without a name are counted together.\n";
+
+static const struct table_column columns[] = {
+    {"WORKER", false}, {"CONNECTIONS", true}, {"ACTIVE", true}, {"LONGEST", true}, {0},
+};
+
+struct worker_row {
+    const char *name; /* in the arena; "": those without one */
+    int64_t connections, active, since_ms;
+};
+
+struct workers {
+    struct arena arena;
+    struct worker_row *rows; /* owned */
+    size_t count, cap;
+};
+
+static void deinit(struct workers *w)
+{
+    arena_deinit(&w->arena);
+    mem_free(w->rows);
+}
+
+static struct worker_row *row_of(struct workers *w, const char *name)
+{
+    for (size_t i = 0; i < w->count; i++) {
+        if (strcmp(w->rows[i].name, name) == 0) return &w->rows[i];
+    }
+    if (w->count == w->cap) {
+        w->cap = w->cap ? w->cap * 2 : 16;
+        w->rows = mem_resize(w->rows, w->cap * sizeof(*w->rows));
+    }
+    size_t bytes = strlen(name) + 1;
+    char *copy = memcpy(arena_alloc(&w->arena, bytes), name, bytes);
+    w->rows[w->count] = (struct worker_row){.name = copy};
+    return &w->rows[w->count++];
+}
+
+static oxq_err read_connections(struct workers *w, oxq_queue *queue, struct oxq_error *err)
+{
+    oxq_names *names;
+    oxq_err e = oxq_queue_workers(queue, &names, err);
+    if (e) return e;
+    for (size_t i = 0; i < oxq_names_count(names); i++) row_of(w, oxq_names_at(names, i))->connections++;
+    oxq_names_free(names);
+    return OXQ_OK;
+}
+
+static oxq_err read_active(struct workers *w, oxq_queue *queue, struct oxq_error *err)
+{
+    oxq_list *list;
+    oxq_job *job = NULL;
+    struct oxq_list_opts opts = {.states = 1u << OXQ_STATE_ACTIVE, .count = ACTIVE_MAX, .without_data = true};
+    oxq_err e = oxq_queue_list(queue, &opts, &list, err);
+    if (e) return e;
+    while (!(e = oxq_list_next(list, &job, NULL, err)) && job) {
+        const struct oxq_job_fields *f = oxq_job_fields(job);
+        struct worker_row *row = row_of(w, f->processed_by ? f->processed_by : "");
+        row->active++;
+        if (f->processed_ms && (!row->since_ms || f->processed_ms < row->since_ms)) row->since_ms = f->processed_ms;
+    }
+    oxq_list_free(list);
+    return e;
+}
+
+static int print_json(const struct worker_row *row)
+{
+    OWNED(buf_deinit) struct buf line = {.limit_bytes = LINE_BYTES_MAX};
+    struct json_writer w = {.out = &line};
+    json_write_open(&w, '{');
+    text_write(&w, "name", row->name[0] ? row->name : NULL);
+    json_write_name(&w, "connections");
+    json_write_integer(&w, row->connections);
+    json_write_name(&w, "active");
+    json_write_integer(&w, row->active);
+    text_write_time(&w, "activeSince", row->since_ms);
+    json_write_close(&w, '}');
+    return text_end_line(&w);
+}
+
+static int print_all(const struct cli_store *s, const struct workers *w)
+{
+    OWNED(table_deinit) struct table t = {0};
+    char text[TABLE_TEXT_CHARS];
+    int code = CLI_OK;
+    int64_t now_ms = clock_wall_ms(os_clock());
+    table_init(&t, columns);
+    for (size_t i = 0; i < w->count && !code; i++) {
+        const struct worker_row *row = &w->rows[i];
+        if (s->is_json) {
+            code = print_json(row);
+            continue;
+        }
+        table_cell(&t, "%s", row->name[0] ? row->name : "(no name)");
+        table_cell(&t, "%lld", (long long)row->connections);
+        table_cell(&t, "%lld", (long long)row->active);
+        table_cell(&t, "%s", row->since_ms ? table_duration(now_ms - row->since_ms, text) : "-");
+    }
+    table_flush(&t);
+    if (w->count == 0 && !s->is_json) fputs("no workers\n", stderr);
+    return code;
+}
+
+int cli_workers(int argc, char **argv)
+{
+    OWNED(cli_store_deinit) struct cli_store s = {0};
+    OWNED(deinit) struct workers w = {0};
+    struct oxq_error err;
+    int code = cli_take_store(&argc, argv, &s, NULL, 0);
+    if (code) return code;
+    if (s.is_help) return cli_print_help(help);
+    if (argc != 1) return cli_refuse("workers takes the name of a queue: oxq workers QUEUE");
+    code = cli_open_queue(&s, argv[0]);
+    if (!code) code = cli_result(read_connections(&w, s.queue, &err), &err);
+    if (!code) code = cli_result(read_active(&w, s.queue, &err), &err);
+    return code ? code : print_all(&s, &w);
+}
