@@ -102,6 +102,8 @@ oxq_err oxq_queue_open(oxq *store, const char *name, const struct oxq_queue_opts
 {
     oxq_queue *q = mem_alloc_zero(sizeof(*q));
     q->store = store;
+    lock_init(&q->adding);
+    link_init(&q->adders);
     oxq_err e = keys_prefix(&q->arena, store->prefix, slice_from_text(name), &q->prefix, err);
     if (!e && opts && opts->job_defaults)
         e = queue_read_options(store, &q->arena, opts->job_defaults, &q->defaults, err);
@@ -121,6 +123,7 @@ oxq_err oxq_queue_open(oxq *store, const char *name, const struct oxq_queue_opts
 void oxq_queue_close(oxq_queue *queue)
 {
     if (!queue) return;
+    lock_deinit(&queue->adding);
     arena_deinit(&queue->arena);
     mem_free(queue->name);
     mem_free(queue);
@@ -133,29 +136,15 @@ const char *oxq_queue_name(const oxq_queue *queue)
 
 /* ---------------------------------------------------------------- adding one */
 
-static oxq_err add(oxq_queue *q, struct arena *arena, struct new_job *job, struct client_reply *reply,
-                   struct slice *out_id, struct oxq_error *err)
-{
-    struct add_batch batch = {.prefix = q->prefix, .now_ms = store_now_ms(), .jobs = job, .count = 1};
-    struct request r;
-    oxq_err e = add_request(arena, &batch, &r, err);
-    if (!e) e = client_call(q->store->client, &r.command, 0, reply, err);
-    return e ? e : add_result(&reply->value, 0, out_id, err);
-}
-
 oxq_err oxq_queue_add(oxq_queue *queue, const char *name, const char *data, const struct oxq_job_opts *opts,
                       char out_id[OXQ_ID_MAX], struct oxq_error *err)
 {
     struct arena arena = {0};
-    struct client_reply reply = {0};
     struct job_options options;
-    struct slice id;
     oxq_err e = opts ? queue_read_options(queue->store, &arena, opts, &options, err) : OXQ_OK;
     struct new_job job = {
         .name = slice_from_text(name), .data = text_or_empty(data), .options = opts ? &options : &queue->defaults};
-    if (!e) e = add(queue, &arena, &job, &reply, &id, err);
-    if (!e && out_id) store_copy_id(id, out_id);
-    client_reply_deinit(&reply);
+    if (!e) e = queue_add(queue, &job, out_id, err);
     arena_deinit(&arena);
     return e;
 }

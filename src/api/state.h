@@ -3,12 +3,14 @@
 #ifndef API_STATE_H
 #define API_STATE_H
 
+#include "base/link.h"
 #include "client/client.h"
 #include "cron/zone.h"
 #include "embed/embed.h"
 #include "jobs/add.h"
 #include "jobs/job.h"
 #include "jobs/request.h"
+#include "os/thread.h"
 
 #include <oxq/oxq.h>
 
@@ -56,7 +58,14 @@ struct oxq_queue {
     struct slice prefix;         /* "bull:mail:", in the arena */
     struct job_options defaults; /* texts in the arena */
     int64_t events_max;          /* 0: as it is */
+
+    struct lock adding;    /* of what follows */
+    struct link adders;    /* callers that wait to be added, in the order in which they came */
+    unsigned rounds_count; /* requests that add and are under way */
 };
+
+/* Adds a job, together with those of other threads. out_id may be NULL. */
+OXQ_MUST_USE oxq_err queue_add(oxq_queue *q, const struct new_job *job, char out_id[OXQ_ID_MAX], struct oxq_error *err);
 
 /* Options of the public interface as jobs/ has them; texts are borrowed. parent_prefix: of the store's keys. */
 OXQ_MUST_USE oxq_err queue_read_options(const oxq *store, struct arena *arena, const struct oxq_job_opts *opts,

@@ -177,10 +177,15 @@ static oxq_err put_job(struct request *r, const struct new_job *job, struct buf 
     return e;
 }
 
+bool add_is_plain(const struct new_job *job)
+{
+    return id_of(job).len == 0 && count_more(job) == 0;
+}
+
 static bool are_plain(const struct add_batch *batch)
 {
     for (size_t i = 0; i < batch->count; i++) {
-        if (id_of(&batch->jobs[i]).len > 0 || count_more(&batch->jobs[i]) > 0) return false;
+        if (!add_is_plain(&batch->jobs[i])) return false;
     }
     return true;
 }
@@ -211,7 +216,7 @@ static oxq_err put_checked(struct request *r, const struct add_batch *batch, siz
 {
     const struct new_job *job = &batch->jobs[i];
     struct oxq_error why = {0};
-    oxq_err e = add_check(job, batch->now_ms, &why);
+    oxq_err e = batch->is_checked ? OXQ_OK : add_check(job, batch->now_ms, &why);
     if (!e) e = put_job(r, job, scratch);
     if (!e) return OXQ_OK;
     int shown = job->name.len < 40 ? (int)job->name.len : 40;

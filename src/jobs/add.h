@@ -26,11 +26,14 @@ struct add_batch {
     int64_t now_ms;
     const struct new_job *jobs;
     size_t count;
-    bool is_split; /* the next request has further children of the last job's parent, which waits for them */
+    bool is_checked; /* add_check has found nothing against any of them */
+    bool is_split;   /* the next request has further children of the last job's parent, which waits for them */
 };
 
 /* Is the job one that can be added? Errors: as of add_request. */
 OXQ_MUST_USE oxq_err add_check(const struct new_job *job, int64_t now_ms, struct oxq_error *err);
+/* Has it nothing but a name, data and options? Such jobs cost least when a request has no others. */
+bool add_is_plain(const struct new_job *job);
 /* How many of the jobs, from the first on, go into one request: within the limits above, but one at least. */
 size_t add_portion(const struct new_job *jobs, size_t count);
 /*

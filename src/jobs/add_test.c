@@ -13,7 +13,7 @@ static void empty_arena(void)
 
 static oxq_err request_for(const struct new_job *jobs, size_t count, struct request *r, struct oxq_error *err)
 {
-    struct add_batch batch = {SLICE_LIT("bull:q:"), 1700000000000, jobs, count, false};
+    struct add_batch batch = {.prefix = SLICE_LIT("bull:q:"), .now_ms = 1700000000000, .jobs = jobs, .count = count};
     return add_request(&arena, &batch, r, err);
 }
 

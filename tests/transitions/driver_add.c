@@ -23,7 +23,7 @@ static oxq_err run_add(struct driver_call *call)
     }
     struct request r;
     struct resp_value reply;
-    struct add_batch batch = {call->prefix, call->now_ms, jobs, count, false};
+    struct add_batch batch = {.prefix = call->prefix, .now_ms = call->now_ms, .jobs = jobs, .count = count};
     oxq_err e = add_request(&call->arena, &batch, &r, &call->err);
     if (!e) e = driver_send(call, &r, &reply);
     if (e) return e;
