@@ -146,9 +146,9 @@ static oxq_err add_headers(struct request *r, const struct oxq_job_fields *f)
 static size_t take_body(char *at, size_t size, size_t count, void *ctx)
 {
     struct request *r = ctx;
-    size_t len = size * count;
-    if (buf_append(&r->body, slice_of(at, len)) == OXQ_OK) return len;
-    r->is_too_large = true;
+    size_t len = size * count, room = r->body.limit_bytes - r->body.len;
+    r->is_too_large = len > room;
+    if (buf_append(&r->body, slice_of(at, r->is_too_large ? room : len)) == OXQ_OK && !r->is_too_large) return len;
     return CURL_WRITEFUNC_ERROR;
 }
 
@@ -205,6 +205,21 @@ static const char *find_header(CURL *easy, const char *name)
     return curl_easy_header(easy, name, 0, CURLH_HEADER, -1, &header) == CURLHE_OK ? header->value : NULL;
 }
 
+/*
+ * curl's text has the time that it took, and failures are easier to gather when they read the same. Which time-out it was, is told by the
+ * one that is nearer.
+ */
+static void tell_late(const struct request *r, struct outcome *out)
+{
+    const struct push_opts *o = &r->push->opts;
+    curl_off_t us = 0;
+    curl_easy_getinfo(r->caller->easy, CURLINFO_TOTAL_TIME_T, &us);
+    if (o->connect_timeout_ms < o->deadline_ms && us / 1000 < (o->connect_timeout_ms + o->deadline_ms) / 2)
+        outcome_set(out, OUTCOME_FAILED, "no connection within %" PRId64 " ms", o->connect_timeout_ms);
+    else
+        outcome_set(out, OUTCOME_FAILED, "no answer within %" PRId64 " ms, the deadline", o->deadline_ms);
+}
+
 static void tell_broken(const struct request *r, CURLcode code, long status, struct outcome *out)
 {
     const struct push_opts *o = &r->push->opts;
@@ -217,6 +232,8 @@ static void tell_broken(const struct request *r, CURLcode code, long status, str
     else if (r->is_too_large && status >= 200 && status < 300)
         outcome_set(out, OUTCOME_FAILED_FOR_GOOD, "HTTP %ld with a body of more than %zu bytes, the limit of a result",
                     status, o->result_bytes_max);
+    else if (code == CURLE_OPERATION_TIMEDOUT)
+        tell_late(r, out);
     else
         outcome_set(out, OUTCOME_FAILED, "%s", text);
 }

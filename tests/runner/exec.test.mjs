@@ -1,0 +1,268 @@
+// SPDX-License-Identifier: MIT
+/* oxq work --exec: a program for each job. */
+import { existsSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
+import { check, equal, test, until } from '../daemon/lib/kit.mjs';
+import { Node, BULLS } from '../interop/lib/sides.mjs';
+import { STORES, benchTest } from './lib/bench.mjs';
+
+const BIG = 5_000_000;
+
+benchTest('exec: the job is a line of JSON on standard input', async (b) => {
+  const job = await b.add({ to: 'Zoë', n: [1, 2.5, null], text: 'two\nlines' }, { attempts: 3, priority: 4 }, 'hello');
+  await b.drain(['--exec', 'cat']);
+  const { state, result } = await b.see(job);
+  equal(state, 'completed');
+  equal([result.id, result.name, result.queue, result.data], [job.id, 'hello', 'q', { to: 'Zoë', n: [1, 2.5, null], text: 'two\nlines' }]);
+  equal([result.attempt, result.attempts, result.attemptsMade, result.priority, result.timestamp], [1, 3, 0, 4, job.timestamp]);
+  equal(result.opts.attempts, 3);
+});
+
+benchTest('exec: the environment says which job it is', async (b) => {
+  const job = await b.add({}, { attempts: 2 }, 'two words');
+  await b.drain(['--exec', 'test $OXQ_ATTEMPT = 2 || exit 1; echo "$OXQ_JOB_ID|$OXQ_JOB_NAME|$OXQ_QUEUE|$OXQ_ATTEMPT|$OXQ_ATTEMPTS|$OXQ_URL|$OTHER"'], {
+    OTHER: 'kept',
+    OXQ_JOB_ID: 'not this one',
+  });
+  equal((await b.see(job)).result, `${job.id}|two words|q|2|2|${b.url}|kept`);
+});
+
+benchTest('exec: results that are JSON, text, nothing, bytes', async (b) => {
+  const want = {
+    'echo \'{"a": [1]}\'': { a: [1] },
+    'echo 42': 42,
+    'echo true': true,
+    'echo hello; echo you': 'hello\nyou',
+    'echo \'{"half": \'': '{"half": ',
+    ':': null,
+    "printf '\\377\\376'": { base64: '//4=' },
+  };
+  const jobs = [];
+  for (const line of Object.keys(want)) jobs.push(await b.add({ line }));
+  await b.drain(['--concurrency', 3, '--', 'node', '-e', 'require("node:child_process").execFileSync("/bin/sh", ["-c", JSON.parse(require("node:fs").readFileSync(0)).data.line], { stdio: "inherit" })']);
+  for (const [i, value] of Object.values(want).entries()) equal([(await b.see(jobs[i])).state, (await b.see(jobs[i])).result ?? null], ['completed', value]);
+});
+
+benchTest('exec: a failure has standard error as its reason', async (b) => {
+  const job = await b.add({}, { attempts: 2, backoff: { type: 'fixed', delay: 1 } });
+  const worker = b.work(['--exec', 'echo "attempt $OXQ_ATTEMPT" >&2; echo "no such user" >&2; exit 3']);
+  const seen = await b.reaches(job, 'failed');
+  equal([seen.reason, seen.attempts, seen.stack.length], ['attempt 2\nno such user', 2, 2]);
+  check(seen.stack[0].includes('exit code 3') && seen.stack[0].includes('attempt 1'), 'the stack tells the exit code and more', seen.stack);
+  equal(await worker.stop(), 0);
+  equal([worker.logged(' retry ').length, worker.logged(' failed ').length], [1, 1]);
+});
+
+benchTest('exec: failures without a word, by a signal, and of a command that is not there', async (b) => {
+  const jobs = [await b.add({}, {}, 'exit 9'), await b.add({}, {}, 'kill -KILL $$'), await b.add({}, {}, 'no-such-command-of-oxq')];
+  await b.drain(['--exec', 'eval "$OXQ_JOB_NAME"']);
+  equal((await b.see(jobs[0])).reason, 'the program ended with exit code 9');
+  equal((await b.see(jobs[1])).reason, 'the program was ended by SIGKILL');
+  check((await b.see(jobs[2])).reason.includes('not found'), 'the shell says so', (await b.see(jobs[2])).reason);
+});
+
+benchTest('exec: of much on standard error the last lines are kept', async (b) => {
+  const job = await b.add();
+  await b.drain(['--exec', 'seq 1 100000 >&2; exit 1']);
+  const { reason, stack } = await b.see(job);
+  check(reason.endsWith('\n99999\n100000') && reason.length <= 1000, 'the last lines are the reason', reason.length);
+  check(stack[0].endsWith('\n100000') && stack[0].length > reason.length && stack[0].length < 10_000, 'more of them are the stack', stack[0].length);
+});
+
+benchTest('exec: exit code 75 puts the job off and makes no attempt', async (b, t) => {
+  const job = await b.add();
+  const began = Date.now();
+  const worker = b.work(['--retry-after', '700ms', '--exec', `if [ -e again ]; then echo second; else touch again; echo busy >&2; exit 75; fi`]);
+  const seen = await b.reaches(job, 'completed');
+  equal([seen.result, seen.attempts], ['second', 1]);
+  check(seen.processedOn - began >= 700, 'not before its time', seen.processedOn - began);
+  check(worker.logged(' later ').some((line) => line.includes('busy') && line.includes('delay_ms=700')), 'a line tells it', worker.stderr);
+  equal(await worker.stop(), 0);
+});
+
+benchTest('exec: at the deadline the whole process group is ended', async (b) => {
+  const job = await b.add();
+  const fifo = b.fifo('alive');
+  const group = b.wholeOf(fifo);
+  const worker = b.work(['--deadline', '1s', '--kill-after', '100ms', '--exec', `exec 9>alive; (trap "" TERM; sleep 1000) & trap "" TERM; sleep 1000; sleep 1000`]);
+  const seen = await b.reaches(job, 'failed');
+  equal([seen.reason, seen.attempts], ['it took longer than 1000 ms, its deadline', 1]);
+  equal(await group, '', 'nobody has the fifo open any more');
+  equal(await worker.stop(), 0);
+});
+
+benchTest('exec: a process that the program leaves behind holds nobody up', async (b) => {
+  const job = await b.add();
+  const fifo = b.fifo('alive');
+  const group = b.wholeOf(fifo);
+  await b.drain(['--exec', 'exec 9>alive; sleep 1000 & echo done']);
+  equal((await b.see(job)).result, 'done');
+  await group;
+});
+
+benchTest('exec: so many at a time, and no more', async (b, t) => {
+  const jobs = [];
+  for (let i = 0; i < 7; i++) {
+    const job = await b.add();
+    b.fifo(`gate${job.id}`);
+    jobs.push(job);
+  }
+  const worker = b.work(['--concurrency', 3, '--exec', 'echo begin >>log; read line <gate$OXQ_JOB_ID; echo end >>log']);
+  const lines = () => (existsSync(t.path('log')) ? t.read('log').trim().split('\n') : []);
+  await until('three run', () => lines().length === 3);
+  for (const job of jobs) await writeFile(t.path(`gate${job.id}`), 'go\n');
+  for (const job of jobs) await b.reaches(job, 'completed');
+  let running = 0;
+  let most = 0;
+  for (const line of lines()) most = Math.max(most, (running += line === 'begin' ? 1 : -1));
+  equal([most, running, lines().length], [3, 0, 14]);
+  equal(await worker.stop(), 0);
+});
+
+benchTest('exec: 5 MB in and out, in any order', async (b) => {
+  const blob = 'x'.repeat(BIG);
+  const through = await b.add({ blob }, {}, 'cat');
+  const before = await b.add({ blob }, {}, `head -c ${BIG} /dev/zero | tr '\\0' y; wc -c`);
+  const never = await b.add({ blob }, {}, `head -c ${BIG} /dev/zero | tr '\\0' y`);
+  await b.drain(['--exec', 'eval "$OXQ_JOB_NAME"']);
+  equal((await b.see(through)).result.data.blob === blob, true);
+  const { result } = await b.see(before);
+  check(result.startsWith('y'.repeat(BIG)) && Number(result.slice(BIG)) > BIG, 'it wrote all before it read all', result.slice(BIG));
+  equal((await b.see(never)).result === 'y'.repeat(BIG), true);
+});
+
+benchTest('exec: a result beyond its limit fails for good', async (b) => {
+  const job = await b.add({}, { attempts: 5 });
+  await b.drain(['--result-max', 1000, '--exec', 'cat /dev/zero']);
+  const seen = await b.see(job);
+  equal([seen.state, seen.attempts], ['failed', 1]);
+  check(seen.reason.includes('more than 1000 bytes'), 'it says the limit', seen.reason);
+});
+
+benchTest('exec: descriptor 3 takes progress and log lines, standard error with --log-stderr', async (b) => {
+  const job = await b.add();
+  await b.drain(['--log-stderr', '--exec', 'echo "progress 40" >&3; echo "log by 3" >&3; echo loud >&2; echo "progress {\\"part\\": 2}" >&3; echo ok']);
+  const seen = await b.see(job);
+  equal([seen.result, seen.progress], ['ok', { part: 2 }]);
+  equal((await b.queue.getJobLogs(job.id)).logs.sort(), ['by 3', 'loud']);
+});
+
+benchTest('exec: after -- there is no shell', async (b) => {
+  const job = await b.add();
+  await b.drain(['--', 'printf', '%s|', '$HOME', '*', '--drain']);
+  equal((await b.see(job)).result, '$HOME|*|--drain|');
+});
+
+benchTest('exec: told to end it finishes the job that runs and takes no other', async (b, t) => {
+  const jobs = [await b.add(), await b.add()];
+  b.fifo('gate');
+  const worker = b.work(['--exec', 'echo begin >>log; read line <gate; echo $line']);
+  await until('one runs', () => existsSync(t.path('log')));
+  worker.kill('SIGTERM');
+  await until('it says so', () => worker.logged(' ending ').length);
+  await writeFile(t.path('gate'), 'finished\n');
+  equal(await worker.ended, 0);
+  equal([(await b.see(jobs[0])).result, (await b.see(jobs[1])).state], ['finished', 'waiting']);
+});
+
+benchTest('exec: a job that is interrupted waits again, and no attempt was made', async (b, t) => {
+  const job = await b.add({}, {}, 'first');
+  const fifo = b.fifo('alive');
+  const group = b.wholeOf(fifo);
+  const line = 'if [ -e began ]; then echo again; else exec 9>alive; touch began; sleep 1000; fi';
+  const worker = b.work(['--exec', line]);
+  await until('it runs', () => existsSync(t.path('began')));
+  worker.kill('SIGTERM');
+  await until('it says so', () => worker.logged(' ending ').length);
+  worker.kill('SIGINT');
+  equal(await worker.ended, 0);
+  await group;
+  equal(worker.logged(' interrupted ').length, 1);
+  const seen = await b.see(job);
+  equal([seen.state, seen.attempts], ['waiting', 0]);
+  await b.drain(['--exec', line]);
+  const after = await b.see(job);
+  equal([after.result, after.attempts], ['again', 1]);
+});
+
+benchTest('exec: when the grace is over, jobs are interrupted', async (b, t) => {
+  const job = await b.add();
+  const worker = b.work(['--grace', '0s', '--exec', 'touch began; sleep 1000']);
+  await until('it runs', () => existsSync(t.path('began')));
+  equal(await worker.stop(), 0);
+  equal((await b.see(job)).state, 'waiting');
+});
+
+benchTest('work: --count ends after so many, and gives the others back', async (b) => {
+  for (let i = 0; i < 6; i++) await b.add();
+  const worker = b.work(['--count', 2, '--concurrency', 4, '--exec', ':']);
+  equal(await worker.ended, 0);
+  const counts = await b.queue.getJobCounts('completed', 'waiting', 'active', 'delayed');
+  equal(counts, { completed: 2, waiting: 4, active: 0, delayed: 0 });
+});
+
+benchTest('work: --limit begins so many in a span', async (b) => {
+  for (let i = 0; i < 4; i++) await b.add();
+  const worker = b.work(['--limit', '2/1h', '--concurrency', 4, '--exec', ':']);
+  await until('two are done', () => worker.logged(' completed ').length === 2);
+  equal(await worker.stop(), 0);
+  equal(await b.queue.getJobCounts('completed', 'waiting', 'active'), { completed: 2, waiting: 2, active: 0 });
+});
+
+benchTest('work: lines as JSON, and none of what went well', async (b) => {
+  const job = await b.add({}, {}, 'exit 0');
+  const bad = await b.add({}, {}, 'exit 1');
+  const worker = await b.drain(['--json', '--exec', 'eval "$OXQ_JOB_NAME"']);
+  const lines = worker.lines.map((line) => JSON.parse(line));
+  const done = lines.find((line) => line.text === 'completed');
+  equal([done.id, done.name, done.level, typeof done.ms], [job.id, 'exit 0', 'info', 'number']);
+  const failed = lines.find((line) => line.text === 'failed');
+  equal([failed.id, failed.level, failed.reason], [bad.id, 'error', 'the program ended with exit code 1']);
+  await b.add({}, {}, 'exit 0');
+  equal((await b.drain(['--quiet', '--exec', ':'])).stderr, '');
+});
+
+test('work: a command line that makes no sense is refused', async (t) => {
+  const url = ['--url', 'redis://127.0.0.1:1'];
+  await t.refused(['work', ...url, '--exec', 'x'], ['name of one queue']);
+  await t.refused(['work', 'q', 'r', ...url, '--exec', 'x'], ['name of one queue']);
+  await t.refused(['work', 'q', ...url], ['--exec', '--push']);
+  await t.refused(['work', 'q', ...url, '--exec', 'x', '--push', 'http://127.0.0.1/'], ['one of']);
+  await t.refused(['work', 'q', ...url, '--exec', 'x', '--', 'y'], ['one of']);
+  await t.refused(['work', 'q', ...url, '--'], ['missing']);
+  await t.refused(['work', 'q', ...url, '--', 'no-such-program-of-oxq', 'x'], ['no-such-program-of-oxq']);
+  await t.refused(['work', 'q', ...url, '--exec', 'x', '--limit', '5'], ['--limit 5']);
+  await t.refused(['work', 'q', ...url, '--exec', 'x', '--limit', '0/1s'], ['--limit']);
+  await t.refused(['work', 'q', ...url, '--exec', 'x', '--concurrency', '0'], ['--concurrency']);
+  await t.refused(['work', 'q', ...url, '--exec', 'x', '--deadline', 'soon'], ['--deadline soon']);
+  await t.refused(['work', 'q', ...url, '--exec', 'x', '--secret', 'f'], ['--push']);
+  await t.refused(['work', 'q', ...url, '--push', 'http://127.0.0.1/', '--log-stderr'], ['--exec']);
+  await t.refused(['work', 'a:b', '--url', `file:${t.path('new')}`, '--exec', 'x'], ['colon']);
+  const run = await t.oxq(['work', 'q', ...url, '--exec', 'x']);
+  equal(run.status, 1, 'no server: it failed');
+});
+
+for (const [name, open] of Object.entries({ ...STORES, 'a folder': null })) {
+  test(`work: QueueEvents of BullMQ hear it on ${name}`, async (t) => {
+    const place = open ? await open(t) : { url: `file:${t.path('jobs')}`, connection: { path: t.path('jobs/oxq.sock') } };
+    const worker = t.spawn(['work', 'q', '--url', place.url, '--concurrency', 2, '--exec', 'echo "progress 50" >&3; test "$OXQ_JOB_NAME" = good && cat']);
+    await until('it works', () => worker.status !== undefined || worker.logged(' working ').length);
+    const node = new Node(BULLS['BullMQ 5'], place.connection);
+    try {
+      const heard = [];
+      const events = node.events('q');
+      for (const kind of ['active', 'progress', 'completed', 'failed']) events.on(kind, (args) => heard.push([kind, args.jobId]));
+      await events.waitUntilReady();
+      const queue = node.queue('q');
+      const good = await queue.add('good', { a: 1 });
+      equal((await good.waitUntilFinished(events, 20_000)).data, { a: 1 });
+      const bad = await queue.add('bad', {});
+      const why = await bad.waitUntilFinished(events, 20_000).then(() => 'it did not fail', (error) => error.message);
+      equal(why, 'the program ended with exit code 1');
+      equal(heard.filter(([, id]) => id === good.id).map(([kind]) => kind), ['active', 'progress', 'completed']);
+    } finally {
+      await node.close();
+    }
+    equal(await worker.stop(), 0);
+  });
+}
