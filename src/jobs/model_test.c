@@ -81,6 +81,9 @@ Test(request, holds_key_and_arguments_in_order)
     cr_assert(slice_equal(r.command.argv[0], SLICE_LIT("bull:q:")));
     cr_assert(slice_equal(r.command.argv[1], SLICE_LIT("0")));
     cr_assert(slice_equal(r.command.argv[100], SLICE_LIT("-99")));
+    request_begin(&r, &arena, &transition_pause, SLICE_LIT("{bull}:q:"));
+    cr_assert_eq(r.command.keys_count, 2, "so that a cluster waits until the slot has moved");
+    cr_assert(slice_equal(r.command.argv[1], SLICE_LIT("{bull}:q:meta")));
     request_begin_plain(&r, &arena, "HGETALL");
     cr_assert_null(r.command.script);
     cr_assert(slice_equal(r.command.argv[0], SLICE_LIT("HGETALL")));

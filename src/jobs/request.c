@@ -2,6 +2,7 @@
 #include "jobs/request.h"
 
 #include "base/num.h"
+#include "jobs/keys.h"
 
 /* Most requests have fewer arguments. */
 #define REQUEST_ARGS_FIRST 16
@@ -18,6 +19,9 @@ void request_begin(struct request *r, struct arena *arena, const struct transiti
     begin(r, arena, prefix);
     r->command.script = &t->script;
     r->command.keys_count = 1;
+    if (!keys_has_hash_tag(prefix)) return;
+    request_put(r, keys_join(arena, prefix, SLICE_LIT("meta")));
+    r->command.keys_count = 2;
 }
 
 void request_begin_plain(struct request *r, struct arena *arena, const char *name)

@@ -21,7 +21,11 @@ struct request {
     size_t cap;
 };
 
-/* KEYS[1] is the queue's prefix with its colon (keys_prefix). */
+/*
+ * KEYS[1] is the queue's prefix with its colon (keys_prefix), a key that never is. One with a hash tag may be in a cluster, where a slot moves
+ * key by key: a script with one key that is nowhere is run where the slot goes to, and finds half of its queue there. With two it is put off
+ * until all have moved (TRYAGAIN), so KEYS[2] is the queue's `meta`.
+ */
 void request_begin(struct request *r, struct arena *arena, const struct transition *t, struct slice prefix);
 /* A plain command, "HGETALL". */
 void request_begin_plain(struct request *r, struct arena *arena, const char *name);

@@ -4,6 +4,7 @@
  *
  *   add QUEUE NAME DATA [delay=N] [priority=N] [attempts=N] [backoff=N] [id=TEXT]     prints the job's id
  *   feed QUEUE FROM TO      adds jobs j-FROM .. j-TO, prints each id when its add is acknowledged; tries again what failed
+ *   batch QUEUE FROM TO     adds jobs b-FROM .. b-TO at once, prints how many were added
  *   flow QUEUE CHILDREN N   a job of QUEUE with N children in CHILDREN; prints its id
  *   schedule QUEUE ID EVERY_MS LIMIT
  *   schedulers QUEUE        prints id, interval and runs of each
@@ -13,7 +14,7 @@
  *   work QUEUE THREADS      runs jobs, prints what happens, until SIGTERM
  *   host                    has the store open until SIGTERM
  *
- * Its jobs do what their names say: `fail` until as many attempts were made as its data's `until`, `fatal` for ever.
+ * PREFIX in the environment is that of all keys. Its jobs do what their names say: `fail` until as many attempts were made as its data's `until`, `fatal` for ever.
  */
 #include <oxq/oxq.h>
 
@@ -83,6 +84,20 @@ static void feed(oxq_queue *q, char **argv)
         while (oxq_queue_add(q, "x", NULL, &opts, NULL, &err) != OXQ_OK) pause_for(1);
         printf("%s\n", id);
     }
+}
+
+static void add_batch(oxq *store, oxq_queue *q, char **argv)
+{
+    oxq_batch *batch;
+    require(oxq_batch_new(store, NULL, &batch, &err), "batch");
+    for (long i = atol(argv[0]); i <= atol(argv[1]); i++) {
+        char id[32];
+        snprintf(id, sizeof(id), "b-%ld", i);
+        require(oxq_batch_add(batch, q, "x", NULL, &(struct oxq_job_opts){.job_id = id}, &err), "batch add");
+    }
+    require(oxq_batch_run(batch, &err), "batch run");
+    printf("%zu\n", oxq_batch_count(batch) - oxq_batch_failed_count(batch));
+    oxq_batch_free(batch);
 }
 
 static void add_flow(oxq *store, char **argv)
@@ -224,6 +239,7 @@ static int command(oxq *store, oxq_queue *q, const char *name, int argc, char **
     if (strcmp(name, "work") == 0 && argc == 1) return work(store, oxq_queue_name(q), (size_t)atoi(argv[0])), 1;
     if (strcmp(name, "add") == 0 && argc >= 2) return add(q, argc, argv), 1;
     if (strcmp(name, "feed") == 0 && argc == 2) return feed(q, argv), 1;
+    if (strcmp(name, "batch") == 0 && argc == 2) return add_batch(store, q, argv), 1;
     if (strcmp(name, "schedule") == 0 && argc == 3) return schedule(q, argv), 1;
     if (strcmp(name, "schedulers") == 0) return list_schedulers(q), 1;
     if (strcmp(name, "get") == 0 && argc == 1) return get(q, argv[0]), 1;
@@ -242,7 +258,8 @@ int main(int argc, char **argv)
     pthread_sigmask(SIG_BLOCK, &term, NULL);
     setvbuf(stdout, NULL, _IOLBF, 0);
     if (argc < 3) return 2;
-    require(oxq_open(argv[1], &(struct oxq_opts){.on_warning = on_warning}, &store, &err), "open");
+    struct oxq_opts opts = {.prefix = getenv("PREFIX"), .on_warning = on_warning};
+    require(oxq_open(argv[1], &opts, &store, &err), "open");
     if (strcmp(argv[2], "host") == 0) {
         require(oxq_ping(store, &err), "ping");
         wait_for_end();

@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: MIT
+/* Several servers that belong together: a master with its replica and Sentinels, a cluster. On the kit of tests/daemon. */
+import { check, sleep, until } from '../../daemon/lib/kit.mjs';
+import { freePort } from '../../support/port.mjs';
+
+/** The reply of one command on a connection of its own. */
+export async function tell(t, port, ...words) {
+  const client = await t.connect(port);
+  const reply = await client.call(...words);
+  client.destroy();
+  check(reply.type !== '-', `${words.join(' ')} on ${port}`, reply.text);
+  return reply;
+}
+
+export const info = async (t, port, section) => (await tell(t, port, 'INFO', section)).text;
+
+/* ---------------------------------------------------------------- Sentinel */
+
+async function startSentinel(t, masterPort, quorum) {
+  const port = await freePort();
+  const config = t.write(`sentinel-${port}.conf`, [
+    `port ${port}`,
+    'bind 127.0.0.1',
+    `sentinel monitor jobs 127.0.0.1 ${masterPort} ${quorum}`,
+    'sentinel down-after-milliseconds jobs 1000',
+    'sentinel failover-timeout jobs 3000',
+    `dir ${t.folder}`,
+    'requirepass watch',
+    'sentinel sentinel-pass watch',
+    '',
+  ].join('\n'));
+  const program = t.start('redis-server', [config, '--sentinel']);
+  await until('the Sentinel watches', () => program.stdout.includes('+monitor'));
+  return port;
+}
+
+/** How many others of a kind (REPLICAS, SENTINELS) a Sentinel knows. */
+async function knownTo(t, port, kind) {
+  const client = await t.connect(port);
+  await client.call('AUTH', 'watch');
+  const { items } = await client.call('SENTINEL', kind, 'jobs');
+  client.destroy();
+  return (items ?? []).length;
+}
+
+/** A master called jobs, its replica, and Sentinels (their password is watch) that know them and each other. */
+export async function startSentinels(t, count = 1) {
+  const master = await t.redis();
+  const replica = await t.redis(['--replicaof', '127.0.0.1', master.port]);
+  await until('the replica follows', async () => (await info(t, replica.port, 'replication')).includes('master_link_status:up'));
+  const ports = [];
+  for (let i = 0; i < count; i++) ports.push(await startSentinel(t, master.port, Math.floor(count / 2) + 1));
+  for (const port of ports) {
+    await until('the Sentinel knows the replica', async () => (await knownTo(t, port, 'REPLICAS')) === 1);
+    await until('the Sentinel knows the others', async () => (await knownTo(t, port, 'SENTINELS')) === count - 1);
+  }
+  return { master, replica, ports };
+}
+
+/* ---------------------------------------------------------------- cluster */
+
+async function startNode(t, i) {
+  const node = await t.redis(['--cluster-enabled', 'yes', '--cluster-config-file', t.path(`nodes-${i}.conf`), '--cluster-node-timeout', '1000', '--cluster-replica-validity-factor', '0']);
+  node.id = (await tell(t, node.port, 'CLUSTER', 'MYID')).text;
+  return node;
+}
+
+const MASTERS = 3;
+const SLOTS = 16384;
+const firstSlot = (i) => Math.floor((SLOTS * i) / MASTERS);
+
+/** Three masters with a third of the slots each; node 3 is a replica of node 0, and so on. */
+export async function startCluster(t, replicas = 1) {
+  const nodes = [];
+  const count = MASTERS + replicas;
+  for (let i = 0; i < count; i++) nodes.push(await startNode(t, i));
+  for (let i = 0; i < MASTERS; i++) await tell(t, nodes[i].port, 'CLUSTER', 'ADDSLOTSRANGE', firstSlot(i), firstSlot(i + 1) - 1);
+  for (let i = 1; i < count; i++) await tell(t, nodes[i].port, 'CLUSTER', 'MEET', '127.0.0.1', nodes[0].port);
+  const isWhole = async ({ port }) => {
+    const text = (await tell(t, port, 'CLUSTER', 'INFO')).text;
+    return text.includes('cluster_state:ok') && text.includes(`cluster_known_nodes:${count}`) && text.includes(`cluster_size:${MASTERS}`);
+  };
+  for (const node of nodes) await until('the nodes have met', () => isWhole(node));
+  for (let i = MASTERS; i < count; i++) await tell(t, nodes[i].port, 'CLUSTER', 'REPLICATE', nodes[i - MASTERS].id);
+  for (let i = MASTERS; i < count; i++) await until('the replica follows', async () => (await info(t, nodes[i].port, 'replication')).includes('master_link_status:up'));
+  return nodes;
+}
+
+export const urlOf = (nodes) => `redis+cluster://${nodes.map(({ port }) => `127.0.0.1:${port}`).join(',')}`;
+
+export const slotOf = async (t, port, key) => Number((await tell(t, port, 'CLUSTER', 'KEYSLOT', key)).raw.toString().slice(1));
+
+/** Who got a slot of a cluster that was just started. */
+export const firstOwner = (nodes, slot) => nodes.find((_, i) => i < MASTERS && slot >= firstSlot(i) && slot < firstSlot(i + 1));
+
+/** Moves one slot with its keys, as redis-cli does, while the load goes on. */
+export async function moveSlot(t, slot, from, to) {
+  await tell(t, to.port, 'CLUSTER', 'SETSLOT', slot, 'IMPORTING', from.id);
+  await tell(t, from.port, 'CLUSTER', 'SETSLOT', slot, 'MIGRATING', to.id);
+  for (;;) {
+    const keys = await tell(t, from.port, 'CLUSTER', 'GETKEYSINSLOT', slot, 10);
+    if (keys.raw.toString().startsWith('*0')) break;
+    for (const key of keys.raw.toString().split('\r\n').filter((_, i) => i >= 2 && i % 2 === 0 && _)) await tell(t, from.port, 'MIGRATE', '127.0.0.1', to.port, key, 0, 5000);
+  }
+  /* For a while keys that are not there yet are asked for at the new node. */
+  await sleep(100);
+  for (const node of [to, from]) await tell(t, node.port, 'CLUSTER', 'SETSLOT', slot, 'NODE', to.id);
+}
