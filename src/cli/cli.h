@@ -29,6 +29,14 @@ int cli_job(int argc, char **argv);           /* job.c */
 int cli_schedulers(int argc, char **argv);    /* schedulers.c */
 int cli_workers(int argc, char **argv);       /* workers.c */
 int cli_events(int argc, char **argv);        /* events.c */
+int cli_add(int argc, char **argv);           /* add.c */
+int cli_retry(int argc, char **argv);         /* retry.c */
+int cli_promote(int argc, char **argv);       /* promote.c */
+int cli_remove(int argc, char **argv);        /* remove.c */
+int cli_drain(int argc, char **argv);         /* drain.c */
+int cli_clean(int argc, char **argv);         /* clean.c */
+int cli_schedule(int argc, char **argv);      /* schedule.c */
+int cli_unschedule(int argc, char **argv);    /* schedule.c */
 int cli_pause(int argc, char **argv);         /* pause.c */
 int cli_resume(int argc, char **argv);        /* pause.c */
 int cli_work(int argc, char **argv);          /* work.c */
@@ -49,7 +57,7 @@ int cli_fail(const char *format, ...) OXQ_PRINTF(1, 2);
 
 /* ---- flags.c ---- */
 
-#define CLI_FLAGS_MAX 40
+#define CLI_FLAGS_MAX 48
 
 /* One of both: where the value goes, or what becomes true. */
 struct cli_flag {

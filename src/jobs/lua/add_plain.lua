@@ -10,7 +10,7 @@
 local ids, count = {}, (#ARGV - 1) / 3
 local events = queue .. 'events'
 local meta = call('HMGET', queue .. 'meta', 'paused', 'concurrency', 'opts.maxLenEvents')
-if not tonumber(meta[3]) then
+if not meta[3] then
     meta[3] = 10000
     call('HSET', queue .. 'meta', 'opts.maxLenEvents', 10000)
 end
@@ -24,8 +24,7 @@ for i = 1, count do
     ids[i] = id
 end
 for i = 1, count, 1000 do call('LPUSH', queue .. 'wait', unpack(ids, i, math.min(i + 999, count))) end
-local max = tonumber(meta[2])
-if not meta[1] and not (max and call('LLEN', queue .. 'active') >= max) then
+if not meta[1] and not (meta[2] and call('LLEN', queue .. 'active') >= tonumber(meta[2])) then
     call('ZADD', queue .. 'marker', 0, '0')
 end
 return ids

@@ -110,7 +110,7 @@ local function finish_job(prefix, argv, i, meta, job, pending)
         tell_parent(parent, key, state, value, now)
     end
 
-    local attempts = (tonumber(job[5]) or 0) + 1
+    local attempts = (job[5] or 0) + 1
     local property = state == 'completed' and 'returnvalue' or 'failedReason'
     local fields = { property, value, 'finishedOn', now, 'atm', attempts }
     if state == 'failed' then fail(prefix, argv, i, meta, attempts, fields) end

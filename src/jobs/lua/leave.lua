@@ -9,7 +9,7 @@
 --                 front     the job was not begun: it is the next one; the code is for how many ms the rate allows none
 --                 children  the child's key, or empty for all: it runs again when they are done; 1 when there are none to wait for
 --               A code below 0 says why the job is still active.
---@use active fetch count
+--@use active fetch
 
 local function go_to_wait(prefix, id, push, meta)
     local priority = tonumber(call('HGET', prefix .. id, 'priority')) or 0
@@ -55,7 +55,7 @@ local function check_pending(key, child)
 end
 
 local function note_attempt(key, is_counted, reason, stack)
-    if is_counted == '1' then count_up(key, 'atm') end
+    if is_counted == '1' then call('HINCRBY', key, 'atm', 1) end
     if stack ~= '' then
         call('HSET', key, 'failedReason', reason, 'stacktrace', stack)
     elseif reason ~= '' then

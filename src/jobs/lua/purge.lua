@@ -32,7 +32,7 @@ local function is_old(key, state, before)
         local times = call('HMGET', key, 'finishedOn', 'processedOn')
         time = is_list(state) and times[1] or times[2] or time
     end
-    return (tonumber(time) or 0) <= tonumber(before)
+    return not time or tonumber(time) <= tonumber(before)
 end
 
 local function stays(prefix, id, argv)

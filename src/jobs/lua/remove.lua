@@ -35,7 +35,6 @@ local function remove_tree(key, parent, has_children, run)
     if run.seen[key] then return true end
     run.seen[key] = true
     local job = read_parent(key)
-    if not job then return true end
     local prefix = job.queueKey .. ':'
     local above, json = parent, nil
     if not parent then

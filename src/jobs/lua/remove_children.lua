@@ -33,7 +33,6 @@ end
 -- A child leaves its parent before its own children go, as with BullMQ; in a large tree last, so that no call leaves one without the other.
 function remove_child(key, parent, run)
     local job = read_parent(key)
-    if not job then return true end
     local prefix = job.queueKey .. ':'
     if run.seen[key] or call('EXISTS', key .. ':lock') == 1 or call('ZSCORE', prefix .. 'failed', job.id) then return true end
     run.seen[key] = true

@@ -9,7 +9,7 @@
 --   ARGV[4]  ids to look at in this call
 --   ARGV[5]  -1 to begin a sweep, or where the last call left off
 -- Returns { where to go on, or -1 when the sweep is done, ids of the stalled jobs ... }.
---@use meta events marker count
+--@use meta events marker
 
 -- The next run of a scheduler never fails so: it would be the last.
 local function is_of_scheduler(prefix, scheduler)
@@ -20,8 +20,8 @@ end
 local function free_stalled(prefix, id, stalls_max, meta)
     local key = prefix .. id
     if call('EXISTS', key .. ':lock') == 1 or call('LREM', prefix .. 'active', 1, id) == 0 then return false end
-    if call('TYPE', key).ok ~= 'hash' then return false end
-    local stalls = count_up(key, 'stc')
+    if call('EXISTS', key) == 0 then return false end
+    local stalls = call('HINCRBY', key, 'stc', 1)
     local scheduler = call('HGET', key, 'rjk')
     if stalls > tonumber(stalls_max) and not (scheduler and is_of_scheduler(prefix, scheduler)) then
         call('HSET', key, 'defa', 'job stalled more than allowable limit')

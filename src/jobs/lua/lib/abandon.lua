@@ -8,7 +8,6 @@ local function abandon_parent(prefix, key)
     if not above or above == '' or call('EXISTS', above) == 0 then return end
     if call('SREM', above .. ':dependencies', key) == 0 or call('SCARD', above .. ':dependencies') > 0 then return end
     local parent = read_parent(above)
-    if not parent then return end
     local there = parent.queueKey .. ':'
     if call('ZREM', there .. 'waiting-children', parent.id) == 0 then return end
     if there ~= prefix then

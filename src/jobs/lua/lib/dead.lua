@@ -3,15 +3,9 @@
 -- is known of it; docs/dead-letters.md has the form.
 --@use keys meta events marker place
 
--- A stored JSON text as it is; what is not there is null; what is no JSON, a string.
+-- A stored JSON text as it is; what is not there is null.
 local function json_or_null(text)
-    if not text or text == '' then return 'null' end
-    return pcall(cjson.decode, '[' .. text .. ']') and text or cjson.encode(text)
-end
-
-local function number_or(text, fallback)
-    local number = tonumber(text)
-    return number and string.format('%.0f', number) or fallback
+    return text and text ~= '' and text or 'null'
 end
 
 local function describe_dead(prefix, id, reason, stack, attempts, now)
@@ -22,11 +16,11 @@ local function describe_dead(prefix, id, reason, stack, attempts, now)
         '{"queue":', cjson.encode(string.match(prefix, '([^:]*):$')), ',"id":', cjson.encode(id), ',"name":', cjson.encode(name),
         ',"data":', json_or_null(job[2]), ',"opts":', json_or_null(job[3]), ',"failedReason":', cjson.encode(reason),
         ',"stacktrace":', json_or_null(stack ~= '' and stack or job[6]), ',"attemptsMade":', attempts,
-        ',"attemptsStarted":', number_or(job[7], 0), ',"stalledCount":', number_or(job[8], 0),
+        ',"attemptsStarted":', job[7] or 0, ',"stalledCount":', job[8] or 0,
         ',"processedBy":', job[9] and cjson.encode(job[9]) or 'null',
         ',"parentKey":', job[10] and cjson.encode(job[10]) or 'null', ',"parent":', json_or_null(job[11]),
-        ',"timestamp":', number_or(job[4], 'null'),
-        ',"processedOn":', number_or(job[5], 'null'), ',"finishedOn":', now, '}' })
+        ',"timestamp":', json_or_null(job[4]),
+        ',"processedOn":', json_or_null(job[5]), ',"finishedOn":', now, '}' })
 end
 
 -- Returns the dead job's id in its queue.

@@ -23,8 +23,7 @@ local function add_next(prefix, deduplication, now)
     if not new[3] then return end
     local counted = string.format('%d', call('INCR', prefix .. 'id'))
     local id = new[8] or counted
-    local is_json, options = pcall(cjson.decode, new[3])
-    if not is_json or type(options) ~= 'table' then options = {} end
+    local options = cjson.decode(new[3])
     hold_deduplication(prefix .. 'de:' .. deduplication, id, options.de)
 
     local fields = { 'name', new[1], 'data', new[2], 'opts', new[3], 'timestamp', now, 'delay', options.delay or 0,

@@ -5,7 +5,7 @@
 
 local function get_events_max(prefix)
     local max = call('HGET', prefix .. 'meta', 'opts.maxLenEvents')
-    if tonumber(max) then return max end
+    if max then return max end
     call('HSET', prefix .. 'meta', 'opts.maxLenEvents', 10000)
     return 10000
 end

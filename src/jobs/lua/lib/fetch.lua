@@ -69,7 +69,7 @@ local function start_job(prefix, id, argv, reply)
     local starts, used = 1, 1
     for i = 1, #fields, 2 do
         if fields[i] == 'ats' then
-            starts = (tonumber(fields[i + 1]) or 0) + 1
+            starts = fields[i + 1] + 1
         elseif fields[i] == 'defa' then
             used = 0
         end

@@ -7,8 +7,7 @@
 local function is_closed(prefix)
     local meta = call('HMGET', prefix .. 'meta', 'paused', 'concurrency')
     if meta[1] then return true end
-    local max = tonumber(meta[2])
-    return max and call('LLEN', prefix .. 'active') >= max
+    return meta[2] and call('LLEN', prefix .. 'active') >= tonumber(meta[2])
 end
 
 local function wake_workers(prefix)

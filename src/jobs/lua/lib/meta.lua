@@ -10,7 +10,7 @@ end
 
 -- How long the stream of events may be; the default is written down, because other clients read it there.
 local function events_max_of(prefix, meta)
-    if not tonumber(meta[5]) then
+    if not meta[5] then
         call('HSET', prefix .. 'meta', 'opts.maxLenEvents', 10000)
         meta[5] = 10000
     end
@@ -20,6 +20,6 @@ end
 -- How many more jobs may be active.
 local function count_room(prefix, meta)
     if meta[1] then return 0 end
-    local max = tonumber(meta[2])
-    return max and max - call('LLEN', prefix .. 'active') or math.huge
+    if not meta[2] then return math.huge end
+    return tonumber(meta[2]) - call('LLEN', prefix .. 'active')
 end

@@ -12,17 +12,16 @@ end
 local function count_finished(key, finished, points_max, now)
     local old = call('HMGET', key, 'count', 'prevTS', 'prevCount')
     local count = (tonumber(old[1]) or 0)
-    local last = tonumber(old[2])
-    if not last then
+    if not old[2] then
         call('HSET', key, 'count', count + finished, 'prevTS', now, 'prevCount', 0)
         return
     end
-    local minutes = math.min(math.floor(now / 60000) - math.floor(last / 60000), tonumber(points_max))
+    local minutes = math.min(math.floor(now / 60000) - math.floor(old[2] / 60000), tonumber(points_max))
     if minutes <= 0 then
         call('HSET', key, 'count', count + finished)
         return
     end
-    push_points(key .. ':data', count - (tonumber(old[3]) or 0), minutes)
+    push_points(key .. ':data', count - old[3], minutes)
     call('LTRIM', key .. ':data', 0, points_max - 1)
     call('HSET', key, 'count', count + finished, 'prevTS', now, 'prevCount', count)
 end

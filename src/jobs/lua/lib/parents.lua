@@ -4,16 +4,14 @@
 -- `<key>:unsuccessful` (a sorted set of failures that make it fail). It may be of another queue, with the same hash tag in a cluster.
 --@use events marker release
 
--- A parent in parts: its queue's key without the last colon, its id, and what it does about a failure. Nil when the key is none. What
--- somebody damaged by hand is no reason to stop in the middle of a transition.
+-- A parent in parts: its queue's key without the last colon, its id, and what it does about a failure.
 local function read_parent(key, json)
     if json then
-        local is_json, parent = pcall(cjson.decode, json)
-        local is_whole = is_json and type(parent) == 'table' and type(parent.queueKey) == 'string'
-        if is_whole and (type(parent.id) == 'string' or type(parent.id) == 'number') then return parent end
+        local parent = cjson.decode(json)
+        if parent.id then return parent end
     end
-    local queue_key, id = string.match(key, '^(.+):([^:]*)$')
-    return id and { id = id, queueKey = queue_key }
+    local id = string.match(key, ':([^:]*)$')
+    return { id = id, queueKey = string.sub(key, 1, #key - #id - 1) }
 end
 
 -- The parent runs at once, and the worker that takes it fails it for what `defa` says.
@@ -53,7 +51,6 @@ end
 
 -- A child that is removed is waited for no more. Its parent goes straight to `wait`.
 local function leave_parent(parent, child)
-    if not parent then return end
     local prefix, id = parent.queueKey .. ':', parent.id
     local set = prefix .. id .. ':dependencies'
     if call('SREM', set, child) == 0 or call('SCARD', set) > 0 then return end

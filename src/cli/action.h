@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The commands that do one thing to jobs, named by their ids or by what they have in common: retry, promote, remove, dlq replay, dlq
+ * discard. A command fills the first part in, embeds the struct in its own where it has flags, and calls action_run. Private to cli/.
+ */
+#ifndef CLI_ACTION_H
+#define CLI_ACTION_H
+
+#include "cli/tally.h"
+
+struct action {
+    const char *verb, *done_word, *help; /* "retry", "retried", what --help prints above the flags */
+    const char *usage;                   /* "oxq retry QUEUE ID..." */
+    unsigned states;                     /* where it can be done; 0: everywhere */
+    bool by_state;                       /* which jobs is said by --state instead of --all */
+    /* To one job. */
+    oxq_err (*one)(struct action *a, const char *id, struct oxq_error *err);
+    /* To all that a list would give. */
+    oxq_err (*matching)(struct action *a, const struct oxq_list_opts *which, const struct oxq_many_opts *opts,
+                        int64_t *out_count, struct oxq_error *err);
+    /* NULL, or looks at the flags of the command's own before anything is opened. Returns an exit code. */
+    int (*check)(struct action *a, bool has_ids);
+    /* NULL, or what comes between the opening of the queue and the first job. jobs_count: of ids; -1: they are not named. Likewise. */
+    int (*prepare)(struct action *a, int64_t jobs_count);
+
+    /* Read by action_run. */
+    struct cli_store store;
+    struct cli_filter filter;
+    bool are_all, is_dry;
+    struct arena arena;
+};
+
+/* The whole command; `own` are flags beside --all, --dry-run, those of the filter and those of the store. Returns the exit code. */
+int action_run(struct action *a, int argc, char **argv, const struct cli_flag *own, size_t own_count);
+
+#endif
