@@ -2,7 +2,7 @@
 /*
  * A program on the public header, for tests in which the other side is BullMQ in Node: peer URL COMMAND QUEUE [ARGUMENT...].
  *
- *   add QUEUE NAME DATA [delay=N] [priority=N] [attempts=N] [backoff=N] [id=TEXT]     prints the job's id
+ *   add QUEUE NAME DATA [delay=N] [priority=N] [attempts=N] [backoff=N] [timestamp=N] [id=TEXT]     prints the job's id
  *   feed QUEUE FROM TO      adds jobs j-FROM .. j-TO, prints each id when its add is acknowledged; tries again what failed
  *   batch QUEUE FROM TO     adds jobs b-FROM .. b-TO at once, prints how many were added
  *   flow QUEUE CHILDREN N   a job of QUEUE with N children in CHILDREN; prints its id
@@ -58,6 +58,7 @@ static void read_option(struct oxq_job_opts *o, const char *text)
     if (strncmp(text, "priority", len) == 0) o->priority = atoll(value);
     if (strncmp(text, "attempts", len) == 0) o->attempts = atoll(value);
     if (strncmp(text, "backoff", len) == 0) o->backoff.delay_ms = atoll(value);
+    if (strncmp(text, "timestamp", len) == 0) o->timestamp_ms = atoll(value);
     if (strncmp(text, "id", len) == 0) o->job_id = value;
 }
 

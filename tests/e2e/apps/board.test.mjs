@@ -1,35 +1,11 @@
 // SPDX-License-Identifier: MIT
 // Bull Board in an Express application: each endpoint of its REST interface, over HTTP.
-import express from 'express';
-import { createBullBoard } from '@bull-board/api';
-import { BullMQAdapter } from '@bull-board/api/bullMQAdapter';
-import { ExpressAdapter } from '@bull-board/express';
+import { openBoard } from '../lib/board.mjs';
 import { assert, counts, gate, range, state, test, until } from '../lib/bull.mjs';
 
 const HOUR_MS = 3_600_000;
 
-/** A board over the queues, and `call(method, path, body)` that gives { status, body }. */
-async function board(scope, queues) {
-  const serverAdapter = new ExpressAdapter().setBasePath('/admin');
-  const options = { validateResponses: true }; // an answer that is not as its schema says becomes an error
-  createBullBoard({ queues: queues.map((queue) => new BullMQAdapter(queue)), serverAdapter, options });
-  const app = express().use('/admin', serverAdapter.getRouter());
-  const server = await new Promise((resolve) => {
-    const listening = app.listen(0, '127.0.0.1', () => resolve(listening));
-  });
-  scope.defer(() => {
-    server.closeAllConnections();
-    return new Promise((resolve) => server.close(resolve));
-  });
-  const base = `http://127.0.0.1:${server.address().port}/admin`;
-  return async (method, path, body) => {
-    const headers = { 'content-type': 'application/json' };
-    const answer = await fetch(base + path, { method, headers, body: body && JSON.stringify(body) });
-    const text = await answer.text();
-    const isJson = answer.headers.get('content-type')?.includes('json') && text;
-    return { status: answer.status, body: isJson ? JSON.parse(text) : text };
-  };
-}
+const board = (scope, queues) => openBoard(queues, (fn) => scope.defer(fn));
 
 /** One queue with a board over it; `put('path')` is below the queue. */
 async function boardOf(scope) {
