@@ -7,7 +7,9 @@
  *            journal_submit               write, sync (ALWAYS)
  *   IDLE ------------------------> BUSY ------------------------> IDLE, wake()
  *
- * The thread takes no group by itself: the engine submits, since the replies of a group leave before the next begins.
+ * The thread takes no group by itself: the engine submits, since the replies of a group leave before the next begins. It works in
+ * bursts of microseconds, and whole groups of clients wait for each: hence its short slice. Without one, a thread that wakes
+ * where both processors are busy may wait for the end of somebody's slice twice in each sync, milliseconds each time.
  *
  * Handing a group over costs two changes of threads and two wake-ups: more than writing a small one does. So where no sync
  * must follow, journal_submit writes it itself (write_here): a group that is small and fits into the running segment, as long as
@@ -49,6 +51,8 @@
 #define HERE_PAUSE_TIMES 100
 
 enum phase { IDLE, BUSY };
+/* In the thread's notice, which has only one thing to say. */
+enum { NUDGE = 1 };
 
 struct journal {
     /* The engine's. */
@@ -65,8 +69,10 @@ struct journal {
     /* For the engine to read without the lock. */
     atomic_int state; /* enum journal_state */
     atomic_int phase;
+    atomic_bool is_closing;
     char failure[256];
 
+    struct notice work;    /* the thread looks again at phase and is_closing: NUDGE */
     struct keeper *keeper; /* owned */
     struct syncer *syncer; /* owned */
     struct thread thread;
@@ -77,7 +83,6 @@ struct journal {
     struct lock lock; /* guards what follows */
     struct buf group;
     enum journal_durability durability;
-    bool is_closing;
     uint64_t written_bytes;
 
     struct writer writer; /* invariant 2 */
@@ -122,9 +127,9 @@ static void write_group(struct journal *j, struct buf *group, bool must_sync)
     if (e) fail(j, &err);
 }
 
-/* Inside the lock, which it lets go of meanwhile. */
 static void take_group(struct journal *j)
 {
+    lock_enter(&j->lock);
     bool must_sync = j->durability == JOURNAL_ALWAYS;
     lock_leave(&j->lock);
     if (!has_failed(j)) write_group(j, &j->group, must_sync);
@@ -135,22 +140,23 @@ static void take_group(struct journal *j)
     lock_notify(&j->lock);
     lock_leave(&j->lock);
     j->wake(j->ctx);
-    lock_enter(&j->lock);
 }
 
 static void run(void *ctx)
 {
     struct journal *j = ctx;
-    lock_enter(&j->lock);
+    thread_shorten_slice();
     for (;;) {
-        if (atomic_load(&j->phase) == BUSY) {
-            take_group(j);
-            continue;
-        }
-        if (j->is_closing) break;
-        lock_wait(&j->lock, INT64_MAX);
+        (void)notice_wait(&j->work, INT64_MAX);
+        (void)notice_take(&j->work);
+        if (atomic_load_explicit(&j->phase, memory_order_acquire) == BUSY) take_group(j);
+        if (atomic_load_explicit(&j->is_closing, memory_order_acquire)) return;
     }
-    lock_leave(&j->lock);
+}
+
+static void nudge(struct journal *j)
+{
+    if (notice_put(&j->work, NUDGE)) notice_wake(&j->work);
 }
 
 /* ---------------------------------------------------------------- open, close */
@@ -261,10 +267,8 @@ enum journal_state journal_close(struct journal *j)
     journal_flush(j);
     /* A group that waits for room waits no longer: that is a failure now. */
     keeper_stop_waiting(j->keeper);
-    lock_enter(&j->lock);
-    j->is_closing = true;
-    lock_notify(&j->lock);
-    lock_leave(&j->lock);
+    atomic_store_explicit(&j->is_closing, true, memory_order_release);
+    nudge(j);
     thread_join(&j->thread);
     struct oxq_error err;
     if (!has_failed(j) && writer_finish(&j->writer, &err) != OXQ_OK) fail(j, &err);
@@ -374,8 +378,7 @@ bool journal_submit(struct journal *j)
     j->group_bytes = j->group.len;
     atomic_store_explicit(&j->phase, BUSY, memory_order_release);
     lock_leave(&j->lock);
-    /* Not inside: the thread would wake to find the lock taken. */
-    lock_notify(&j->lock);
+    nudge(j);
     /* Here, not in the thread: memory in use is counted by thread (base/mem.h). */
     if (empty.cap > BUFFER_KEEP_BYTES) buf_deinit(&empty);
     j->gathering = empty;

@@ -29,6 +29,11 @@ OXQ_MUST_USE oxq_err thread_start(struct thread *t, const char *name, void (*run
 /* The calling thread works when others have nothing to do: lower priority for the processor and the disk, and when it wakes it
  * takes the processor from nobody. */
 void thread_lower_priority(void);
+/*
+ * The calling thread works in short bursts that others wait for. Where the scheduler knows slices of a thread's own (Linux 6.12), it
+ * runs as soon as it wakes, also where no processor is idle, for as much of the processor's time as before; elsewhere nothing changes.
+ */
+void thread_shorten_slice(void);
 /* Waits for its end; nothing when it was not started. */
 void thread_join(struct thread *t);
 /* Nobody will wait for its end; *t may go. */
@@ -71,6 +76,8 @@ struct notice {
 #define NOTICE_MAX (UINT32_MAX - 1)
 /* Takes a number that is there away. */
 void notice_clear(struct notice *n);
+/* The same, and says which: 0 where there is none. What was written before its notice_put is seen. */
+uint32_t notice_take(struct notice *n);
 /* Leaves a number in place of another. True: somebody sleeps there, who must be woken with notice_wake(n). Threads: any. */
 OXQ_MUST_USE bool notice_put(struct notice *n, uint32_t value);
 /* The notice itself may be gone by now: only its address matters. Threads: any. */
