@@ -19,6 +19,8 @@
 #define PAYLOAD_GROWTH 6
 /* Of standard error, as the failure. */
 #define REASON_BYTES_MAX 1000
+/* After a line that the store did not take. */
+#define MUTE_US ((int64_t)30 * 1000 * 1000)
 /* Variables that we set. */
 #define OWN_COUNT_MAX 8
 
@@ -98,30 +100,45 @@ static char **make_environment(const struct exec *x, const struct oxq_job_fields
 
 /* ---------------------------------------------------------------- what it says while it runs */
 
-/* The job goes on without it: whether it is still ours shows elsewhere. */
-static void note_lost(const oxq_job *job, oxq_err e, const struct oxq_error *err)
+/* The job goes on without what the store does not take: whether it is still ours shows elsewhere. */
+struct listener {
+    oxq_job *job;
+    /* The store is not there: what is said until then is lost, for each line would hold the program's deadline up. */
+    int64_t mute_until_us;
+};
+
+static bool is_mute(const struct listener *l)
 {
-    if (e) log_event(LOG_WARNING, "not stored", log_text("id", oxq_job_id(job)), log_text("reason", err->text));
+    return clock_mono_us(os_clock()) < l->mute_until_us;
+}
+
+static void note_stored(struct listener *l, oxq_err e, const struct oxq_error *err)
+{
+    if (!e) return;
+    l->mute_until_us = clock_mono_us(os_clock()) + MUTE_US;
+    log_event(LOG_WARNING, "not stored", log_text("id", oxq_job_id(l->job)), log_text("reason", err->text));
 }
 
 static void log_line(void *ctx, struct slice line)
 {
-    oxq_job *job = ctx;
+    struct listener *l = ctx;
     struct buf text = {.limit_bytes = 3 * TEXT_LINE_BYTES_MAX + 1};
     struct oxq_error err;
+    if (is_mute(l)) return;
     if (line.len > 0 && line.at[line.len - 1] == '\r') line.len--;
     mem_must(text_put_mended(&text, line));
     mem_must(buf_append(&text, slice_of("", 1)));
-    note_lost(job, oxq_job_log(job, text.at, &err), &err);
+    note_stored(l, oxq_job_log(l->job, text.at, &err), &err);
     buf_deinit(&text);
 }
 
-static void set_progress(oxq_job *job, struct slice value)
+static void set_progress(struct listener *l, struct slice value)
 {
     struct buf json = {.limit_bytes = 6 * TEXT_LINE_BYTES_MAX + 64};
     struct oxq_error err;
+    if (is_mute(l)) return;
     mem_must(text_put_result(&json, value));
-    note_lost(job, oxq_job_progress(job, json.at, &err), &err);
+    note_stored(l, oxq_job_progress(l->job, json.at, &err), &err);
     buf_deinit(&json);
 }
 
@@ -200,6 +217,7 @@ static void run_process(const struct exec *x, oxq_job *job, struct slice input, 
     struct arena arena = {0};
     struct process_end end;
     struct oxq_error err;
+    struct listener listener = {.job = job};
     const struct exec_opts *o = &x->opts;
     struct process_task task = {.argv = o->argv,
                                 .envp = make_environment(x, oxq_job_fields(job), &arena),
@@ -211,7 +229,7 @@ static void run_process(const struct exec *x, oxq_job *job, struct slice input, 
                                 .stop_fd = o->stop_fd,
                                 .on_error_line = o->logs_stderr ? log_line : NULL,
                                 .on_control_line = take_control_line,
-                                .ctx = job};
+                                .ctx = &listener};
     if (o->deadline_ms > 0) task.deadline_us = clock_mono_us(os_clock()) + o->deadline_ms * 1000;
     oxq_err e = process_run(&task, &end, &err);
     if (e == OXQ_ERR_AGAIN) out->delay_ms = o->retry_after_ms;

@@ -73,6 +73,13 @@ static bool open_pipes(struct process *p)
     return true;
 }
 
+/* To all of its group, and to itself where it has left that for another. */
+static void send_signal(const struct process *p, int number)
+{
+    kill(-p->pid, number);
+    kill(p->pid, number);
+}
+
 /* ---------------------------------------------------------------- start */
 
 /*
@@ -147,7 +154,7 @@ static oxq_err start(struct process *p, struct oxq_error *err)
     p->pidfd = pidfd_open(p->pid, 0);
     if (p->pidfd >= 0) return OXQ_OK;
     rc = errno;
-    kill(-p->pid, SIGKILL);
+    send_signal(p, SIGKILL);
     waitpid(p->pid, NULL, 0);
     return tell_error(program, rc, err);
 }
@@ -160,7 +167,7 @@ static void begin_end(struct process *p, enum process_cut why)
     p->phase = ENDING;
     p->out->cut = why;
     p->kill_at_us = clock_mono_us(os_clock()) + p->task->end_ms * 1000;
-    kill(-p->pid, SIGTERM);
+    send_signal(p, SIGTERM);
 }
 
 static void write_input(struct process *p)
@@ -231,7 +238,7 @@ static void watch_clock(struct process *p)
         begin_end(p, PROCESS_LATE);
     } else {
         p->phase = KILLED;
-        kill(-p->pid, SIGKILL);
+        send_signal(p, SIGKILL);
     }
 }
 
@@ -277,7 +284,7 @@ static void take_end(struct process *p)
 {
     int status = 0;
     pid_t pid;
-    kill(-p->pid, SIGKILL);
+    send_signal(p, SIGKILL);
     read_rest(p);
     do {
         pid = waitpid(p->pid, &status, 0);

@@ -31,14 +31,18 @@ struct runner {
     enum state state;
     int64_t until_us; /* of ENDING and INTERRUPTING: CLOCK_MONOTONIC; INT64_MAX: for ever */
 
-    struct lock lock; /* of both */
+    struct lock lock; /* of these */
     int64_t begun;
     size_t running;
+    bool has_ended_work; /* no more jobs are taken */
 };
 
 /* ---------------------------------------------------------------- jobs */
 
-/* False: it is one more than were asked for. */
+/*
+ * False: it is one more than were asked for. Then no more are taken when this returns: or the job would be given back only to be taken
+ * again.
+ */
 static bool begin_job(struct runner *r)
 {
     lock_enter(&r->lock);
@@ -48,8 +52,9 @@ static bool begin_job(struct runner *r)
         r->running++;
     }
     bool is_last = may_begin && r->begun == r->opts->count_max;
-    lock_leave(&r->lock);
     if (is_last) waker_wake(r->wake_fd);
+    while (!may_begin && !r->has_ended_work) (void)lock_wait(&r->lock, INT64_MAX);
+    lock_leave(&r->lock);
     return may_begin;
 }
 
@@ -165,6 +170,10 @@ static void end_work(struct runner *r, const char *why, int64_t grace_ms)
     r->state = ENDING;
     r->until_us = after_ms(grace_ms);
     oxq_worker_pause(r->worker, false);
+    lock_enter(&r->lock);
+    r->has_ended_work = true;
+    lock_notify(&r->lock);
+    lock_leave(&r->lock);
 }
 
 static void interrupt(struct runner *r)
