@@ -50,6 +50,7 @@ static bool read_group(const char *from, int pads, uint32_t *out)
 oxq_err base64_decode(struct slice text, struct buf *out)
 {
     if (text.len % 4 != 0) return OXQ_ERR_FORMAT;
+    if (text.len == 0) return OXQ_OK;
     oxq_err e = buf_reserve(out, text.len / 4 * 3);
     if (e) return e;
     char *to = out->at + out->len;
@@ -62,6 +63,6 @@ oxq_err base64_decode(struct slice text, struct buf *out)
         if (pads < 2) *to++ = (char)(group >> 8);
         if (pads < 1) *to++ = (char)group;
     }
-    if (text.len > 0) out->len = (size_t)(to - out->at);
+    out->len = (size_t)(to - out->at);
     return OXQ_OK;
 }
