@@ -145,7 +145,10 @@ bool oxq_worker_is_paused(const oxq_worker *worker);
 bool oxq_worker_cancel(oxq_worker *worker, const char *id, const char *reason);
 /* Jobs that run now. */
 size_t oxq_worker_running(const oxq_worker *worker);
-/* Blocks: until nothing waits (delayed jobs may) and nothing runs, or timeout_ms are over (TIMEOUT; -1: never). */
+/*
+ * Blocks: until nothing waits and nothing runs here, or timeout_ms are over (TIMEOUT; -1: never). Delayed jobs may wait, and those of a queue
+ * that is paused.
+ */
 OXQ_MUST_USE oxq_err oxq_worker_wait_until_idle(oxq_worker *worker, int64_t timeout_ms, struct oxq_error *err);
 
 /* ---------------------------------------------------------------- without threads */

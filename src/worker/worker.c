@@ -32,6 +32,8 @@
 #define ID_DIGITS 20
 /* How long handlers that were cancelled by a close may still take to see it. */
 #define CLOSE_GRACE_US ((int64_t)500 * 1000)
+/* How often it is looked whether jobs that wait have gone to others. */
+#define IDLE_TICK_US ((int64_t)20 * 1000)
 
 void worker_tell(oxq_worker *w, struct oxq_worker_event event)
 {
@@ -433,15 +435,68 @@ static bool is_idle(const oxq_worker *w)
            !w->is_hungry && w->rate_until_us == 0;
 }
 
+/* Whether jobs wait that somebody may take: a paused queue holds its own back. */
+static oxq_err look_for_waiting(oxq_worker *w, int64_t timeout_ms, bool *out, struct oxq_error *err)
+{
+    struct arena arena = {0};
+    struct client_batch batch = {.count = 0};
+    struct request waiting, paused;
+    struct slice meta = keys_join(&arena, w->prefix, SLICE_LIT("meta"));
+    request_begin_plain(&waiting, &arena, "EXISTS");
+    request_put(&waiting, keys_join(&arena, w->prefix, SLICE_LIT("wait")));
+    request_put(&waiting, keys_join(&arena, w->prefix, SLICE_LIT("prioritized")));
+    request_begin_plain(&paused, &arena, "HEXISTS");
+    request_put(&paused, meta);
+    request_put(&paused, SLICE_LIT("paused"));
+    waiting.command.is_idempotent = paused.command.is_idempotent = true;
+    client_batch_add(&batch, &waiting.command);
+    client_batch_add(&batch, &paused.command);
+    oxq_err e = client_batch_run(w->client, &batch, timeout_ms, err);
+    if (!e) e = client_reply_check(client_batch_reply(&batch, 0), err);
+    if (!e) *out = client_batch_reply(&batch, 0)->integer > 0 && client_batch_reply(&batch, 1)->integer == 0;
+    client_batch_deinit(&batch);
+    arena_deinit(&arena);
+    return e;
+}
+
+/* Inside the lock. */
+static bool wait_idle(oxq_worker *w, int64_t end_us)
+{
+    while (!is_idle(w)) {
+        if (!condition_wait(&w->change, &w->lock, end_us)) return is_idle(w);
+    }
+    return true;
+}
+
+static int64_t left_ms(int64_t end_us)
+{
+    if (end_us == INT64_MAX) return CLIENT_FOREVER;
+    int64_t left_us = end_us - clock_mono_us(os_clock());
+    return left_us > 1000 ? left_us / 1000 : 1;
+}
+
+/*
+ * That this worker has nothing is not enough: the news of a job that was just added may be on its way to it. When the store has none that waits,
+ * and the worker still has nothing, then there was none.
+ */
 oxq_err oxq_worker_wait_until_idle(oxq_worker *worker, int64_t timeout_ms, struct oxq_error *err)
 {
     int64_t end_us = store_until_us(timeout_ms);
+    bool is_over = false, has_waiting = false;
     lock_enter(&worker->lock);
-    bool is_in_time = true;
-    while (!is_idle(worker) && is_in_time) is_in_time = condition_wait(&worker->change, &worker->lock, end_us);
-    bool has_ended = is_idle(worker);
+    bool is_in_time = wait_idle(worker, end_us);
+    while (is_in_time && !is_over) {
+        lock_leave(&worker->lock);
+        oxq_err e = look_for_waiting(worker, left_ms(end_us), &has_waiting, err);
+        if (e) return e;
+        lock_enter(&worker->lock);
+        is_over = !has_waiting && is_idle(worker);
+        int64_t now_us = clock_mono_us(os_clock());
+        if (has_waiting) (void)condition_wait(&worker->change, &worker->lock, now_us + IDLE_TICK_US);
+        is_in_time = is_over || (now_us < end_us && wait_idle(worker, end_us));
+    }
     lock_leave(&worker->lock);
-    if (has_ended) return OXQ_OK;
+    if (is_over) return OXQ_OK;
     return err_set(err, OXQ_ERR_TIMEOUT, "the queue %s has work left after %lld ms", worker->queue,
                    (long long)timeout_ms);
 }

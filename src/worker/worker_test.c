@@ -262,6 +262,29 @@ Test(worker, a_paused_worker_takes_nothing)
     close_worker(w);
 }
 
+Test(worker, is_not_idle_before_it_has_heard_of_a_job_that_was_added)
+{
+    struct tally t = {0};
+    oxq_worker *w = open_worker(NULL, count_most, &t);
+    for (int i = 1; i <= 100; i++) {
+        add("x", NULL, NULL, (char[OXQ_ID_MAX]){0});
+        cr_assert_eq(oxq_worker_wait_until_idle(w, PATIENCE_MS, &err), OXQ_OK, "%s", err.text);
+        cr_assert_eq(atomic_load(&t.calls), i);
+    }
+    close_worker(w);
+}
+
+Test(worker, of_a_paused_queue_nothing_is_waited_for)
+{
+    struct tally t = {0};
+    cr_assert_eq(oxq_queue_pause(queue, &err), OXQ_OK, "%s", err.text);
+    add("x", NULL, NULL, (char[OXQ_ID_MAX]){0});
+    oxq_worker *w = open_worker(NULL, count_most, &t);
+    cr_assert_eq(oxq_worker_wait_until_idle(w, PATIENCE_MS, &err), OXQ_OK, "%s", err.text);
+    cr_assert_eq(atomic_load(&t.calls), 0);
+    close_worker(w);
+}
+
 /* ---------------------------------------------------------------- within a handler */
 
 static oxq_err charge(oxq_job *job, void *ctx, char **out_result, struct oxq_error *e)
