@@ -319,7 +319,7 @@ static uint64_t reverse_bits(uint64_t v)
 }
 
 /* The cursor after this one when the highest of `mask`'s bits counts least. */
-static uint64_t next_cursor(uint64_t cursor, uint64_t mask)
+uint64_t map_scan_next(uint64_t cursor, uint64_t mask)
 {
     return reverse_bits(reverse_bits(cursor | ~mask) + 1);
 }
@@ -329,7 +329,7 @@ uint64_t map_scan(struct map *m, uint64_t cursor, map_visit_fn *fn, void *ctx)
     if (map_count(m) == 0) return 0;
     if (!is_moving(m)) {
         visit_bucket(&m->table[0], cursor, fn, ctx);
-        return next_cursor(cursor, bucket_count(&m->table[0]) - 1);
+        return map_scan_next(cursor, bucket_count(&m->table[0]) - 1);
     }
     /* The smaller table's bucket, then all buckets of the larger one that it splits into. */
     bool is_first_smaller = m->table[0].bits < m->table[1].bits;
@@ -339,9 +339,31 @@ uint64_t map_scan(struct map *m, uint64_t cursor, map_visit_fn *fn, void *ctx)
     visit_bucket(small, cursor, fn, ctx);
     do {
         visit_bucket(large, cursor, fn, ctx);
-        cursor = next_cursor(cursor, large_mask);
+        cursor = map_scan_next(cursor, large_mask);
     } while (cursor & (small_mask ^ large_mask));
     return cursor;
+}
+
+uint64_t map_mask(const struct map *m)
+{
+    size_t counts[2] = {bucket_count(&m->table[0]), bucket_count(&m->table[1])};
+    size_t most = counts[0] > counts[1] ? counts[0] : counts[1];
+    return most ? most - 1 : 0;
+}
+
+void map_scan_part(const struct map *m, uint64_t cursor, uint64_t mask, map_visit_fn *fn, void *ctx)
+{
+    SLOW_CHECK(mask >= map_mask(m));
+    for (int i = 0; i < 2; i++) {
+        const struct map_table *t = &m->table[i];
+        if (!t->buckets) continue;
+        struct map_node *node = *bucket_of(t, (uint32_t)cursor);
+        while (node) {
+            struct map_node *next = node->next;
+            if ((node->hash & mask) == (cursor & mask)) fn(ctx, node);
+            node = next;
+        }
+    }
 }
 
 static void settle_next(struct map_iter *it)

@@ -77,6 +77,13 @@ struct map_node *map_random(struct map *m, struct rng *r);
  * reversed, after Pieter Noordhuis). fn must not insert or remove.
  */
 uint64_t map_scan(struct map *m, uint64_t cursor, map_visit_fn *fn, void *ctx);
+/*
+ * The parts of a scan, for who scans other tables along with this one: gives the nodes whose hash has the bits of `cursor` where
+ * `mask` has ones (2^n - 1, at least the map's own mask), and the cursor after that. The masks may be others at each step.
+ */
+void map_scan_part(const struct map *m, uint64_t cursor, uint64_t mask, map_visit_fn *fn, void *ctx);
+uint64_t map_scan_next(uint64_t cursor, uint64_t mask);
+uint64_t map_mask(const struct map *m);
 
 /* Iteration over all nodes; the node given last may be removed (map_unlink) and freed, nothing may be inserted. */
 struct map_iter {

@@ -6,7 +6,8 @@
  *   ROWS --no more rows--> RECORDS --end of the journal--> done: the journal is opened for writing
  *
  * It goes on in slices, between which clients are served with -LOADING. Small values stay on the disk until somebody asks for
- * them, so that a start costs one walk over the keys; large ones are made at once.
+ * them, so that a start costs one walk over the keys; large ones are made at once. Where memory has a target the keys are dormant
+ * until then; else they get their entries, which takes half the time.
  */
 #include "engine/persist.h"
 
@@ -52,11 +53,16 @@ static oxq_err open_reader(struct engine *e, struct load *l, struct oxq_error *e
     return journal_reader_open(folder, l->summary.seq + 1, &l->reader, err);
 }
 
+static bool may_sleep(const struct engine *e)
+{
+    return e->config->memory_target_bytes > 0;
+}
+
 /* Where all keys are in one database the map can be made for them. The count was not checked yet, but a row takes some bytes. */
 static void make_room(struct engine *e, const struct load *l)
 {
     uint32_t db;
-    if (l->summary.keys_count > l->summary.file_bytes / ROW_MIN_BYTES) return;
+    if (may_sleep(e) || l->summary.keys_count > l->summary.file_bytes / ROW_MIN_BYTES) return;
     if (checkpoint_cursor_has_one_db(l->cursor, &db)) map_expect(&e->keyspace.dbs[db].keys, l->summary.keys_count);
 }
 
@@ -120,9 +126,16 @@ static oxq_err add_large(struct engine *e, const struct checkpoint_row *row, str
 static void add_small(struct engine *e, const struct checkpoint_row *row, uint32_t hash)
 {
     struct db *db = &e->keyspace.dbs[row->db];
+    if (may_sleep(e) && !row->expire_ms && db_adopt_dormant(db, row->key, hash, row->type)) return;
     struct entry *entry = db_adopt(db, row->key, hash, row->type);
     if (row->expire_ms) db_place_expiry(db, entry, row->expire_ms);
     tracker_adopt(e->persist->tracker, entry, 0, true);
+}
+
+static void prefetch(const struct db *db, uint32_t hash)
+{
+    map_prefetch(&db->keys, hash);
+    dormant_prefetch(&db->dormant, hash);
 }
 
 /* *out_more is false after the last rows. */
@@ -138,7 +151,7 @@ static oxq_err load_rows(struct engine *e, bool *out_more, struct oxq_error *err
         if (code) return code;
         if (step != CHECKPOINT_ROW) break;
         hashes[count] = map_hash(rows[count].key);
-        map_prefetch(&e->keyspace.dbs[rows[count].db].keys, hashes[count]);
+        prefetch(&e->keyspace.dbs[rows[count].db], hashes[count]);
     }
     *out_more = step != CHECKPOINT_END;
     l->rows_count += count;

@@ -728,7 +728,43 @@ Test(persist, cold_values_leave_memory_and_come_back)
     cr_assert_eq(tracker_cold_count(w.engine->persist->tracker), 2000);
     cr_assert_lt(engine_memory_used(w.engine) + 1000000, used);
     expect(&w, 0, "HSTRLEN job:7 data", ":600\r\n");
+    /* Those whose values are cold are keys like others. */
+    expect(&w, 0, "DBSIZE", ":2000\r\n");
+    expect(&w, 0, "KEYS job:199[9]", "*1\r\n$8\r\njob:1999\r\n");
+    expect(&w, 0, "EXISTS job:8 job:1998 job:2000", ":2\r\n");
+    expect(&w, 0, "TYPE job:9", "+hash\r\n");
+    expect(&w, 0, "SCAN 0 COUNT 5000 MATCH job:1234", "*2\r\n$1\r\n0\r\n*1\r\n$8\r\njob:1234\r\n");
+    expect(&w, 0, "SCAN 0 COUNT 5000 TYPE list", "*2\r\n$1\r\n0\r\n*0\r\n");
     set(&w, "memory-target", "0");
+    cr_assert_eq(digest(&w), before);
+    world_close(&w);
+}
+
+Test(persist, a_start_with_a_memory_target_leaves_the_keys_dormant)
+{
+    struct world w;
+    char line[64];
+    world_open(&w, "off");
+    for (int i = 0; i < 300; i++) {
+        snprintf(line, sizeof(line), "HSET job:%d data %d", i, i);
+        send(&w, 0, line);
+    }
+    send(&w, 0, "SET expires text PX 100000000");
+    drop(&w, 0);
+    uint64_t before = digest(&w);
+    cr_assert(persist_start_save(w.engine));
+    finish_save(&w);
+    world_close(&w);
+    begin(&w, "off");
+    set(&w, "memory-target", "1gb");
+    load(&w);
+    const struct db *db = &w.engine->keyspace.dbs[0];
+    cr_assert_eq(db->dormant.count, 300);
+    cr_assert_eq(db_count(db), 301);
+    expect(&w, 0, "DEL job:1", ":1\r\n");
+    expect(&w, 0, "HSET job:1 data 1", ":1\r\n");
+    expect(&w, 0, "HGET job:2 data", "$1\r\n2\r\n");
+    cr_assert_eq(db->dormant.count, 298);
     cr_assert_eq(digest(&w), before);
     world_close(&w);
 }

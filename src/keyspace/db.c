@@ -5,6 +5,7 @@
  * Invariants (db_check):
  *  1. an entry's node.aux is its index in expiries, or ENTRY_NO_EXPIRY; the slot there points back at it.
  *  2. a key of a container type (all but strings and streams) is never empty between commands, unless its value is cold.
+ *  3. a dormant key has no entry.
  *
  * A key is removed when its time has come by whoever meets it first: db_find, or keyspace_expire in the background.
  */
@@ -48,6 +49,7 @@ static void free_entry(struct db *db, struct entry *e)
 static void empty(struct db *db)
 {
     graveyard_give_keys(&db->keyspace->graveyard, &db->keys);
+    graveyard_give_dormant(&db->keyspace->graveyard, &db->dormant);
     heap_deinit(&db->expiries);
 }
 
@@ -81,9 +83,63 @@ void db_report(struct db *db, struct entry *e, struct effect effect)
 
 /* ---- entries ---- */
 
+/* A new entry whose value is uninitialised but for the key's length, and of which the tracker has not been told. */
+static struct entry *entry_place(struct db *db, struct slice key, uint32_t hash)
+{
+    CHECK(key.len < UINT32_MAX);
+    struct entry *e = mem_alloc(offsetof(struct entry, key) + key.len);
+    e->node.aux = ENTRY_NO_EXPIRY;
+    e->value = (struct value){.aux = (uint32_t)key.len};
+    e->mark = (struct entry_mark){0};
+    if (key.len) memcpy(e->key, key.at, key.len);
+    map_insert_hashed(&db->keys, &e->node, hash);
+    return e;
+}
+
+struct entry *db_adopt(struct db *db, struct slice key, uint32_t hash, enum value_type type)
+{
+    struct entry *e = entry_place(db, key, hash);
+    e->mark.list = ENTRY_CLEAN;
+    value_init(&e->value, type);
+    return e;
+}
+
+bool db_adopt_dormant(struct db *db, struct slice key, uint32_t hash, enum value_type type)
+{
+    if (key.len > DORMANT_KEY_MAX) return false;
+    dormant_add(&db->dormant, key, hash, type);
+    return true;
+}
+
+bool db_sleep(struct db *db, struct entry *e)
+{
+    SLOW_CHECK(entry_is_cold(e) && e->mark.list == ENTRY_CLEAN);
+    if (e->node.aux != ENTRY_NO_EXPIRY) return false;
+    if (!db_adopt_dormant(db, entry_key(e), e->node.hash, (enum value_type)e->value.type)) return false;
+    map_unlink(&db->keys, &e->node);
+    mem_free(e);
+    return true;
+}
+
+/* A dormant key gets an entry again; NULL when there is no such key. */
+static struct entry *wake(struct db *db, struct slice key, uint32_t hash)
+{
+    enum value_type type;
+    if (!dormant_take(&db->dormant, key, hash, &type)) return NULL;
+    struct entry *e = db_adopt(db, key, hash, type);
+    tracker_woken(db->keyspace->tracker, db, e);
+    return e;
+}
+
+static struct entry *find_hashed(struct db *db, struct slice key, uint32_t hash)
+{
+    struct entry *e = (struct entry *)map_find_hashed(&db->keys, key, hash);
+    return e || db->dormant.count == 0 ? e : wake(db, key, hash);
+}
+
 static struct entry *find_raw(struct db *db, struct slice key)
 {
-    return (struct entry *)map_find(&db->keys, key);
+    return db_count(db) > 0 ? find_hashed(db, key, map_hash(key)) : NULL;
 }
 
 bool db_is_expired(const struct db *db, const struct entry *e)
@@ -118,19 +174,6 @@ struct entry *db_find(struct db *db, struct slice key)
     return use(db, db_peek(db, key));
 }
 
-/* A new entry whose value is uninitialised but for the key's length, and of which the tracker has not been told. */
-static struct entry *entry_place(struct db *db, struct slice key, uint32_t hash)
-{
-    CHECK(key.len < UINT32_MAX);
-    struct entry *e = mem_alloc(offsetof(struct entry, key) + key.len);
-    e->node.aux = ENTRY_NO_EXPIRY;
-    e->value = (struct value){.aux = (uint32_t)key.len};
-    e->mark = (struct entry_mark){0};
-    if (key.len) memcpy(e->key, key.at, key.len);
-    map_insert_hashed(&db->keys, &e->node, hash);
-    return e;
-}
-
 static struct entry *entry_new(struct db *db, struct slice key, uint32_t hash)
 {
     struct entry *e = entry_place(db, key, hash);
@@ -138,14 +181,6 @@ static struct entry *entry_new(struct db *db, struct slice key, uint32_t hash)
         e->mark.list = ENTRY_CLEAN;
         tracker_touch(db->keyspace->tracker, db, e);
     }
-    return e;
-}
-
-struct entry *db_adopt(struct db *db, struct slice key, uint32_t hash, enum value_type type)
-{
-    struct entry *e = entry_place(db, key, hash);
-    e->mark.list = ENTRY_CLEAN;
-    value_init(&e->value, type);
     return e;
 }
 
@@ -164,7 +199,7 @@ struct entry *db_find_or_create(struct db *db, struct slice key, enum value_type
 struct entry *db_find_or_create_hashed(struct db *db, struct slice key, uint32_t hash, enum value_type type,
                                        bool *out_is_new)
 {
-    struct entry *e = drop_expired(db, (struct entry *)map_find_hashed(&db->keys, key, hash));
+    struct entry *e = drop_expired(db, find_hashed(db, key, hash));
     *out_is_new = !e;
     if (e) return use(db, e);
     e = entry_new(db, key, hash);
@@ -262,18 +297,19 @@ void db_flush(struct db *db)
     db_report(db, NULL, (struct effect){.kind = EFFECT_DB_FLUSH});
 }
 
-static void adopt_entries(struct db *db, struct map keys, struct heap expiries)
+/* db gets the keys that `from` had. */
+static void adopt_keys(struct db *db, const struct db *from)
 {
-    db->keys = keys;
-    db->expiries = expiries;
+    db->keys = from->keys;
+    db->dormant = from->dormant;
+    db->expiries = from->expiries;
 }
 
 void db_swap(struct db *a, struct db *b)
 {
-    struct map keys = a->keys;
-    struct heap expiries = a->expiries;
-    adopt_entries(a, b->keys, b->expiries);
-    adopt_entries(b, keys, expiries);
+    const struct db was = *a;
+    adopt_keys(a, b);
+    adopt_keys(b, &was);
     if (a->keyspace->tracker) tracker_swap(a->keyspace->tracker, a, b);
     db_report(a, NULL, (struct effect){.kind = EFFECT_DB_SWAP, .n = b->index});
 }
@@ -322,10 +358,19 @@ void db_copy(struct db *from, struct entry *e, struct db *to, struct slice new_k
     db_report(from, NULL, (struct effect){.kind = EFFECT_KEY_COPY, .key = entry_key(e), .a = new_key, .n = to->index});
 }
 
+static void check_dormant(void *ctx, struct slice key, enum value_type type)
+{
+    struct db *db = ctx;
+    CHECK(map_find(&db->keys, key) == NULL); /* 3 */
+    CHECK((unsigned)type < VALUE_TYPES_COUNT);
+}
+
 void db_check(struct db *db)
 {
     size_t expiring = 0;
     struct map_iter it;
+    dormant_check(&db->dormant);
+    dormant_visit(&db->dormant, check_dormant, db);
     map_iter_begin(&it, &db->keys);
     for (struct map_node *node = map_iter_next(&it); node; node = map_iter_next(&it)) {
         struct entry *e = (struct entry *)node;

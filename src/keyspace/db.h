@@ -3,6 +3,7 @@
  * The keyspace: 16 databases of keys to values, with expiry.
  *
  *   keyspace --> db[16] --> keys: map of struct entry (key and value header in one allocation)
+ *                       \-> dormant: names of keys whose values are cold, and which have no entry
  *                       \-> expiries: heap of (at_ms, entry), the entry knows its index
  *
  * One thread owns it; no locks. Time is a field that the engine sets before each command, so that a whole command or
@@ -15,6 +16,7 @@
 #include "base/heap.h"
 #include "base/map.h"
 #include "base/rng.h"
+#include "keyspace/dormant.h"
 #include "keyspace/effect.h"
 #include "keyspace/graveyard.h"
 #include "keyspace/value.h"
@@ -31,13 +33,13 @@ struct entry_mark {
     uint32_t has_row : 1;
     uint32_t is_large : 1;
     uint32_t is_recent : 1; /* of a clean entry: somebody looked since the clock hand came by */
-    uint32_t index : 27;    /* in the list; in none: ENTRY_COLD or 0 */
+    uint32_t is_cold : 1;   /* of a clean entry: the value is on disk only; value is an empty one */
+    uint32_t index : 26;    /* in the list; in none: 0 */
 };
 /* 0 and 1: the lists of changed entries, which take turns. From ENTRY_WARM on it is clean. */
 #define ENTRY_WARM 2  /* in the list of values that may leave memory */
 #define ENTRY_CLEAN 3 /* in no list */
-#define ENTRY_COLD 1  /* the value is on disk only; value is an empty one */
-#define ENTRY_INDEX_MAX (((uint32_t)1 << 27) - 1)
+#define ENTRY_INDEX_MAX (((uint32_t)1 << 26) - 1)
 
 /* A key and its value. 36 bytes and the key. */
 struct entry {
@@ -51,6 +53,7 @@ struct db {
     struct keyspace *keyspace;
     uint32_t index;
     struct map keys;
+    struct dormant dormant; /* whoever finds one of them makes it an entry of keys, which is cold */
     struct heap expiries;
 };
 
@@ -88,7 +91,7 @@ static inline struct slice entry_key(const struct entry *e)
 
 static inline bool entry_is_cold(const struct entry *e)
 {
-    return e->mark.list == ENTRY_CLEAN && e->mark.index == ENTRY_COLD;
+    return e->mark.is_cold;
 }
 
 /* NULL when absent. An expired key is removed and counts as absent. Reports: KEY_DELETE then. Borrowed until the db changes. */
@@ -108,7 +111,7 @@ void db_delete(struct db *db, struct entry *e);
 bool db_delete_if_empty(struct db *db, struct entry *e);
 static inline size_t db_count(const struct db *db)
 {
-    return map_count(&db->keys);
+    return map_count(&db->keys) + db->dormant.count;
 }
 /* -1: no expiry. */
 int64_t db_expiry_ms(const struct db *db, const struct entry *e);
@@ -136,6 +139,14 @@ void db_check(struct db *db);
 
 /* As db_create, of a key that the checkpoint has: the tracker has not heard of it, and tracker_adopt is next. hash: its map_hash. */
 struct entry *db_adopt(struct db *db, struct slice key, uint32_t hash, enum value_type type);
+
+/* As db_adopt and tracker_adopt of a cold one, but without an entry; false: that key needs one. */
+bool db_adopt_dormant(struct db *db, struct slice key, uint32_t hash, enum value_type type);
+
+/* ---- for the tracker ---- */
+
+/* A cold entry, in none of the tracker's lists, goes, and its key is dormant from now on; false: it stays, since its key is long or it expires. */
+bool db_sleep(struct db *db, struct entry *e);
 
 /* The value's encoding or address may change in edits, the entry's address does not, until the key is deleted. */
 

@@ -16,10 +16,11 @@
 /* A grave costs an allocation and a place in the line: not for less than this. Redis has the same number. */
 #define GRAVE_AT_ONCE 64
 
-/* A database's keys (they have a key_of then), or a chain of items (it is not empty then), or a value. */
+/* A database's keys (they have a key_of then), its dormant ones or a chain of items (they are not empty then), or a value. */
 struct grave {
     struct grave *next;
     struct map keys;
+    struct dormant dormant;
     struct items_chain items;
     struct value value;
 };
@@ -73,6 +74,7 @@ static void end_entry(void *ctx, struct map_node *node)
 static bool dig_out(struct digger *d, struct grave *grave)
 {
     if (grave->keys.key_of) return map_drain(&grave->keys, end_entry, d, &d->steps);
+    if (grave->dormant.buckets_count > 0) return dormant_drain(&grave->dormant, &d->steps);
     if (grave->items.first) return items_chain_drain(&grave->items, &d->steps);
     if (!value_drain(&grave->value, &d->steps)) return false;
     value_deinit(&grave->value);
@@ -100,6 +102,14 @@ void graveyard_give_items(struct graveyard *g, struct items_chain *items)
 {
     size_t steps = GRAVE_AT_ONCE;
     if (!items_chain_drain(items, &steps)) dig(g, (struct grave){.items = items_chain_take(items)});
+}
+
+/* No value waits with them, so they do not count as pending. */
+void graveyard_give_dormant(struct graveyard *g, struct dormant *dormant)
+{
+    size_t steps = GRAVE_AT_ONCE;
+    if (!dormant_drain(dormant, &steps)) dig(g, (struct grave){.dormant = *dormant});
+    *dormant = (struct dormant){0};
 }
 
 bool graveyard_free_some(struct graveyard *g, size_t steps)

@@ -6,6 +6,7 @@
 #define KEYSPACE_GRAVEYARD_H
 
 #include "base/map.h"
+#include "keyspace/dormant.h"
 #include "keyspace/value.h"
 
 struct grave;
@@ -25,6 +26,8 @@ void graveyard_deinit(struct graveyard *g);
 void graveyard_give_value(struct graveyard *g, struct value *v);
 /* The entries of a database and their values. The map is left empty. */
 void graveyard_give_keys(struct graveyard *g, struct map *keys);
+/* Keys that have no entries. Left empty. */
+void graveyard_give_dormant(struct graveyard *g, struct dormant *dormant);
 /* What waited for a checkpoint; the chain is left empty. */
 void graveyard_give_items(struct graveyard *g, struct items_chain *items);
 /* Frees about `steps` allocations. False when there was nothing to free. */

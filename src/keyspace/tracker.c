@@ -13,7 +13,7 @@
  * Invariants (tracker_check):
  *  1. an entry's mark tells its list and index; the slot there points back at it. Every entry is in a list or ENTRY_CLEAN.
  *  2. a clean entry's row in the last committed checkpoint holds its value and expiry.
- *  3. a large entry has a struct tracker_large, found by the entry's address; cold ones and those that may become it are not large.
+ *  3. a large entry has a struct tracker_large, found by the entry's address; cold ones and those that may become it are clean and not large.
  *  4. the cut's list is empty and there are no gifts when no checkpoint is under way; `given` is 0 but while saving.
  */
 #include "base/mem.h"
@@ -270,14 +270,18 @@ void tracker_touch(struct tracker *t, struct db *db, struct entry *e)
     tracker_enter(t, t->ks->dirty_list, e, t->db_numbers[db->index]);
 }
 
+/* The entry is about to go. */
+static void let_go(struct tracker *t, struct entry *e)
+{
+    if (entry_is_cold(e)) tracker_forget_cold(t, e);
+    if (e->mark.list == ENTRY_CLEAN) return;
+    give_early(t, e);
+    tracker_leave(t, e);
+}
+
 void tracker_drop(struct tracker *t, struct db *db, struct entry *e)
 {
-    if (e->mark.list != ENTRY_CLEAN) {
-        give_early(t, e);
-        tracker_leave(t, e);
-    } else if (entry_is_cold(e)) {
-        tracker_forget_cold(t, e);
-    }
+    let_go(t, e);
     if (e->mark.has_row) {
         struct item item = {.kind = ITEM_KEY_DELETE, .db_number = t->db_numbers[db->index], .key = entry_key(e)};
         tracker_delete(t, &item);
@@ -289,12 +293,7 @@ void tracker_drop(struct tracker *t, struct db *db, struct entry *e)
 
 void tracker_freeing(struct tracker *t, struct entry *e)
 {
-    if (e->mark.list != ENTRY_CLEAN) {
-        give_early(t, e);
-        tracker_leave(t, e);
-    } else if (entry_is_cold(e)) {
-        tracker_forget_cold(t, e);
-    }
+    let_go(t, e);
     if (e->mark.is_large) tracker_large_drop(t, e);
 }
 
@@ -428,11 +427,11 @@ bool tracker_failed(struct tracker *t, size_t limit)
 
 static void check_entry(struct tracker *t, uint32_t db_number, struct entry *e)
 {
-    if (e->mark.list >= ENTRY_WARM) CHECK(e->mark.has_row);   /* 2 */
-    if (e->mark.list == ENTRY_WARM) CHECK(!e->mark.is_large); /* 3 */
+    if (e->mark.list >= ENTRY_WARM) CHECK(e->mark.has_row);                                             /* 2 */
+    if (e->mark.list == ENTRY_WARM) CHECK(!e->mark.is_large);                                           /* 3 */
+    if (entry_is_cold(e)) CHECK(e->mark.list >= ENTRY_WARM && !e->mark.is_large && !e->mark.is_recent); /* 3 */
     if (e->mark.list == ENTRY_CLEAN) {
-        CHECK(e->mark.index == 0 || e->mark.index == ENTRY_COLD); /* 1 */
-        CHECK(!entry_is_cold(e) || !e->mark.is_large);            /* 3 */
+        CHECK(e->mark.index == 0); /* 1 */
     } else {
         const struct tracker_list *l = &t->lists[e->mark.list];
         CHECK(e->mark.index < l->count && *entry_slot(l, e->mark.index) == e); /* 1 */

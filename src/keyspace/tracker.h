@@ -98,12 +98,18 @@ struct cold_store {
 };
 /* Borrowed. */
 void tracker_set_cold_store(struct tracker *t, struct cold_store *store);
+/* A key that was dormant has an entry again, clean: it is cold, and the clock hand will come by. */
+void tracker_woken(struct tracker *t, struct db *db, struct entry *e);
+/* The value of a dormant key into *v (uninitialised but for its aux), for who looks at all of them. */
+void tracker_read_dormant(struct tracker *t, const struct db *db, struct slice key, enum value_type type,
+                          struct value *v);
 /* Somebody looks at a clean entry: it is recently used, and a cold value comes back. */
 void tracker_use(struct tracker *t, const struct db *db, struct entry *e);
-/* Looks at up to about `limit` warm values and lets those go that nobody used since it came by the last time. Returns the bytes
- * freed. *out_is_round: it has been at all of them; what is used until it comes again should stay, so give it time. The first call
- * begins to keep a list of them (12 bytes each). */
+/* Looks at up to about `limit` warm values and lets those go that nobody used since it came by the last time, with their entries
+ * where the keys can be dormant. Returns the bytes freed. *out_is_round: it has been at all of them; what is used until it comes
+ * again should stay, so give it time. The first call begins to keep a list of them (12 bytes each). */
 size_t tracker_cool(struct tracker *t, size_t limit, bool *out_is_round);
+/* Keys whose values are on disk only, dormant ones among them. */
 size_t tracker_cold_count(const struct tracker *t);
 
 void tracker_check(struct tracker *t);

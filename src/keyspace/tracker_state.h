@@ -108,7 +108,7 @@ void tracker_large_check(struct tracker *t, struct entry *e);
 
 /* An entry that is in no list is as its row: clean. */
 void tracker_settle(struct tracker *t, struct entry *e, uint32_t db_number);
-/* A cold entry is about to be freed. */
+/* A cold entry is about to be freed, or is warm from now on. */
 void tracker_forget_cold(struct tracker *t, struct entry *e);
 
 #endif

@@ -11,6 +11,7 @@
 #include "keyspace/edit_stream.h"
 #include "keyspace/edit_string.h"
 #include "keyspace/edit_zset.h"
+#include "keyspace/keys.h"
 #include "keyspace/testkit.h"
 #include "keyspace/tracker_state.h"
 #include "keyspace/value_codec.h"
@@ -759,6 +760,169 @@ Test(tracker, what_is_cold_costs_the_clock_hand_nothing)
     cool_all(&w, &looks);
     cr_assert_eq(tracker_cold_count(w.tracker), 3000);
     cr_assert_lt(looks, 40);
+    world_deinit(&w);
+}
+
+/* ---- dormant keys ---- */
+
+#define SLEEPERS 3000
+static const char long_text[] = "a text that is longer than what a value has room for";
+
+static struct slice sleeper_name(char text[16], int i)
+{
+    return slice_of(text, (size_t)snprintf(text, 16, "k%d", i));
+}
+
+/* Keys that are all dormant. */
+static void make_sleepers(struct world *w)
+{
+    char text[16];
+    size_t looks;
+    for (int i = 0; i < SLEEPERS; i++) {
+        sleeper_name(text, i);
+        set(w, text, long_text);
+    }
+    save(w);
+    cool_all(w, &looks);
+    cr_assert_eq(w->live.dbs[0].dormant.count, SLEEPERS);
+    cr_assert_eq(map_count(&w->live.dbs[0].keys), 0);
+    cr_assert_eq(db_count(&w->live.dbs[0]), SLEEPERS);
+}
+
+Test(tracker, who_peeks_at_a_dormant_key_wakes_it_until_the_clock_hand_comes)
+{
+    struct world w;
+    char text[16];
+    size_t looks;
+    world_init(&w, 1);
+    struct db *db = &w.live.dbs[0];
+    make_sleepers(&w);
+    for (int i = 0; i < 10; i++) {
+        const struct entry *e = db_peek(db, sleeper_name(text, i));
+        cr_assert(e && entry_is_cold(e) && e->value.type == VALUE_STRING);
+    }
+    cr_assert_eq(db_peek(db, SLICE_LIT("nobody")), NULL);
+    cr_assert_eq(w.store.loads_count, 0, "who peeks does not look at the value");
+    cr_assert_eq(db->dormant.count, SLEEPERS - 10);
+    cr_assert_eq(tracker_cold_count(w.tracker), SLEEPERS);
+    check_world(&w);
+    cool_all(&w, &looks);
+    cr_assert_eq(db->dormant.count, SLEEPERS);
+    check_world(&w);
+    world_deinit(&w);
+}
+
+Test(tracker, keys_that_expire_or_are_long_keep_their_entries_when_they_are_cold)
+{
+    struct world w;
+    char name[DORMANT_KEY_MAX + 2];
+    size_t looks;
+    world_init(&w, 1);
+    struct db *db = &w.live.dbs[0];
+    memset(name, 'n', sizeof(name));
+    name[DORMANT_KEY_MAX + 1] = '\0';
+    set(&w, name, long_text);
+    name[DORMANT_KEY_MAX] = '\0';
+    set(&w, name, long_text);
+    set(&w, "expires", long_text);
+    db_set_expiry(db, db_find(db, SLICE_LIT("expires")), START_MS + 1000);
+    save(&w);
+    cool_all(&w, &looks);
+    cr_assert_eq(tracker_cold_count(w.tracker), 3);
+    cr_assert_eq(db->dormant.count, 1, "the one whose name is not too long");
+    cr_assert_eq(db_expiry_ms(db, db_peek(db, SLICE_LIT("expires"))), START_MS + 1000);
+    /* A value that expires no more may go to sleep when it is on disk again. */
+    db_set_expiry(db, db_find(db, SLICE_LIT("expires")), 0);
+    save(&w);
+    cool_all(&w, &looks);
+    cr_assert_eq(db->dormant.count, 2);
+    check_world(&w);
+    world_deinit(&w);
+}
+
+Test(tracker, deleting_moving_and_flushing_dormant_keys_reaches_the_disk)
+{
+    struct world w;
+    char text[16];
+    world_init(&w, 1);
+    struct db *dbs = w.live.dbs;
+    make_sleepers(&w);
+    db_delete(&dbs[0], db_peek(&dbs[0], sleeper_name(text, 1)));
+    db_rename(&dbs[0], db_find(&dbs[0], sleeper_name(text, 2)), SLICE_LIT("k3"));
+    db_move(&dbs[0], db_find(&dbs[0], sleeper_name(text, 4)), &dbs[1]);
+    db_copy(&dbs[0], db_find(&dbs[0], sleeper_name(text, 5)), &dbs[0], SLICE_LIT("k6"));
+    check_world(&w);
+    cr_assert_eq(db_count(&dbs[0]), SLEEPERS - 3);
+    db_swap(&dbs[0], &dbs[2]);
+    cr_assert_eq(db_count(&dbs[2]), SLEEPERS - 3);
+    save(&w);
+    cr_assert_eq(map_count(&w.store.rows), SLEEPERS - 2);
+    cr_assert(db_find(&dbs[2], SLICE_LIT("k100")) != NULL);
+    db_flush(&dbs[2]);
+    cr_assert_eq(tracker_cold_count(w.tracker), 0);
+    cr_assert_eq(db_find(&dbs[2], SLICE_LIT("k101")), NULL);
+    save(&w);
+    cr_assert_eq(map_count(&w.store.rows), 1, "the one that was moved before");
+    world_deinit(&w);
+}
+
+/* How often a scan met each. */
+static int met[SLEEPERS];
+
+static void meet(void *ctx, const struct keys_key *key)
+{
+    int64_t i;
+    (void)ctx;
+    cr_assert(num_parse_int(slice_from(key->name, 1), &i));
+    met[i]++;
+}
+
+Test(tracker, a_scan_meets_every_key_while_keys_fall_asleep_and_wake)
+{
+    struct world w;
+    char text[16];
+    world_init(&w, 1);
+    struct db *db = &w.live.dbs[0];
+    make_sleepers(&w);
+    uint64_t cursor = 0;
+    bool is_round;
+    size_t most = 0, steps = 0;
+    do {
+        cursor = keys_scan(db, cursor, meet, NULL);
+        steps++;
+        /* First all wake by and by, so that the map outgrows the other table; then they fall asleep. */
+        for (int i = 0; i < 40; i++) {
+            if (steps < 60) (void)db_peek(db, sleeper_name(text, (int)rng_below(&w.rng, SLEEPERS)));
+        }
+        if (map_count(&db->keys) > most) most = map_count(&db->keys);
+        if (steps > 200) tracker_cool(w.tracker, 20, &is_round);
+    } while (cursor != 0);
+    cr_assert_gt(most, SLEEPERS / 3);
+    for (int i = 0; i < SLEEPERS; i++) cr_assert_geq(met[i], 1, "k%d", i);
+    memset(met, 0, sizeof(met));
+    keys_visit(db, meet, NULL);
+    for (int i = 0; i < SLEEPERS; i++) cr_assert_eq(met[i], 1);
+    check_world(&w);
+    world_deinit(&w);
+}
+
+Test(tracker, random_keys_are_dormant_ones_too)
+{
+    struct world w;
+    char text[16], room[DORMANT_KEY_MAX];
+    size_t dormant = 0;
+    world_init(&w, 1);
+    struct db *db = &w.live.dbs[0];
+    struct keys_key key;
+    cr_assert_not(keys_random(db, &w.rng, room, &key));
+    make_sleepers(&w);
+    for (int i = 0; i < SLEEPERS / 2; i++) (void)db_peek(db, sleeper_name(text, i));
+    for (int i = 0; i < 1000; i++) {
+        cr_assert(keys_random(db, &w.rng, room, &key));
+        cr_assert_eq(key.type, VALUE_STRING);
+        dormant += !key.entry;
+    }
+    cr_assert(dormant > 300 && dormant < 700, "%zu of 1000", dormant);
     world_deinit(&w);
 }
 
