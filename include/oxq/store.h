@@ -61,7 +61,7 @@ void oxq_names_free(oxq_names *names);
 
 /*
  * The queues of the store in alphabetical order: those that have settings, as every queue has once a job was added or a client opened it.
- * Walks all keys, in portions. Errors: ARGUMENT: the store is a cluster, whose nodes know only their own keys.
+ * Walks all keys, in portions; of a cluster those of the node that has the prefix.
  */
 OXQ_MUST_USE oxq_err oxq_queues(oxq *store, oxq_names **out, struct oxq_error *err);
 

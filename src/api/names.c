@@ -36,6 +36,16 @@ void names_sort(oxq_names *names)
     if (names->count > 1) qsort(names->texts, names->count, sizeof(*names->texts), compare);
 }
 
+void names_sort_once(oxq_names *names)
+{
+    names_sort(names);
+    size_t kept = 0;
+    for (size_t i = 0; i < names->count; i++) {
+        if (i == 0 || strcmp(names->texts[i], names->texts[kept - 1]) != 0) names->texts[kept++] = names->texts[i];
+    }
+    names->count = kept;
+}
+
 size_t oxq_names_count(const oxq_names *names)
 {
     return names->count;

@@ -95,6 +95,8 @@ void list_set_until(oxq_list *list, int64_t ms);
 oxq_names *names_new(void);
 void names_add(oxq_names *names, struct slice text);
 void names_sort(oxq_names *names);
+/* And each of them stays once. */
+void names_sort_once(oxq_names *names);
 
 /* ---------------------------------------------------------------- jobs */
 

@@ -35,15 +35,6 @@ static bool is_meta_key(const oxq *store, struct slice key, struct slice *out_na
     return slice_equal(slice_from(key, key.len - end.len), end) && !memchr(name.at, ':', name.len);
 }
 
-/* SCAN gives a key more than once at times. */
-static bool is_known(const oxq_names *names, struct slice name)
-{
-    for (size_t i = 0; i < oxq_names_count(names); i++) {
-        if (slice_equal(slice_from_text(oxq_names_at(names, i)), name)) return true;
-    }
-    return false;
-}
-
 /* * ? [ ] \ of a prefix are themselves. */
 static struct slice pattern_of(const oxq *store, struct arena *arena)
 {
@@ -57,38 +48,45 @@ static struct slice pattern_of(const oxq *store, struct arena *arena)
     return slice_of(text, n + sizeof(":*:meta") - 1);
 }
 
+/*
+ * One step of a SCAN. In a cluster all queues of a store are on one node, because their prefix has a hash tag: SCAN names no key, but
+ * goes, within a transaction, to where the prefix is.
+ */
 static oxq_err scan(oxq *store, struct slice *cursor, struct arena *texts, oxq_names *names, struct oxq_error *err)
 {
     struct arena arena = {0};
-    struct client_reply reply = {0};
-    struct request r;
+    struct client_batch b = {.is_atomic = true};
+    struct request where, r;
+    request_begin_plain(&where, &arena, "EXISTS");
+    request_put(&where, keys_join(&arena, store->prefix, SLICE_LIT(":")));
     request_begin_plain(&r, &arena, "SCAN");
     request_put(&r, *cursor);
     request_put_text(&r, "MATCH");
     request_put(&r, pattern_of(store, &arena));
     request_put_text(&r, "COUNT");
     request_put_int(&r, SCAN_KEYS);
-    oxq_err e = ask(store, &r, &reply, err);
-    if (!e && (reply.value.kind != RESP_ARRAY || reply.value.count != 2))
+    where.command.is_idempotent = r.command.is_idempotent = true;
+    client_batch_add(&b, &where.command);
+    client_batch_add(&b, &r.command);
+    oxq_err e = store_run(store->client, &b, err);
+    const struct resp_value *reply = e ? NULL : client_batch_reply(&b, 1);
+    if (reply && (reply->kind != RESP_ARRAY || reply->count != 2))
         e = err_set(err, OXQ_ERR_FORMAT, "look for queues: the server's answer to SCAN is none");
     if (!e) {
-        const struct resp_value *keys = &reply.value.items[1];
+        const struct resp_value *keys = &reply->items[1];
         struct slice name;
         for (size_t i = 0; i < keys->count; i++) {
-            if (is_meta_key(store, keys->items[i].text, &name) && !is_known(names, name)) names_add(names, name);
+            if (is_meta_key(store, keys->items[i].text, &name)) names_add(names, name);
         }
-        *cursor = arena_copy(texts, reply.value.items[0].text);
+        *cursor = arena_copy(texts, reply->items[0].text);
     }
-    client_reply_deinit(&reply);
+    client_batch_deinit(&b);
     arena_deinit(&arena);
     return e;
 }
 
 oxq_err oxq_queues(oxq *store, oxq_names **out, struct oxq_error *err)
 {
-    const char *url = store->client_opts.url;
-    if (url && strstr(url, "+cluster:"))
-        return err_set(err, OXQ_ERR_ARGUMENT, "the queues of a cluster are not listed: open each node by itself");
     struct arena texts = {0};
     struct slice cursor = SLICE_LIT("0");
     oxq_names *names = names_new();
@@ -101,7 +99,7 @@ oxq_err oxq_queues(oxq *store, oxq_names **out, struct oxq_error *err)
         oxq_names_free(names);
         return e;
     }
-    names_sort(names);
+    names_sort_once(names);
     *out = names;
     return OXQ_OK;
 }

@@ -87,7 +87,9 @@ struct oxq_worker {
     bool is_telling; /* a thread talks to the store about `ended` and takes jobs */
     bool is_hungry;  /* there may be jobs to take */
     bool is_waking;  /* a thread was told to stop being idle, and has not yet */
-    bool is_paused, is_closing, is_forsaken, is_drained_told;
+    bool is_paused, is_closing, is_drained_told;
+    bool is_forsaken;      /* threads end, whatever is left to do */
+    bool is_orphaned;      /* who closes it does not wait for its threads: the last one frees it */
     int64_t rate_until_us; /* no job may be taken before that; 0: no limit is known */
     int64_t due_ms;        /* when the first delayed job is due, wall clock; 0: none is known */
     struct thread timer;

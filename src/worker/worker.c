@@ -147,7 +147,7 @@ void worker_run_thread(void *ctx)
     bool is_last = --w->threads_left == 0;
     condition_notify_all(&w->change);
     condition_notify_all(&w->work);
-    bool must_free = is_last && w->is_forsaken;
+    bool must_free = is_last && w->is_orphaned;
     lock_leave(&w->lock);
     if (must_free) worker_free(w);
 }
@@ -320,23 +320,34 @@ static void cancel_all(oxq_worker *w, const char *reason)
         run_cancel(LINK_OWNER(l, struct job_run, held_link), reason);
 }
 
-/* All threads but those that a handler keeps have ended when this returns true. */
+static int64_t grace_end_us(void)
+{
+    return clock_mono_us(os_clock()) + CLOSE_GRACE_US;
+}
+
+/*
+ * All threads but those that a handler keeps have ended when this returns true. A worker without jobs has nothing to tell: it waits for the
+ * answer to a request for jobs that is under way, because these would be given back, but not for a server that does not answer.
+ */
 static bool end_threads(oxq_worker *w, int64_t timeout_ms)
 {
+    int64_t until_us = store_until_us(timeout_ms);
     w->is_closing = true;
     give_back_ready(w);
     wait_cancel(w);
     condition_notify_all(&w->work);
     condition_notify_all(&w->change);
-    if (wait_for_threads(w, store_until_us(timeout_ms))) return true;
+    bool has_jobs = !link_is_empty(&w->held);
+    if (!has_jobs && until_us > grace_end_us()) until_us = grace_end_us();
+    if (wait_for_threads(w, until_us)) return true;
     cancel_all(w, "the worker is closing");
-    if (wait_for_threads(w, clock_mono_us(os_clock()) + CLOSE_GRACE_US)) return true;
+    if ((has_jobs || !link_is_empty(&w->held)) && wait_for_threads(w, grace_end_us())) return true;
     /* The store does not answer, or a handler does not end. */
     w->is_forsaken = true;
     client_cancel(w->client);
     condition_notify_all(&w->work);
     condition_notify_all(&w->change);
-    return wait_for_threads(w, clock_mono_us(os_clock()) + CLOSE_GRACE_US);
+    return wait_for_threads(w, grace_end_us());
 }
 
 oxq_err oxq_worker_close(oxq_worker *worker, int64_t timeout_ms, struct oxq_error *err)
@@ -349,10 +360,15 @@ oxq_err oxq_worker_close(oxq_worker *worker, int64_t timeout_ms, struct oxq_erro
     size_t left = w->threads_left, untold = 0;
     for (const struct link *l = w->held.next; l != &w->held; l = l->next) untold++;
     condition_notify_all(&w->timer_wake);
-    /* The last thread frees it: it must not see that before the timer has gone. */
-    if (!is_over) w->threads_left++;
+    /* The last thread frees it, but not before the timer has gone. */
+    if (!is_over) {
+        w->is_orphaned = true;
+        w->threads_left++;
+    }
     w->running_count = 0;
     lock_leave(&w->lock);
+    /* What the timer asks for now concerns nobody here. */
+    if (w->client) client_cancel(w->client);
     thread_join(&w->timer);
     for (size_t i = 0; w->handler && w->threads && i < w->opts.concurrency; i++) {
         if (is_over)

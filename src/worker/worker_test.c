@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Workers on a folder of their own: the store is real, and so are the threads. */
 #include "api/testkit.h"
+#include "client/fakeserver.h"
 
 #include <poll.h>
 #include <stdatomic.h>
@@ -226,6 +227,34 @@ Test(worker, a_close_that_cannot_wait_cancels_what_runs)
     oxq_job *job = get(id);
     cr_assert_str_eq(oxq_job_fields(job)->failure, "the worker is closing");
     oxq_job_free(job);
+}
+
+/* Calls may wait for ten minutes; a test may not. */
+static void close_without_server(const char *url, struct fakeserver *silent)
+{
+    oxq *none;
+    oxq_worker *w;
+    cr_assert_eq(oxq_open(url, &(struct oxq_opts){.timeout_ms = 600000}, &none, &err), OXQ_OK, "%s", err.text);
+    cr_assert_eq(oxq_worker_open(none, "mail", NULL, greet, NULL, &w, &err), OXQ_OK, "%s", err.text);
+    /* Its thread asks for jobs and its timer for stalled ones. */
+    if (silent) fakeserver_await(silent, 2);
+    cr_assert_eq(oxq_worker_close(w, -1, &err), OXQ_OK, "%s", err.text);
+    oxq_close(none);
+}
+
+Test(worker, without_jobs_does_not_wait_for_a_server_that_is_gone)
+{
+    close_without_server("unix:/nowhere/oxq.sock", NULL);
+}
+
+Test(worker, without_jobs_does_not_wait_for_a_server_that_does_not_answer)
+{
+    static const struct fakeserver_step steps[] = {{NULL, FAKESERVER_SILENCE}, {NULL, FAKESERVER_SILENCE},
+                                                   {NULL, FAKESERVER_SILENCE}, {NULL, FAKESERVER_SILENCE},
+                                                   {NULL, FAKESERVER_SILENCE}, {"", NULL}};
+    struct fakeserver *silent = fakeserver_start(steps);
+    close_without_server(fakeserver_url(silent, ""), silent);
+    fakeserver_stop(silent);
 }
 
 static oxq_outcome hang(oxq_job *job, void *ctx)

@@ -100,6 +100,7 @@ test('cluster: queues, flows, schedulers, batches and events, while their slot m
   const owner = firstOwner(nodes, slot);
   const other = nodes[(nodes.indexOf(owner) + 1) % 3];
   await worksWhileItMoves(t, at, slot, owner, other);
+  equal(await told(t, at, 'queues', 'm'), 'beat children m parents');
   await meetsBullMQ(t, at, nodes);
   await survivesFailover(t, { at, master: owner, replica: nodes[nodes.indexOf(owner) + 3], jobs: 1000 });
 }, 180_000);

@@ -12,6 +12,7 @@
  *   wait QUEUE ID           prints how it ended
  *   events QUEUE            prints `kind id` until SIGTERM
  *   work QUEUE THREADS      runs jobs, prints what happens, until SIGTERM
+ *   queues QUEUE            prints the names of all queues
  *   host                    has the store open until SIGTERM
  *
  * PREFIX in the environment is that of all keys. Its jobs do what their names say: `fail` until as many attempts were made as its data's `until`, `fatal` for ever.
@@ -156,6 +157,15 @@ static void get(oxq_queue *q, const char *id)
     oxq_job_free(job);
 }
 
+static void list_queues(oxq *store)
+{
+    oxq_names *names;
+    require(oxq_queues(store, &names, &err), "queues");
+    for (size_t i = 0; i < oxq_names_count(names); i++) printf("%s%s", i > 0 ? " " : "", oxq_names_at(names, i));
+    printf("\n");
+    oxq_names_free(names);
+}
+
 static void wait_for(oxq_queue *q, const char *id)
 {
     oxq_state state;
@@ -242,6 +252,7 @@ static int command(oxq *store, oxq_queue *q, const char *name, int argc, char **
     if (strcmp(name, "feed") == 0 && argc == 2) return feed(q, argv), 1;
     if (strcmp(name, "batch") == 0 && argc == 2) return add_batch(store, q, argv), 1;
     if (strcmp(name, "schedule") == 0 && argc == 3) return schedule(q, argv), 1;
+    if (strcmp(name, "queues") == 0) return list_queues(store), 1;
     if (strcmp(name, "schedulers") == 0) return list_schedulers(q), 1;
     if (strcmp(name, "get") == 0 && argc == 1) return get(q, argv[0]), 1;
     if (strcmp(name, "wait") == 0 && argc == 1) return wait_for(q, argv[0]), 1;
