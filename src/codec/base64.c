@@ -5,6 +5,7 @@ static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuv
 
 oxq_err base64_encode(struct slice bytes, struct buf *out)
 {
+    if (bytes.len == 0) return OXQ_OK;
     oxq_err e = buf_reserve(out, (bytes.len + 2) / 3 * 4);
     if (e) return e;
     const uint8_t *from = (const uint8_t *)bytes.at;
