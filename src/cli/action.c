@@ -34,7 +34,7 @@ static int do_ids(struct action *a, int count, char **ids)
 }
 
 /* How many there are, where no filter leaves some of them out; 0: nobody knows. */
-static int count_all(struct action *a, const struct oxq_list_opts *which, uint64_t *out)
+static int count_all(struct action *a, uint64_t *out)
 {
     struct oxq_counts counts;
     struct oxq_error err;
@@ -44,26 +44,26 @@ static int count_all(struct action *a, const struct oxq_list_opts *which, uint64
     if (cli_filter_is_given(&rest)) return CLI_OK;
     int code = cli_result(oxq_queue_counts(a->store.queue, &counts, &err), &err);
     for (int s = OXQ_STATE_WAITING; !code && s < OXQ_STATES_COUNT; s++) {
-        if (which->states == 0 || which->states & (1U << s)) *out += (uint64_t)counts.of[s];
+        if (a->which.states == 0 || a->which.states & (1U << s)) *out += (uint64_t)counts.of[s];
     }
     return code;
 }
 
-static int do_matching(struct action *a, const struct oxq_list_opts *which, int64_t limit, int64_t per_second)
+static int do_matching(struct action *a)
 {
     struct tally t;
     struct oxq_error err;
     uint64_t total = 0;
     int64_t count = 0;
-    int code = a->is_dry ? cli_filter_count(&a->store, which, limit, &count) : count_all(a, which, &total);
+    int code = a->is_dry ? cli_filter_count(&a->store, &a->which, a->limit, &count) : count_all(a, &total);
     if (code) return code;
     if (a->is_dry) return tally_would(&a->store, a->done_word, count);
     tally_begin(&t, &a->store, a->verb, a->done_word);
-    t.total = limit > 0 && (uint64_t)limit < total ? (uint64_t)limit : total;
+    t.total = a->limit > 0 && (uint64_t)a->limit < total ? (uint64_t)a->limit : total;
     struct oxq_many_opts opts = tally_opts(&t);
-    opts.limit = limit;
-    opts.per_second = per_second;
-    oxq_err e = a->matching(a, which, &opts, &count, &err);
+    opts.limit = a->limit;
+    opts.per_second = a->per_second;
+    oxq_err e = a->matching(a, &a->which, &opts, &count, &err);
     tally_all(&t, count, e, &err);
     return tally_end(&t);
 }
@@ -83,17 +83,14 @@ static int check(const struct action *a, int argc)
 
 static int run(struct action *a, int argc, char **argv)
 {
-    struct oxq_list_opts which;
-    int64_t limit, per_second;
     int code = check(a, argc);
-    if (!code) code = cli_filter_read(&a->filter, &a->arena, &which, &limit, &per_second);
+    if (!code) code = cli_filter_read(&a->filter, &a->arena, &a->which, &a->limit, &a->per_second);
     if (!code && a->check) code = a->check(a, argc > 1);
     if (!code) code = cli_open_queue(&a->store, argv[0]);
-    if (!code && a->prepare && !a->is_dry) code = a->prepare(a, argc > 1 ? argc - 1 : -1);
+    if (!code && a->which.states == 0) a->which.states = a->states;
+    if (!code && a->prepare) code = a->prepare(a, argc - 1);
     if (code) return code;
-    if (argc > 1) return do_ids(a, argc - 1, argv + 1);
-    if (which.states == 0) which.states = a->states;
-    return do_matching(a, &which, limit, per_second);
+    return argc > 1 ? do_ids(a, argc - 1, argv + 1) : do_matching(a);
 }
 
 int action_run(struct action *a, int argc, char **argv, const struct cli_flag *own, size_t own_count)

@@ -20,13 +20,15 @@ struct action {
                         int64_t *out_count, struct oxq_error *err);
     /* NULL, or looks at the flags of the command's own before anything is opened. Returns an exit code. */
     int (*check)(struct action *a, bool has_ids);
-    /* NULL, or what comes between the opening of the queue and the first job. jobs_count: of ids; -1: they are not named. Likewise. */
-    int (*prepare)(struct action *a, int64_t jobs_count);
+    /* NULL, or what comes between the opening of the queue and the first job; ids_count 0: they are not named. Likewise. */
+    int (*prepare)(struct action *a, int ids_count);
 
     /* Read by action_run. */
     struct cli_store store;
     struct cli_filter filter;
     bool are_all, is_dry;
+    struct oxq_list_opts which; /* the filter, read; texts are of the flags and the arena */
+    int64_t limit, per_second;
     struct arena arena;
 };
 

@@ -35,11 +35,14 @@ int cli_promote(int argc, char **argv);       /* promote.c */
 int cli_remove(int argc, char **argv);        /* remove.c */
 int cli_drain(int argc, char **argv);         /* drain.c */
 int cli_clean(int argc, char **argv);         /* clean.c */
+int cli_obliterate(int argc, char **argv);    /* obliterate.c */
+int cli_dlq(int argc, char **argv);           /* dlq.c */
 int cli_schedule(int argc, char **argv);      /* schedule.c */
 int cli_unschedule(int argc, char **argv);    /* schedule.c */
 int cli_pause(int argc, char **argv);         /* pause.c */
 int cli_resume(int argc, char **argv);        /* pause.c */
 int cli_work(int argc, char **argv);          /* work.c */
+int cli_bench(int argc, char **argv);         /* bench.c */
 int cli_ping(int argc, char **argv);          /* ping.c */
 int cli_config(int argc, char **argv);        /* config.c */
 int cli_dump(int argc, char **argv);          /* dump.c */

@@ -58,6 +58,7 @@ bool tally_one(struct tally *t, const char *id, oxq_err e, const struct oxq_erro
 static bool on_progress(void *ctx, int64_t done)
 {
     struct tally *t = ctx;
+    t->told = done;
     uint64_t all = t->done_count + (uint64_t)done;
     progress_show(&t->progress, all, t->total, all);
     return !interrupt_came();

@@ -23,6 +23,7 @@ struct tally {
     struct progress progress;
     uint64_t total; /* 0: nobody knows */
     uint64_t done_count, failed_count;
+    int64_t told;    /* jobs of the call that is under way, as it told them last */
     bool is_stopped; /* by Ctrl-C, or because the store is gone */
 };
 

@@ -2,44 +2,7 @@
 /* The commands that change something: what is added is what BullMQ would have added, and what is changed is what BullMQ sees changed. */
 import { createWriteStream, readFileSync } from 'node:fs';
 import { ask, check, equal, test, until } from '../daemon/lib/kit.mjs';
-import { BULLS, Node, STORES } from '../interop/lib/sides.mjs';
-
-const BULL = BULLS['BullMQ 6'];
-
-/** One test for each place where queues can be; context: { url, node, run(...args), ok(...args) }. */
-function onEach(name, body) {
-  for (const [where, open] of Object.entries(STORES)) {
-    test(`${name}: ${where}`, async (t) => {
-      const { url, connection } = await open(t);
-      await within(t, url, connection, body);
-    }, 120_000);
-  }
-}
-
-function onRedis(name, body) {
-  test(name, async (t) => {
-    const { url, connection } = await STORES['redis-server'](t);
-    await within(t, url, connection, body);
-  }, 120_000);
-}
-
-async function within(t, url, connection, body) {
-  const node = new Node(BULL, connection);
-  const run = (...args) => t.oxq([...args, '--url', url]);
-  const ok = async (...args) => {
-    const done = await run(...args);
-    check(done.status === 0, `oxq ${args.join(' ')} ended with ${done.status}`, done.stdout + done.stderr);
-    return done.stdout.trim();
-  };
-  try {
-    await body(t, { url, node, run, ok, connection });
-  } finally {
-    await node.close();
-  }
-}
-
-const lines = (text) => text.split('\n').filter((line) => line);
-const objects = (text) => lines(text).map((line) => JSON.parse(line));
+import { lines, objects, onEach, onRedis, onTerminal } from './lib/stores.mjs';
 
 /** Runs jobs until so many have finished; what the names say: fail, done. */
 async function work(node, name, count) {
@@ -161,13 +124,6 @@ onEach('add: a Node worker runs the jobs', async (t, { node, ok }) => {
 });
 
 /* ---------------------------------------------------------------- add: data, waiting, errors */
-
-/** Runs a line of the shell on a terminal, on which these lines were typed before and nothing else ever is. */
-async function onTerminal(t, line, url, typed = []) {
-  const keys = typed.map((text) => `printf '%s\\n' '${text}' >&3; `).join('');
-  const done = await t.shell(`rm -f tty; mkfifo tty; exec 3<>tty; ${keys}script -qec '${line}' /dev/null <&3`, { OXQ_URL: url });
-  return { status: done.status, text: done.stdout.replaceAll('\r', ''), stderr: done.stderr };
-}
 
 onRedis('add: data come from the argument, from -, from a pipe or are {}', async (t, { url, ok, connection }) => {
   const client = await t.connect(connection.port);
