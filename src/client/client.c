@@ -90,10 +90,13 @@ oxq_err client_node_open(struct client_node *n, int64_t until_us, const struct c
     struct client *c = n->client;
     struct client_address address = n->address;
     struct oxq_error why = {0};
+    /* One of several may be away, and comes back by itself. */
+    bool is_only_one = !c->opts.locate && !c->sentinel && !c->cluster;
     struct client_link_opts opts = {.address = &address,
                                     .login = &c->login,
                                     .tls = c->tls,
                                     .wants_master = c->sentinel != NULL,
+                                    .hint = is_only_one ? "start it, or mend the URL" : NULL,
                                     .info = atomic_load(&c->is_surveyed) ? NULL : survey,
                                     .info_ctx = c,
                                     .until_us = until_us,

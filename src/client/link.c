@@ -261,7 +261,7 @@ static oxq_err log_in(const struct login *in)
 /* ---------------------------------------------------------------- opening */
 
 /* What befalls us before the server has said anything, told as what it means for the caller. */
-static oxq_err explain(oxq_err e, const char *address, struct oxq_error *err)
+static oxq_err explain(oxq_err e, const char *address, const char *hint, struct oxq_error *err)
 {
     struct oxq_error why = {0};
     if (err) why = *err;
@@ -269,7 +269,8 @@ static oxq_err explain(oxq_err e, const char *address, struct oxq_error *err)
     case OXQ_ERR_CLOSED:
     case OXQ_ERR_TIMEOUT:
     case OXQ_ERR_NOT_FOUND:
-        return err_set(err, OXQ_ERR_UNREACHABLE, "the server %s is not there: %.180s", address, why.text);
+        return err_set(err, OXQ_ERR_UNREACHABLE, "the server %s is not there: %.150s%s%s", address, why.text,
+                       hint ? "; " : "", hint ? hint : "");
     case OXQ_ERR_TLS: return err_set(err, e, "no TLS connection to %s: %.180s", address, why.text);
     default: return e;
     }
@@ -306,7 +307,7 @@ oxq_err client_link_open(const struct client_link_opts *opts, struct client_link
     oxq_err e = dial(l, opts, err);
     if (!e) e = log_in(&(struct login){.link = l, .opts = opts, .err = err});
     if (e) {
-        e = explain(e, l->address, err);
+        e = explain(e, l->address, opts->hint, err);
         client_link_close(l);
         return e;
     }

@@ -28,6 +28,7 @@ struct client_link_opts {
     const struct client_login *login;
     struct net_tls *tls;  /* borrowed as long as the link lives; NULL: plain */
     bool wants_master;    /* only a server that says so is taken */
+    const char *hint;     /* what to do when nobody is there; NULL: the text says nothing of it */
     client_info_fn *info; /* NULL: INFO is not asked for */
     void *info_ctx;
     int64_t until_us;                /* CLOCK_MONOTONIC */

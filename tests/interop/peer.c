@@ -2,11 +2,12 @@
 /*
  * A program on the public header, for tests in which the other side is BullMQ in Node: peer URL COMMAND QUEUE [ARGUMENT...].
  *
- *   add QUEUE NAME DATA [delay=N] [priority=N] [attempts=N] [backoff=N] [timestamp=N] [id=TEXT]     prints the job's id
+ *   add QUEUE NAME DATA [delay=N] [priority=N] [attempts=N] [backoff=N] [timestamp=N] [size=N] [id=TEXT]   prints the job's id
  *   feed QUEUE FROM TO      adds jobs j-FROM .. j-TO, prints each id when its add is acknowledged; tries again what failed
  *   batch QUEUE FROM TO     adds jobs b-FROM .. b-TO at once, prints how many were added
  *   flow QUEUE CHILDREN N   a job of QUEUE with N children in CHILDREN; prints its id
  *   schedule QUEUE ID EVERY_MS LIMIT
+ *   cron QUEUE ID PATTERN   a scheduler
  *   schedulers QUEUE        prints id, interval and runs of each
  *   get QUEUE ID            prints its fields, one a line
  *   wait QUEUE ID           prints how it ended
@@ -15,7 +16,8 @@
  *   queues QUEUE            prints the names of all queues
  *   host                    has the store open until SIGTERM
  *
- * PREFIX in the environment is that of all keys. Its jobs do what their names say: `fail` until as many attempts were made as its data's `until`, `fatal` for ever.
+ * PREFIX in the environment is that of all keys. Its jobs do what their names say: `fail` until as many attempts were made as its data's
+ * `until`, `fatal` for ever, `gate` waits until there is the file that its data names.
  */
 #include <oxq/oxq.h>
 
@@ -25,6 +27,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #define CHILDREN_MAX 16
 #define WAIT_MS 30000
@@ -59,6 +62,7 @@ static void read_option(struct oxq_job_opts *o, const char *text)
     if (strncmp(text, "priority", len) == 0) o->priority = atoll(value);
     if (strncmp(text, "attempts", len) == 0) o->attempts = atoll(value);
     if (strncmp(text, "backoff", len) == 0) o->backoff.delay_ms = atoll(value);
+    if (strncmp(text, "size", len) == 0) o->size_limit_bytes = atoll(value);
     if (strncmp(text, "timestamp", len) == 0) o->timestamp_ms = atoll(value);
     if (strncmp(text, "id", len) == 0) o->job_id = value;
 }
@@ -120,6 +124,11 @@ static void schedule(oxq_queue *q, char **argv)
     require(oxq_scheduler_upsert(q, argv[0], &s, &(struct oxq_job_template){.name = "tick", .data = "{\"by\":\"C\"}"},
                                  NULL, &err),
             "schedule");
+}
+
+static void schedule_cron(oxq_queue *q, char **argv)
+{
+    require(oxq_scheduler_upsert(q, argv[0], &(struct oxq_schedule){.pattern = argv[1]}, NULL, NULL, &err), "cron");
 }
 
 /* ---------------------------------------------------------------- looking */
@@ -206,6 +215,10 @@ static oxq_outcome handle(oxq_job *job, void *ctx)
     if (strcmp(f->name, "fail") == 0 && f->attempts_made < oxq_json_integer(oxq_job_json(job), "/until", 0))
         return oxq_job_fail(job, "attempt %lld of C", (long long)f->attempts_made);
     if (strcmp(f->name, "x") == 0) return OXQ_DONE;
+    if (strcmp(f->name, "gate") == 0) {
+        while (access(oxq_json_text(oxq_job_json(job), "/file", ""), F_OK) != 0) pause_for(10);
+        return OXQ_DONE;
+    }
     if (oxq_job_log(job, "a line of C", &why) != OXQ_OK) return oxq_job_fail(job, "log: %s", why.text);
     if (oxq_job_progress(job, "{\"part\":50}", &why) != OXQ_OK) return oxq_job_fail(job, "progress: %s", why.text);
     snprintf(result, sizeof(result), "{\"by\":\"C\",\"got\":%s}", f->data);
@@ -253,6 +266,7 @@ static int command(oxq *store, oxq_queue *q, const char *name, int argc, char **
     if (strcmp(name, "batch") == 0 && argc == 2) return add_batch(store, q, argv), 1;
     if (strcmp(name, "schedule") == 0 && argc == 3) return schedule(q, argv), 1;
     if (strcmp(name, "queues") == 0) return list_queues(store), 1;
+    if (strcmp(name, "cron") == 0 && argc == 2) return schedule_cron(q, argv), 1;
     if (strcmp(name, "schedulers") == 0) return list_schedulers(q), 1;
     if (strcmp(name, "get") == 0 && argc == 1) return get(q, argv[0]), 1;
     if (strcmp(name, "wait") == 0 && argc == 1) return wait_for(q, argv[0]), 1;
