@@ -193,6 +193,20 @@ benchTest('exec: when the grace is over, jobs are interrupted', async (b, t) => 
   equal((await b.see(job)).state, 'waiting');
 });
 
+benchTest('work: a server that is killed and comes back gets the end of the job that ran meanwhile', async (b, t) => {
+  const job = await b.add();
+  b.fifo('gate');
+  const worker = b.work(['--exec', 'touch began; read line <gate; echo $line']);
+  await until('it runs', () => existsSync(t.path('began')));
+  b.server.kill();
+  await b.server.ended;
+  await writeFile(t.path('gate'), 'finished\n');
+  await t.serve(['--port', b.server.port]);
+  const seen = await b.reaches(job, 'completed');
+  equal([seen.result, seen.attempts], ['finished', 1]);
+  equal(await worker.stop(), 0);
+});
+
 benchTest('work: --count ends after so many, and gives the others back', async (b) => {
   for (let i = 0; i < 6; i++) await b.add();
   const worker = b.work(['--count', 2, '--concurrency', 4, '--exec', ':']);

@@ -11,20 +11,20 @@ import { BULLS, Node } from '../../interop/lib/sides.mjs';
 const NO_PROXY = { no_proxy: '*', NO_PROXY: '*' };
 
 export const STORES = {
-  'oxq serve': async (t) => byPort((await t.serve()).port),
-  'redis-server': async (t) => byPort((await t.redis()).port),
+  'oxq serve': async (t) => byServer(await t.serve()),
+  'redis-server': async (t) => byServer(await t.redis()),
 };
 
-function byPort(port) {
-  return { url: `redis://127.0.0.1:${port}`, connection: { host: '127.0.0.1', port } };
+function byServer(server) {
+  return { server, url: `redis://127.0.0.1:${server.port}`, connection: { host: '127.0.0.1', port: server.port } };
 }
 
 class Bench {
   #closing = [];
 
-  constructor(t, { url, connection }) {
-    Object.assign(this, { t, url, connection });
-    this.node = new Node(BULLS['BullMQ 6'], connection);
+  constructor(t, place) {
+    Object.assign(this, { t, ...place });
+    this.node = new Node(BULLS['BullMQ 6'], place.connection);
     this.queue = this.node.queue('q');
   }
 
