@@ -2,6 +2,7 @@
 #include "cli/store.h"
 
 #include "base/num.h"
+#include "os/log.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -45,7 +46,9 @@ int cli_take_store(int *argc, char **argv, struct cli_store *out, const struct c
 static void warn(void *ctx, const char *text)
 {
     struct cli_store *s = ctx;
-    if (s->is_open)
+    if (log_is_on(LOG_WARNING))
+        log_event(LOG_WARNING, "store", log_text("reason", text));
+    else if (s->is_open)
         fprintf(stderr, "oxq: warning: %s\n", text);
     else
         snprintf(s->warning, sizeof(s->warning), "%s", text);
