@@ -167,7 +167,7 @@ build-check: build/debug/oxq $(tests.debug) build/tests/transitions ## compile e
 unit: unit-debug ## build and run the unit tests; T=keyspace or T=map selects
 $(foreach v,debug asan tsan,$(eval unit-$v: $(tests.$v); @scripts/with-tmpdir scripts/unit '$$(T)' $(tests.$v)))
 
-run: ## install what is missing, build, start `oxq serve` in the background, say how to use it
+run: ## install what is missing, build, start `oxq serve` in the background, show what happens to jobs
 	@scripts/run
 
 stop: ## end the server that `make run` started

@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: MIT
 /* Dead letters, whole queues that go, and the benchmark. */
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { ask, check, equal, test, until } from '../daemon/lib/kit.mjs';
 import { lines, objects, onEach, onRedis, onTerminal } from './lib/stores.mjs';
 
+const ROOT = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../..');
 const FAILS = 'echo "no such address" >&2; exit 1';
 
 /** Jobs that die, by this library's worker: a BullMQ worker knows nothing of dead letters. */
@@ -139,6 +142,24 @@ onRedis('bench: Ctrl-C ends it, and leaves nothing', async (t, { url, ok }) => {
   check(bench.lines.length === 1 && bench.lines[0].includes('stopped'), 'it says so', bench.stderr);
   equal(await ok('queues', '--json'), '', 'no queue is left');
 });
+
+/* ---------------------------------------------------------------- make run */
+
+test('the demonstration of make run shows a retry, a dead letter and its replay, once', async (t) => {
+  const { port } = await t.serve();
+  const env = { OXQ_URL: `redis://127.0.0.1:${port}`, ...(process.env.OXQ_BIN && { OXQ_BIN: path.resolve(process.env.OXQ_BIN) }) };
+  const show = async () => {
+    const demo = t.start(path.join(ROOT, 'scripts/demo'), [t.path('demo.pid')], env);
+    equal(await demo.ended, 0, demo.stderr);
+    return demo.stdout;
+  };
+  const told = await show();
+  for (const text of ['completed id=1', 'retry id=2', 'completed id=2', 'failed id=3', 'no such address', 'replayed 1 job', 'completed id=3']) check(told.includes(text), `it tells ${text}`, told);
+  const counts = objects((await t.oxq(['queues', '--json'], env)).stdout).map((queue) => [queue.queue, queue.completed, queue.delayed, queue.failed, queue.waiting]);
+  equal(counts, [['demo', 3, 1, 0, 0], ['demo-dead', 0, 0, 0, 0]]);
+  equal(await show(), '', 'a store that is used is left alone');
+  check(!existsSync(t.path('demo.pid')), 'no worker is left');
+}, 240_000);
 
 /* ---------------------------------------------------------------- what makes no sense; help */
 
