@@ -16,6 +16,8 @@ const struct cli_command cli_commands[] = {
     {"schedulers", cli_schedulers, "QUEUE [flags]", "show what comes again by itself, and when next"},
     {"workers", cli_workers, "QUEUE [flags]", "show who takes jobs of a queue"},
     {"events", cli_events, "QUEUE [flags]", "show what happened in a queue, and what happens"},
+    {"top", cli_top, "[QUEUE...] [flags]", "watch queues: states, rates, waiting times, failures"},
+    {"stats", cli_stats, "QUEUE [flags]", "tell how a queue does: attempts, times, errors in groups"},
     {"add", cli_add, "QUEUE NAME [DATA] [flags]", "add a job, or one from each line of a file"},
     {"retry", cli_retry, "QUEUE ID...|--all [flags]", "let failed jobs wait again"},
     {"promote", cli_promote, "QUEUE ID...|--all [flags]", "let delayed jobs wait now"},
@@ -38,6 +40,7 @@ const struct cli_command cli_commands[] = {
     {"restore", cli_restore, "[flags] TARGET DIR", "make a data folder from such a copy"},
     {"check", cli_check, "[flags] DIR", "read a data folder and tell whether it is sound"},
     {"commands", cli_commands_list, "", "print the Redis commands that the server answers"},
+    {"completions", cli_completions, "bash|zsh|fish", "print what a shell completes oxq's words with"},
     {"version", cli_version, "", "print the version"},
     {"help", cli_help, "[command]", "print this, or a command's flags"},
     {0},
@@ -85,6 +88,7 @@ int cli_run(int argc, char **argv)
     }
     const char *name = argv[1];
     if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0) name = "help";
+    if (strcmp(name, "__complete") == 0) return cli_complete(argc - 2, argv + 2);
     if (strcmp(name, "--version") == 0 || strcmp(name, "-v") == 0) name = "version";
     for (const struct cli_command *c = cli_commands; c->name; c++) {
         if (strcmp(name, c->name) == 0) return c->run(argc - 2, argv + 2);

@@ -29,6 +29,10 @@ int cli_job(int argc, char **argv);           /* job.c */
 int cli_schedulers(int argc, char **argv);    /* schedulers.c */
 int cli_workers(int argc, char **argv);       /* workers.c */
 int cli_events(int argc, char **argv);        /* events.c */
+int cli_top(int argc, char **argv);           /* top.c */
+int cli_stats(int argc, char **argv);         /* stats.c */
+int cli_completions(int argc, char **argv);   /* completions.c */
+int cli_complete(int argc, char **argv);      /* completions.c; no row: what its scripts call */
 int cli_add(int argc, char **argv);           /* add.c */
 int cli_retry(int argc, char **argv);         /* retry.c */
 int cli_promote(int argc, char **argv);       /* promote.c */
