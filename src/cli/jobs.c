@@ -5,6 +5,7 @@
  */
 #include "cli/store.h"
 #include "cli/table.h"
+#include "cli/tally.h"
 #include "cli/text.h"
 #include "os/clock.h"
 
@@ -38,7 +39,8 @@ static const struct table_column columns[] = {
 };
 
 struct jobs_flags {
-    const char *states, *name, *error, *data, *older, *newer, *count, *skip;
+    struct cli_filter filter;
+    const char *states, *count, *skip;
     bool is_newest, is_ids;
 };
 
@@ -84,26 +86,6 @@ static int read_states(struct jobs *j, const char *text)
     return CLI_OK;
 }
 
-static int read_data(struct jobs *j, const char *text)
-{
-    if (!text) return CLI_OK;
-    if (text[0] != '/') return cli_refuse("--data %s: write a place in the data, such as /user/id or /user/id=7", text);
-    const char *equals = strchr(text, '=');
-    j->opts.data_path = equals ? copy(j, text, (size_t)(equals - text)) : text;
-    j->opts.data_value = equals ? equals + 1 : NULL;
-    return CLI_OK;
-}
-
-static int read_ages(struct jobs *j, const struct jobs_flags *f)
-{
-    int64_t older_ms = 0, newer_ms = 0;
-    int code = cli_read_duration("--older", f->older, &older_ms);
-    if (!code) code = cli_read_duration("--newer", f->newer, &newer_ms);
-    if (f->older) j->opts.added_to_ms = j->now_ms - older_ms > 1 ? j->now_ms - older_ms : 1;
-    if (f->newer) j->opts.added_from_ms = j->now_ms - newer_ms > 1 ? j->now_ms - newer_ms : 1;
-    return code;
-}
-
 /* A filter has to look at each job, and so has a skip over several states. */
 static void plan_reading(struct jobs *j)
 {
@@ -125,12 +107,10 @@ static int read_flags(struct jobs *j, const struct jobs_flags *f)
     if (j->s.is_json && f->is_ids) return cli_refuse("--json and --ids exclude each other");
     j->count = is_table && isatty(STDOUT_FILENO) == 1 ? COUNT_DEFAULT : 0;
     j->is_ids = f->is_ids;
+    int64_t no_limit, no_rate;
+    int code = cli_filter_read(&f->filter, &j->texts, &j->opts, &no_limit, &no_rate);
     j->opts.newest_first = f->is_newest;
-    j->opts.name = f->name;
-    j->opts.failure = f->error;
-    int code = read_states(j, f->states);
-    if (!code) code = read_data(j, f->data);
-    if (!code) code = read_ages(j, f);
+    if (!code) code = read_states(j, f->states);
     if (!code) code = cli_read_number("--count", f->count, 0, INT64_MAX, &j->count);
     if (!code) code = cli_read_number("--skip", f->skip, 0, INT64_MAX, &j->skip);
     if (!code) plan_reading(j);
@@ -236,9 +216,9 @@ int cli_jobs(int argc, char **argv)
     OWNED(deinit) struct jobs j = {.now_ms = clock_wall_ms(os_clock())};
     struct jobs_flags f = {0};
     const struct cli_flag flags[] = {
-        {"--state", &f.states, NULL}, {"--name", &f.name, NULL},   {"--error", &f.error, NULL},
-        {"--data", &f.data, NULL},    {"--older", &f.older, NULL}, {"--newer", &f.newer, NULL},
-        {"--count", &f.count, NULL},  {"--skip", &f.skip, NULL},   {"--newest", NULL, &f.is_newest},
+        {"--state", &f.states, NULL},     {"--name", &f.filter.name, NULL},   {"--error", &f.filter.error, NULL},
+        {"--data", &f.filter.data, NULL}, {"--older", &f.filter.older, NULL}, {"--newer", &f.filter.newer, NULL},
+        {"--count", &f.count, NULL},      {"--skip", &f.skip, NULL},          {"--newest", NULL, &f.is_newest},
         {"--ids", NULL, &f.is_ids},
     };
     int code = cli_take_store(&argc, argv, &j.s, flags, sizeof(flags) / sizeof(flags[0]));
