@@ -281,6 +281,10 @@ build/lint/%.tidy: build/debug/obj/%.o .clang-tidy
 
 install: all ## install below DESTDIR/PREFIX (/usr/local)
 	install -D -m 755 build/release/oxq $(DESTDIR)$(PREFIX)/bin/oxq
+	$(foreach s,bash zsh fish,build/release/oxq completions $s >build/completions.$s &&) true
+	install -D -m 644 build/completions.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/oxq
+	install -D -m 644 build/completions.zsh $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_oxq
+	install -D -m 644 build/completions.fish $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/oxq.fish
 	install -D -m 755 -t $(DESTDIR)$(PREFIX)/lib build/release/liboxq.so.$(version)
 	ln -sf liboxq.so.$(version) $(DESTDIR)$(PREFIX)/lib/liboxq.so.$(abi)
 	ln -sf liboxq.so.$(version) $(DESTDIR)$(PREFIX)/lib/liboxq.so
@@ -296,6 +300,8 @@ install: all ## install below DESTDIR/PREFIX (/usr/local)
 
 uninstall: ## remove what `make install` put there
 	rm -f $(DESTDIR)$(PREFIX)/bin/oxq
+	rm -f $(DESTDIR)$(PREFIX)/share/bash-completion/completions/oxq $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_oxq
+	rm -f $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/oxq.fish
 	rm -f $(DESTDIR)$(PREFIX)/lib/liboxq.* $(DESTDIR)$(PREFIX)/lib/pkgconfig/oxq.pc
 	rm -rf $(DESTDIR)$(PREFIX)/include/oxq $(DESTDIR)$(PREFIX)/share/doc/oxq
 	$(foreach p,$(wildcard docs/man/*.1),rm -f $(DESTDIR)$(PREFIX)/share/man/man1/$(notdir $p);)

@@ -115,6 +115,7 @@ struct oxq_job_fields {
     const char *processed_by;
     const char *scheduler_id;
     const char *deduplication_id;
+    const char *dead_id; /* of its dead letter, in the queue that its own names for them */
     size_t data_bytes, result_bytes;
     int64_t added_ms, delay_ms, priority;
     int64_t processed_ms; /* the last attempt began */

@@ -52,6 +52,7 @@ oxq_job *job_new(const char *queue, const struct job *from)
         .processed_by = copy_field(a, from->processed_by),
         .scheduler_id = copy_field(a, from->repeat_job_key),
         .deduplication_id = copy_field(a, from->deduplication_id),
+        .dead_id = copy_field(a, from->dead_id),
         .data_bytes = from->data.len > 0 ? from->data.len : 2,
         .result_bytes = from->returnvalue.len,
         .added_ms = from->timestamp_ms,

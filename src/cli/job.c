@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* oxq job: everything that is known of one job. */
+#include "cli/flow.h"
 #include "cli/store.h"
 #include "cli/table.h"
 #include "cli/text.h"
@@ -24,6 +25,8 @@ struct job_view {
     oxq_job *job; /* owned, as is what follows */
     oxq_state state;
     oxq_names *logs;
+    oxq_flow *flow;
+    char dead_queue[OXQ_ID_MAX]; /* where its dead letter is; empty: it has none */
     struct timeline timeline;
     struct arena arena; /* what is printed */
     int64_t now_ms;
@@ -33,6 +36,7 @@ static void deinit(struct job_view *v)
 {
     oxq_job_free(v->job);
     oxq_names_free(v->logs);
+    oxq_flow_free(v->flow);
     timeline_deinit(&v->timeline);
     arena_deinit(&v->arena);
     cli_store_deinit(&v->s);
@@ -49,6 +53,8 @@ static int read_all(struct job_view *v, const char *id)
                         oxq_queue_name(v->s.queue));
     if (!e) e = oxq_queue_state(v->s.queue, id, &v->state, &err);
     if (!e) e = oxq_queue_logs(v->s.queue, id, 0, -1, &v->logs, &err);
+    if (!e) e = oxq_flow_get(v->s.queue, id, 0, 0, &v->flow, &err);
+    if (!e && oxq_job_fields(v->job)->dead_id) e = oxq_queue_get_dead_letters(v->s.queue, v->dead_queue, &err);
     if (!e) e = timeline_read(&v->timeline, v->s.queue, v->job, v->state, &err);
     return cli_result(e, &err);
 }
@@ -81,6 +87,8 @@ static int print_json(const struct job_view *v)
     for (size_t i = 0; i < oxq_names_count(v->logs); i++) text_write(&w, NULL, oxq_names_at(v->logs, i));
     json_write_close(&w, ']');
     write_timeline(&w, &v->timeline);
+    if (v->dead_queue[0]) text_write(&w, "deadLetterQueue", v->dead_queue);
+    flow_write_children(&w, v->flow);
     json_write_close(&w, '}');
     return text_end_line(&w);
 }
@@ -148,6 +156,30 @@ static void print_times(struct job_view *v, const struct oxq_job_fields *f)
                     table_duration(till_ms - f->processed_ms, text));
 }
 
+/* "bull:orders:3" as the job that it is; whole, when it begins with another prefix than ours. */
+static void print_parent(struct job_view *v, const char *key)
+{
+    const char *prefix = v->s.prefix ? v->s.prefix : "bull";
+    size_t len = strlen(prefix);
+    if (!key) return;
+    const char *queue = strncmp(key, prefix, len) == 0 && key[len] == ':' ? key + len + 1 : NULL;
+    const char *id = queue ? strchr(queue, ':') : NULL;
+    if (id)
+        print_field(v, "parent", "job %s of queue %.*s", id + 1, (int)(id - queue), queue);
+    else
+        print_field(v, "parent", "%s", key);
+}
+
+/* Of a dead letter: which job died. */
+static void print_letter(struct job_view *v)
+{
+    struct oxq_dead_letter letter;
+    struct oxq_error ignored;
+    if (oxq_job_dead_letter(v->job, &letter, &ignored) != OXQ_OK) return;
+    print_field(v, "letter of", "job %s of queue %s", letter.id ? letter.id : "?", letter.queue ? letter.queue : "?");
+    print_text(v, "it died of", letter.failure);
+}
+
 static void print_fields(struct job_view *v)
 {
     const struct oxq_job_fields *f = oxq_job_fields(v->job);
@@ -163,7 +195,9 @@ static void print_fields(struct job_view *v)
     print_text(v, "worker", f->processed_by);
     print_text(v, "scheduler", f->scheduler_id);
     print_text(v, "deduplication", f->deduplication_id);
-    print_text(v, "parent", f->parent_key);
+    print_parent(v, f->parent_key);
+    if (v->dead_queue[0]) print_field(v, "dead letter", "job %s of queue %s", f->dead_id, v->dead_queue);
+    print_letter(v);
     bool has_progress = f->progress && strcmp(f->progress, "0") != 0;
     if (has_progress) print_text(v, "progress", text_plain(&v->arena, f->progress));
 }
@@ -220,6 +254,10 @@ static int print_people(struct job_view *v)
     print_failures(v);
     print_timeline(v);
     print_logs(v);
+    if (oxq_flow_children_count(v->flow) > 0) {
+        print_heading("children");
+        flow_print(&v->arena, v->flow, 2);
+    }
     return CLI_OK;
 }
 

@@ -4,6 +4,8 @@
 #include "base/num.h"
 #include "os/log.h"
 
+#include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -94,6 +96,19 @@ static int open_default(struct cli_store *s, int64_t timeout_ms)
                     "where the jobs are, or start `oxq serve`");
 }
 
+/* Who only looks at a folder, or changes what is in it, makes none by a slip of the pen. */
+static int refuse_missing_folder(const char *url)
+{
+    struct stat st;
+    char path[PATH_MAX];
+    if (strncmp(url, "file:", 5) != 0) return CLI_OK;
+    const char *begin = strncmp(url, "file://", 7) == 0 ? url + 7 : url + 5;
+    size_t len = strcspn(begin, "?");
+    snprintf(path, sizeof(path), "%.*s", (int)(len < sizeof(path) ? len : 0), begin);
+    if (!path[0] || stat(path, &st) == 0 || errno != ENOENT) return CLI_OK;
+    return cli_fail("there is no folder %s: oxq add, oxq schedule and oxq work make one", path);
+}
+
 int cli_open(struct cli_store *s)
 {
     int64_t timeout_ms = TIMEOUT_MS_DEFAULT;
@@ -101,6 +116,8 @@ int cli_open(struct cli_store *s)
     if (code) return code;
     const char *url = s->url ? s->url : getenv("OXQ_URL");
     if (!url || !url[0]) return open_default(s, timeout_ms);
+    code = s->makes_store ? CLI_OK : refuse_missing_folder(url);
+    if (code) return code;
     struct oxq_error err;
     return cli_result(try_open(s, url, timeout_ms, &err), &err);
 }

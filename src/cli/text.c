@@ -86,6 +86,7 @@ void text_write_job(struct json_writer *w, const oxq_job *job, oxq_state state)
     text_write(w, "parentKey", f->parent_key);
     text_write(w, "repeatJobKey", f->scheduler_id);
     text_write(w, "deduplicationId", f->deduplication_id);
+    text_write(w, "deadLetterId", f->dead_id);
 }
 
 int text_end_line(struct json_writer *w)

@@ -31,6 +31,7 @@ static const struct fields_row known_fields[] = {
     NUMBER("stc", stalled_count),
     TEXT("defa", deferred_failure),
     TEXT("nrjid", next_run_id),
+    TEXT("oxq.dead", dead_id),
 };
 
 #define KNOWN_FIELDS_COUNT (sizeof(known_fields) / sizeof(known_fields[0]))

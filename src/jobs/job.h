@@ -23,6 +23,7 @@ struct job {
     struct slice parent;           /* JSON: {id, queueKey, fpof ...} */
     struct slice repeat_job_key;   /* the scheduler's id */
     struct slice deduplication_id;
+    struct slice dead_id;
     struct slice processed_by; /* the worker's name */
     struct slice next_run_id;  /* of a scheduler's job: the one that it made */
     int64_t timestamp_ms, delay_ms, priority;

@@ -38,7 +38,7 @@ test('cli: the manual names every flag and every command', async (t) => {
   for (const command of ['ping', 'dump', 'load', 'backup', 'restore', 'check']) {
     for (const name of await flags(command)) check(new RegExp(`Fl -${name}\\b`).test(manual(`oxq-${command}`)), `oxq-${command}.1 has --${name}`);
   }
-  for (const [, name] of (await t.oxq(['help'])).stdout.matchAll(/^  ([a-z]+)/gm)) check(manual('oxq').includes(`.It Cm ${name}`), `oxq.1 has ${name}`);
+  for (const [, name] of (await t.oxq(['help'])).stdout.matchAll(/^  ([a-z]+)/gm)) check(new RegExp(`^\\.It (.* )?Cm ${name}\\b`, 'm').test(manual('oxq')), `oxq.1 has ${name}`);
 });
 
 test('cli: what makes no sense is named, with what was meant', async (t) => {
