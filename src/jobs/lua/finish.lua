@@ -7,16 +7,17 @@
 --               seconds to keep them or empty, jobs to remove at a time, attempts that it may make, its stack as JSON or empty
 --@use fetch parents forget metrics deduplication dead
 
--- What is asked of all jobs together, before the first one is finished. Each gets who holds its lock, [6], and whether it may have
--- children, [7].
+-- What is asked of all jobs together, before the first one is finished. Each gets who holds its lock, [6], whether it may have
+-- children, [7], and the keys of the job and its lock, [8] and [9].
 local function read_jobs(prefix, argv)
     local jobs, locks, children = {}, {}, {}
     local n = 0
     for i = 9, #argv, 9 do
         local key = prefix .. argv[i]
+        local lock, job = key .. ':lock', call('HMGET', key, 'timestamp', 'parentKey', 'parent', 'deid', 'atm')
         n = n + 1
-        jobs[n] = call('HMGET', key, 'timestamp', 'parentKey', 'parent', 'deid', 'atm')
-        locks[n] = key .. ':lock'
+        job[8], job[9] = key, lock
+        jobs[n], locks[n] = job, lock
         children[2 * n - 1], children[2 * n] = key .. ':dependencies', key .. ':unsuccessful'
     end
     local holders = call('MGET', unpack(locks))
@@ -35,19 +36,19 @@ local function check_children(key)
     return call('SCARD', key .. ':dependencies') > 0 and -4 or -9
 end
 
-local function check_job(key, job, state, token)
+local function check_job(job, state, token)
     if not job[1] then return -1 end
     if state == 'completed' and job[7] then
-        local code = check_children(key)
+        local code = check_children(job[8])
         if code < 0 then return code end
     end
     if token == '0' or job[6] == token then return 0 end
     return job[6] and -6 or -2
 end
 
--- Jobs come to `completed` and `failed`, and locks go, in one piece each: those that wait for that.
-local function new_pending()
-    return { locks = {}, ids = {}, completed = {}, failed = {} }
+-- Jobs come to `completed` and `failed`, and locks go, in one piece each: those that wait for that. And keys that all jobs need.
+local function new_pending(prefix)
+    return { locks = {}, ids = {}, completed = {}, failed = {}, active = prefix .. 'active', events = prefix .. 'events' }
 end
 
 local function add_finished(prefix, state, pending)
@@ -65,14 +66,12 @@ local function settle(prefix, pending)
     call('SREM', prefix .. 'stalled', unpack(pending.ids))
 end
 
-local function keep(prefix, id, argv, i, fields, pending)
+local function keep(prefix, argv, i, pending)
     local now, state = argv[1], argv[i + 2]
     local count, age_s = argv[i + 4], argv[i + 5]
     local list = pending[state]
-    list[#list + 1] = now
-    list[#list + 1] = id
-    call('HSET', prefix .. id, unpack(fields))
-    if state == 'failed' then call('HDEL', prefix .. id, 'defa') end
+    local n = #list
+    list[n + 1], list[n + 2] = now, argv[i]
     if count == '-1' and age_s == '' then return end
     add_finished(prefix, state, pending)
     if age_s ~= '' then forget_old(prefix, prefix .. state, now, age_s, argv[i + 6]) end
@@ -80,8 +79,9 @@ local function keep(prefix, id, argv, i, fields, pending)
 end
 
 -- What is told of a failure: the fields to keep, and the dead job where the queue has a place for them.
-local function fail(prefix, argv, i, meta, attempts, fields)
+local function fail(prefix, argv, i, meta, attempts)
     local id, reason, stack = argv[i], argv[i + 3], argv[i + 8]
+    local fields = { 'failedReason', reason, 'finishedOn', argv[1], 'atm', attempts }
     if stack ~= '' then
         fields[7], fields[8] = 'stacktrace', stack
     end
@@ -90,18 +90,19 @@ local function fail(prefix, argv, i, meta, attempts, fields)
         fields[#fields + 1] = 'oxq.dead'
         fields[#fields + 1] = bury(prefix, meta[6], name, data, argv[1])
     end
+    return fields
 end
 
 local function finish_job(prefix, argv, i, meta, job, pending)
-    local now, id, token, state, value = argv[1], argv[i], argv[i + 1], argv[i + 2], argv[i + 3]
-    local key = prefix .. id
-    local code = check_job(key, job, state, token)
+    local now, id, state, value = argv[1], argv[i], argv[i + 2], argv[i + 3]
+    local key, attempts = job[8], (job[5] or 0) + 1
+    local code = check_job(job, state, argv[i + 1])
     if code < 0 then return code end
-    if token ~= '0' then
-        pending.locks[#pending.locks + 1] = key .. ':lock'
-        pending.ids[#pending.ids + 1] = id
+    if argv[i + 1] ~= '0' then
+        local n = #pending.ids + 1
+        pending.locks[n], pending.ids[n] = job[9], id
     end
-    if call('LREM', prefix .. 'active', -1, id) == 0 then return -3 end
+    if call('LREM', pending.active, -1, id) == 0 then return -3 end
 
     if job[4] then end_deduplication(prefix, job[4], id, now) end
     local parent = job[2] and job[2] ~= '' and read_parent(job[2], job[3])
@@ -110,17 +111,25 @@ local function finish_job(prefix, argv, i, meta, job, pending)
         tell_parent(parent, key, state, value, now)
     end
 
-    local attempts = (job[5] or 0) + 1
-    local property = state == 'completed' and 'returnvalue' or 'failedReason'
-    local fields = { property, value, 'finishedOn', now, 'atm', attempts }
-    if state == 'failed' then fail(prefix, argv, i, meta, attempts, fields) end
-    if argv[i + 4] ~= '0' then
-        keep(prefix, id, argv, i, fields, pending)
+    local is_kept, property = argv[i + 4] ~= '0', 'returnvalue'
+    if state == 'failed' then
+        local fields = fail(prefix, argv, i, meta, attempts)
+        property = 'failedReason'
+        if is_kept then
+            call('HSET', key, unpack(fields))
+            call('HDEL', key, 'defa')
+        end
+    elseif is_kept then
+        call('HSET', key, 'returnvalue', value, 'finishedOn', now, 'atm', attempts)
+    end
+    if is_kept then
+        keep(prefix, argv, i, pending)
     else
         delete_job(key)
         if parent then leave_parent(parent, key) end
     end
-    emit_and_trim(prefix, events_max_of(prefix, meta), state, 'jobId', id, property, value, 'prev', 'active')
+    call('XADD', pending.events, 'MAXLEN', '~', events_max_of(prefix, meta), '*', 'event', state, 'jobId', id, property, value,
+         'prev', 'active')
     if state == 'failed' and attempts >= tonumber(argv[i + 7]) then
         emit(prefix, 'retries-exhausted', 'jobId', id, 'attemptsMade', attempts)
     end
@@ -129,7 +138,7 @@ end
 
 local function finish_jobs(prefix, argv, meta)
     local codes, completed, failed = {}, 0, 0
-    local jobs, pending = read_jobs(prefix, argv), new_pending()
+    local jobs, pending = read_jobs(prefix, argv), new_pending(prefix)
     for i = 9, #argv, 9 do
         local n = #codes + 1
         local code = finish_job(prefix, argv, i, meta, jobs[n], pending)
@@ -148,7 +157,7 @@ end
 
 local meta = read_meta(queue)
 local codes, has_finished = finish_jobs(queue, ARGV, meta)
-local reply = { codes, 0, 0 }
+local reply = { codes, 0, 0, nil, nil, nil } -- with room for a job
 local is_idle = true
 if ARGV[2] ~= '0' then is_idle = fetch_jobs(queue, ARGV, meta, reply) end
 if is_idle and has_finished and call('EXISTS', queue .. 'wait', queue .. 'active', queue .. 'prioritized') == 0 then

@@ -59,7 +59,7 @@ end
 
 -- Locks a job and notes its start. Returns jobs and how much the rate is used: an id whose job was removed is dropped; a job that is
 -- only taken to be failed (`defa`) does not count for the rate.
-local function start_job(prefix, id, argv, reply)
+local function start_job(prefix, id, argv, reply, events)
     local key = prefix .. id
     local fields = call('HGETALL', key)
     if #fields == 0 then
@@ -68,9 +68,10 @@ local function start_job(prefix, id, argv, reply)
     end
     local starts, used = 1, 1
     for i = 1, #fields, 2 do
-        if fields[i] == 'ats' then
+        local field = fields[i]
+        if field == 'ats' then
             starts = fields[i + 1] + 1
-        elseif fields[i] == 'defa' then
+        elseif field == 'defa' then
             used = 0
         end
     end
@@ -80,7 +81,7 @@ local function start_job(prefix, id, argv, reply)
     else
         call('HSET', key, 'processedOn', argv[1], 'ats', starts, 'pb', argv[5])
     end
-    emit(prefix, 'active', 'jobId', id, 'prev', 'waiting')
+    call('XADD', events, '*', 'event', 'active', 'jobId', id, 'prev', 'waiting')
     local n = #reply
     reply[n + 1], reply[n + 2], reply[n + 3] = id, starts, fields
     return 1, used
@@ -88,12 +89,12 @@ end
 
 -- Up to `wanted`, of which up to `allowed` use the rate. Returns how many there are, and how many of them used it.
 local function start_jobs(prefix, wanted, allowed, argv, reply)
-    local started, used = 0, 0
+    local started, used, events = 0, 0, prefix .. 'events'
     while started < wanted and used < allowed do
         local asked = math.min(wanted - started, allowed - used)
         local ids = take_ids(prefix, asked)
         for i = 1, #ids do
-            local jobs, uses = start_job(prefix, ids[i], argv, reply)
+            local jobs, uses = start_job(prefix, ids[i], argv, reply, events)
             started, used = started + jobs, used + uses
         end
         if #ids < asked then break end
