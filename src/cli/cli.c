@@ -30,7 +30,7 @@ const struct cli_command cli_commands[] = {
     {"unschedule", cli_unschedule, "QUEUE ID [flags]", "let it come no more"},
     {"pause", cli_pause, "QUEUE [flags]", "let no worker take another job of a queue"},
     {"resume", cli_resume, "QUEUE [flags]", "let workers take its jobs again"},
-    {"work", cli_work, "QUEUE --exec CMD | --push URL [flags]", "run a program, or send an HTTP request, for each job"},
+    {"work", cli_work, "QUEUE --exec CMD [flags]", "run a program for each job, or send an HTTP request (--push URL)"},
     {"bench", cli_bench, "[flags]", "measure how fast a store is"},
     {"ping", cli_ping, "[flags]", "ask a server whether it is there, and how long it takes to say so"},
     {"config", cli_config, "get|set|print ...", "show and change parameters"},

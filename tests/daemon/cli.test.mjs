@@ -35,7 +35,7 @@ test('cli: the manual names every flag and every command', async (t) => {
   const manual = (page) => readFileSync(new URL(`../../docs/man/${page}.1`, import.meta.url), 'utf8');
   const flags = async (...args) => [...(await t.oxq([...args, '--help'])).stdout.matchAll(/^ +--([a-z-]+)/gm)].map((match) => match[1]);
   for (const name of await flags('serve')) check(manual('oxq-serve').includes(`Fl -${name} `) || manual('oxq-serve').includes(`Fl -${name}\n`), `oxq-serve.1 has --${name}`);
-  for (const command of ['ping', 'dump', 'load', 'backup', 'restore', 'check']) {
+  for (const command of ['ping', 'dump', 'load', 'backup', 'restore', 'check', 'work']) {
     for (const name of await flags(command)) check(new RegExp(`Fl -${name}\\b`).test(manual(`oxq-${command}`)), `oxq-${command}.1 has --${name}`);
   }
   for (const [, name] of (await t.oxq(['help'])).stdout.matchAll(/^  ([a-z]+)/gm)) check(new RegExp(`^\\.It (.* )?Cm ${name}\\b`, 'm').test(manual('oxq')), `oxq.1 has ${name}`);
