@@ -240,11 +240,13 @@ build/tests/client: tests/client/drive.c build/debug/all.a Makefile
 	@echo "  CC   $@"
 	$(Q)gcc $(cflags) $(cflags.debug) $(ldflags) $< build/debug/all.a $(libs) -o $@
 
-# Run by tests/interop: what a user of the shared library has.
-build/tests/interop: tests/interop/peer.c $(public_h) build/release/liboxq.so.$(version) Makefile
+# Run by tests/interop and tests/fault: what a user of the shared library has.
+build/tests/interop: tests/interop/peer.c
+build/tests/library: tests/fault/library.c
+build/tests/interop build/tests/library: $(public_h) build/release/liboxq.so.$(version) Makefile
 	@mkdir -p $(@D)
 	@echo "  CC   $@"
-	$(Q)gcc -std=c11 -D_GNU_SOURCE -O2 -g -Wall -Wextra -Werror -Iinclude $< -Lbuild/release -loxq -pthread \
+	$(Q)gcc -std=c11 -D_GNU_SOURCE -O2 -g -Wall -Wextra -Werror -Iinclude $(filter %.c,$^) -Lbuild/release -loxq -pthread \
 	    -Wl,-rpath,'$$ORIGIN/../release' -o $@
 
 build/bench/client: tests/client/drive.c build/release/all.a Makefile

@@ -17,6 +17,8 @@
  *   Times     milliseconds; points in time since 1970, UTC.
  *   Owns      x_open and x_new make what x_close and x_free take away; those take NULL. A `const` pointer that a call returns is
  *             borrowed from its first argument.
+ *   Memory    what is as large as a job's data or a reply and cannot be had is OXQ_ERR_MEMORY. Where not even 64 KB can be had, one line
+ *             on stderr says so and the process ends; nothing that was acknowledged is lost.
  *   Threads   a store, its queues and its workers are for any number of threads at once. Batches, lists, readers and jobs belong to
  *             one thread at a time.
  *   Blocks    every call that talks to the store, for at most its time-out. A producer's call gives up after a few attempts

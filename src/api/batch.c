@@ -65,6 +65,8 @@ oxq_err oxq_batch_add(oxq_batch *batch, oxq_queue *queue, const char *name, cons
     oxq_err e = opts ? queue_read_options(batch->store, a, opts, &options, err) : OXQ_OK;
     if (e) return e;
     queue_keep_texts(a, &options);
+    if (!arena_reserve(a, strlen(name) + (data ? strlen(data) : 0) + 64))
+        return err_set(err, OXQ_ERR_MEMORY, "not enough memory for the data of job %zu of the batch", batch->count + 1);
     struct new_job job = {.name = arena_copy(a, slice_from_text(name)),
                           .data = data ? arena_copy(a, slice_from_text(data)) : SLICE_LIT(""),
                           .options = &options,
@@ -114,14 +116,18 @@ static oxq_err make_requests(oxq_batch *b, struct arena *arena, struct client_ba
     return e;
 }
 
-static void read_results(oxq_batch *b, const struct client_batch *replies)
+/* `why`: the run's error. When there was no memory for all requests, none was sent. */
+static void read_results(oxq_batch *b, const struct client_batch *replies, const struct oxq_error *why)
 {
+    bool was_sent = b->jobs[b->count - 1].portion < replies->count;
     for (size_t i = 0; i < b->count; i++) {
         struct batch_job *j = &b->jobs[i];
-        const struct resp_value *reply = client_batch_reply(replies, j->portion);
+        const struct resp_value *reply = was_sent ? client_batch_reply(replies, j->portion) : NULL;
         struct slice id = SLICE_LIT("");
         oxq_err e = reply ? add_result(reply, j->place, &id, &j->error)
-                          : err_set(&j->error, OXQ_ERR_UNCERTAIN, "the answer was lost: the job may have been added");
+                    : was_sent
+                        ? err_set(&j->error, OXQ_ERR_UNCERTAIN, "the answer was lost: the job may have been added")
+                        : err_set(&j->error, why->code, "%s", why->text);
         j->id = e ? NULL : store_copy(&b->arena, id);
         b->failed_count += e != OXQ_OK;
     }
@@ -134,8 +140,10 @@ oxq_err oxq_batch_run(oxq_batch *batch, struct oxq_error *err)
     batch->failed_count = 0;
     oxq_err e = make_requests(batch, &arena, &requests, err);
     if (!e && batch->count > 0) {
-        e = client_batch_run(batch->store->client, &requests, 0, err);
-        read_results(batch, &requests);
+        struct oxq_error why = {.code = OXQ_OK};
+        e = client_batch_run(batch->store->client, &requests, 0, &why);
+        read_results(batch, &requests, &why);
+        if (e) err_set(err, e, "%s", why.text);
     }
     batch->was_run = true;
     client_batch_deinit(&requests);

@@ -178,20 +178,21 @@ static oxq_err look_at_job(oxq_queue *queue, const char *id, bool *out_has_ended
     if (*out_has_ended) {
         if (out_state) *out_state = f->result ? OXQ_STATE_COMPLETED : OXQ_STATE_FAILED;
         const char *text = f->result ? f->result : f->failure ? f->failure : "";
-        if (out_text) *out_text = text_copy(text);
+        if (out_text) e = text_copy(slice_from_text(text), out_text, err);
     }
     oxq_job_free(job);
-    return OXQ_OK;
+    return e;
 }
 
-static bool read_end(const struct oxq_event *event, const char *id, oxq_state *out_state, char **out_text)
+/* False: the event is not this job's end. *out_text is borrowed from the event. */
+static bool read_end(const struct oxq_event *event, const char *id, oxq_state *out_state, const char **out_text)
 {
     if (!event->job_id || strcmp(event->job_id, id) != 0) return false;
     bool has_completed = strcmp(event->kind, "completed") == 0;
     if (!has_completed && strcmp(event->kind, "failed") != 0) return false;
     const char *text = oxq_event_field(event, has_completed ? "returnvalue" : "failedReason");
     if (out_state) *out_state = has_completed ? OXQ_STATE_COMPLETED : OXQ_STATE_FAILED;
-    if (out_text) *out_text = text_copy(text ? text : "");
+    *out_text = text ? text : "";
     return true;
 }
 
@@ -210,7 +211,9 @@ oxq_err oxq_queue_wait(oxq_queue *queue, const char *id, int64_t timeout_ms, oxq
         int64_t left_ms = timeout_ms < 0 ? -1 : (until_us - clock_mono_us(os_clock())) / 1000;
         if (timeout_ms >= 0 && left_ms < 0) left_ms = 0;
         e = oxq_events_next(events, left_ms, &event, err);
-        if (!e && event) has_ended = read_end(event, id, out_state, out_text);
+        const char *text;
+        if (!e && event) has_ended = read_end(event, id, out_state, &text);
+        if (!e && has_ended && out_text) e = text_copy(slice_from_text(text), out_text, err);
         /* Also when events of others keep coming. */
         if (!e && !has_ended && (!event || left_ms == 0))
             e = err_set(err, OXQ_ERR_TIMEOUT, "job %s has not ended after %lld ms", id, (long long)timeout_ms);

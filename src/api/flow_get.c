@@ -50,7 +50,8 @@ static oxq_err read_tree(oxq_queue *q, struct flow_read *r, struct oxq_error *er
 
 /* ---------------------------------------------------------------- the tree */
 
-static void convert(const struct flow_read_node *from, oxq_flow *nodes, oxq_flow *to, struct arena *arena)
+static oxq_err convert(const struct flow_read_node *from, oxq_flow *nodes, oxq_flow *to, struct arena *arena,
+                       struct oxq_error *err)
 {
     static const oxq_flow_kind kinds[] = {
         [FLOW_ROOT] = OXQ_FLOW_ROOT,     [FLOW_PROCESSED] = OXQ_FLOW_PROCESSED, [FLOW_PENDING] = OXQ_FLOW_UNPROCESSED,
@@ -58,13 +59,14 @@ static void convert(const struct flow_read_node *from, oxq_flow *nodes, oxq_flow
     };
     struct job gone = {.id = from->id};
     *to = (oxq_flow){
-        .job = job_new(store_copy(arena, keys_queue(from->prefix)), from->is_there ? &from->job : &gone),
         .state = from->is_there ? oxq_state_find(store_copy(arena, from->place)) : OXQ_STATE_UNKNOWN,
         .kind = kinds[from->state],
         .has_more = from->has_more,
         .children = nodes + from->first_child,
         .children_count = from->children_count,
     };
+    const char *queue = store_copy(arena, keys_queue(from->prefix));
+    return job_new(queue, from->is_there ? &from->job : &gone, &to->job, err);
 }
 
 oxq_err oxq_flow_get(oxq_queue *queue, const char *id, size_t depth, size_t breadth, oxq_flow **out,
@@ -77,9 +79,12 @@ oxq_err oxq_flow_get(oxq_queue *queue, const char *id, size_t depth, size_t brea
     if (!e && !r.nodes[0].is_there) e = err_set(err, OXQ_ERR_NOT_FOUND, "job %s: there is no such job", id);
     if (!e) {
         oxq_flow *nodes = mem_alloc_zero(r.nodes_count * sizeof(*nodes));
-        for (size_t i = 0; i < r.nodes_count; i++) convert(&r.nodes[i], nodes, &nodes[i], &arena);
+        for (size_t i = 0; !e && i < r.nodes_count; i++) e = convert(&r.nodes[i], nodes, &nodes[i], &arena, err);
         nodes[0].nodes_count = r.nodes_count;
-        *out = nodes;
+        if (e)
+            oxq_flow_free(nodes);
+        else
+            *out = nodes;
     }
     arena_deinit(&arena);
     return e;

@@ -34,9 +34,24 @@ static const char *copy_field(struct arena *arena, struct slice text)
     return text.len > 0 ? store_copy(arena, text) : NULL;
 }
 
-oxq_job *job_new(const char *queue, const struct job *from)
+/* Of all its texts, each with its NUL and rounded up. */
+static size_t texts_bytes(const char *queue, const struct job *j)
+{
+    const struct slice texts[] = {j->id,          j->name,           j->data,         j->opts,
+                                  j->returnvalue, j->progress,       j->stacktrace,   j->failed_reason,
+                                  j->parent_key,  j->repeat_job_key, j->processed_by, j->deduplication_id};
+    size_t bytes = strlen(queue) + 32;
+    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) bytes += texts[i].len + 32;
+    return bytes;
+}
+
+oxq_err job_new(const char *queue, const struct job *from, oxq_job **out, struct oxq_error *err)
 {
     oxq_job *job = mem_alloc_zero(sizeof(*job));
+    if (!arena_reserve(&job->arena, texts_bytes(queue, from))) {
+        oxq_job_free(job);
+        return err_set(err, OXQ_ERR_MEMORY, "job %.*s: not enough memory for its data", (int)from->id.len, from->id.at);
+    }
     struct arena *a = &job->arena;
     job->fields = (struct oxq_job_fields){
         .queue = store_copy(a, slice_from_text(queue)),
@@ -69,7 +84,8 @@ oxq_job *job_new(const char *queue, const struct job *from)
     if (job_options_read(slice_from_text(job->fields.opts), a, &job->opts, &ignored) != OXQ_OK)
         job->opts = (struct job_options){0};
     job->fields.attempts_max = job->opts.attempts > 1 ? job->opts.attempts : 1;
-    return job;
+    *out = job;
+    return OXQ_OK;
 }
 
 oxq_err job_new_from_reply(const char *queue, const struct resp_value *hash, struct slice id, oxq_job **out,
@@ -77,8 +93,7 @@ oxq_err job_new_from_reply(const char *queue, const struct resp_value *hash, str
 {
     struct job fields;
     oxq_err e = job_read(hash, id, &fields, err);
-    if (!e) *out = job_new(queue, &fields);
-    return e;
+    return e ? e : job_new(queue, &fields, out, err);
 }
 
 void oxq_job_free(oxq_job *job)

@@ -318,22 +318,25 @@ static bool is_match(const struct oxq_list *l, oxq_job *job)
     return found && (!o->data_value || has_value(found, o->data_value));
 }
 
-/* The next job of the page that fits; NULL: none is left in it. */
-static oxq_job *next_of_page(struct oxq_list *l)
+/* The next job of the page that fits, as l->job; NULL: none is left in it. */
+static oxq_err next_of_page(struct oxq_list *l, struct oxq_error *err)
 {
     struct list_page *page = &l->pages[l->current];
     while (l->at < l->fresh_count) {
         size_t i = l->at++;
-        struct oxq_error ignored;
+        struct oxq_error why;
         oxq_job *job;
         struct resp_value hash = *client_batch_reply(&l->hashes, i);
         if (l->opts.without_data) hash = pair_fields(&page->arena, &hash);
         /* Removed since its id was read, or no job at all. */
-        if (job_new_from_reply(l->queue->name, &hash, l->fresh[i], &job, &ignored) != OXQ_OK) continue;
-        if (is_match(l, job)) return job;
+        oxq_err e = job_new_from_reply(l->queue->name, &hash, l->fresh[i], &job, &why);
+        if (e == OXQ_ERR_MEMORY) return err_set(err, e, "%s", why.text);
+        if (e) continue;
+        l->job = is_match(l, job) ? job : NULL;
+        if (l->job) break;
         oxq_job_free(job);
     }
-    return NULL;
+    return OXQ_OK;
 }
 
 oxq_err oxq_list_next(oxq_list *list, oxq_job **out, oxq_state *out_state, struct oxq_error *err)
@@ -342,13 +345,14 @@ oxq_err oxq_list_next(oxq_list *list, oxq_job **out, oxq_state *out_state, struc
     list->job = NULL;
     bool is_full = list->opts.count > 0 && list->given == list->opts.count;
     while (!is_full && list->state < OXQ_STATES_COUNT) {
-        list->job = next_of_page(list);
+        oxq_err e = next_of_page(list, err);
+        if (e) return e;
         if (list->job) break;
         if (list->is_last_page) {
             go_to_state(list, (int)list->state + 1);
             continue;
         }
-        oxq_err e = read_page(list, err);
+        e = read_page(list, err);
         if (e) return e;
     }
     if (list->job) list->given++;

@@ -46,8 +46,8 @@ OXQ_MUST_USE oxq_err store_run(struct client *client, struct client_batch *b, st
 const char *store_copy(struct arena *arena, struct slice text);
 /* An id into a caller's room, with its NUL. */
 void store_copy_id(struct slice id, char out[OXQ_ID_MAX]);
-/* A text that oxq_text_free frees. */
-char *text_copy(const char *text);
+/* A text that oxq_text_free frees. Errors: MEMORY. */
+OXQ_MUST_USE oxq_err text_copy(struct slice text, char **out, struct oxq_error *err);
 
 /* ---------------------------------------------------------------- queues */
 
@@ -111,9 +111,9 @@ struct oxq_job {
     struct job_run *run; /* borrowed from the worker; NULL: nobody runs it here */
 };
 
-/* A job of its own memory. Owns: caller, oxq_job_free. */
-oxq_job *job_new(const char *queue, const struct job *from);
-/* The hash of a job (HGETALL's reply) as one. Errors: NOT_FOUND, FORMAT. */
+/* A job of its own memory. Errors: MEMORY. Owns: caller, oxq_job_free. */
+OXQ_MUST_USE oxq_err job_new(const char *queue, const struct job *from, oxq_job **out, struct oxq_error *err);
+/* The hash of a job (HGETALL's reply) as one. Errors: NOT_FOUND, FORMAT, MEMORY. */
 OXQ_MUST_USE oxq_err job_new_from_reply(const char *queue, const struct resp_value *hash, struct slice id,
                                         oxq_job **out, struct oxq_error *err);
 

@@ -28,10 +28,14 @@ void store_copy_id(struct slice id, char out[OXQ_ID_MAX])
     out[len] = '\0';
 }
 
-char *text_copy(const char *text)
+oxq_err text_copy(struct slice text, char **out, struct oxq_error *err)
 {
-    size_t bytes = strlen(text) + 1;
-    return memcpy(mem_alloc(bytes), text, bytes);
+    char *copy = mem_try_resize(NULL, text.len + 1);
+    if (!copy) return err_set(err, OXQ_ERR_MEMORY, "not enough memory for a text of %zu bytes", text.len);
+    if (text.len > 0) memcpy(copy, text.at, text.len);
+    copy[text.len] = '\0';
+    *out = copy;
+    return OXQ_OK;
 }
 
 void oxq_text_free(char *text)

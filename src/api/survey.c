@@ -287,7 +287,7 @@ oxq_err oxq_queue_children_values(oxq_queue *queue, const char *id, bool of_igno
     }
     json_write_close(&w, '}');
     if (!e && w.error) e = err_set(err, w.error, "the results of the children of job %s cannot be written", id);
-    if (!e) *out_json = text_copy(store_copy(&arena, buf_borrow(&text)));
+    if (!e) e = text_copy(buf_borrow(&text), out_json, err);
     buf_deinit(&text);
     client_reply_deinit(&reply);
     arena_deinit(&arena);

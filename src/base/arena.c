@@ -16,10 +16,8 @@ struct arena_chunk {
     alignas(ARENA_ALIGN) char bytes[];
 };
 
-static struct arena_chunk *add_chunk(struct arena *a, size_t bytes)
+static struct arena_chunk *put_chunk(struct arena *a, struct arena_chunk *chunk, size_t cap)
 {
-    size_t cap = bytes > ARENA_CHUNK_BYTES ? bytes : ARENA_CHUNK_BYTES;
-    struct arena_chunk *chunk = mem_alloc(sizeof(*chunk) + cap);
     chunk->older = a->chunk;
     chunk->used = 0;
     chunk->cap = cap;
@@ -27,11 +25,26 @@ static struct arena_chunk *add_chunk(struct arena *a, size_t bytes)
     return chunk;
 }
 
+static size_t cap_for(size_t bytes)
+{
+    return bytes > ARENA_CHUNK_BYTES ? bytes : ARENA_CHUNK_BYTES;
+}
+
+bool arena_reserve(struct arena *a, size_t bytes)
+{
+    if (a->chunk && a->chunk->cap - a->chunk->used >= bytes) return true;
+    struct arena_chunk *chunk = mem_try_resize(NULL, sizeof(*chunk) + cap_for(bytes));
+    if (!chunk) return false;
+    put_chunk(a, chunk, cap_for(bytes));
+    return true;
+}
+
 void *arena_alloc(struct arena *a, size_t bytes)
 {
     size_t rounded = (bytes + ARENA_ALIGN - 1) & ~(size_t)(ARENA_ALIGN - 1);
     struct arena_chunk *chunk = a->chunk;
-    if (!chunk || chunk->cap - chunk->used < rounded) chunk = add_chunk(a, rounded);
+    if (!chunk || chunk->cap - chunk->used < rounded)
+        chunk = put_chunk(a, mem_alloc(sizeof(*chunk) + cap_for(rounded)), cap_for(rounded));
     void *p = chunk->bytes + chunk->used;
     chunk->used += rounded;
     return p;

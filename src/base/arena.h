@@ -14,6 +14,11 @@ struct arena {
 
 /* 16-byte aligned; never NULL. Valid until arena_reset or arena_deinit. */
 void *arena_alloc(struct arena *a, size_t bytes) __attribute__((returns_nonnull));
+/*
+ * Room for so many bytes, which the next allocations take, each rounded up to 16. For sizes that outside data has: false when there is no
+ * memory for them, but up to MEM_SMALL_BYTES that ends the process, as with arena_alloc.
+ */
+bool arena_reserve(struct arena *a, size_t bytes) __attribute__((warn_unused_result));
 /* A copy of the bytes inside the arena (not NUL-terminated). */
 struct slice arena_copy(struct arena *a, struct slice bytes);
 /* Forgets everything; keeps one small chunk for the next use, so that a steady state allocates nothing. */

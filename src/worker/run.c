@@ -41,7 +41,8 @@ struct job_run *run_new(oxq_worker *w, const struct fetched_job *from, struct sl
 {
     struct job_run *run = mem_alloc_zero(sizeof(*run));
     run->worker = w;
-    run->job = job_new(w->queue, &from->job);
+    /* Nobody could be told: the job counts as stalled, and another process takes it. */
+    mem_must(job_new(w->queue, &from->job, &run->job, NULL));
     run->job->run = run;
     run->token = arena_copy(&run->job->arena, token);
     run->deadline_us = INT64_MAX;

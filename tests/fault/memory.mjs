@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
  * Allocations that fail, those of the libraries too (memory.c). The n-th fails, alone or with all after it: of a server that
- * starts on nothing, is loaded, saves, reads what has left its memory and stops; of one that recovers; of the commands on data folders.
+ * starts on nothing, is loaded, saves, reads what has left its memory and stops; of one that recovers; of the commands on data folders; of a
+ * program on the library (library.c).
  *
  * A program that has no memory may refuse and may end, with a line that says why, and not by a signal. What it acknowledged is there afterwards,
  * whole, and what a command left half done it takes up again when it is given once more.
@@ -15,7 +16,7 @@ import { freePort } from '../support/port.mjs';
 import { OXQ, sleep, Victim } from '../support/victim.mjs';
 import { CONNECTIONS, countOf, depthOf, faultAfterwards, imagesFolder, readFolder, SMALL } from './lib/kit.mjs';
 import { writeImage } from './lib/disk.mjs';
-import { buildShims, Control, memoryEnv } from './lib/trace.mjs';
+import { buildShims, Control, LIBRARY, memoryEnv } from './lib/trace.mjs';
 import { faultOfWide, makeWide } from './lib/wide.mjs';
 
 const SAYS_WHY = /memory|cannot allocate/i;
@@ -162,9 +163,9 @@ class Command extends Sweep {
   }
 
   /** { status, said, out } */
-  command(args, env) {
+  command(args, env, program = OXQ) {
     return new Promise((resolve) => {
-      const child = spawn(OXQ, args.map(String), { env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'], timeout: COMMAND_MS });
+      const child = spawn(program, args.map(String), { env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'], timeout: COMMAND_MS });
       let out = '';
       let said = '';
       child.stdout.on('data', (text) => (out += text));
@@ -219,6 +220,21 @@ class Load extends Command {
   faultOfDone = () => faultOfWide(this.client, this.left.acked);
 }
 
+/* A program on the library, which hosts a folder itself, and what is left of it. */
+class Library extends Command {
+  name = 'library';
+
+  async once(control) {
+    const notes = `${this.where}/notes`;
+    const live = await this.command(['live', this.dir, notes], memoryEnv(control), LIBRARY);
+    const fault = faultOfEnd(live.status, live.said);
+    if (fault) return fault;
+    if (!existsSync(notes)) return live.status === 0 ? 'it did nothing' : null;
+    const left = await this.command(['verify', this.dir, notes], {}, LIBRARY);
+    return left.status === 0 ? this.isSound(this.dir) : lastOf(left.said);
+  }
+}
+
 /* ---- the sweeps ---- */
 
 /** The folder that a killed server left, with what it had acknowledged. */
@@ -270,7 +286,7 @@ export async function run({ kind, folder, seed, steps, tries, triesWanted = trie
     options.dumped = (await helper.command(['dump', '--quiet', '--json', '--db', 5, '--port', served.port], {})).out;
     writeFileSync(options.file, options.dumped);
     if (!existsSync(options.target) || readFileSync(options.file, 'utf8').length < 1000) throw new Error('no backup and no dump to begin with');
-    for (const Kind of [Life, Recovery, Check, Backup, Restore, Dump, Load]) {
+    for (const Kind of [Life, Recovery, Check, Backup, Restore, Dump, Load, Library]) {
       const sweep = new Kind(options);
       if (only && !only.includes(sweep.name)) continue;
       await doSweep(sweep, { tries: triesWanted, random, faults, notes });

@@ -13,7 +13,7 @@ const USAGE = `usage: tests/fault/run [options] [PART...]
   --long        every call, every mode, several seeds (make torture)
   --seed N      the history and the choice of cuts and faults follow from it (1)
   --modes A,B   of the power cuts: none all prefix writes sectors
-  --only A,B    of the sweeps of memory: life recovery check backup restore dump load
+  --only A,B    of the sweeps of memory: life recovery check backup restore dump load library
   --tries N     in place of the form's number: images of power, damages of corrupt, allocations of each sweep of memory
   --keep        leave the folder with records and logs there, and say where
 PARTS: power faults full corrupt memory; otherwise all. OXQ_BIN names the oxq to test.`;

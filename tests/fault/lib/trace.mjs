@@ -9,12 +9,15 @@ import { ROOT } from '../../support/victim.mjs';
 export const KINDS = ['', 'open', 'close', 'write', 'truncate', 'allocate', 'syncBegin', 'syncEnd', 'rename', 'unlink', 'mkdir', 'rmdir', 'send', 'map', 'memory'];
 const RECORD_BYTES = 32;
 const WORDS = { failKind: 0, failIn: 1, failErrno: 2, failLasts: 3, isFull: 4, failures: 5, counts: 6 };
-const LIBRARIES = ['build/tests/shim.so', 'build/tests/memory.so'];
-const [SHIM, MEMORY] = LIBRARIES.map((name) => path.join(ROOT, name));
+const BUILT = ['build/tests/shim.so', 'build/tests/memory.so', 'build/tests/library'];
+const [SHIM, MEMORY, LIBRARY] = BUILT.map((name) => path.join(ROOT, name));
+
+/** library.c, a program on the library. */
+export { LIBRARY };
 
 export function buildShims() {
-  const done = spawnSync('make', ['-s', '-C', ROOT, ...LIBRARIES], { encoding: 'utf8' });
-  if (done.status !== 0) throw new Error(`${LIBRARIES} cannot be built: ${done.stderr || done.error}`);
+  const done = spawnSync('make', ['-s', '-C', ROOT, ...BUILT], { encoding: 'utf8' });
+  if (done.status !== 0) throw new Error(`${BUILT} cannot be built: ${done.stderr || done.error}`);
 }
 
 /** The environment that puts the shim under a server. */
