@@ -55,7 +55,7 @@ static int do_matching(struct action *a)
     struct oxq_error err;
     uint64_t total = 0;
     int64_t count = 0;
-    int code = a->is_dry ? cli_filter_count(&a->store, &a->which, a->limit, &count) : count_all(a, &total);
+    int code = a->is_dry ? cli_filter_count(&a->store, &a->which, a->is_meant, a->limit, &count) : count_all(a, &total);
     if (code) return code;
     if (a->is_dry) return tally_would(&a->store, a->done_word, count);
     tally_begin(&t, &a->store, a->verb, a->done_word);
@@ -66,6 +66,34 @@ static int do_matching(struct action *a)
     oxq_err e = a->matching(a, &a->which, &opts, &count, &err);
     tally_all(&t, count, e, &err);
     return tally_end(&t);
+}
+
+/* *done: the jobs so far. CANCELLED as the many_opts say. */
+static oxq_err remove_next(struct action *a, oxq_job *job, const struct oxq_many_opts *opts, bool with_children,
+                           int64_t *done, struct oxq_error *err)
+{
+    if (a->is_meant && !a->is_meant(job)) return OXQ_OK;
+    oxq_err e = oxq_queue_remove(a->store.queue, oxq_job_id(job), with_children, err);
+    if (e && e != OXQ_ERR_NOT_FOUND && e != OXQ_ERR_LOCK_LOST && e != OXQ_ERR_STATE) return e;
+    *done += e == OXQ_OK;
+    return opts->on_progress(opts->ctx, *done) ? OXQ_OK : err_set(err, OXQ_ERR_CANCELLED, "stopped");
+}
+
+oxq_err action_remove_each(struct action *a, const struct oxq_list_opts *which, const struct oxq_many_opts *opts,
+                           bool with_children, int64_t *out_count, struct oxq_error *err)
+{
+    oxq_list *list;
+    oxq_job *job = NULL;
+    int64_t done = 0;
+    oxq_err e = oxq_queue_list(a->store.queue, which, &list, err);
+    if (e) return e;
+    do {
+        e = oxq_list_next(list, &job, NULL, err);
+        if (!e && job) e = remove_next(a, job, opts, with_children, &done, err);
+    } while (!e && job && (opts->limit == 0 || done < opts->limit));
+    oxq_list_free(list);
+    *out_count = done;
+    return e;
 }
 
 static int check(const struct action *a, int argc)

@@ -13,6 +13,7 @@ struct action {
     const char *usage;                   /* "oxq retry QUEUE ID..." */
     unsigned states;                     /* where it can be done; 0: everywhere */
     bool by_state;                       /* which jobs is said by --state instead of --all */
+    bool (*is_meant)(oxq_job *job);      /* NULL, or which of the jobs found count */
     /* To one job. */
     oxq_err (*one)(struct action *a, const char *id, struct oxq_error *err);
     /* To all that a list would give. */
@@ -34,5 +35,12 @@ struct action {
 
 /* The whole command; `own` are flags beside --all, --dry-run, those of the filter and those of the store. Returns the exit code. */
 int action_run(struct action *a, int argc, char **argv, const struct cli_flag *own, size_t own_count);
+/*
+ * For `matching`: removes the jobs that are meant one by one, which a list with the options `which` gives. As oxq_queue_remove_matching, what
+ * cannot go is passed over.
+ */
+OXQ_MUST_USE oxq_err action_remove_each(struct action *a, const struct oxq_list_opts *which,
+                                        const struct oxq_many_opts *opts, bool with_children, int64_t *out_count,
+                                        struct oxq_error *err);
 
 #endif

@@ -148,7 +148,7 @@ static int report_end(struct add *a, const char *id, const struct ending *ending
         puts(table_clean(&a->arena, ending->text, true));
     if (has_completed) return CLI_OK;
     if (ending->state == OXQ_STATE_UNKNOWN) return cli_fail("job %s was removed before it had finished", id);
-    return cli_fail("job %s failed: %s", id, table_clean(&a->arena, ending->text, true));
+    return cli_fail("job %s failed: %s", id, ending->text);
 }
 
 static int wait_for_it(struct add *a, oxq_events *events, const char *id)

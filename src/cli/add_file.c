@@ -11,7 +11,6 @@
 #include "base/mem.h"
 #include "cli/interrupt.h"
 #include "cli/progress.h"
-#include "cli/table.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -56,7 +55,7 @@ OXQ_PRINTF(3, 4) static void tell_line(struct lines *l, uint64_t number, const c
     vsnprintf(text, sizeof(text), format, args);
     va_end(args);
     progress_clear(&l->progress);
-    (void)cli_fail("%s line %" PRIu64 ": %s", l->name, number, table_clean(&l->arena, text, false));
+    (void)cli_fail("%s line %" PRIu64 ": %s", l->name, number, text);
 }
 
 /* ---------------------------------------------------------------- a batch */

@@ -2,6 +2,7 @@
 #include "cli/cli.h"
 
 #include "base/nearest.h"
+#include "cli/table.h"
 #include "codec/json.h"
 
 #include <stdarg.h>
@@ -46,11 +47,18 @@ const struct cli_command cli_commands[] = {
     {0},
 };
 
+/* Names and texts of others may be in it: they must not steer the terminal. */
 OXQ_PRINTF(1, 0) static void say(const char *format, va_list args)
 {
-    fputs("oxq: ", stderr);
-    vfprintf(stderr, format, args);
-    fputc('\n', stderr);
+    OWNED(arena_deinit) struct arena arena = {0};
+    va_list again;
+    va_copy(again, args);
+    int len = vsnprintf(NULL, 0, format, again);
+    va_end(again);
+    char *text = arena_alloc(&arena, len > 0 ? (size_t)len + 1 : 1);
+    text[0] = '\0';
+    if (len > 0) vsnprintf(text, (size_t)len + 1, format, args);
+    fprintf(stderr, "oxq: %s\n", table_clean(&arena, text, true));
 }
 
 int cli_refuse(const char *format, ...)

@@ -40,6 +40,13 @@ int dlq_open(struct cli_store *s, const char *name)
     return code ? code : dlq_enter(s);
 }
 
+/* A queue for dead letters may have other jobs too; and who names a queue without one means none of its jobs. */
+static bool is_letter(oxq_job *job)
+{
+    struct oxq_dead_letter ignored;
+    return oxq_job_dead_letter(job, &ignored, NULL) == OXQ_OK;
+}
+
 /* ---------------------------------------------------------------- replay */
 
 static oxq_err replay_one(struct action *a, const char *id, struct oxq_error *err)
@@ -67,6 +74,7 @@ static int dlq_replay(int argc, char **argv)
         .usage = "oxq dlq replay QUEUE ID...",
         .one = replay_one,
         .matching = replay_matching,
+        .is_meant = is_letter,
         .prepare = enter,
         .help =
             "Usage: oxq dlq replay QUEUE ID... [flags]\n"
@@ -88,13 +96,25 @@ struct discard {
 
 static oxq_err discard_one(struct action *a, const char *id, struct oxq_error *err)
 {
-    return oxq_queue_remove(a->store.queue, id, false, err);
+    oxq_job *job;
+    struct oxq_dead_letter ignored;
+    oxq_err e = oxq_queue_get(a->store.queue, id, &job, err);
+    if (e) return e;
+    e = oxq_job_dead_letter(job, &ignored, err);
+    oxq_job_free(job);
+    return e ? e : oxq_queue_remove(a->store.queue, id, false, err);
 }
 
 static oxq_err discard_matching(struct action *a, const struct oxq_list_opts *which, const struct oxq_many_opts *opts,
                                 int64_t *out_count, struct oxq_error *err)
 {
-    return oxq_queue_remove_matching(a->store.queue, which, opts, out_count, err);
+    return action_remove_each(a, which, opts, false, out_count, err);
+}
+
+static int check_discard(struct action *a, bool has_ids)
+{
+    (void)has_ids;
+    return a->filter.rate ? cli_refuse("--rate is for replay: what is discarded burdens nobody") : CLI_OK;
 }
 
 static int ask(struct action *a, int ids_count)
@@ -102,7 +122,7 @@ static int ask(struct action *a, int ids_count)
     int64_t count = ids_count;
     int code = dlq_enter(&a->store);
     if (code || a->is_dry) return code;
-    if (ids_count == 0) code = cli_filter_count(&a->store, &a->which, a->limit, &count);
+    if (ids_count == 0) code = cli_filter_count(&a->store, &a->which, is_letter, a->limit, &count);
     if (code) return code;
     const char *name = oxq_queue_name(a->store.queue);
     return cli_confirm(((const struct discard *)a)->is_agreed, name,
@@ -118,6 +138,8 @@ static int dlq_discard(int argc, char **argv)
             .usage = "oxq dlq discard QUEUE ID...",
             .one = discard_one,
             .matching = discard_matching,
+            .is_meant = is_letter,
+            .check = check_discard,
             .prepare = ask,
             .help =
                 "Usage: oxq dlq discard QUEUE ID... [flags]\n"

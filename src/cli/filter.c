@@ -70,7 +70,8 @@ int cli_filter_read(const struct cli_filter *f, struct arena *arena, struct oxq_
     return code;
 }
 
-int cli_filter_count(struct cli_store *s, const struct oxq_list_opts *which, int64_t limit, int64_t *out)
+int cli_filter_count(struct cli_store *s, const struct oxq_list_opts *which, bool (*is_meant)(oxq_job *job),
+                     int64_t limit, int64_t *out)
 {
     struct oxq_list_opts opts = *which;
     struct oxq_error err;
@@ -78,16 +79,15 @@ int cli_filter_count(struct cli_store *s, const struct oxq_list_opts *which, int
     oxq_list *list;
     oxq_job *job = NULL;
     int64_t count = 0;
-    opts.count = limit;
-    opts.without_data = !opts.data_path;
+    opts.without_data = !opts.data_path && !is_meant;
     int code = cli_result(oxq_queue_list(s->queue, &opts, &list, &err), &err);
     if (code) return code;
     progress_begin(&progress, "look", "jobs", false);
     do {
         code = cli_result(oxq_list_next(list, &job, NULL, &err), &err);
-        count += !code && job;
+        count += !code && job && (!is_meant || is_meant(job));
         progress_show(&progress, 0, 0, (uint64_t)count);
-    } while (!code && job);
+    } while (!code && job && (limit == 0 || count < limit));
     progress_clear(&progress);
     oxq_list_free(list);
     if (!code) *out = count;

@@ -11,34 +11,11 @@ static oxq_err remove_one(struct action *a, const char *id, struct oxq_error *er
     return oxq_queue_remove(a->store.queue, id, ((const struct removal *)a)->with_children, err);
 }
 
-/* One by one, as their children may be anywhere. What cannot go now is passed over, as oxq_queue_remove_matching does. */
-static oxq_err remove_trees(oxq_queue *queue, oxq_list *list, const struct oxq_many_opts *opts, int64_t *done,
-                            struct oxq_error *err)
-{
-    oxq_job *job = NULL;
-    oxq_err e = oxq_list_next(list, &job, NULL, err);
-    while (!e && job && (opts->limit == 0 || *done < opts->limit)) {
-        oxq_err removed = oxq_queue_remove(queue, oxq_job_id(job), true, err);
-        bool is_passed_over = removed == OXQ_ERR_NOT_FOUND || removed == OXQ_ERR_LOCK_LOST || removed == OXQ_ERR_STATE;
-        if (removed && !is_passed_over) return removed;
-        *done += removed == OXQ_OK;
-        if (!opts->on_progress(opts->ctx, *done)) return err_set(err, OXQ_ERR_CANCELLED, "stopped");
-        e = oxq_list_next(list, &job, NULL, err);
-    }
-    return e;
-}
-
 static oxq_err remove_matching(struct action *a, const struct oxq_list_opts *which, const struct oxq_many_opts *opts,
                                int64_t *out_count, struct oxq_error *err)
 {
-    if (!((const struct removal *)a)->with_children)
-        return oxq_queue_remove_matching(a->store.queue, which, opts, out_count, err);
-    oxq_list *list;
-    oxq_err e = oxq_queue_list(a->store.queue, which, &list, err);
-    if (e) return e;
-    e = remove_trees(a->store.queue, list, opts, out_count, err);
-    oxq_list_free(list);
-    return e;
+    if (((const struct removal *)a)->with_children) return action_remove_each(a, which, opts, true, out_count, err);
+    return oxq_queue_remove_matching(a->store.queue, which, opts, out_count, err);
 }
 
 static int check(struct action *a, bool has_ids)

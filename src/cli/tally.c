@@ -2,7 +2,6 @@
 #include "cli/tally.h"
 
 #include "cli/interrupt.h"
-#include "cli/table.h"
 #include "codec/json_writer.h"
 
 #include <inttypes.h>
@@ -30,9 +29,8 @@ static void print_refusal(const char *id, const struct oxq_error *err)
 
 static void tell(struct tally *t, const struct oxq_error *err)
 {
-    OWNED(arena_deinit) struct arena arena = {0};
     progress_clear(&t->progress);
-    (void)cli_fail("%s", table_clean(&arena, err->text, false));
+    (void)cli_fail("%s", err->text);
 }
 
 /* Not this job, but the way to the store. */

@@ -62,7 +62,8 @@ bool cli_filter_is_given(const struct cli_filter *f);
  */
 OXQ_MUST_USE int cli_filter_read(const struct cli_filter *f, struct arena *arena, struct oxq_list_opts *out,
                                  int64_t *out_limit, int64_t *out_per_second);
-/* How many jobs a list has, up to `limit` (0: all). Returns an exit code. */
-OXQ_MUST_USE int cli_filter_count(struct cli_store *s, const struct oxq_list_opts *which, int64_t limit, int64_t *out);
+/* How many jobs a list has that are meant (NULL: any), up to `limit` (0: all). Returns an exit code. */
+OXQ_MUST_USE int cli_filter_count(struct cli_store *s, const struct oxq_list_opts *which,
+                                  bool (*is_meant)(oxq_job *job), int64_t limit, int64_t *out);
 
 #endif

@@ -74,6 +74,17 @@ onRedis('dlq: a letter that cannot be replayed stays, and what is no letter is n
   check(shown.status === 1 && shown.lines.length === 1, 'no dead letter', shown.stderr);
 });
 
+onEach('dlq discard takes dead letters alone', async (t, { node, ok, run }) => {
+  for (let i = 0; i < 3; i++) await ok('add', 'mail', 'x', '{"queue":"mail"}');
+  equal(await ok('dlq', 'discard', 'mail', '--all', '--yes'), 'discarded 0 jobs', 'a queue without dead letters');
+  const one = await run('dlq', 'discard', 'mail', '1', '--yes');
+  equal([one.status, one.stdout], [1, 'discarded 0 jobs, not 1\n']);
+  equal(await ok('dlq', 'discard', 'mail', '--all', '--dry-run'), 'would have discarded 0 jobs');
+  equal(await ok('dlq', 'replay', 'mail', '--all', '--dry-run'), 'would have replayed 0 jobs');
+  equal(await ok('dlq', 'replay', 'mail', '--all'), 'replayed 0 jobs');
+  equal(await count(node.queue('mail')), [3, 0]);
+});
+
 onEach('dlq policy: is shown, set and taken away', async (t, { ok, run }) => {
   equal(await ok('dlq', 'policy', 'mail'), 'none');
   equal(await ok('dlq', 'policy', 'mail', 'graves'), 'graves');
@@ -170,6 +181,7 @@ test('dlq, obliterate and bench: what makes no sense is refused', async (t) => {
   await refused(['oxq dlq list QUEUE'], 'dlq', 'list');
   await refused(['oxq dlq show QUEUE ID'], 'dlq', 'show', 'mail');
   await refused(['oxq dlq replay QUEUE ID'], 'dlq', 'replay', 'mail');
+  await refused(['--rate is for replay'], 'dlq', 'discard', 'mail', '--all', '--yes', '--rate', '5/s');
   await refused(['exclude'], 'dlq', 'policy', 'mail', 'dead', '--off');
   await refused(['oxq obliterate QUEUE'], 'obliterate');
   await refused(['--jobs'], 'bench', '--jobs', 0);
