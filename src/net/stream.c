@@ -203,6 +203,17 @@ static oxq_err write_plain(struct net_stream *s, struct slice bytes, size_t *out
     return OXQ_OK;
 }
 
+bool net_stream_can_send(const struct net_stream *s)
+{
+    return !s->ssl && !s->is_write_blocked;
+}
+
+size_t net_stream_send(const struct net_stream *s, struct slice bytes)
+{
+    ssize_t sent = send(s->fd, bytes.at, bytes.len, MSG_NOSIGNAL | MSG_DONTWAIT);
+    return sent < 0 ? 0 : (size_t)sent;
+}
+
 oxq_err net_stream_write(struct net_stream *s, struct slice bytes, size_t *out_bytes, struct oxq_error *err)
 {
     if (s->is_shared && s->ssl) lock_enter(&s->guard);

@@ -41,6 +41,15 @@ bool net_stream_has_more(const struct net_stream *s);
  */
 OXQ_MUST_USE oxq_err net_stream_write(struct net_stream *s, struct slice bytes, size_t *out_bytes,
                                       struct oxq_error *err);
+/*
+ * For a thread beside the owner's: may net_stream_send be called? Not on TLS, nor while the loop is to tell of room.
+ */
+bool net_stream_can_send(const struct net_stream *s);
+/*
+ * Sends as much as goes now and returns how much; nobody is told of room. Where that is not all, net_stream_write with the rest says
+ * why. Threads: any one, while the owner does not write.
+ */
+size_t net_stream_send(const struct net_stream *s, struct slice bytes);
 /* From now on the loop does not tell of bytes to read. */
 void net_stream_stop_reading(struct net_stream *s);
 /*

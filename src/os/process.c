@@ -2,6 +2,7 @@
 #include "os/process.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,6 +27,14 @@ size_t process_raise_files(size_t want)
     /* Beyond the hard limit only root comes, and not everywhere. */
     if (!set_files(&limit, want) && limit.rlim_max > limit.rlim_cur) (void)set_files(&limit, limit.rlim_max);
     return limit.rlim_cur;
+}
+
+size_t process_cpus(void)
+{
+    cpu_set_t set;
+    /* More processors than the set has room for. */
+    if (sched_getaffinity(0, sizeof(set), &set) != 0) return CPU_SETSIZE;
+    return (size_t)CPU_COUNT(&set);
 }
 
 oxq_err process_notify(const char *state, struct oxq_error *err)

@@ -15,6 +15,9 @@
  *
  *   out: |....sent....|....released....|....behind the gate....|
  *
+ * A reply of which nothing was sent, with nothing behind it, may depart: the buffer goes to the sender's batch (server/sender.h), and what
+ * comes meanwhile waits in a new one, to which the rest is put in front where the socket did not take all.
+ *
  * A connection ends in two steps. conn_close takes it out of the game at any time, also from within a request of its own;
  * the server frees it later, between requests.
  */
@@ -64,7 +67,7 @@ void conn_open(struct server *s, const struct net_peer *peer, enum engine_client
 
 void conn_free(struct server_conn *c)
 {
-    CHECK(!conn_is_running(c));
+    CHECK(!conn_is_running(c) && !conn_is_departing(c));
     log_event(LOG_DEBUG, "client closed", log_int("id", (int64_t)c->client.id), log_text("addr", c->client.addr));
     engine_client_close(&c->client);
     link_remove(&c->link);
@@ -128,11 +131,19 @@ static void drop_output(struct server_conn *c)
     if (c->is_closing) c->server->is_reap_due = true;
 }
 
+static void note_sent(struct server_conn *c, size_t sent_bytes)
+{
+    struct engine_host_stats *stats = engine_host_stats(c->server->engine);
+    stats->writes++;
+    stats->output_bytes += sent_bytes;
+    if (sent_bytes > 0) c->last_io_us = c->server->now_us;
+}
+
 void conn_flush(struct server_conn *c)
 {
     struct engine_client *client = &c->client;
     struct oxq_error err;
-    if (client->released_bytes == c->sent_bytes || c->is_dropped) return;
+    if (client->released_bytes == c->sent_bytes || c->is_dropped || conn_is_departing(c)) return;
     struct slice bytes = slice_of(client->out.at + c->sent_bytes, client->released_bytes - c->sent_bytes);
     size_t sent = 0;
     oxq_err e = net_stream_write(c->stream, bytes, &sent, &err);
@@ -140,11 +151,8 @@ void conn_flush(struct server_conn *c)
         lose(c, e, &err);
         return;
     }
-    struct engine_host_stats *stats = engine_host_stats(c->server->engine);
-    stats->writes++;
-    stats->output_bytes += sent;
+    note_sent(c, sent);
     c->sent_bytes += sent;
-    if (sent > 0) c->last_io_us = c->server->now_us;
     if (c->sent_bytes == client->out.len) {
         drop_output(c);
     } else if (c->sent_bytes > client->out.len / 2) {
@@ -152,6 +160,39 @@ void conn_flush(struct server_conn *c)
         client->released_bytes -= c->sent_bytes;
         c->sent_bytes = 0;
     }
+}
+
+bool conn_depart(struct server_conn *c)
+{
+    struct engine_client *client = &c->client;
+    bool can_depart = c->sent_bytes == 0 && client->released_bytes == client->out.len && client->out.len > 0 &&
+                      client->out.cap <= SERVER_BUFFER_KEPT_BYTES && !c->is_dropped && !conn_is_departing(c) &&
+                      net_stream_can_send(c->stream);
+    if (!can_depart || !sender_add(c->server->sender, c->stream, buf_borrow(&client->out), c)) return false;
+    c->departing = buf_take(&client->out);
+    client->released_bytes = 0;
+    return true;
+}
+
+void conn_departed(struct server_conn *c, size_t sent_bytes)
+{
+    struct engine_client *client = &c->client;
+    size_t rest = c->departing.len - sent_bytes;
+    note_sent(c, sent_bytes);
+    buf_consume(&c->departing, sent_bytes);
+    if (rest > 0 && buf_insert(&client->out, 0, buf_borrow(&c->departing)) != OXQ_OK)
+        conn_drop(c, "no memory for its replies");
+    else
+        client->released_bytes += rest;
+    c->departing.len = 0;
+    /* The buffer is ready for the next reply, unless that one has its own already. */
+    if (client->out.cap == 0)
+        client->out = buf_take(&c->departing);
+    else
+        buf_deinit(&c->departing);
+    /* Not by the sender: this tells what is wrong with the socket, or asks the loop to tell of room. */
+    conn_flush(c);
+    if (c->is_closing) c->server->is_reap_due = true;
 }
 
 static bool is_subscriber(const struct engine_client *client)
@@ -170,7 +211,7 @@ void conn_check_output(struct server_conn *c)
     const struct config *config = c->server->config;
     const struct config_output_limit *limit =
         is_subscriber(&c->client) ? &config->output_pubsub : &config->output_normal;
-    int64_t unread = (int64_t)(c->client.out.len - c->sent_bytes);
+    int64_t unread = (int64_t)(c->client.out.len - c->sent_bytes + c->departing.len);
     if (limit->hard_bytes && unread > limit->hard_bytes) {
         drop_unread(c, "it left more replies unread than the hard client-output-buffer-limit");
     } else if (!limit->soft_bytes || unread <= limit->soft_bytes) {

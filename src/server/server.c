@@ -7,7 +7,7 @@
  *   run_ready        for each ready connection, in order: send, read, execute, up to its share
  *   engine timers    when due
  *   engine_commit    the gate opens: host_release notes whose replies may leave
- *   flush_released   one write for each
+ *   flush_released   one write for each; where they are many, by the sender's thread while the next turn runs
  *   cron_run, reap   idle connections; those that are done with
  *
  * A connection found ready while a turn runs gets its turn in the next one (conn->turn).
@@ -100,6 +100,8 @@ static void reap(struct server *s)
     for (struct link *link = s->closing.next; link != &s->closing;) {
         struct server_conn *c = LINK_OWNER(link, struct server_conn, closing_link);
         link = link->next;
+        /* What departs holds it up until it is looked at again (look_at_batch). */
+        if (conn_is_departing(c)) continue;
         if (c->is_dropped || c->client.out.len == c->sent_bytes) conn_free(c);
     }
 }
@@ -122,10 +124,44 @@ static void run_ready(struct server *s)
     }
 }
 
+/* The batch of the turn before has left: what did not go is released again. Only between requests. */
+static void look_at_batch(struct server *s)
+{
+    if (!s->sender || !sender_is_done(s->sender)) return;
+    for (size_t i = 0; i < sender_items_count(s->sender); i++) {
+        const struct sender_item *item = sender_item(s->sender, i);
+        conn_departed(item->ctx, item->sent_bytes);
+    }
+    sender_clear(s->sender);
+}
+
+/* Those that can depart do, if they are enough to wake a thread for. */
+static void depart_released(struct server *s)
+{
+    size_t count = 0;
+    if (!s->sender || s->poll_depth > 0) return;
+    /* A batch has one turn's time. Where the thread found no processor, nothing is gained, and nothing is late either. */
+    sender_help(s->sender);
+    look_at_batch(s);
+    if (sender_has_batch(s->sender)) return;
+    for (struct link *link = s->flush.next; link != &s->flush && count < SENDER_ITEMS_MIN; link = link->next) count++;
+    if (count < SENDER_ITEMS_MIN) return;
+    /* Only where there is something else to do meanwhile. */
+    net_loop_poll(s->loop, clock_mono_us(s->clock), 0);
+    if (link_is_empty(&s->ready)) return;
+    for (struct link *link = s->flush.next; link != &s->flush;) {
+        struct server_conn *c = LINK_OWNER(link, struct server_conn, flush_link);
+        link = link->next;
+        if (conn_depart(c)) link_remove(&c->flush_link);
+    }
+    if (sender_has_batch(s->sender)) sender_start(s->sender);
+}
+
 static void flush_released(struct server *s)
 {
     struct link running;
     link_init(&running);
+    depart_released(s);
     while (!link_is_empty(&s->flush)) {
         struct server_conn *c = LINK_OWNER(s->flush.next, struct server_conn, flush_link);
         link_remove(&c->flush_link);
@@ -148,6 +184,8 @@ static void host_poll(struct engine_host *host)
 {
     struct server *s = server_of(host);
     s->poll_depth++;
+    /* A script that runs so long must not hold up replies that came before it. */
+    if (s->sender) sender_help(s->sender);
     net_loop_poll(s->loop, s->now_us, 0);
     s->now_us = clock_mono_us(s->clock);
     if (!s->is_stopping) accept_ready(s);
@@ -159,7 +197,7 @@ static void host_poll(struct engine_host *host)
 
 static bool has_work(const struct server *s)
 {
-    if (!link_is_empty(&s->ready)) return true;
+    if (!link_is_empty(&s->ready) || !link_is_empty(&s->flush) || s->is_reap_due) return true;
     for (int kind = 0; kind < LISTENER_KINDS_COUNT; kind++) {
         for (const struct net_listener *l = s->listeners[kind]; l; l = l->next) {
             if (l->is_ready) return true;
@@ -168,12 +206,37 @@ static bool has_work(const struct server *s)
     return false;
 }
 
+/* Nothing else is to be done: what the sender's thread has not begun. Returns when to look again. */
+static int64_t help_to_send(struct server *s, int64_t until_us)
+{
+    sender_help(s->sender);
+    look_at_batch(s);
+    if (!sender_has_batch(s->sender)) return until_us;
+    int64_t soon_us = clock_mono_us(s->clock) + SERVER_LOOK_AGAIN_US;
+    return soon_us < until_us ? soon_us : until_us;
+}
+
 static void wait_for_work(struct server *s)
 {
     s->timers_at_us = engine_next_timer_us(s->engine);
     int64_t until_us = s->timers_at_us < s->cron_at_us ? s->timers_at_us : s->cron_at_us;
-    net_loop_poll(s->loop, clock_mono_us(s->clock), has_work(s) ? 0 : until_us);
+    look_at_batch(s);
+    bool is_sending = s->sender && sender_has_batch(s->sender);
+    net_loop_poll(s->loop, clock_mono_us(s->clock), is_sending || has_work(s) ? 0 : until_us);
+    if (is_sending && !has_work(s)) {
+        until_us = help_to_send(s, until_us);
+        net_loop_poll(s->loop, clock_mono_us(s->clock), has_work(s) ? 0 : until_us);
+    }
     s->now_us = clock_mono_us(s->clock);
+}
+
+void server_end_sending(struct server *s)
+{
+    if (!s->sender) return;
+    sender_finish(s->sender);
+    look_at_batch(s);
+    sender_free(s->sender);
+    s->sender = NULL;
 }
 
 void server_turn(struct server *s)
@@ -192,6 +255,7 @@ void server_turn(struct server *s)
 static void drain(struct server *s)
 {
     accept_stop(s);
+    server_end_sending(s);
     for (struct link *link = s->conns.next; link != &s->conns; link = link->next)
         conn_close(LINK_OWNER(link, struct server_conn, link), false);
     int64_t until_us = clock_mono_us(s->clock) + SERVER_DRAIN_US;
@@ -235,6 +299,7 @@ oxq_err server_new(const struct server_opts *opts, struct server **out, struct o
     link_init(&s->flush);
     link_init(&s->closing);
     s->scratch = mem_alloc(SERVER_SCRATCH_BYTES);
+    s->sender = sender_new();
     raise_files(s);
     oxq_err e = net_loop_new(&s->loop, err);
     if (e) {
@@ -248,6 +313,7 @@ oxq_err server_new(const struct server_opts *opts, struct server **out, struct o
 void server_free(struct server *s)
 {
     if (!s) return;
+    server_end_sending(s);
     free_conns(s);
     accept_stop(s);
     for (size_t i = 0; i < s->watches_count; i++) net_watch_free(s->watches[i].watch);

@@ -21,6 +21,8 @@
 #define SERVER_LINGER_US ((int64_t)10 * 1000000)
 /* The same for all of them at the end of the server. */
 #define SERVER_DRAIN_US ((int64_t)2 * 1000000)
+/* When a batch is looked at again that the sender's thread has all but sent. */
+#define SERVER_LOOK_AGAIN_US ((int64_t)1000)
 /* Descriptors that are not connections: listeners, files, the loop's own (as Redis reserves). */
 #define SERVER_RESERVED_FILES 32
 

@@ -10,6 +10,7 @@
 #include <criterion/criterion.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 
 #define TIMEOUT_MS 5000
 
@@ -42,6 +43,7 @@ static void start(void)
 
 static void stop(void)
 {
+    server_end_sending(server);
     while (server->conns_count > 0) conn_free(LINK_OWNER(server->conns.next, struct server_conn, link));
     engine_free(engine);
     server_free(server);
@@ -320,6 +322,141 @@ Test(server, sends_long_replies_to_slow_readers_without_holding_up_others)
     cr_assert_leq(c->client.out.cap, SERVER_BUFFER_KEPT_BYTES);
     net_stream_free(slow);
     net_stream_free(other);
+}
+
+/*
+ * A crowd whose replies depart, where there is a sender: more than SENDER_ITEMS_MIN, no more than the loop tells of in one turn, and
+ * beside one who keeps the server busy.
+ */
+enum { CROWD = 24, BUSY_REQUESTS = SERVER_TURN_REQUESTS_MAX + 1 };
+
+struct crowd {
+    struct net_stream *all[CROWD];
+    struct net_stream *busy;
+};
+
+static void dial_crowd(struct crowd *c)
+{
+    for (int i = 0; i < CROWD; i++) c->all[i] = dial();
+    c->busy = dial();
+}
+
+static void leave_crowd(struct crowd *c)
+{
+    for (int i = 0; i < CROWD; i++) net_stream_free(c->all[i]);
+    net_stream_free(c->busy);
+}
+
+/* Each asks the same. */
+static void ask(struct crowd *c, const char *request)
+{
+    for (int i = 0; i < CROWD; i++) put(c->all[i], slice_from_text(request));
+}
+
+/* A turn in which all who asked are answered. */
+static void take_busy_turn(struct crowd *c)
+{
+    char pings[6 * BUSY_REQUESTS];
+    for (int i = 0; i < BUSY_REQUESTS; i++) memcpy(pings + 6 * i, "PING\r\n", 6);
+    put(c->busy, slice_of(pings, sizeof(pings)));
+    server_turn(server);
+    cr_assert(!server->sender || sender_has_batch(server->sender));
+}
+
+static void calm_down(struct crowd *c)
+{
+    mem_free(get(c->busy, (size_t)7 * BUSY_REQUESTS));
+}
+
+Test(server, gives_each_of_many_its_own_replies_in_order)
+{
+    struct crowd crowd;
+    char text[64];
+    dial_crowd(&crowd);
+    for (int round = 0; round < 50; round++) {
+        for (int i = 0; i < CROWD; i++) {
+            int len = snprintf(text, sizeof(text), "ECHO %02d:%02d\r\nECHO a\r\n", round, i);
+            put(crowd.all[i], slice_of(text, (size_t)len));
+        }
+        take_busy_turn(&crowd);
+        /* The second while the first may still be on its way. */
+        ask(&crowd, "ECHO b\r\n");
+        for (int i = 0; i < CROWD; i++) {
+            snprintf(text, sizeof(text), "$5\r\n%02d:%02d\r\n$1\r\na\r\n$1\r\nb\r\n", round, i);
+            expect(crowd.all[i], text);
+        }
+        calm_down(&crowd);
+    }
+    leave_crowd(&crowd);
+}
+
+Test(server, goes_on_with_departed_replies_that_a_socket_took_in_part)
+{
+    enum { BYTES = 12000, TIMES = 20 };
+    struct crowd crowd;
+    dial_crowd(&crowd);
+    int least = 1;
+    for (struct link *link = server->conns.next; link != &server->conns; link = link->next) {
+        int fd = LINK_OWNER(link, struct server_conn, link)->client.fd;
+        cr_assert_eq(setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &least, sizeof(least)), 0);
+    }
+    make_big(crowd.all[0], BYTES);
+    for (int round = 0; round < TIMES; round++) {
+        ask(&crowd, "GET big\r\n");
+        take_busy_turn(&crowd);
+        ask(&crowd, "PING\r\n");
+        for (int i = 0; i < CROWD; i++) {
+            char *got = get(crowd.all[i], strlen("$12000\r\n\r\n+PONG\r\n") + BYTES);
+            cr_assert_eq(memcmp(got, "$12000\r\n\0\0\0", 11), 0);
+            cr_assert_str_eq(got + BYTES + 7, "x\r\n+PONG\r\n");
+            mem_free(got);
+        }
+        calm_down(&crowd);
+    }
+    leave_crowd(&crowd);
+}
+
+Test(server, closes_who_has_replies_on_their_way_after_those)
+{
+    struct crowd crowd;
+    dial_crowd(&crowd);
+    ask(&crowd, "PING\r\nQUIT\r\n");
+    take_busy_turn(&crowd);
+    for (int i = 0; i < CROWD; i++) {
+        expect(crowd.all[i], "+PONG\r\n+OK\r\n");
+        expect_closed(crowd.all[i]);
+    }
+    cr_assert_eq(server->conns_count, 1);
+    calm_down(&crowd);
+    leave_crowd(&crowd);
+}
+
+Test(server, frees_who_is_gone_while_replies_are_on_their_way)
+{
+    struct crowd crowd;
+    for (int round = 0; round < 20; round++) {
+        dial_crowd(&crowd);
+        ask(&crowd, "PING\r\n");
+        take_busy_turn(&crowd);
+        leave_crowd(&crowd);
+        while (server->conns_count > 0) server_turn(server);
+    }
+}
+
+Test(server, sends_what_departs_before_it_ends)
+{
+    struct crowd crowd;
+    dial_crowd(&crowd);
+    ask(&crowd, "PING\r\n");
+    take_busy_turn(&crowd);
+    server_stop(server);
+    server_run(server, engine);
+    cr_assert_eq(server->conns_count, 0);
+    for (int i = 0; i < CROWD; i++) {
+        expect(crowd.all[i], "+PONG\r\n");
+        expect_closed(crowd.all[i]);
+    }
+    leave_crowd(&crowd);
 }
 
 Test(server, closes_who_leaves_too_much_unread)

@@ -6,6 +6,7 @@
 #include "net/listener.h"
 #include "net/stream.h"
 #include "resp/parser.h"
+#include "server/sender.h"
 #include "server/server.h"
 
 /* Where requests are read and parsed; all connections share it, so an idle one holds no input buffer. */
@@ -26,7 +27,8 @@ struct server_conn {
     struct buf input; /* bytes that came and were not executed */
     size_t input_at;  /* where in `input` they start */
     struct resp_parser parser;
-    size_t sent_bytes; /* of client.out, from its start, that left already */
+    size_t sent_bytes;    /* of client.out, from its start, that left already */
+    struct buf departing; /* in the sender's batch; what client.out has comes after it */
 
     int64_t last_io_us;
     int64_t soft_since_us; /* over its soft output limit since then; 0: it is not */
@@ -71,7 +73,8 @@ struct server {
     bool is_stopping;
     bool is_reap_due; /* something in `closing` may be ready to go */
 
-    char *scratch; /* owned, SERVER_SCRATCH_BYTES */
+    struct sender *sender; /* owned; NULL: all is sent here */
+    char *scratch;         /* owned, SERVER_SCRATCH_BYTES */
     bool is_scratch_taken;
 
     int64_t now_us;       /* CLOCK_MONOTONIC at the last look */
@@ -85,6 +88,8 @@ struct server {
 
 /* One turn of the loop. */
 void server_turn(struct server *s);
+/* The sender's batch is finished, and there is no sender from now on. */
+void server_end_sending(struct server *s);
 
 /* ---- conn.c: one connection ---- */
 
@@ -95,8 +100,12 @@ void conn_free(struct server_conn *c);
 void conn_mark_ready(struct server_conn *c);
 /* Reads and executes what a connection in `ready` has, within its share of a turn. */
 void conn_run(struct server_conn *c);
-/* Sends what was released, as far as the socket takes it. */
+/* Sends what was released, as far as the socket takes it. Not while something is departing: then it comes again after that. */
 void conn_flush(struct server_conn *c);
+/* Gives what was released to the sender's batch. False: it must be flushed. */
+bool conn_depart(struct server_conn *c);
+/* The batch is done, and so many bytes of what departed went. */
+void conn_departed(struct server_conn *c, size_t sent_bytes);
 /* Nothing more is read; it is freed once its replies have left (is_dropped: as soon as possible). */
 void conn_close(struct server_conn *c, bool is_dropped);
 /* The same at once, with a line in the log. */
@@ -109,6 +118,11 @@ void conn_trim(struct server_conn *c);
 static inline struct server_conn *conn_of(struct engine_client *client)
 {
     return (struct server_conn *)client;
+}
+
+static inline bool conn_is_departing(const struct server_conn *c)
+{
+    return c->departing.len > 0;
 }
 
 static inline bool conn_is_running(const struct server_conn *c)
