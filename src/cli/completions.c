@@ -9,6 +9,7 @@
  * There is no list of flags here: commands are rows of cli_commands, whose `args` say what stands where, and a command's flags are
  * read from its own --help, where each begins a line and is followed by <what it takes>.
  */
+#include "base/num.h"
 #include "cli/store.h"
 #include "cli/table.h"
 
@@ -20,9 +21,8 @@
 #define WORDS_MAX 64
 #define FLAGS_MAX 64
 #define HELP_BYTES_MAX ((size_t)64 << 10)
-/* For the names of queues; a shell that hangs is worse than one that knows none. */
-#define STORE_TIMEOUT "1000"
-#define STORE_TIMEOUT_S 2
+/* For the names of queues, when the line has no --timeout; a shell that hangs is worse than one that knows none. */
+#define STORE_TIMEOUT_MS 1000
 
 static const char bash_script[] = "# oxq in bash: source this, or have it as oxq in bash's folder of completions.\n"
                                   "_oxq() {\n"
@@ -109,7 +109,7 @@ struct completion {
     const struct cli_command *command;
     struct complete_flag flags[FLAGS_MAX];
     size_t flags_count;
-    size_t positionals_count; /* words before the current one that are neither flags nor their values */
+    size_t positionals_count;    /* words before the current one that are neither flags nor their values */
     char *store_argv[WORDS_MAX]; /* the flags that say where the store is */
     int store_argc;
 };
@@ -213,8 +213,12 @@ static void offer_queues(struct completion *c, const char *before)
     struct oxq_error err;
     oxq_names *names;
     if (cli_take_store(&c->store_argc, c->store_argv, &s, NULL, 0) != CLI_OK) return;
-    s.timeout = STORE_TIMEOUT;
-    alarm(STORE_TIMEOUT_S);
+    char timeout[NUM_INT_MAX_CHARS];
+    int64_t timeout_ms = STORE_TIMEOUT_MS;
+    if (cli_read_number("--timeout", s.timeout, 1, INT32_MAX, &timeout_ms) != CLI_OK) return;
+    snprintf(timeout, sizeof(timeout), "%d", (int)timeout_ms);
+    s.timeout = timeout;
+    alarm((unsigned)(timeout_ms / 1000) + 1);
     if (cli_open(&s) != CLI_OK || oxq_queues(s.store, &names, &err) != OXQ_OK) return;
     for (size_t i = 0; i < oxq_names_count(names); i++) {
         if (is_plain(oxq_names_at(names, i))) offer(c, before, oxq_names_at(names, i), NULL);
@@ -291,10 +295,11 @@ static void offer_positional(struct completion *c)
 
 /* ---------------------------------------------------------------- the words before */
 
-/* Flags that cli_take_store needs to find the store. */
+/* Flags that cli_take_store needs to open the store. */
 static bool names_store(const char *flag)
 {
-    static const char *const names[] = {"--url", "--prefix", "--password", "--tls-ca", "--tls-cert", "--tls-key"};
+    static const char *const names[] = {"--url",    "--prefix",   "--password", "--timeout",
+                                        "--tls-ca", "--tls-cert", "--tls-key"};
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
         if (strcmp(flag, names[i]) == 0) return true;
     }

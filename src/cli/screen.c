@@ -91,7 +91,7 @@ void screen_draw(struct slice frame)
         size_t len = end ? (size_t)(end - frame.at) : frame.len;
         fwrite(frame.at, 1, len, stdout);
         frame = slice_from(frame, end ? len + 1 : len);
-        fputs(frame.len > 0 ? "\033[K\r\n" : "\033[K\033[J", stdout);
+        fputs(frame.len > 0 ? "\033[K\n" : "\033[K\033[J", stdout);
     }
     fflush(stdout);
 }
