@@ -48,6 +48,21 @@ static struct slice pattern_of(const oxq *store, struct arena *arena)
     return slice_of(text, n + sizeof(":*:meta") - 1);
 }
 
+/* Takes up the queues among the keys of a reply to SCAN, and where it goes on. */
+static oxq_err read_keys(const oxq *store, const struct resp_value *reply, struct slice *out_cursor, oxq_names *names,
+                         struct oxq_error *err)
+{
+    if (reply->kind != RESP_ARRAY || reply->count != 2)
+        return err_set(err, OXQ_ERR_FORMAT, "look for queues: the server's answer to SCAN is none");
+    const struct resp_value *keys = &reply->items[1];
+    struct slice name;
+    for (size_t i = 0; i < keys->count; i++) {
+        if (is_meta_key(store, keys->items[i].text, &name)) names_add(names, name);
+    }
+    *out_cursor = reply->items[0].text;
+    return OXQ_OK;
+}
+
 /*
  * One step of a SCAN. In a cluster all queues of a store are on one node, because their prefix has a hash tag: SCAN names no key, but
  * goes, within a transaction, to where the prefix is.
@@ -69,17 +84,8 @@ static oxq_err scan(oxq *store, struct slice *cursor, struct arena *texts, oxq_n
     client_batch_add(&b, &where.command);
     client_batch_add(&b, &r.command);
     oxq_err e = store_run(store->client, &b, err);
-    const struct resp_value *reply = e ? NULL : client_batch_reply(&b, 1);
-    if (reply && (reply->kind != RESP_ARRAY || reply->count != 2))
-        e = err_set(err, OXQ_ERR_FORMAT, "look for queues: the server's answer to SCAN is none");
-    if (!e) {
-        const struct resp_value *keys = &reply->items[1];
-        struct slice name;
-        for (size_t i = 0; i < keys->count; i++) {
-            if (is_meta_key(store, keys->items[i].text, &name)) names_add(names, name);
-        }
-        *cursor = arena_copy(texts, reply->items[0].text);
-    }
+    if (!e) e = read_keys(store, client_batch_reply(&b, 1), cursor, names, err);
+    *cursor = arena_copy(texts, *cursor);
     client_batch_deinit(&b);
     arena_deinit(&arena);
     return e;

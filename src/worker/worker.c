@@ -32,6 +32,8 @@
 #define ID_DIGITS 20
 /* How long handlers that were cancelled by a close may still take to see it. */
 #define CLOSE_GRACE_US ((int64_t)500 * 1000)
+/* For the answer to a request for jobs: one that comes too late leaves its jobs to the next sweep for stalled ones. */
+#define ANSWER_GRACE_US ((int64_t)2000 * 1000)
 /* How often it is looked whether jobs that wait have gone to others. */
 #define IDLE_TICK_US ((int64_t)20 * 1000)
 
@@ -320,9 +322,9 @@ static void cancel_all(oxq_worker *w, const char *reason)
         run_cancel(LINK_OWNER(l, struct job_run, held_link), reason);
 }
 
-static int64_t grace_end_us(void)
+static int64_t after_us(int64_t us)
 {
-    return clock_mono_us(os_clock()) + CLOSE_GRACE_US;
+    return clock_mono_us(os_clock()) + us;
 }
 
 /*
@@ -338,16 +340,16 @@ static bool end_threads(oxq_worker *w, int64_t timeout_ms)
     condition_notify_all(&w->work);
     condition_notify_all(&w->change);
     bool has_jobs = !link_is_empty(&w->held);
-    if (!has_jobs && until_us > grace_end_us()) until_us = grace_end_us();
+    if (!has_jobs && until_us > after_us(ANSWER_GRACE_US)) until_us = after_us(ANSWER_GRACE_US);
     if (wait_for_threads(w, until_us)) return true;
     cancel_all(w, "the worker is closing");
-    if ((has_jobs || !link_is_empty(&w->held)) && wait_for_threads(w, grace_end_us())) return true;
+    if ((has_jobs || !link_is_empty(&w->held)) && wait_for_threads(w, after_us(CLOSE_GRACE_US))) return true;
     /* The store does not answer, or a handler does not end. */
     w->is_forsaken = true;
     client_cancel(w->client);
     condition_notify_all(&w->work);
     condition_notify_all(&w->change);
-    return wait_for_threads(w, grace_end_us());
+    return wait_for_threads(w, after_us(CLOSE_GRACE_US));
 }
 
 oxq_err oxq_worker_close(oxq_worker *worker, int64_t timeout_ms, struct oxq_error *err)
