@@ -178,7 +178,7 @@ test: ## everything: unit, protocol, differential and end-to-end tests; ends wit
 
 torture: ## the long form of the crash, power-loss and fault tests, then on builds with sanitizers: hours
 	@scripts/setup test
-	@$(MAKE) --no-print-directory all build/asan/oxq build/tsan/oxq
+	@$(MAKE) --no-print-directory all build/asan/oxq build/tsan/oxq build/tests/interop-tsan
 	@scripts/torture
 
 lint: ## formatting, clang-tidy, layers, sizes, licences, scripts
@@ -248,6 +248,13 @@ build/tests/interop build/tests/library: $(public_h) build/release/liboxq.so.$(v
 	@echo "  CC   $@"
 	$(Q)gcc -std=c11 -D_GNU_SOURCE -O2 -g -Wall -Wextra -Werror -Iinclude $(filter %.c,$^) -Lbuild/release -loxq -pthread \
 	    -Wl,-rpath,'$$ORIGIN/../release' -o $@
+
+# The same under the thread sanitizer, for tests/interop with OXQ_PEER: the library's objects, without an allocator of the program.
+build/tests/interop-tsan: tests/interop/peer.c $(public_h) build/tsan/all.a Makefile
+	@mkdir -p $(@D)
+	@echo "  CC   $@"
+	$(Q)clang -std=c11 -D_GNU_SOURCE -O1 -g -Wall -Wextra -Werror $(cflags.tsan) -Iinclude $< build/tsan/all.a \
+	    $(shell pkg-config --libs $(liboxq_needs)) -lm -pthread -o $@
 
 build/bench/client: tests/client/drive.c build/release/all.a Makefile
 	@mkdir -p $(@D)

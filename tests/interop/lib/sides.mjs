@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { check, until } from '../../daemon/lib/kit.mjs';
 
 const HERE = path.dirname(fileURLToPath(import.meta.url));
-const PEER = path.resolve(HERE, '../../../build/tests/interop');
+const PEER = path.resolve(process.env.OXQ_PEER ?? path.join(HERE, '../../../build/tests/interop'));
 const load = createRequire(path.resolve(HERE, '../../e2e/package.json'));
 
 /** What makes connections to a cluster. */
