@@ -18,7 +18,8 @@ struct dormant_bucket;
 struct dormant {
     struct dormant_bucket ***chunks; /* owned: of DORMANT_CHUNK buckets each; a bucket may be NULL */
     uint32_t buckets_count, chunks_cap;
-    size_t count; /* of keys */
+    uint32_t *lengths; /* owned: of each length of keys, how many there are; NULL before the first */
+    size_t count;      /* of keys */
 };
 
 /* Given at a visit: key is borrowed until fn returns. fn changes nothing in d. */
