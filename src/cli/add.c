@@ -24,7 +24,7 @@ static const char help[] =
     "standard input.\n\n"
     "  --wait                    wait until it has finished and print its result\n"
     "  --wait-timeout <time>     but at most so long: 30s\n"
-    "  --file <path>             a job from each line, {\"name\":\"...\",\"data\":...,\"opts\":{...}}, with the names of BullMQ's\n"
+    "  --file <file>             a job from each line, {\"name\":\"...\",\"data\":...,\"opts\":{...}}, with the names of BullMQ's\n"
     "                            options; - is standard input. Flags and NAME are for lines that do not say\n"
     "  --from <line>             begin with this line\n"
     "  --skip-bad                leave out lines that make no sense, and count them\n"

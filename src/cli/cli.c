@@ -26,7 +26,7 @@ const struct cli_command cli_commands[] = {
     {"drain", cli_drain, "QUEUE [flags]", "remove the jobs that wait"},
     {"clean", cli_clean, "QUEUE [flags]", "remove old jobs of a state"},
     {"obliterate", cli_obliterate, "QUEUE [flags]", "remove a queue with all that it has"},
-    {"dlq", cli_dlq, "list|show|replay|discard|policy ...", "show dead letters, and let them live again or not"},
+    {"dlq", cli_dlq, "list|show|replay|discard|policy QUEUE ...", "show dead letters, and let them live again or not"},
     {"schedule", cli_schedule, "QUEUE ID [flags]", "make a job that comes again, or change it"},
     {"unschedule", cli_unschedule, "QUEUE ID [flags]", "let it come no more"},
     {"pause", cli_pause, "QUEUE [flags]", "let no worker take another job of a queue"},

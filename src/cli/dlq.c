@@ -19,7 +19,12 @@ static const char help[] =
     "       oxq dlq policy QUEUE [DEAD|--off] [flags]\n\n"
     "Dead letters: the jobs of a queue whose last attempt failed, kept in another queue with all that is known of them.\n"
     "policy shows or sets which queue that is. QUEUE is the one whose jobs died, or the dead-letter queue itself; ids are\n"
-    "those of the letters. `oxq dlq replay --help` and its like tell more.\n";
+    "those of the letters. `oxq dlq replay --help` and its like tell more.\n\n"
+    "  --all                  of replay and discard: all letters, or those that the flags below leave\n"
+    "  --dry-run              of replay and discard: only say how many it would be\n"
+    "  --yes                  of discard: do not ask\n"
+    "  --off                  of policy: no dead-letter queue any more\n"
+    "  --newest               of list: the newest first\n";
 
 /* ---------------------------------------------------------------- the dead-letter queue */
 
@@ -220,7 +225,11 @@ int cli_dlq(int argc, char **argv)
                  {"discard", dlq_discard},
                  {"policy", dlq_policy}};
     const char *word = argc > 0 ? argv[0] : "";
-    if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0) return cli_print_help(help);
+    if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0) {
+        printf("%s%s\n", help, cli_filter_help);
+        puts(cli_store_flags);
+        return CLI_OK;
+    }
     for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
         if (strcmp(word, words[i].word) == 0) return words[i].run(argc - 1, argv + 1);
     }

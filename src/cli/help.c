@@ -17,7 +17,7 @@ int cli_help(int argc, char **argv)
     for (const struct cli_command *c = cli_commands; c->name; c++) {
         char left[64];
         snprintf(left, sizeof(left), "%s %s", c->name, c->args);
-        printf("  %-32s %s\n", left, c->summary);
+        printf("  %-34s %s\n", left, c->summary);
     }
     puts("\noxq help <command> tells more.");
     return CLI_OK;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /* The commands that change something: what is added is what BullMQ would have added, and what is changed is what BullMQ sees changed. */
-import { createWriteStream, readFileSync } from 'node:fs';
+import { createWriteStream, existsSync, readFileSync } from 'node:fs';
 import { ask, check, equal, test, until } from '../daemon/lib/kit.mjs';
 import { lines, objects, onEach, onRedis, onTerminal } from './lib/stores.mjs';
 
@@ -429,6 +429,28 @@ onEach('schedule: BullMQ sees the scheduler, runs it, and no longer when it is r
   equal((await queue.getJobSchedulers()).map((scheduler) => scheduler.key), ['nightly']);
   const none = await run('unschedule', 'q', 'often');
   check(none.status === 1 && none.lines[0].includes('no scheduler often'), 'it is gone', none.stderr);
+});
+
+/* ---------------------------------------------------------------- a folder */
+
+test('a folder that nobody serves: each command hosts it for as long as it takes', async (t) => {
+  const ok = async (...args) => {
+    const done = await t.oxq([...args, '--url', 'file:./jobs']);
+    check(done.status === 0, `oxq ${args.join(' ')} ended with ${done.status}`, done.stdout + done.stderr);
+    return done.stdout.trim();
+  };
+  equal(await ok('add', 'q', 'x', '--attempts', 2), '1');
+  equal(await ok('add', 'q', '--file', t.write('jobs.jsonl', fileOf(5))), 'added 5 jobs');
+  await ok('work', 'q', '--exec', 'test "$OXQ_JOB_NAME" != x', '--drain');
+  equal(await ok('retry', 'q', '--all', '--dry-run'), 'would have retried 1 job');
+  equal(await ok('retry', 'q', '1'), 'retried 1 job');
+  equal(await ok('remove', 'q', '--state', 'completed', '--name', 'j2'), 'removed 1 job');
+  const [counts] = objects(await ok('queues', 'q', '--json'));
+  equal([counts.waiting, counts.completed, counts.failed], [1, 4, 0]);
+  equal(await ok('obliterate', 'q', '--yes'), 'removed 5 jobs');
+  equal(await ok('queues', '--json'), '');
+  const none = await t.oxq(['retry', 'q', '1', '--url', 'file:./jbos']);
+  check(none.status === 1 && none.lines.length === 1 && !existsSync(t.path('jbos')), 'a slip of the pen makes no folder', none.stderr);
 });
 
 /* ---------------------------------------------------------------- help and manual */

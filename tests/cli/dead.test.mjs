@@ -189,7 +189,7 @@ test('dlq, obliterate and bench: what makes no sense is refused', async (t) => {
 });
 
 test('the manual names each flag of dlq, obliterate and bench', async (t) => {
-  const commands = ['dlq list', 'dlq show', 'dlq replay', 'dlq discard', 'dlq policy', 'obliterate', 'bench'];
+  const commands = ['dlq', 'dlq list', 'dlq show', 'dlq replay', 'dlq discard', 'dlq policy', 'obliterate', 'bench'];
   for (const command of commands) {
     const help = (await t.oxq([...command.split(' '), '--help'])).stdout;
     const page = readFileSync(new URL(`../../docs/man/oxq-${command.split(' ')[0]}.1`, import.meta.url), 'utf8');
