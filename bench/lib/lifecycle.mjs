@@ -125,7 +125,7 @@ async function runProcesses(subject, url, { processes: count, callers }, { warm_
   return { said, server_cpu_s };
 }
 
-/** Runs a subject in a shape: { per_second, cpu_us, p50_us, p99_us }. */
+/** Runs a subject in a shape: { per_second, cpu_us, times, p50_us, p99_us }, the last two of so many times. */
 async function take(context, subject, promise, shape, { window_ms, rate = 0 }) {
   const server = subject.server && context.servers[`${subject.server} ${promise}`];
   const store = await openStore(subject, server, promise);
@@ -136,7 +136,7 @@ async function take(context, subject, promise, shape, { window_ms, rate = 0 }) {
   if (added !== ended) throw new Error(`${subject.title} ${promise}, ${shape.title}: ${added} jobs were added and ${ended} ended`);
   await store.close(ended);
   const cpu_us = ((sum('cpu_s') + server_cpu_s) * 1e6) / Math.max(counted, 1);
-  return { per_second: (counted * 1000) / window_ms, cpu_us, p50_us: said[0].p50_us, p99_us: said[0].p99_us };
+  return { per_second: (counted * 1000) / window_ms, cpu_us, times: said[0].times, p50_us: said[0].p50_us, p99_us: said[0].p99_us };
 }
 
 async function withServers(run) {
@@ -171,6 +171,7 @@ async function compareRates(context) {
         samplesOf(context, subject, promise, shape).push(await take(context, subject, promise, shape, { window_ms }));
       }
     }
+    process.stderr.write(`  round ${round + 1} of ${rounds}\n`);
   }
   return cells.map(({ promise, shape }) => summariseRates(context, promise, shape));
 }
@@ -204,7 +205,8 @@ async function compareLatency(context) {
       samples[subject.id].push(await take(context, subject, 'always', LATENCY_SHAPE, options));
     }
   }
-  const medians = (field) => bySubject(({ id }) => median(samples[id].map((s) => s[field])));
+  const medianOf = (known, field) => (known.length ? median(known.map((s) => s[field])) : null);
+  const medians = (field) => bySubject(({ id }) => medianOf(samples[id].filter((s) => s.times > 0), field));
   const title = 'from add to handler, a tenth of the load';
   return [{ id: 'lifecycle-latency', kind: 'time', title, promise: 'always', p50_us: medians('p50_us'), p99_us: medians('p99_us'), rates, samples }];
 }

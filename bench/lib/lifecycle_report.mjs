@@ -4,7 +4,8 @@ import { GOAL_P50_US, GOALS, SUBJECTS } from './lifecycle.mjs';
 
 const whole = (n) => Math.round(n).toLocaleString('en');
 const times = (ratio) => `${ratio.toFixed(ratio < 10 ? 2 : 1)} x`;
-const time = (us) => (us >= 1000 ? `${(us / 1000).toFixed(us >= 10_000 ? 1 : 2)} ms` : `${whole(us)} µs`);
+/* null: nothing was measured, in a short run. */
+const time = (us) => (us === null ? 'none' : us >= 1000 ? `${(us / 1000).toFixed(us >= 10_000 ? 1 : 2)} ms` : `${whole(us)} µs`);
 
 const PROMISES = { always: 'always on disk', none: 'disk not waited for' };
 const titleOf = (id) => SUBJECTS.find((subject) => subject.id === id).title;
@@ -42,7 +43,7 @@ function timeLines(row) {
   const isGoal = ({ id }) => id === 'c_oxq' || id === 'c_file';
   const p50 = (subject) => {
     const us = row.p50_us[subject.id];
-    return isGoal(subject) ? judged(time(us), us < GOAL_P50_US, `below ${time(GOAL_P50_US)}`) : time(us);
+    return isGoal(subject) ? judged(time(us), us !== null && us < GOAL_P50_US, `below ${time(GOAL_P50_US)}`) : time(us);
   };
   return [
     lineOf([`median ${row.title}`, ...SUBJECTS.map(p50)]),
