@@ -134,7 +134,8 @@ OXQ_MUST_USE oxq_err oxq_worker_open(oxq *store, const char *queue, const struct
                                      oxq_handler *handler, void *ctx, oxq_worker **out, struct oxq_error *err);
 /*
  * Takes no more jobs, waits for those that run, at most timeout_ms (-1: as long as it takes), then cancels them; a handler that does not
- * end even then keeps its thread, and its job is given back when its lock ends (TIMEOUT: the worker is closed all the same).
+ * end even then keeps its thread, and its job is given back when its lock ends (TIMEOUT: the worker is closed all the same). When nothing
+ * runs it waits two seconds at most for a server that does not answer.
  */
 oxq_err oxq_worker_close(oxq_worker *worker, int64_t timeout_ms, struct oxq_error *err);
 /* Takes no more jobs; those that run go on. wait: until they have ended. */
