@@ -65,7 +65,12 @@ Test(dead_letters, a_letter_tells_of_the_job_that_died)
     oxq_job_free(job);
     OK(oxq_queue_get(queue, "welcome", &job, &err));
     cr_assert_eq(oxq_job_dead_letter(job, &letter, &err), OXQ_ERR_FORMAT);
+    cr_assert_str_eq(oxq_job_fields(job)->dead_id, "1");
     oxq_job_free(job);
+    oxq_flow *flow;
+    OK(oxq_flow_get(queue, "welcome", 0, 0, &flow, &err));
+    cr_assert_str_eq(oxq_flow_job(flow)->dead_id, "1");
+    oxq_flow_free(flow);
 }
 
 Test(dead_letters, a_replayed_job_runs_with_all_its_attempts)

@@ -39,7 +39,8 @@ static size_t texts_bytes(const char *queue, const struct job *j)
 {
     const struct slice texts[] = {j->id,          j->name,           j->data,         j->opts,
                                   j->returnvalue, j->progress,       j->stacktrace,   j->failed_reason,
-                                  j->parent_key,  j->repeat_job_key, j->processed_by, j->deduplication_id};
+                                  j->parent_key,  j->repeat_job_key, j->processed_by, j->deduplication_id,
+                                  j->dead_id};
     size_t bytes = strlen(queue) + 32;
     for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) bytes += texts[i].len + 32;
     return bytes;

@@ -5,9 +5,11 @@
 #include "cli/table.h"
 #include "codec/json.h"
 
+#include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 const struct cli_command cli_commands[] = {
     {"serve", cli_serve, "[flags]", "run the server"},
@@ -87,6 +89,15 @@ static int refuse_command(const char *name)
     return cli_refuse("unknown command '%s': see oxq help", name);
 }
 
+/* What was printed and did not get out is not done; but a reader that has seen enough (head) misses nothing. */
+static int end_output(int code)
+{
+    struct pollfd out = {.fd = STDOUT_FILENO};
+    if (fflush(stdout) == 0 && !ferror(stdout)) return code;
+    if (poll(&out, 1, 0) == 1 && (out.revents & POLLERR)) return code;
+    return cli_fail("standard output cannot be written");
+}
+
 int cli_run(int argc, char **argv)
 {
     json_adopt_memory();
@@ -99,7 +110,7 @@ int cli_run(int argc, char **argv)
     if (strcmp(name, "__complete") == 0) return cli_complete(argc - 2, argv + 2);
     if (strcmp(name, "--version") == 0 || strcmp(name, "-v") == 0) name = "version";
     for (const struct cli_command *c = cli_commands; c->name; c++) {
-        if (strcmp(name, c->name) == 0) return c->run(argc - 2, argv + 2);
+        if (strcmp(name, c->name) == 0) return end_output(c->run(argc - 2, argv + 2));
     }
     return refuse_command(name);
 }

@@ -44,6 +44,7 @@ static void copy_job(struct arena *arena, struct job *job)
         &job->parent,         &job->deferred_failure,
         &job->repeat_job_key, &job->deduplication_id,
         &job->processed_by,   &job->next_run_id,
+        &job->dead_id,
     };
     for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) *texts[i] = arena_copy(arena, *texts[i]);
 }

@@ -117,6 +117,10 @@ test('jobs: tens of thousands stream, and a reader that goes ends them quietly',
   const head = await t.shell('("$OXQ" jobs q --json; echo "ended with $?" >&2) | head -n 1', { OXQ_URL: url });
   equal(lines(head.stdout).length, 1);
   check(/^ended with (0|141)$/.test(head.stderr.trim()), 'no word of it', head.stderr);
+  const deaf = await t.shell('(trap "" PIPE; "$OXQ" jobs q --json; echo "ended with $?" >&2) | head -n 1', { OXQ_URL: url });
+  equal(deaf.stderr, 'ended with 0\n', 'also where nothing is told of a broken pipe');
+  const full = await t.shell('"$OXQ" jobs q --json >/dev/full', { OXQ_URL: url });
+  equal([full.status, full.stderr], [1, 'oxq: standard output cannot be written\n']);
 });
 
 /* ---------------------------------------------------------------- job */
