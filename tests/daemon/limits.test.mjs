@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /* Limits by their names, and what happens at each. */
-import { ask, check, closed, equal, sleep, test, until } from './lib/kit.mjs';
+import { ask, check, closed, equal, loggedOnce, sleep, test, until } from './lib/kit.mjs';
 
 test('limits: maxclients is told to whoever comes too late, and can be raised', async (t) => {
   const server = await t.serve(['--maxclients', '3']);
@@ -9,7 +9,7 @@ test('limits: maxclients is told to whoever comes too late, and can be raised', 
   const late = await t.connect(server);
   equal((await late.read()).text, 'ERR max number of clients reached');
   await closed(late);
-  equal(server.logged('maxclients is reached').length, 1);
+  await loggedOnce(server, 'maxclients is reached');
   b.destroy();
   await until('there is room again', async () => (await (await t.connect(server)).call('PING')).text === 'PONG');
   await ask(a, 'CONFIG', 'SET', 'maxclients', '10');
@@ -33,7 +33,7 @@ test('limits: timeout closes who is idle, not who waits or listens', async (t) =
   await ask(busy, 'RPUSH', 'q', 'job');
   equal((await waiting.read()).items[1].text, 'job');
   equal((await ask(busy, 'PUBLISH', 'c', 'x')).text, '1');
-  equal(server.logged('idle for longer').length, 1);
+  await loggedOnce(server, 'idle for longer');
 });
 
 test('limits: a subscriber that does not read is closed at the hard limit, with one line', async (t) => {
@@ -44,7 +44,7 @@ test('limits: a subscriber that does not read is closed at the hard limit, with 
   slow.pause();
   const message = 'x'.repeat(500_000);
   await until('it is closed', async () => (await ask(other, 'PUBLISH', 'c', message)).text === '0');
-  equal(server.logged('hard client-output-buffer-limit').length, 1);
+  await loggedOnce(server, 'hard client-output-buffer-limit');
 });
 
 test('limits: a subscriber that reads slowly for too long is closed at the soft limit', async (t) => {
@@ -55,7 +55,7 @@ test('limits: a subscriber that reads slowly for too long is closed at the soft 
   slow.pause();
   for (let i = 0; i < 20; i++) await ask(other, 'PUBLISH', 'c', 'x'.repeat(500_000));
   await until('it is closed', async () => (await ask(other, 'PUBSUB', 'NUMSUB', 'c')).items[1].text === '0');
-  equal(server.logged('soft client-output-buffer-limit').length, 1);
+  await loggedOnce(server, 'soft client-output-buffer-limit');
 });
 
 test('limits: who sends more than client-query-buffer-limit without an end is closed, with one line', async (t) => {
@@ -63,7 +63,7 @@ test('limits: who sends more than client-query-buffer-limit without an end is cl
   const client = await t.connect(server);
   client.write(`*2\r\n$4\r\nECHO\r\n$20000000\r\n${'x'.repeat(10_000_000)}`);
   await closed(client);
-  equal(server.logged('client-query-buffer-limit').length, 1);
+  await loggedOnce(server, 'client-query-buffer-limit');
 });
 
 test('limits: an argument beyond proto-max-bulk-len is refused by its length', async (t) => {

@@ -63,6 +63,12 @@ export async function until(what, condition, ms = SOON_MS) {
   }
 }
 
+/** The program has logged one line with this text, and no second one: it may come here a moment after what a socket shows. */
+export async function loggedOnce(program, text) {
+  await until(`a line with "${text}"`, () => program.logged(text).length > 0);
+  equal(program.logged(text).length, 1);
+}
+
 /** One run of the program. */
 class Program {
   stdout = '';
