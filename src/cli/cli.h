@@ -14,6 +14,7 @@ struct cli_command {
     int (*run)(int argc, char **argv);
     const char *args;    /* "[flags]" */
     const char *summary; /* one line */
+    const char *heading; /* of those from here on, in `oxq help`; NULL: as before */
 };
 
 /* Ended by a row without a name. */

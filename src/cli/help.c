@@ -13,8 +13,9 @@ int cli_help(int argc, char **argv)
         if (c->run == cli_help || c->run == cli_version) break;
         return c->run(1, (char *[]){flag, NULL});
     }
-    puts("Usage: oxq <command> [flags]\n");
+    puts("Usage: oxq <command> [flags]");
     for (const struct cli_command *c = cli_commands; c->name; c++) {
+        if (c->heading) printf("\n%s\n", c->heading);
         char left[64];
         snprintf(left, sizeof(left), "%s %s", c->name, c->args);
         printf("  %-34s %s\n", left, c->summary);
