@@ -8,7 +8,7 @@
  *   SHIM_TRACE    file that the record is appended to; without it nothing is recorded
  *   SHIM_CONTROL  file of struct control, mapped: the test steers faults and reads the counts while the server runs
  *   SHIM_SYNC_US  how long a sync takes at least, so that others happen meanwhile
- *   SHIM_READ_US  how long a read takes at least, so that recovery is slow
+ *   SHIM_READ_US  how long a read of the journal takes at least, so that replay is slow
  *
  * A record is a struct record and its payload. Writes happen one at a time, under the lock that orders the record; a sync
  * is two records, so that a write between them is known not to be covered. A send is recorded before it is done: from
@@ -49,7 +49,7 @@ struct record {
     int64_t a, b;
 };
 
-enum { FDS_MAX = 65536, FD_TRACKED = 1, FD_SOCKET = 2, FD_OTHER = 4 };
+enum { FDS_MAX = 65536, FD_TRACKED = 1, FD_SOCKET = 2, FD_OTHER = 4, FD_JOURNAL = 8 };
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static uint8_t fds[FDS_MAX];
@@ -299,7 +299,7 @@ static void wait_us(long us)
 
 ssize_t pread(int fd, void *out, size_t len, off_t offset)
 {
-    if (is_tracked(fd)) wait_us(read_us);
+    if (is_tracked(fd) && (fds[fd] & FD_JOURNAL)) wait_us(read_us);
     return syscall(SYS_pread64, fd, out, len, offset);
 }
 
@@ -325,7 +325,7 @@ static int open_at(int dir_fd, const char *name, int flags, mode_t mode)
     if (error < 0 && control->is_full && (flags & O_CREAT) && !was_there) error = ENOSPC;
     int fd = error > 0 ? (int)failed(error) : (int)syscall(SYS_openat, dir_fd, name, flags, mode);
     note_path(OPEN, fd, fd, flags, !was_there && fd >= 0, path);
-    if (fd >= 0 && fd < FDS_MAX) fds[fd] = FD_TRACKED;
+    if (fd >= 0 && fd < FDS_MAX) fds[fd] = FD_TRACKED | (strstr(path, "/journal/") ? FD_JOURNAL : 0);
     pthread_mutex_unlock(&lock);
     return fd;
 }
