@@ -128,7 +128,7 @@ static void read_results(oxq_batch *b, const struct client_batch *replies, const
                     : was_sent
                         ? err_set(&j->error, OXQ_ERR_UNCERTAIN, "the answer was lost: the job may have been added")
                         : err_set(&j->error, why->code, "%s", why->text);
-        j->id = e ? NULL : store_copy(&b->arena, id);
+        j->id = e ? NULL : arena_copy_text(&b->arena, id);
         b->failed_count += e != OXQ_OK;
     }
 }

@@ -30,7 +30,7 @@ oxq_err oxq_queue_get_dead_letters(oxq_queue *queue, char out_dead_queue[OXQ_ID_
 
 static const char *text_of(struct arena *arena, struct slice text)
 {
-    return text.len > 0 ? store_copy(arena, text) : NULL;
+    return text.len > 0 ? arena_copy_text(arena, text) : NULL;
 }
 
 oxq_err oxq_job_dead_letter(oxq_job *job, struct oxq_dead_letter *out, struct oxq_error *err)
@@ -41,12 +41,12 @@ oxq_err oxq_job_dead_letter(oxq_job *job, struct oxq_dead_letter *out, struct ox
         return err_set(err, OXQ_ERR_FORMAT, "job %s is no dead letter: it does not tell of a job that failed for good",
                        job->fields.id);
     *out = (struct oxq_dead_letter){
-        .queue = store_copy(a, letter.queue),
-        .id = store_copy(a, letter.id),
-        .name = store_copy(a, letter.name),
-        .data = store_copy(a, letter.data.len > 0 ? letter.data : SLICE_LIT("null")),
-        .opts = store_copy(a, letter.opts),
-        .failure = store_copy(a, letter.failed_reason),
+        .queue = arena_copy_text(a, letter.queue),
+        .id = arena_copy_text(a, letter.id),
+        .name = arena_copy_text(a, letter.name),
+        .data = arena_copy_text(a, letter.data.len > 0 ? letter.data : SLICE_LIT("null")),
+        .opts = arena_copy_text(a, letter.opts),
+        .failure = arena_copy_text(a, letter.failed_reason),
         .stacktrace = text_of(a, letter.stacktrace),
         .processed_by = text_of(a, letter.processed_by),
         .parent_key = text_of(a, letter.parent_key),

@@ -87,11 +87,12 @@ void oxq_events_close(oxq_events *events)
 static struct oxq_event read_event(struct arena *a, const struct resp_value *entry)
 {
     const struct resp_value *pairs = &entry->items[1];
-    struct oxq_event event = {.at = store_copy(a, entry->items[0].text), .kind = ""};
+    struct oxq_event event = {.at = arena_copy_text(a, entry->items[0].text), .kind = ""};
     struct oxq_event_field *fields = ARENA_ARRAY(a, struct oxq_event_field, pairs->count / 2 + 1);
     for (size_t i = 0; i + 1 < pairs->count; i += 2) {
         struct oxq_event_field *f = &fields[event.fields_count++];
-        *f = (struct oxq_event_field){store_copy(a, pairs->items[i].text), store_copy(a, pairs->items[i + 1].text)};
+        *f = (struct oxq_event_field){arena_copy_text(a, pairs->items[i].text),
+                                      arena_copy_text(a, pairs->items[i + 1].text)};
         if (strcmp(f->name, "event") == 0) event.kind = f->value;
         if (strcmp(f->name, "jobId") == 0) event.job_id = f->value;
     }

@@ -59,13 +59,13 @@ static oxq_err convert(const struct flow_read_node *from, oxq_flow *nodes, oxq_f
     };
     struct job gone = {.id = from->id};
     *to = (oxq_flow){
-        .state = from->is_there ? oxq_state_find(store_copy(arena, from->place)) : OXQ_STATE_UNKNOWN,
+        .state = from->is_there ? oxq_state_find(arena_copy_text(arena, from->place)) : OXQ_STATE_UNKNOWN,
         .kind = kinds[from->state],
         .has_more = from->has_more,
         .children = nodes + from->first_child,
         .children_count = from->children_count,
     };
-    const char *queue = store_copy(arena, keys_queue(from->prefix));
+    const char *queue = arena_copy_text(arena, keys_queue(from->prefix));
     return job_new(queue, from->is_there ? &from->job : &gone, &to->job, err);
 }
 

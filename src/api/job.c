@@ -31,7 +31,7 @@ oxq_state oxq_state_find(const char *name)
 
 static const char *copy_field(struct arena *arena, struct slice text)
 {
-    return text.len > 0 ? store_copy(arena, text) : NULL;
+    return text.len > 0 ? arena_copy_text(arena, text) : NULL;
 }
 
 /* Of all its texts, each with its NUL and rounded up. */
@@ -55,11 +55,11 @@ oxq_err job_new(const char *queue, const struct job *from, oxq_job **out, struct
     }
     struct arena *a = &job->arena;
     job->fields = (struct oxq_job_fields){
-        .queue = store_copy(a, slice_from_text(queue)),
-        .id = store_copy(a, from->id),
-        .name = store_copy(a, from->name),
-        .data = store_copy(a, from->data.len > 0 ? from->data : SLICE_LIT("{}")),
-        .opts = store_copy(a, from->opts.len > 0 ? from->opts : SLICE_LIT("{}")),
+        .queue = arena_copy_text(a, slice_from_text(queue)),
+        .id = arena_copy_text(a, from->id),
+        .name = arena_copy_text(a, from->name),
+        .data = arena_copy_text(a, from->data.len > 0 ? from->data : SLICE_LIT("{}")),
+        .opts = arena_copy_text(a, from->opts.len > 0 ? from->opts : SLICE_LIT("{}")),
         .result = copy_field(a, from->returnvalue),
         .progress = copy_field(a, from->progress),
         .failure = copy_field(a, from->failed_reason),

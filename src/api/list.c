@@ -94,7 +94,7 @@ oxq_err oxq_queue_list(oxq_queue *queue, const struct oxq_list_opts *opts, oxq_l
     l->until_ms = INT64_MAX;
     const char **texts[] = {&l->opts.name, &l->opts.failure, &l->opts.data_path, &l->opts.data_value};
     for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
-        if (*texts[i]) *texts[i] = store_copy(&l->texts, slice_from_text(*texts[i]));
+        if (*texts[i]) *texts[i] = arena_copy_text(&l->texts, slice_from_text(*texts[i]));
     }
     go_to_state(l, OXQ_STATE_WAITING);
     *out = l;

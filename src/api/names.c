@@ -23,7 +23,7 @@ void names_add(oxq_names *names, struct slice text)
         names->cap = names->cap ? names->cap * 2 : 16;
         names->texts = mem_resize(names->texts, names->cap * sizeof(*names->texts));
     }
-    names->texts[names->count++] = store_copy(&names->arena, text);
+    names->texts[names->count++] = arena_copy_text(&names->arena, text);
 }
 
 static int compare(const void *a, const void *b)

@@ -173,7 +173,7 @@ void oxq_schedulers_free(oxq_schedulers *list)
 
 static const char *copy_or_null(struct arena *a, struct slice text)
 {
-    return text.len > 0 ? store_copy(a, text) : NULL;
+    return text.len > 0 ? arena_copy_text(a, text) : NULL;
 }
 
 static void put_scheduler(oxq_schedulers *list, const struct scheduler *from)
@@ -184,8 +184,8 @@ static void put_scheduler(oxq_schedulers *list, const struct scheduler *from)
         list->items = mem_resize(list->items, list->cap * sizeof(*list->items));
     }
     list->items[list->count++] = (struct oxq_scheduler){
-        .id = store_copy(a, from->id),
-        .name = store_copy(a, from->name.len > 0 ? from->name : from->id),
+        .id = arena_copy_text(a, from->id),
+        .name = arena_copy_text(a, from->name.len > 0 ? from->name : from->id),
         .pattern = copy_or_null(a, from->repeat.pattern),
         .tz = copy_or_null(a, from->repeat.tz),
         .data = copy_or_null(a, from->data),

@@ -42,8 +42,6 @@ OXQ_MUST_USE oxq_err store_act(struct client *client, const struct request *r, c
                                struct oxq_error *err);
 /* Runs a batch of which no reply may be an error. */
 OXQ_MUST_USE oxq_err store_run(struct client *client, struct client_batch *b, struct oxq_error *err);
-/* A NUL-terminated copy. */
-const char *store_copy(struct arena *arena, struct slice text);
 /* An id into a caller's room, with its NUL. */
 void store_copy_id(struct slice id, char out[OXQ_ID_MAX]);
 /* A text that oxq_text_free frees. Errors: MEMORY. */

@@ -13,14 +13,6 @@
 #define FOLDER_ATTEMPTS 100
 #define NAME_DEFAULT "oxq"
 
-const char *store_copy(struct arena *arena, struct slice text)
-{
-    char *copy = arena_alloc(arena, text.len + 1);
-    if (text.len > 0) memcpy(copy, text.at, text.len);
-    copy[text.len] = '\0';
-    return copy;
-}
-
 void store_copy_id(struct slice id, char out[OXQ_ID_MAX])
 {
     size_t len = id.len < OXQ_ID_MAX ? id.len : OXQ_ID_MAX - 1;
@@ -45,7 +37,7 @@ void oxq_text_free(char *text)
 
 static const char *copy_text(struct arena *arena, const char *text)
 {
-    return text ? store_copy(arena, slice_from_text(text)) : NULL;
+    return text ? arena_copy_text(arena, slice_from_text(text)) : NULL;
 }
 
 int64_t store_now_ms(void)
@@ -87,7 +79,7 @@ static oxq_err open_folder(oxq *s, const char *url, struct oxq_error *err)
     oxq_err e = embed_open(url, &s->embed, err);
     if (e) return e;
     struct client_opts *o = &s->client_opts;
-    o->url = store_copy(&s->arena, slice_of(url, strcspn(url, "?")));
+    o->url = arena_copy_text(&s->arena, slice_of(url, strcspn(url, "?")));
     o->locate = embed_locate;
     o->locate_ctx = s->embed;
     o->backoff_ms = FOLDER_BACKOFF_MS;

@@ -4,6 +4,7 @@
 #include "base/mem.h"
 
 #include <stdalign.h>
+#include <stdio.h>
 
 /* The chunk that is kept between uses: most commands need less. */
 #define ARENA_CHUNK_BYTES 4096
@@ -55,6 +56,27 @@ struct slice arena_copy(struct arena *a, struct slice bytes)
     char *copy = arena_alloc(a, bytes.len);
     if (bytes.len) memcpy(copy, bytes.at, bytes.len);
     return slice_of(copy, bytes.len);
+}
+
+const char *arena_copy_text(struct arena *a, struct slice text)
+{
+    char *copy = arena_alloc(a, text.len + 1);
+    if (text.len) memcpy(copy, text.at, text.len);
+    copy[text.len] = '\0';
+    return copy;
+}
+
+const char *arena_vprint(struct arena *a, const char *format, va_list args)
+{
+    va_list again;
+    va_copy(again, args);
+    int len = vsnprintf(NULL, 0, format, again);
+    va_end(again);
+    size_t bytes = len > 0 ? (size_t)len + 1 : 1;
+    char *text = arena_alloc(a, bytes);
+    text[0] = '\0';
+    if (len > 0) vsnprintf(text, bytes, format, args);
+    return text;
 }
 
 void arena_reset(struct arena *a)

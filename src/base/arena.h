@@ -5,6 +5,8 @@
 
 #include "base/slice.h"
 
+#include <stdarg.h>
+
 struct arena_chunk;
 
 /* All zero is an empty arena. */
@@ -21,6 +23,10 @@ void *arena_alloc(struct arena *a, size_t bytes) __attribute__((returns_nonnull)
 bool arena_reserve(struct arena *a, size_t bytes) __attribute__((warn_unused_result));
 /* A copy of the bytes inside the arena (not NUL-terminated). */
 struct slice arena_copy(struct arena *a, struct slice bytes);
+/* The same with a NUL behind it. */
+const char *arena_copy_text(struct arena *a, struct slice text);
+/* What vprintf would print. */
+const char *arena_vprint(struct arena *a, const char *format, va_list args) __attribute__((format(printf, 2, 0)));
 /* Forgets everything; keeps one small chunk for the next use, so that a steady state allocates nothing. */
 void arena_reset(struct arena *a);
 void arena_deinit(struct arena *a);

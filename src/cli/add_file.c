@@ -137,14 +137,6 @@ static int run_batch(struct lines *l)
 
 /* ---------------------------------------------------------------- a line */
 
-static const char *copy(struct arena *arena, struct slice text)
-{
-    char *out = arena_alloc(arena, text.len + 1);
-    memcpy(out, text.at, text.len);
-    out[text.len] = '\0';
-    return out;
-}
-
 static oxq_err refuse_member(const struct json *root, struct oxq_error *err)
 {
     static const char *const known[] = {"name", "data", "opts"};
@@ -176,8 +168,9 @@ static oxq_err add_object(struct lines *l, struct slice text, const struct json 
     const char *prefix = a->store.prefix ? a->store.prefix : "bull";
     if (opts && json_kind_of(opts) != JSON_KIND_NULL) e = job_options_from_json(opts, prefix, &l->arena, &o, err);
     if (e) return e;
-    const char *job_name = name ? copy(&l->arena, name_text) : l->default_name;
-    return oxq_batch_add(l->batch, a->store.queue, job_name, data.len > 0 ? copy(&l->arena, data) : NULL, &o, err);
+    const char *job_name = name ? arena_copy_text(&l->arena, name_text) : l->default_name;
+    return oxq_batch_add(l->batch, a->store.queue, job_name, data.len > 0 ? arena_copy_text(&l->arena, data) : NULL, &o,
+                         err);
 }
 
 static oxq_err add_line(struct lines *l, struct slice text, struct oxq_error *err)

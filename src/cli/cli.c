@@ -56,14 +56,7 @@ const struct cli_command cli_commands[] = {
 OXQ_PRINTF(1, 0) static void say(const char *format, va_list args)
 {
     OWNED(arena_deinit) struct arena arena = {0};
-    va_list again;
-    va_copy(again, args);
-    int len = vsnprintf(NULL, 0, format, again);
-    va_end(again);
-    char *text = arena_alloc(&arena, len > 0 ? (size_t)len + 1 : 1);
-    text[0] = '\0';
-    if (len > 0) vsnprintf(text, (size_t)len + 1, format, args);
-    fprintf(stderr, "oxq: %s\n", table_clean(&arena, text, true));
+    fprintf(stderr, "oxq: %s\n", table_clean(&arena, arena_vprint(&arena, format, args), true));
 }
 
 int cli_refuse(const char *format, ...)

@@ -18,20 +18,12 @@ bool cli_filter_is_given(const struct cli_filter *f)
     return f->state || f->name || f->error || f->data || f->older || f->newer || f->count;
 }
 
-static const char *copy(struct arena *arena, const char *text, size_t len)
-{
-    char *out = arena_alloc(arena, len + 1);
-    memcpy(out, text, len);
-    out[len] = '\0';
-    return out;
-}
-
 static int read_data(const char *text, struct arena *arena, struct oxq_list_opts *out)
 {
     if (!text) return CLI_OK;
     if (text[0] != '/') return cli_refuse("--data %s: write a place in the data, such as /user/id or /user/id=7", text);
     const char *equals = strchr(text, '=');
-    out->data_path = equals ? copy(arena, text, (size_t)(equals - text)) : text;
+    out->data_path = equals ? arena_copy_text(arena, slice_of(text, (size_t)(equals - text))) : text;
     out->data_value = equals ? equals + 1 : NULL;
     return CLI_OK;
 }
@@ -52,7 +44,8 @@ static int read_rate(const char *text, struct arena *arena, int64_t *out)
     const char *slash = strchr(text, '/');
     if (slash && strcmp(slash, "/s") != 0)
         return cli_refuse("--rate %s: it must be a number a second, such as 10/s", text);
-    return cli_read_number("--rate", slash ? copy(arena, text, (size_t)(slash - text)) : text, 1, INT32_MAX, out);
+    return cli_read_number("--rate", slash ? arena_copy_text(arena, slice_of(text, (size_t)(slash - text))) : text, 1,
+                           INT32_MAX, out);
 }
 
 int cli_filter_read(const struct cli_filter *f, struct arena *arena, struct oxq_list_opts *out, int64_t *out_limit,

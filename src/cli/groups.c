@@ -94,14 +94,6 @@ static size_t whole_characters(const char *text, size_t len)
     return len - begin + 1 < wanted ? begin - 1 : len;
 }
 
-static const char *copy(struct arena *arena, const char *text, size_t len)
-{
-    char *out = arena_alloc(arena, len + 1);
-    memcpy(out, text, len);
-    out[len] = '\0';
-    return out;
-}
-
 const char *groups_shape(struct arena *arena, const char *error)
 {
     struct shape s = {.len = 0};
@@ -125,7 +117,7 @@ const char *groups_shape(struct arena *arena, const char *error)
             put(&s, p++, 1);
         }
     }
-    return copy(arena, s.text, whole_characters(s.text, s.len));
+    return arena_copy_text(arena, slice_of(s.text, whole_characters(s.text, s.len)));
 }
 
 /* ---------------------------------------------------------------- groups */
@@ -147,7 +139,7 @@ static struct group *find_or_make(struct groups *g, const char *shape)
     if (found) return MAP_OWNER(found, struct group, node);
     if (map_count(&g->map) == GROUPS_MAX) return NULL;
     struct group *made = arena_alloc(&g->arena, sizeof(*made));
-    *made = (struct group){.shape = copy(&g->arena, shape, strlen(shape))};
+    *made = (struct group){.shape = arena_copy_text(&g->arena, slice_from_text(shape))};
     map_insert(&g->map, &made->node);
     return made;
 }
@@ -165,8 +157,8 @@ void groups_add(struct groups *g, const char *error, const char *id, int64_t at_
     if (group->sample && at_ms <= group->last_ms) return;
     group->last_ms = at_ms;
     /* Lists are read with the newest first: then this comes once. */
-    group->sample_id = copy(&g->arena, id, strlen(id));
-    group->sample = copy(&g->arena, error, strcspn(error, "\r\n"));
+    group->sample_id = arena_copy_text(&g->arena, slice_from_text(id));
+    group->sample = arena_copy_text(&g->arena, slice_of(error, strcspn(error, "\r\n")));
 }
 
 static int compare(const void *a, const void *b)

@@ -97,13 +97,9 @@ static int print_json(const struct job_view *v)
 
 OXQ_PRINTF(3, 4) static void print_field(struct job_view *v, const char *label, const char *format, ...)
 {
-    va_list args, again;
+    va_list args;
     va_start(args, format);
-    va_copy(again, args);
-    size_t room = (size_t)vsnprintf(NULL, 0, format, args) + 1;
-    char *text = arena_alloc(&v->arena, room);
-    vsnprintf(text, room, format, again);
-    va_end(again);
+    const char *text = arena_vprint(&v->arena, format, args);
     va_end(args);
     printf("  %-*s %s\n", LABEL_CHARS, label, table_clean(&v->arena, text, false));
 }

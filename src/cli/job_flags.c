@@ -142,22 +142,15 @@ static int read_at(const struct job_flags *f, int64_t now_ms, struct oxq_job_opt
     return CLI_OK;
 }
 
-static const char *copy(struct arena *arena, const char *text, size_t len)
-{
-    char *out = arena_alloc(arena, len + 1);
-    memcpy(out, text, len);
-    out[len] = '\0';
-    return out;
-}
-
 /* type:delay[:jitter], or the delay alone. */
 static int read_backoff(const char *text, struct arena *arena, struct oxq_backoff *out)
 {
     if (!text) return CLI_OK;
     const char *colon = strchr(text, ':'), *delay = colon ? colon + 1 : text;
     bool has_no_type = !colon && text[0] >= '0' && text[0] <= '9';
-    struct oxq_backoff b = {.type = has_no_type ? "fixed"
-                                                : copy(arena, text, colon ? (size_t)(colon - text) : strlen(text))};
+    struct oxq_backoff b = {
+        .type = has_no_type ? "fixed"
+                            : arena_copy_text(arena, slice_of(text, colon ? (size_t)(colon - text) : strlen(text)))};
     if (!colon && !has_no_type) {
         *out = b;
         return b.type[0] ? CLI_OK : cli_refuse("--backoff: it must be such as fixed:5s or exponential:1s");
@@ -165,8 +158,9 @@ static int read_backoff(const char *text, struct arena *arena, struct oxq_backof
     const char *second = strchr(delay, ':');
     if (second && (!num_parse_double(slice_from_text(second + 1), &b.jitter) || !(b.jitter >= 0 && b.jitter <= 1)))
         return cli_refuse("--backoff %s: behind the delay stands the random part of it, 0 .. 1", text);
-    int code = cli_read_duration("--backoff", copy(arena, delay, second ? (size_t)(second - delay) : strlen(delay)),
-                                 &b.delay_ms);
+    int code = cli_read_duration(
+        "--backoff", arena_copy_text(arena, slice_of(delay, second ? (size_t)(second - delay) : strlen(delay))),
+        &b.delay_ms);
     if (!code) *out = b;
     return code;
 }
@@ -183,7 +177,7 @@ static int read_keep(const char *flag, const char *text, struct arena *arena, st
     size_t digits = strspn(text, "0123456789");
     const char *age = text;
     if (digits > 0 && (text[digits] == '\0' || text[digits] == ',')) {
-        int code = cli_read_number(flag, copy(arena, text, digits), 1, INT32_MAX, &out->count);
+        int code = cli_read_number(flag, arena_copy_text(arena, slice_of(text, digits)), 1, INT32_MAX, &out->count);
         if (code || text[digits] == '\0') return code;
         age = text + digits + 1;
     }
@@ -206,7 +200,7 @@ static int read_dedup(const struct job_flags *f, struct arena *arena, struct oxq
         .id = f->dedup, .extend = f->extends, .replace = f->replaces, .keep_last_if_active = f->keeps_last};
     const char *colon = strrchr(f->dedup, ':');
     if (!colon || colon[1] < '0' || colon[1] > '9') return CLI_OK;
-    out->id = copy(arena, f->dedup, (size_t)(colon - f->dedup));
+    out->id = arena_copy_text(arena, slice_of(f->dedup, (size_t)(colon - f->dedup)));
     return cli_read_duration("--dedup", colon + 1, &out->ttl_ms);
 }
 
@@ -223,7 +217,7 @@ static int read_parent(const struct job_flags *f, struct arena *arena, struct ox
     if (f->parent && (!colon || colon == f->parent || !colon[1]))
         return cli_refuse("--parent %s: it must be QUEUE:ID", f->parent);
     if (colon) {
-        io->parent_queue = copy(arena, f->parent, (size_t)(colon - f->parent));
+        io->parent_queue = arena_copy_text(arena, slice_of(f->parent, (size_t)(colon - f->parent)));
         io->parent_id = colon + 1;
     }
     if (!f->on_failure) return CLI_OK;

@@ -64,10 +64,7 @@ static oxq_err read_text(struct reader *r, const struct json *v, const char *nam
 {
     struct slice text = json_text(v);
     if (json_kind_of(v) != JSON_KIND_TEXT || memchr(text.at, '\0', text.len)) return wrong(r, name, "a text");
-    char *copy = arena_alloc(r->arena, text.len + 1);
-    memcpy(copy, text.at, text.len);
-    copy[text.len] = '\0';
-    *(const char **)out = copy;
+    *(const char **)out = arena_copy_text(r->arena, text);
     return OXQ_OK;
 }
 

@@ -65,20 +65,12 @@ static void deinit(struct jobs *j)
 
 /* ---------------------------------------------------------------- what is asked for */
 
-static const char *copy(struct jobs *j, const char *text, size_t len)
-{
-    char *out = arena_alloc(&j->texts, len + 1);
-    memcpy(out, text, len);
-    out[len] = '\0';
-    return out;
-}
-
 static int read_states(struct jobs *j, const char *text)
 {
     for (const char *p = text; p;) {
         size_t len = strcspn(p, ",");
         oxq_state state = OXQ_STATE_UNKNOWN;
-        int code = cli_read_state("--state", copy(j, p, len), &state);
+        int code = cli_read_state("--state", arena_copy_text(&j->texts, slice_of(p, len)), &state);
         if (code) return code;
         j->opts.states |= 1u << state;
         p = p[len] ? p + len + 1 : NULL;

@@ -206,17 +206,9 @@ const char *text_layout(struct arena *arena, const char *json, size_t indent)
     return l.out;
 }
 
-static const char *copy(struct arena *arena, struct slice text)
-{
-    char *out = arena_alloc(arena, text.len + 1);
-    if (text.len > 0) memcpy(out, text.at, text.len);
-    out[text.len] = '\0';
-    return out;
-}
-
 const char *text_first_line(struct arena *arena, const char *text)
 {
-    return copy(arena, slice_of(text, strcspn(text, "\r\n")));
+    return arena_copy_text(arena, slice_of(text, strcspn(text, "\r\n")));
 }
 
 const char *text_plain(struct arena *arena, const char *json)
@@ -226,7 +218,7 @@ const char *text_plain(struct arena *arena, const char *json)
     if (!json) return "";
     struct slice text = slice_from_text(json);
     if (json_read_value(text, &v, &ignored) == OXQ_OK && json_kind_of(v) == JSON_KIND_TEXT) text = json_text(v);
-    const char *out = copy(arena, text);
+    const char *out = arena_copy_text(arena, text);
     json_release(v);
     return out;
 }

@@ -125,11 +125,7 @@ static oxq_err find_oldest(struct top_queue *q, struct top_row *row, struct oxq_
 
 static const char *keep(struct top_queue *q, const char *text)
 {
-    size_t len = text ? strcspn(text, "\r\n") : 0;
-    char *out = arena_alloc(&q->failures, len + 1);
-    if (len > 0) memcpy(out, text, len);
-    out[len] = '\0';
-    return out;
+    return arena_copy_text(&q->failures, slice_of(text, text ? strcspn(text, "\r\n") : 0));
 }
 
 /* Only when there are others than before. */

@@ -51,13 +51,9 @@ struct frame {
 
 OXQ_PRINTF(2, 3) static void put(struct frame *f, const char *format, ...)
 {
-    va_list args, again;
+    va_list args;
     va_start(args, format);
-    va_copy(again, args);
-    size_t bytes = (size_t)vsnprintf(NULL, 0, format, args) + 1;
-    char *text = arena_alloc(&f->arena, bytes);
-    vsnprintf(text, bytes, format, again);
-    va_end(again);
+    const char *text = arena_vprint(&f->arena, format, args);
     va_end(args);
     oxq_err e = buf_append(&f->line, slice_from_text(text));
     if (e) f->error = e;

@@ -23,7 +23,7 @@ static void note_step(struct job_run *run, struct slice name, struct slice resul
 {
     struct arena *a = &run->job->arena;
     struct run_step *step = arena_alloc(a, sizeof(*step));
-    *step = (struct run_step){.next = run->steps, .name = arena_copy(a, name), .result = store_copy(a, result)};
+    *step = (struct run_step){.next = run->steps, .name = arena_copy(a, name), .result = arena_copy_text(a, result)};
     run->steps = step;
 }
 
@@ -49,7 +49,7 @@ struct job_run *run_new(oxq_worker *w, const struct fetched_job *from, struct sl
     run->cancel_fd = -1;
     note_steps(run, from->fields);
     if (from->job.deferred_failure.len > 0)
-        run_fail(run, OXQ_UNRECOVERABLE, store_copy(&run->job->arena, from->job.deferred_failure));
+        run_fail(run, OXQ_UNRECOVERABLE, arena_copy_text(&run->job->arena, from->job.deferred_failure));
     return run;
 }
 
@@ -124,7 +124,7 @@ static oxq_outcome end_with(oxq_job *job, oxq_outcome outcome, const char *forma
     char text[FAILURE_BYTES_MAX];
     vsnprintf(text, sizeof(text), format, args);
     if (!job->run) return outcome;
-    run_fail(job->run, outcome, store_copy(&job->arena, slice_from_text(text)));
+    run_fail(job->run, outcome, arena_copy_text(&job->arena, slice_from_text(text)));
     return outcome;
 }
 
@@ -134,7 +134,7 @@ oxq_outcome oxq_job_done(oxq_job *job, const char *result)
     if (!job->run) return OXQ_DONE;
     if (result && json_check(slice_from_text(result), &why) != OXQ_OK)
         return oxq_job_fail_for_good(job, "the handler's result is not JSON: %s; a text needs its quotes", why.text);
-    run_fail(job->run, OXQ_DONE, result ? store_copy(&job->arena, slice_from_text(result)) : NULL);
+    run_fail(job->run, OXQ_DONE, result ? arena_copy_text(&job->arena, slice_from_text(result)) : NULL);
     return OXQ_DONE;
 }
 
@@ -191,7 +191,7 @@ oxq_outcome oxq_job_rate_limit(oxq_job *job, int64_t for_ms)
 
 void oxq_job_set_stack(oxq_job *job, const char *stack)
 {
-    if (job->run) job->run->stack = stack ? store_copy(&job->arena, slice_from_text(stack)) : NULL;
+    if (job->run) job->run->stack = stack ? arena_copy_text(&job->arena, slice_from_text(stack)) : NULL;
 }
 
 /* ---------------------------------------------------------------- cancelling */
@@ -275,7 +275,7 @@ oxq_err oxq_job_update_data(oxq_job *job, const char *data, struct oxq_error *er
     json_release((struct json *)job->data);
     job->data = NULL;
     job->is_data_read = false;
-    job->fields.data = store_copy(&job->arena, slice_from_text(data));
+    job->fields.data = arena_copy_text(&job->arena, slice_from_text(data));
     job->fields.data_bytes = strlen(data);
     return OXQ_OK;
 }

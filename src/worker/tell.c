@@ -71,7 +71,7 @@ static int64_t call_backoff(void *ctx, const struct job *job, int64_t attempts_m
     const oxq_worker *w = run->worker;
     (void)job;
     (void)error;
-    const char *type = store_copy(&run->job->arena, run->job->opts.backoff.type);
+    const char *type = arena_copy_text(&run->job->arena, run->job->opts.backoff.type);
     return w->opts.on_backoff(w->ctx, run->job, type, attempts_made, text_of_failure(run));
 }
 

@@ -194,7 +194,7 @@ static const char *name_connections(oxq_worker *w)
     if (!e) e = base64_encode(slice_from_text(w->queue), &text);
     if (!e && w->name.len > 0) e = buf_append(&text, SLICE_LIT(":w:"));
     if (!e) e = buf_append(&text, w->name);
-    const char *copy = store_copy(&w->arena, e ? SLICE_LIT("oxq") : slice_of(text.at, text.len));
+    const char *copy = arena_copy_text(&w->arena, e ? SLICE_LIT("oxq") : slice_of(text.at, text.len));
     buf_deinit(&text);
     return copy;
 }
@@ -241,8 +241,9 @@ static oxq_err open_worker(oxq_worker *w, const char *queue, const struct oxq_wo
     if (!e) e = keys_prefix(&w->arena, w->store->prefix, slice_from_text(queue), &w->prefix, err);
     if (e) return e;
     fill_defaults(&w->opts);
-    w->queue = store_copy(&w->arena, slice_from_text(queue));
-    w->name = opts && opts->name ? slice_from_text(store_copy(&w->arena, slice_from_text(opts->name))) : SLICE_LIT("");
+    w->queue = arena_copy_text(&w->arena, slice_from_text(queue));
+    w->name =
+        opts && opts->name ? slice_from_text(arena_copy_text(&w->arena, slice_from_text(opts->name))) : SLICE_LIT("");
     w->marker_key = keys_join(&w->arena, w->prefix, SLICE_LIT("marker"));
     w->on_complete = queue_read_keep(&w->opts.on_complete);
     w->on_fail = queue_read_keep(&w->opts.on_fail);
