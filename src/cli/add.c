@@ -3,6 +3,7 @@
 
 #include "base/mem.h"
 #include "cli/table.h"
+#include "cli/text.h"
 #include "codec/json_writer.h"
 #include "os/clock.h"
 
@@ -117,7 +118,7 @@ static oxq_err await_end(struct add *a, oxq_events *events, const char *id, int6
     return e;
 }
 
-static void print_json(const char *id, const struct ending *ending)
+static int print_json(const char *id, const struct ending *ending)
 {
     OWNED(buf_deinit) struct buf text = {.limit_bytes = SIZE_MAX};
     struct json_writer w = {.out = &text};
@@ -136,17 +137,15 @@ static void print_json(const char *id, const struct ending *ending)
             json_write_text(&w, slice_from_text(ending->text));
     }
     json_write_close(&w, '}');
-    printf("%.*s\n", (int)text.len, text.at);
+    return text_end_line(&w);
 }
 
 static int report_end(struct add *a, const char *id, const struct ending *ending)
 {
     bool has_completed = ending->state == OXQ_STATE_COMPLETED;
-    if (a->store.is_json)
-        print_json(id, ending);
-    else if (has_completed)
-        puts(table_clean(&a->arena, ending->text, true));
-    if (has_completed) return CLI_OK;
+    int code = a->store.is_json ? print_json(id, ending) : CLI_OK;
+    if (!a->store.is_json && has_completed) puts(table_clean(&a->arena, ending->text, true));
+    if (code || has_completed) return code;
     if (ending->state == OXQ_STATE_UNKNOWN) return cli_fail("job %s was removed before it had finished", id);
     return cli_fail("job %s failed: %s", id, ending->text);
 }
@@ -173,7 +172,7 @@ static int add_one(struct add *a, const char *name, const char *data)
     oxq_err e = a->waits ? oxq_events_open(a->store.queue, NULL, &events, &err) : OXQ_OK;
     if (!e) e = oxq_queue_add(a->store.queue, name, data, &a->opts, id, &err);
     int code = cli_result(e, &err);
-    if (!code && !a->waits && a->store.is_json) print_json(id, NULL);
+    if (!code && !a->waits && a->store.is_json) code = print_json(id, NULL);
     if (!code && !a->waits && !a->store.is_json) puts(table_clean(&a->arena, id, false));
     if (!code && a->waits) code = wait_for_it(a, events, id);
     oxq_events_close(events);

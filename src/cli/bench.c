@@ -13,6 +13,7 @@
 #include "cli/interrupt.h"
 #include "cli/progress.h"
 #include "cli/store.h"
+#include "cli/text.h"
 #include "codec/json_writer.h"
 #include "os/clock.h"
 #include "os/random.h"
@@ -198,7 +199,7 @@ static double per_second(int64_t count, double seconds)
     return seconds > 0 ? (double)count / seconds : 0;
 }
 
-static void print_json(const struct bench *b)
+static int print_json(const struct bench *b)
 {
     OWNED(buf_deinit) struct buf text = {.limit_bytes = 4096};
     struct json_writer w = {.out = &text};
@@ -224,7 +225,7 @@ static void print_json(const struct bench *b)
         json_write_real(&w, rates[i].value);
     }
     json_write_close(&w, '}');
-    printf("%.*s\n", (int)text.len, text.at);
+    return text_end_line(&w);
 }
 
 static void print_rate(const char *what, int64_t jobs, double seconds, const char *how)
@@ -275,10 +276,10 @@ static int run(struct bench *b)
     if (!code && interrupt_came()) code = cli_fail("stopped");
     if (code) return code;
     if (b->store.is_json)
-        print_json(b);
+        code = print_json(b);
     else
         print_people(b);
-    return removed;
+    return code ? code : removed;
 }
 
 int cli_bench(int argc, char **argv)

@@ -5,6 +5,7 @@
 #include "cli/action.h"
 #include "cli/confirm.h"
 #include "cli/table.h"
+#include "cli/text.h"
 #include "codec/json_writer.h"
 
 #include <inttypes.h>
@@ -159,13 +160,13 @@ static int dlq_discard(int argc, char **argv)
 
 /* ---------------------------------------------------------------- policy */
 
-static void print_policy(const struct cli_store *s, const char *dead)
+static int print_policy(const struct cli_store *s, const char *dead)
 {
     OWNED(buf_deinit) struct buf text = {.limit_bytes = SIZE_MAX};
     OWNED(arena_deinit) struct arena arena = {0};
     if (!s->is_json) {
         puts(dead[0] ? table_clean(&arena, dead, false) : "none");
-        return;
+        return CLI_OK;
     }
     struct json_writer w = {.out = &text};
     json_write_open(&w, '{');
@@ -177,7 +178,7 @@ static void print_policy(const struct cli_store *s, const char *dead)
     else
         json_write_null(&w);
     json_write_close(&w, '}');
-    printf("%.*s\n", (int)text.len, text.at);
+    return text_end_line(&w);
 }
 
 static int set_policy(struct cli_store *s, const char *name, const char *wanted, bool is_off)
@@ -188,8 +189,7 @@ static int set_policy(struct cli_store *s, const char *name, const char *wanted,
     int code = cli_open_queue(s, name);
     if (!code && (wanted || is_off)) code = cli_result(oxq_queue_set_dead_letters(s->queue, wanted, &err), &err);
     if (!code) code = cli_result(oxq_queue_get_dead_letters(s->queue, dead, &err), &err);
-    if (!code) print_policy(s, dead);
-    return code;
+    return code ? code : print_policy(s, dead);
 }
 
 static int dlq_policy(int argc, char **argv)

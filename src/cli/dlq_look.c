@@ -60,9 +60,9 @@ static int print_json(const char *id, const struct oxq_dead_letter *d)
     json_write_integer(&w, d->stalled_count);
     text_write(&w, "processedBy", d->processed_by);
     text_write(&w, "parentKey", d->parent_key);
-    text_write_time(&w, "timestamp", d->added_ms);
-    text_write_time(&w, "processedOn", d->processed_ms);
-    text_write_time(&w, "finishedOn", d->failed_ms);
+    json_write_some_integer(&w, "timestamp", d->added_ms);
+    json_write_some_integer(&w, "processedOn", d->processed_ms);
+    json_write_some_integer(&w, "finishedOn", d->failed_ms);
     json_write_close(&w, '}');
     return text_end_line(&w);
 }

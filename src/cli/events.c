@@ -54,7 +54,7 @@ static int print_json(struct events *v, const struct oxq_event *event)
     struct json_writer w = {.out = &v->line};
     json_write_open(&w, '{');
     text_write(&w, "place", event->at);
-    text_write_time(&w, "timestamp", event->at_ms);
+    json_write_some_integer(&w, "timestamp", event->at_ms);
     for (size_t i = 0; i < event->fields_count; i++) text_write(&w, event->fields[i].name, event->fields[i].value);
     json_write_close(&w, '}');
     return text_end_line(&w);

@@ -68,7 +68,7 @@ static void write_timeline(struct json_writer *w, const struct timeline *t)
     for (size_t i = 0; i < t->count; i++) {
         const struct timeline_step *step = &t->steps[i];
         json_write_open(w, '{');
-        text_write_time(w, "timestamp", step->at_ms);
+        json_write_some_integer(w, "timestamp", step->at_ms);
         text_write(w, "event", step->kind);
         for (size_t k = 0; k < step->fields_count; k++) text_write(w, step->fields[k].name, step->fields[k].value);
         json_write_close(w, '}');

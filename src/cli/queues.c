@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "cli/store.h"
 #include "cli/table.h"
+#include "cli/text.h"
 #include "codec/json_writer.h"
 
 #include <stdio.h>
@@ -17,7 +18,7 @@ static const oxq_state states[] = {OXQ_STATE_WAITING,         OXQ_STATE_PRIORITI
                                    OXQ_STATE_WAITING_CHILDREN};
 #define STATES_COUNT (sizeof(states) / sizeof(states[0]))
 
-static void print_json(const char *name, const struct oxq_counts *counts)
+static int print_json(const char *name, const struct oxq_counts *counts)
 {
     OWNED(buf_deinit) struct buf text = {.limit_bytes = 64 * 1024};
     struct json_writer w = {.out = &text};
@@ -31,7 +32,7 @@ static void print_json(const char *name, const struct oxq_counts *counts)
     json_write_name(&w, "paused");
     json_write_bool(&w, counts->is_paused);
     json_write_close(&w, '}');
-    printf("%.*s\n", (int)text.len, text.at);
+    return text_end_line(&w);
 }
 
 static int show(struct cli_store *s, struct table *t, const char *name)
@@ -43,10 +44,7 @@ static int show(struct cli_store *s, struct table *t, const char *name)
     oxq_queue_close(s->queue);
     s->queue = NULL;
     if (code) return code;
-    if (s->is_json) {
-        print_json(name, &counts);
-        return CLI_OK;
-    }
+    if (s->is_json) return print_json(name, &counts);
     table_cell(t, "%s", name);
     for (size_t i = 0; i < STATES_COUNT; i++) table_cell(t, "%lld", (long long)counts.of[states[i]]);
     table_cell(t, "%s", counts.is_paused ? "paused" : "");

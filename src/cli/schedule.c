@@ -2,6 +2,7 @@
 #include "cli/job_options.h"
 #include "cli/store.h"
 #include "cli/table.h"
+#include "cli/text.h"
 #include "codec/json_writer.h"
 #include "os/clock.h"
 
@@ -45,7 +46,7 @@ static int read_flags(struct schedule *s)
     return code;
 }
 
-static void print_json(const char *id, const char *job_id, int64_t next_ms)
+static int print_json(const char *id, const char *job_id, int64_t next_ms)
 {
     OWNED(buf_deinit) struct buf text = {.limit_bytes = SIZE_MAX};
     struct json_writer w = {.out = &text};
@@ -57,7 +58,7 @@ static void print_json(const char *id, const char *job_id, int64_t next_ms)
     json_write_name(&w, "next_ms");
     json_write_integer(&w, next_ms);
     json_write_close(&w, '}');
-    printf("%.*s\n", (int)text.len, text.at);
+    return text_end_line(&w);
 }
 
 static int report(struct schedule *s, const char *id, const char *job_id)
@@ -69,11 +70,11 @@ static int report(struct schedule *s, const char *id, const char *job_id)
     if (code) return code;
     int64_t next_ms = oxq_schedulers_at(list, 0)->next_ms;
     if (s->store.is_json)
-        print_json(id, job_id, next_ms);
+        code = print_json(id, job_id, next_ms);
     else
         printf("%s runs next at %s\n", table_clean(&s->arena, id, false), table_time(next_ms, at));
     oxq_schedulers_free(list);
-    return CLI_OK;
+    return code;
 }
 
 static int run(struct schedule *s, int argc, char **argv)

@@ -37,7 +37,7 @@ static void write_minutes(struct json_writer *w, const char *name, const struct 
     json_write_name(w, name);
     json_write_open(w, '{');
     write_number(w, "count", m->metrics.count);
-    text_write_time(w, "prevTS", m->metrics.last_ms);
+    json_write_some_integer(w, "prevTS", m->metrics.last_ms);
     json_write_name(w, "data");
     json_write_open(w, '[');
     for (size_t i = 0; i < m->metrics.points; i++) json_write_integer(w, m->points[i]);
@@ -83,8 +83,8 @@ static void write_errors(struct json_writer *w, struct stats *s)
         json_write_open(w, '{');
         write_number(w, "count", groups[i]->count);
         text_write(w, "error", groups[i]->shape);
-        text_write_time(w, "first", groups[i]->first_ms);
-        text_write_time(w, "last", groups[i]->last_ms);
+        json_write_some_integer(w, "first", groups[i]->first_ms);
+        json_write_some_integer(w, "last", groups[i]->last_ms);
         text_write(w, "sampleId", groups[i]->sample_id);
         text_write(w, "sample", groups[i]->sample);
         json_write_close(w, '}');

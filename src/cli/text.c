@@ -47,13 +47,6 @@ void text_write_json(struct json_writer *w, const char *name, const char *json)
     arena_deinit(&arena);
 }
 
-void text_write_time(struct json_writer *w, const char *name, int64_t at_ms)
-{
-    if (at_ms == 0) return;
-    json_write_name(w, name);
-    json_write_integer(w, at_ms);
-}
-
 static void write_number(struct json_writer *w, const char *name, int64_t n)
 {
     json_write_name(w, name);
@@ -69,15 +62,15 @@ void text_write_job(struct json_writer *w, const oxq_job *job, oxq_state state)
     text_write(w, "state", oxq_state_name(state));
     text_write_json(w, "data", f->data);
     text_write_json(w, "opts", f->opts);
-    text_write_time(w, "timestamp", f->added_ms);
+    json_write_some_integer(w, "timestamp", f->added_ms);
     write_number(w, "delay", f->delay_ms);
     write_number(w, "priority", f->priority);
     write_number(w, "attemptsMade", f->attempts_made);
     write_number(w, "attemptsStarted", f->attempts_started);
     write_number(w, "attempts", f->attempts_max);
     write_number(w, "stalledCounter", f->stalled_count);
-    text_write_time(w, "processedOn", f->processed_ms);
-    text_write_time(w, "finishedOn", f->finished_ms);
+    json_write_some_integer(w, "processedOn", f->processed_ms);
+    json_write_some_integer(w, "finishedOn", f->finished_ms);
     text_write_json(w, "progress", f->progress);
     text_write_json(w, "returnvalue", f->result);
     text_write(w, "failedReason", f->failure);

@@ -46,8 +46,8 @@ Test(text, json_stays_on_one_line_and_other_text_becomes_a_json_text)
     text_write_json(&w, "b", "not\njson");
     text_write_json(&w, "c", NULL);
     text_write(&w, "d", "\xff");
-    text_write_time(&w, "e", 0);
-    text_write_time(&w, "f", 7);
+    json_write_some_integer(&w, "e", 0);
+    json_write_some_integer(&w, "f", 7);
     json_write_close(&w, '}');
     mem_must(buf_append(&out, slice_of("", 1)));
     cr_assert_eq(w.error, OXQ_OK);

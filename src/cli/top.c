@@ -72,7 +72,7 @@ static void write_failures(struct json_writer *w, const struct top_row *row)
     for (size_t i = 0; i < row->failures_count; i++) {
         const struct top_failure *f = &row->failures[i];
         json_write_open(w, '{');
-        text_write_time(w, "finishedOn", f->at_ms);
+        json_write_some_integer(w, "finishedOn", f->at_ms);
         text_write(w, "id", f->id);
         text_write(w, "name", f->name);
         text_write(w, "failedReason", f->text);
@@ -94,7 +94,7 @@ static void write_row(struct json_writer *w, const struct top_row *row)
     write_rate(w, "addedPerSecond", row->per_second[TOP_ADDED]);
     write_rate(w, "completedPerSecond", row->per_second[TOP_COMPLETED]);
     write_rate(w, "failedPerSecond", row->per_second[TOP_FAILED]);
-    text_write_time(w, "oldestWaitingSince", row->oldest_ms);
+    json_write_some_integer(w, "oldestWaitingSince", row->oldest_ms);
     write_failures(w, row);
     json_write_close(w, '}');
 }
@@ -103,7 +103,7 @@ static int print_json(struct top *t)
 {
     struct json_writer w = {.out = &t->out};
     json_write_open(&w, '{');
-    text_write_time(&w, "timestamp", t->view.now_ms);
+    json_write_some_integer(&w, "timestamp", t->view.now_ms);
     json_write_name(&w, "queues");
     json_write_open(&w, '[');
     for (size_t i = 0; i < t->sampler.count; i++) write_row(&w, &t->sampler.rows[i]);

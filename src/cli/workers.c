@@ -94,7 +94,7 @@ static int print_json(const struct worker_row *row)
     json_write_integer(&w, row->connections);
     json_write_name(&w, "active");
     json_write_integer(&w, row->active);
-    text_write_time(&w, "activeSince", row->since_ms);
+    json_write_some_integer(&w, "activeSince", row->since_ms);
     json_write_close(&w, '}');
     return text_end_line(&w);
 }
