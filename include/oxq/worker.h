@@ -86,7 +86,7 @@ typedef enum oxq_worker_event_kind {
     OXQ_WORKER_DRAINED,   /* nothing waits any more */
     OXQ_WORKER_PAUSED,
     OXQ_WORKER_RESUMED,
-    OXQ_WORKER_ERROR, /* something that is tried again: `text` */
+    OXQ_WORKER_ERROR, /* `text`: what is tried again; with an `id`: why nobody can run that job */
     OXQ_WORKER_CLOSING,
     OXQ_WORKER_CLOSED
 } oxq_worker_event_kind;

@@ -62,6 +62,25 @@ static void read_job(const struct resp_value *items, const struct fetch_opts *op
     if (opts->worker.len > 0) out->job.processed_by = opts->worker;
 }
 
+static void read_jobs(const struct resp_value *reply, const struct fetch_opts *opts, struct arena *arena,
+                      struct fetched *out)
+{
+    size_t most = (reply->count - HEAD_COUNT) / ITEMS_PER_JOB + 1;
+    struct fetched_job *jobs = ARENA_ARRAY(arena, struct fetched_job, most);
+    struct fetched_damage *damaged = NULL;
+    for (size_t i = HEAD_COUNT; i < reply->count; i += ITEMS_PER_JOB) {
+        const struct resp_value *items = reply->items + i;
+        if (items[2].kind == RESP_ARRAY) {
+            read_job(items, opts, arena, &jobs[out->count++]);
+            continue;
+        }
+        if (!damaged) damaged = ARENA_ARRAY(arena, struct fetched_damage, most);
+        damaged[out->damaged_count++] = (struct fetched_damage){items[0].text, items[2].text};
+    }
+    out->jobs = jobs;
+    out->damaged = damaged;
+}
+
 oxq_err fetch_read(const struct resp_value *reply, const struct fetch_opts *opts, struct arena *arena,
                    struct fetched *out, struct oxq_error *err)
 {
@@ -71,16 +90,12 @@ oxq_err fetch_read(const struct resp_value *reply, const struct fetch_opts *opts
                     (reply->count - HEAD_COUNT) % ITEMS_PER_JOB == 0 && reply->items[0].kind == RESP_ARRAY;
     if (!is_whole) return err_set(err, OXQ_ERR_FORMAT, "take jobs: the server's answer is none of this transition");
     *out = (struct fetched){
-        .count = (reply->count - HEAD_COUNT) / ITEMS_PER_JOB,
         .rate_wait_ms = reply->items[1].integer,
         .next_due_ms = reply->items[2].integer,
         .codes = reply->items[0].items,
         .codes_count = reply->items[0].count,
     };
-    struct fetched_job *jobs = ARENA_ARRAY(arena, struct fetched_job, out->count + 1);
-    for (size_t i = 0; i < out->count; i++)
-        read_job(reply->items + HEAD_COUNT + i * ITEMS_PER_JOB, opts, arena, &jobs[i]);
-    out->jobs = jobs;
+    read_jobs(reply, opts, arena, out);
     return OXQ_OK;
 }
 

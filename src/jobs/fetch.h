@@ -26,11 +26,19 @@ struct fetched_job {
     const struct resp_value *fields; /* all of the hash, but for processedOn, ats and pb: those are in `job` */
 };
 
+/* An id without a job: somebody has put something else at its key. It has left the queue, the key is as it was. */
+struct fetched_damage {
+    struct slice id;
+    struct slice kind; /* what the key is: "string" */
+};
+
 /* Borrowed from the reply and the arena. */
 struct fetched {
     const struct fetched_job *jobs;
     size_t count;
-    /* When there are none: */
+    const struct fetched_damage *damaged;
+    size_t damaged_count;
+    /* When there are no jobs: */
     int64_t rate_wait_ms;           /* the rate allows none for so long; 0: it is not that */
     int64_t next_due_ms;            /* when the first delayed job is due, since 1970; 0: none is delayed */
     const struct resp_value *codes; /* what became of the jobs that left, in order (fetch_code) */

@@ -108,6 +108,19 @@ Test(fetch, jobs_come_with_what_the_call_changed, .fini = empty_arena)
     cr_assert_eq(fetch_code(&f, 2, "finish job", SLICE_LIT("6"), &number, &err), OXQ_ERR_FORMAT);
 }
 
+Test(fetch, ids_without_a_job_are_told_apart, .fini = empty_arena)
+{
+    struct resp_value reply = reply_of("*9\r\n*0\r\n:0\r\n:0\r\n$1\r\n7\r\n:0\r\n$6\r\nstring\r\n"
+                                       "$1\r\n8\r\n:1\r\n*2\r\n$4\r\nname\r\n$4\r\nsend\r\n");
+    struct fetched f;
+    cr_assert_eq(fetch_read(&reply, &plain, &arena, &f, NULL), OXQ_OK);
+    cr_assert_eq(f.count, 1);
+    cr_assert(slice_equal(f.jobs[0].job.id, SLICE_LIT("8")));
+    cr_assert_eq(f.damaged_count, 1);
+    cr_assert(slice_equal(f.damaged[0].id, SLICE_LIT("7")));
+    cr_assert(slice_equal(f.damaged[0].kind, SLICE_LIT("string")));
+}
+
 Test(fetch, says_why_there_are_no_jobs, .fini = empty_arena)
 {
     struct fetched f;

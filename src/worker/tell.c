@@ -291,6 +291,23 @@ static void read_codes(oxq_worker *w, const struct fetched *f, struct job_run **
     let_go(w, &told);
 }
 
+/* Ids whose jobs nobody can run. */
+static void tell_damaged(oxq_worker *w, const struct fetched *f)
+{
+    for (size_t i = 0; i < f->damaged_count; i++) {
+        struct slice id = f->damaged[i].id, kind = f->damaged[i].kind;
+        char id_text[OXQ_ID_MAX];
+        snprintf(id_text, sizeof(id_text), "%.*s", (int)id.len, id.at);
+        struct oxq_error why;
+        (void)err_set(
+            &why, OXQ_ERR_FORMAT,
+            "the key %.*s%.80s holds a %.*s, no job: somebody has overwritten it. The job has left the queue; remove "
+            "the key and add the job anew",
+            (int)w->prefix.len, w->prefix.at, id_text, (int)kind.len, kind.at);
+        worker_tell(w, (struct oxq_worker_event){.kind = OXQ_WORKER_ERROR, .id = id_text, .text = why.text});
+    }
+}
+
 static void take_jobs(oxq_worker *w, const struct round *r, const struct fetched *f)
 {
     struct link taken;
@@ -325,6 +342,7 @@ static oxq_err read_replies(oxq_worker *w, struct round *r, struct oxq_error *er
         e = fetch_read(client_batch_reply(&r->batch, reply), &r->fetch, &r->arena, &f, err);
         if (!e) read_codes(w, &f, r->finished, r->finished_count);
     }
+    if (!e) tell_damaged(w, &f);
     if (!e && r->fetch.count > 0) take_jobs(w, r, &f);
     return e;
 }

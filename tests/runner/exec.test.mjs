@@ -2,7 +2,7 @@
 /* oxq work --exec: a program for each job. */
 import { existsSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
-import { check, equal, test, until } from '../daemon/lib/kit.mjs';
+import { ask, check, equal, test, until } from '../daemon/lib/kit.mjs';
 import { Node, BULLS } from '../interop/lib/sides.mjs';
 import { STORES, benchTest } from './lib/bench.mjs';
 
@@ -99,6 +99,23 @@ benchTest('exec: a process that the program leaves behind holds nobody up', asyn
   equal((await b.see(job)).result, 'done');
   await group;
 });
+
+for (const store of Object.keys(STORES)) {
+  benchTest(`a job that somebody has overwritten is told and keeps no other job waiting (${store})`, async (b, t) => {
+    const jobs = [await b.add(), await b.add(), await b.add()];
+    const client = await t.connect(b.server);
+    await ask(client, 'SET', `bull:q:${jobs[1].id}`, 'mine');
+    const worker = await b.drain(['--exec', 'echo done']);
+    equal([(await b.see(jobs[0])).state, (await b.see(jobs[2])).state], ['completed', 'completed']);
+    const told = worker.logged(' error ');
+    equal(told.length, 1);
+    check(told[0].includes(`bull:q:${jobs[1].id} holds a string`) && told[0].includes('remove'), 'it says which key, and what to do', told[0]);
+    equal((await ask(client, 'GET', `bull:q:${jobs[1].id}`)).text, 'mine');
+    await ask(client, 'ZADD', 'bull:q:completed', 1, jobs[1].id);
+    const { stdout } = await t.oxq(['jobs', 'q', '--url', b.url, '--json']);
+    equal(stdout.trim().split('\n').map((line) => JSON.parse(line).id).sort(), [jobs[0].id, jobs[2].id]);
+  }, { store });
+}
 
 benchTest('exec: so many at a time, and no more', async (b, t) => {
   const jobs = [];

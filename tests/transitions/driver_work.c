@@ -59,7 +59,20 @@ static void write_job(struct driver_call *call, const struct fetched_job *fetche
     json_write_close(w, '}');
 }
 
-/* {codes, jobs, isLimited, next} */
+/* By id, what their keys are. */
+static void write_damaged(struct driver_call *call, const struct fetched *f)
+{
+    if (f->damaged_count == 0) return;
+    json_write_name(call->answer, "damaged");
+    json_write_open(call->answer, '{');
+    for (size_t i = 0; i < f->damaged_count; i++) {
+        json_write_name_slice(call->answer, f->damaged[i].id);
+        json_write_text(call->answer, f->damaged[i].kind);
+    }
+    json_write_close(call->answer, '}');
+}
+
+/* {codes, jobs, isLimited, next}, and damaged, when there are such. */
 static oxq_err write_fetched(struct driver_call *call, const struct fetch_opts *opts, const struct resp_value *reply)
 {
     struct fetched f;
@@ -77,6 +90,7 @@ static oxq_err write_fetched(struct driver_call *call, const struct fetch_opts *
     json_write_name(call->answer, "isLimited");
     json_write_bool(call->answer, f.rate_wait_ms > 0);
     write_number(call->answer, "next", f.next_due_ms);
+    write_damaged(call, &f);
     json_write_close(call->answer, '}');
     return OXQ_OK;
 }

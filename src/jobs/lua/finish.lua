@@ -1,11 +1,12 @@
 -- SPDX-License-Identifier: MIT
 -- Finishes jobs, completed or failed, and takes as many as asked for.
 --   KEYS[1]     prefix
---   ARGV[1..7]  as lib/fetch.lua tells, and so the reply; a code is 0, or why that job was not finished
+--   ARGV[1..7]  as lib/fetch.lua tells, and so the reply; a code is 0, or why that job was not finished; one that is damaged is active
+--               no more all the same
 --   ARGV[8]     points that the metrics keep, or empty for no metrics
 --   ARGV[9...]  for each job: id, token of its lock, completed or failed, result or error, jobs to keep (0: not this one, -1: all),
 --               seconds to keep them or empty, jobs to remove at a time, attempts that it may make, its stack as JSON or empty
---@use fetch parents forget metrics deduplication dead
+--@use fetch parents forget metrics deduplication dead damage
 
 -- What is asked of all jobs together, before the first one is finished. Each gets who holds its lock, [6], whether it may have
 -- children, [7], and the keys of the job and its lock, [8] and [9].
@@ -14,7 +15,7 @@ local function read_jobs(prefix, argv)
     local n = 0
     for i = 9, #argv, 9 do
         local key = prefix .. argv[i]
-        local lock, job = key .. ':lock', call('HMGET', key, 'timestamp', 'parentKey', 'parent', 'deid', 'atm')
+        local lock, job = key .. ':lock', try('HMGET', key, 'timestamp', 'parentKey', 'parent', 'deid', 'atm')
         n = n + 1
         job[8], job[9] = key, lock
         jobs[n], locks[n] = job, lock
@@ -37,7 +38,7 @@ local function check_children(key)
 end
 
 local function check_job(job, state, token)
-    if not job[1] then return -1 end
+    if not job[1] and not job.err then return -1 end
     if state == 'completed' and job[7] then
         local code = check_children(job[8])
         if code < 0 then return code end
@@ -103,6 +104,10 @@ local function finish_job(prefix, argv, i, meta, job, pending)
         pending.locks[n], pending.ids[n] = job[9], id
     end
     if call('LREM', pending.active, -1, id) == 0 then return -3 end
+    if job.err then
+        tell_damaged(prefix, id, job)
+        return -104
+    end
 
     if job[4] then end_deduplication(prefix, job[4], id, now) end
     local parent = job[2] and job[2] ~= '' and read_parent(job[2], job[3])

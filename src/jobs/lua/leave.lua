@@ -8,12 +8,11 @@
 --                 delayed   ms
 --                 front     the job was not begun: it is the next one; the code is for how many ms the rate allows none
 --                 children  the child's key, or empty for all: it runs again when they are done; 1 when there are none to wait for
---               A code below 0 says why the job is still active.
---@use active fetch
+--               A code below 0 says why the job is still active, but for -104: it is damaged, and gone from there.
+--@use active fetch damage
 
 local function go_to_wait(prefix, id, push, meta)
-    local priority = tonumber(call('HGET', prefix .. id, 'priority')) or 0
-    place(prefix, id, priority, push)
+    place(prefix, id, read_priority(prefix .. id), push)
     if count_room(prefix, meta) > 0 then wake_workers(prefix) end
     emit_and_trim(prefix, events_max_of(prefix, meta), 'waiting', 'jobId', id, 'prev', 'active')
 end
@@ -26,7 +25,7 @@ end
 
 -- Before all of its priority.
 local function go_to_front(prefix, id, meta)
-    local priority = tonumber(call('HGET', prefix .. id, 'priority')) or 0
+    local priority = read_priority(prefix .. id)
     if priority > 0 then
         call('ZADD', prefix .. 'prioritized', priority * 0x100000000, id)
     else
@@ -67,12 +66,17 @@ local function leave_job(prefix, argv, i, meta)
     local now, id, token, to = argv[1], argv[i], argv[i + 1], argv[i + 2]
     local key = prefix .. id
     if to == 'wait' then promote(prefix, now, count_room(prefix, meta) > 0) end
-    if call('EXISTS', key) == 0 then return -1 end
+    local kind = call('TYPE', key).ok
+    if kind == 'none' then return -1 end
     local code = to == 'children' and check_pending(key, argv[i + 3]) or 0
     if code == 0 then code = check_lock(key, token) end
     if code ~= 0 then return code end
     unlock(prefix, id, token)
     if call('LREM', prefix .. 'active', -1, id) == 0 then return -3 end
+    if kind ~= 'hash' then
+        tell_damaged(prefix, id)
+        return -104
+    end
 
     note_attempt(key, argv[i + 4], argv[i + 5], argv[i + 6])
     if to == 'wait' then

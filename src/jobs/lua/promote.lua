@@ -3,13 +3,13 @@
 --   KEYS[1]     prefix
 --   ARGV[1...]  their ids
 -- Returns for each 1, -1 or -3.
---@use events marker place
+--@use events marker place damage
 
 local function promote_job(prefix, id)
     if call('ZREM', prefix .. 'delayed', id) == 0 then return call('EXISTS', prefix .. id) == 1 and -3 or -1 end
-    place(prefix, id, tonumber(call('HGET', prefix .. id, 'priority')) or 0, 'LPUSH')
+    place(prefix, id, read_priority(prefix .. id), 'LPUSH')
     emit(prefix, 'waiting', 'jobId', id, 'prev', 'delayed')
-    call('HSET', prefix .. id, 'delay', 0)
+    try('HSET', prefix .. id, 'delay', 0)
     return 1
 end
 

@@ -8,7 +8,7 @@
 --   ARGV[4]  as many as stayed in the calls before
 --   ARGV[5]  1: tell it in the events
 -- Returns { how many were removed, how many stayed, 1 when there may be more }.
---@use events abandon delete disown
+--@use events abandon delete disown damage
 
 local function is_list(state)
     return state == 'wait' or state == 'paused' or state == 'active'
@@ -27,9 +27,9 @@ end
 
 local function is_old(key, state, before)
     if before == '' or is_finished(state) then return true end
-    local time = call('HGET', key, 'timestamp')
+    local time = try('HMGET', key, 'timestamp')[1]
     if state ~= 'prioritized' then
-        local times = call('HMGET', key, 'finishedOn', 'processedOn')
+        local times = try('HMGET', key, 'finishedOn', 'processedOn')
         time = is_list(state) and times[1] or times[2] or time
     end
     return not time or tonumber(time) <= tonumber(before)

@@ -6,7 +6,7 @@
 --   ARGV[2]  1: with its children
 --   ARGV[3]  jobs to remove in this call, about
 -- Returns 1, 2 when there is more to do, 0 when one is active, -1 or -8.
---@use parents disown tree
+--@use parents disown tree damage
 
 local function forget_child(key, kind, child)
     if kind == ':unsuccessful' then
@@ -38,7 +38,7 @@ local function remove_tree(key, parent, has_children, run)
     local prefix = job.queueKey .. ':'
     local above, json = parent, nil
     if not parent then
-        local fields = call('HMGET', key, 'parentKey', 'parent')
+        local fields = try('HMGET', key, 'parentKey', 'parent')
         above, json = fields[1], fields[2]
         if above and (above == '' or call('EXISTS', above) == 0) then above = nil end
     end

@@ -6,7 +6,7 @@
 --   ARGV[3]     1: so are their starts
 --   ARGV[4...]  for each job: id, LPUSH or RPUSH to be next
 -- Returns for each 1, -1 or -3.
---@use meta events marker place rejoin
+--@use meta events marker place rejoin damage
 
 local function forget_run(key, argv)
     local fields = { 'finishedOn', 'processedOn', argv[1] == 'failed' and 'failedReason' or 'returnvalue' }
@@ -18,7 +18,7 @@ end
 local function rerun(prefix, argv, i, meta)
     local id, state = argv[i], argv[1]
     local key = prefix .. id
-    local job = call('HMGET', key, 'timestamp', 'parentKey', 'priority')
+    local job = try('HMGET', key, 'timestamp', 'parentKey', 'priority')
     if not job[1] then return -1 end
     if call('ZREM', prefix .. state, id) == 0 then return -3 end
     forget_run(key, argv)

@@ -9,7 +9,7 @@
 --   ARGV[4]  ids to look at in this call
 --   ARGV[5]  -1 to begin a sweep, or where the last call left off
 -- Returns { where to go on, or -1 when the sweep is done, ids of the stalled jobs ... }.
---@use meta events marker
+--@use meta events marker damage
 
 -- The next run of a scheduler never fails so: it would be the last.
 local function is_of_scheduler(prefix, scheduler)
@@ -17,15 +17,21 @@ local function is_of_scheduler(prefix, scheduler)
            call('ZSCORE', prefix .. 'repeat', scheduler) ~= false
 end
 
-local function free_stalled(prefix, id, stalls_max, meta)
-    local key = prefix .. id
-    if call('EXISTS', key .. ':lock') == 1 or call('LREM', prefix .. 'active', 1, id) == 0 then return false end
-    if call('EXISTS', key) == 0 then return false end
+local function count_stall(prefix, key, stalls_max)
     local stalls = call('HINCRBY', key, 'stc', 1)
     local scheduler = call('HGET', key, 'rjk')
     if stalls > tonumber(stalls_max) and not (scheduler and is_of_scheduler(prefix, scheduler)) then
         call('HSET', key, 'defa', 'job stalled more than allowable limit')
     end
+end
+
+-- One that is damaged is told by the worker that takes it.
+local function free_stalled(prefix, id, stalls_max, meta)
+    local key = prefix .. id
+    if call('EXISTS', key .. ':lock') == 1 or call('LREM', prefix .. 'active', 1, id) == 0 then return false end
+    local kind = call('TYPE', key).ok
+    if kind == 'none' then return false end
+    if kind == 'hash' then count_stall(prefix, key, stalls_max) end
     call('RPUSH', prefix .. 'wait', id)
     if count_room(prefix, meta) > 0 then wake_workers(prefix) end
     emit_and_trim(prefix, events_max_of(prefix, meta), 'waiting', 'jobId', id, 'prev', 'active')

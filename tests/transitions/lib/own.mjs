@@ -151,6 +151,54 @@ const checks = {
     assert.deepEqual(await db.lrange('bull:mail:active', 0, -1), ['a']);
     assert.equal(await db.exists('bull:mail:gone'), 0);
   },
+  async 'somebody has overwritten a job: it leaves the queue and is told, and the others are taken'(driver, db) {
+    await add(driver, 'mail', job('a'), job('b'), job('c'), job('d', { delay: 1000 }), job('e', { delay: 1000 }));
+    await db.multi().set('bull:mail:a', 'mine').set('bull:mail:d', 'mine').exec();
+    const answer = await ok(driver, { op: 'fetch', queue: 'mail', count: 5, now: NOW + 2000 });
+    assert.deepEqual(answer.jobs.map((one) => one.id), ['b', 'c', 'e']);
+    assert.deepEqual(answer.damaged, { a: 'string', d: 'string' });
+    assert.deepEqual(await db.lrange('bull:mail:active', 0, -1), ['e', 'c', 'b']);
+    assert.deepEqual([await db.get('bull:mail:a'), await db.exists('bull:mail:a:lock')], ['mine', 0]);
+    const told = (await db.xrange('bull:mail:events', '-', '+')).map(([, fields]) => fields).filter((fields) => fields[1] === 'failed');
+    assert.deepEqual(told[0], ['event', 'failed', 'jobId', 'a', 'failedReason', 'the key bull:mail:a is no job but a string', 'prev', 'active']);
+    assert.equal(told.length, 2);
+  },
+  async 'jobs that are overwritten while they run end, and others with them'(driver, db) {
+    await add(driver, 'mail', job('a'), job('b'), job('c'), job('d'));
+    await fetch(driver, 'mail', 3);
+    for (const id of ['a', 'c']) await db.del(`bull:mail:${id}`).then(() => db.rpush(`bull:mail:${id}`, 'mine'));
+    const done = (id) => ({ id, token: 't', value: 1, opts: {} });
+    const { codes, jobs } = await ok(driver, { op: 'finish', queue: 'mail', count: 1, jobs: [done('a'), done('b')] });
+    assert.deepEqual([codes, jobs.map((one) => one.id)], [[-104, 0], ['d']]);
+    const left = await ok(driver, { op: 'leave', queue: 'mail', count: 0, jobs: [{ id: 'c', token: 't', to: 'wait', attempt: true }] });
+    assert.deepEqual(left.codes, [-104]);
+    assert.deepEqual(await db.lrange('bull:mail:active', 0, -1), ['d']);
+    assert.deepEqual(await db.lrange('bull:mail:a', 0, -1), ['mine']);
+    assert.equal(await db.exists('bull:mail:a:lock', 'bull:mail:c:lock', 'bull:mail:wait'), 0);
+  },
+  async 'a job that is overwritten while its worker is gone waits until a worker tells it'(driver, db) {
+    await add(driver, 'mail', job('a'), job('b'));
+    await fetch(driver, 'mail', 2);
+    const sweep = () => db.del('bull:mail:stalled-check').then(() => ok(driver, { op: 'sweep', queue: 'mail', interval: 30_000, max: 1 }));
+    await sweep();
+    await db.multi().del('bull:mail:a:lock', 'bull:mail:b:lock').set('bull:mail:a', 'mine').exec();
+    assert.deepEqual((await sweep()).sort(), ['a', 'b']);
+    const { jobs, damaged } = await fetch(driver, 'mail', 2);
+    assert.deepEqual([jobs.map((one) => one.id), damaged], [['b'], { a: 'string' }]);
+  },
+  async 'damaged jobs are removed as others are, and stop no limit on finished ones'(driver, db) {
+    await add(driver, 'mail', job('a'), job('b'), job('c'), job('d'));
+    await fetch(driver, 'mail', 2);
+    await ok(driver, { op: 'finish', queue: 'mail', count: 0, jobs: [{ id: 'a', token: 't', value: 1, opts: {} }] });
+    await db.multi().set('bull:mail:a', 'mine').set('bull:mail:c', 'mine').set('bull:mail:d', 'mine').exec();
+    const opts = { removeOnComplete: { count: 1 } };
+    const { codes } = await ok(driver, { op: 'finish', queue: 'mail', count: 0, jobs: [{ id: 'b', token: 't', value: 1, opts }] });
+    assert.deepEqual(codes, [0]);
+    assert.deepEqual(await db.zrange('bull:mail:completed', 0, -1), ['b']);
+    await ok(driver, { op: 'remove', queue: 'mail', id: 'c', children: false });
+    await ok(driver, { op: 'clean', queue: 'mail', state: 'wait', before: NOW + 1 });
+    assert.equal(await db.exists('bull:mail:a', 'bull:mail:c', 'bull:mail:d', 'bull:mail:wait'), 0);
+  },
   async 'one that is refused leaves the others of the call alone'(driver, db) {
     await add(driver, 'mail', job('a'), job('b'), job('c'));
     await fetch(driver, 'mail', 2);

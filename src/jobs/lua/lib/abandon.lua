@@ -1,9 +1,9 @@
 -- SPDX-License-Identifier: MIT
 -- Many jobs of a queue are removed. A parent in the same queue that waited for the last of them goes too; one of another queue waits.
---@use delete parents
+--@use delete parents damage
 
 local function abandon_parent(prefix, key)
-    local job = call('HMGET', key, 'parentKey', 'deid')
+    local job = try('HMGET', key, 'parentKey', 'deid')
     local above = job[1]
     if not above or above == '' or call('EXISTS', above) == 0 then return end
     if call('SREM', above .. ':dependencies', key) == 0 or call('SCARD', above .. ':dependencies') > 0 then return end

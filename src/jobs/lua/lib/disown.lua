@@ -1,16 +1,16 @@
 -- SPDX-License-Identifier: MIT
 -- A job that is removed holds its deduplication id no longer, and who waited for that is gone too.
---@use keys
+--@use damage
 
 local function drop_deduplication(prefix, id)
-    local deduplication = call('HGET', prefix .. id, 'deid')
+    local deduplication = try('HMGET', prefix .. id, 'deid')[1]
     if not deduplication or call('GET', prefix .. 'de:' .. deduplication) ~= id then return end
     call('DEL', prefix .. 'de:' .. deduplication, prefix .. 'dn:' .. deduplication)
 end
 
 -- The next run of a scheduler is removed with the scheduler alone.
 local function is_next_run(prefix, id)
-    local scheduler = call('HGET', prefix .. id, 'rjk')
+    local scheduler = try('HMGET', prefix .. id, 'rjk')[1]
     local at = scheduler and call('ZSCORE', prefix .. 'repeat', scheduler)
     return at and id == 'repeat:' .. scheduler .. ':' .. at
 end

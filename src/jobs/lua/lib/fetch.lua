@@ -4,8 +4,8 @@
 --   ARGV[1] now · [2] how many, 0 for none · [3] token of the locks, 0 for no lock · [4] ms that a lock lasts · [5] the worker's name
 --   or empty · [6] jobs, in [7] ms, that the worker may take, or empty
 -- and returns { codes, ms until the rate allows more or 0, when the first delayed job is due or 0, and of each job: id, its starts with
--- this one, its fields as they were before }.
---@use keys meta events marker place
+-- this one, its fields as they were before }. In place of the fields of an id that is no job: what its key is instead.
+--@use keys meta events marker place damage
 
 -- Due jobs leave `delayed`, at most a thousand at a time.
 local function promote(prefix, now, is_open)
@@ -14,9 +14,9 @@ local function promote(prefix, now, is_open)
     call('ZREM', prefix .. 'delayed', unpack(ids))
     for i = 1, #ids do
         local key = prefix .. ids[i]
-        place(prefix, ids[i], tonumber(call('HGET', key, 'priority')) or 0, 'LPUSH')
+        place(prefix, ids[i], read_priority(key), 'LPUSH')
         emit(prefix, 'waiting', 'jobId', ids[i], 'prev', 'delayed')
-        call('HSET', key, 'delay', 0)
+        try('HSET', key, 'delay', 0)
     end
     if is_open then wake_workers(prefix) end
 end
@@ -57,13 +57,21 @@ local function take_ids(prefix, count)
     return ids
 end
 
--- Locks a job and notes its start. Returns jobs and how much the rate is used: an id whose job was removed is dropped; a job that is
--- only taken to be failed (`defa`) does not count for the rate.
+-- An id whose job was removed leaves without a word, one whose job is damaged is told.
+local function drop_id(prefix, id, fields, reply)
+    call('LREM', prefix .. 'active', 1, id)
+    if not fields.err then return end
+    local n, kind = #reply, tell_damaged(prefix, id, fields)
+    reply[n + 1], reply[n + 2], reply[n + 3] = id, 0, kind
+end
+
+-- Locks a job and notes its start. Returns jobs and how much the rate is used: a job that is only taken to be failed (`defa`) does not
+-- count for the rate.
 local function start_job(prefix, id, argv, reply, events)
     local key = prefix .. id
-    local fields = call('HGETALL', key)
+    local fields = try('HGETALL', key)
     if #fields == 0 then
-        call('LREM', prefix .. 'active', 1, id)
+        drop_id(prefix, id, fields, reply)
         return 0, 0
     end
     local starts, used = 1, 1

@@ -2,7 +2,7 @@
 -- What a child's end means to its parent. The parent <key> keeps `<key>:dependencies`, the set of its children that are to come; those
 -- that are done are in `<key>:processed` (child, result), `<key>:failed` (child, error: failures that do not matter) or
 -- `<key>:unsuccessful` (a sorted set of failures that make it fail). It may be of another queue, with the same hash tag in a cluster.
---@use events marker release
+--@use events marker release damage
 
 -- A parent in parts: its queue's key without the last colon, its id, and what it does about a failure.
 local function read_parent(key, json)
@@ -21,10 +21,10 @@ local function doom_parent(prefix, id, child, now)
     local is_idle = call('ZREM', prefix .. 'waiting-children', id) == 1
     if not is_idle and call('ZREM', prefix .. 'delayed', id) == 1 then
         is_idle = true
-        call('HSET', key, 'delay', 0)
+        try('HSET', key, 'delay', 0)
     end
     if not is_idle and call('ZSCORE', prefix .. 'failed', id) then return end
-    call('HSET', key, 'defa', 'child ' .. child .. ' failed')
+    try('HSET', key, 'defa', 'child ' .. child .. ' failed')
     if is_idle then release_parent(prefix, id, now) end
 end
 

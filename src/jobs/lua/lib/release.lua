@@ -1,10 +1,10 @@
 -- SPDX-License-Identifier: MIT
 -- A parent leaves `waiting-children` when it has no child to wait for.
---@use events marker place
+--@use events marker place damage
 
 -- The parent goes where its delay and its priority say.
 local function release_parent(prefix, id, now)
-    local job = call('HMGET', prefix .. id, 'priority', 'delay')
+    local job = try('HMGET', prefix .. id, 'priority', 'delay')
     local priority, delay_ms = tonumber(job[1]) or 0, tonumber(job[2]) or 0
     if delay_ms > 0 then
         local due = now + delay_ms
