@@ -70,6 +70,7 @@ struct work {
     struct webhook_secrets secrets;
     struct exec_opts exec_opts;
     struct push_opts push_opts;
+    struct guard guard; /* of --exec */
     struct runner_opts runner;
     int64_t result_bytes_max;
     int stop_fd;
@@ -223,11 +224,14 @@ static int run_exec(struct work *w, struct cli_store *s)
     w->exec_opts.password = s->password;
     w->exec_opts.logs_stderr = w->logs_stderr;
     w->exec_opts.stop_fd = w->stop_fd;
+    w->exec_opts.guard = &w->guard;
     struct exec *x = exec_new(&w->exec_opts);
     w->runner.run = exec_run;
     w->runner.ctx = x;
     int code = run(w, s);
-    if (s->store) exec_free(x);
+    if (!s->store) return code;
+    exec_free(x);
+    guard_close(&w->guard);
     return code;
 }
 
@@ -260,6 +264,8 @@ static int work(struct work *w, struct cli_store *s)
     w->push_opts.ca = w->ca;
     w->push_opts.stop_fd = w->stop_fd;
     if (w->push) code = cli_result(push_new(&w->push_opts, &p, &err), &err);
+    /* Before there is a store, which may be large. */
+    if (!code && !w->push) code = cli_result(guard_open(&w->guard, w->exec_opts.end_ms, &err), &err);
     if (!code) code = cli_open_queue(s, w->runner.queue);
     if (code) {
         push_free(p);

@@ -227,6 +227,7 @@ static void run_process(const struct exec *x, oxq_job *job, struct slice input, 
                                 .end_ms = o->end_ms,
                                 .cancel_fd = oxq_job_cancel_fd(job),
                                 .stop_fd = o->stop_fd,
+                                .guard = o->guard,
                                 .on_error_line = o->logs_stderr ? log_line : NULL,
                                 .on_control_line = take_control_line,
                                 .ctx = &listener};

@@ -16,6 +16,7 @@
 #ifndef RUNNER_EXEC_H
 #define RUNNER_EXEC_H
 
+#include "runner/guard.h"
 #include "runner/outcome.h"
 
 #include <oxq/worker.h>
@@ -32,6 +33,7 @@ struct exec_opts {
     size_t result_bytes_max;
     bool logs_stderr; /* each line of standard error is also a line of the job's log */
     int stop_fd;      /* readable: all programs must end; -1: never */
+    const struct guard *guard;
 };
 
 struct exec;

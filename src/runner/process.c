@@ -151,10 +151,12 @@ static oxq_err start(struct process *p, struct oxq_error *err)
     int rc = spawn(p);
     if (rc) return tell_error(program, rc, err);
     close_all(p->theirs);
+    guard_note_begin(p->task->guard, p->pid);
     p->pidfd = pidfd_open(p->pid, 0);
     if (p->pidfd >= 0) return OXQ_OK;
     rc = errno;
     send_signal(p, SIGKILL);
+    guard_note_end(p->task->guard, p->pid);
     waitpid(p->pid, NULL, 0);
     return tell_error(program, rc, err);
 }
@@ -286,6 +288,7 @@ static void take_end(struct process *p)
     pid_t pid;
     send_signal(p, SIGKILL);
     read_rest(p);
+    guard_note_end(p->task->guard, p->pid);
     do {
         pid = waitpid(p->pid, &status, 0);
     } while (pid < 0 && errno == EINTR);

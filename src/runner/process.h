@@ -6,6 +6,7 @@
 #ifndef RUNNER_PROCESS_H
 #define RUNNER_PROCESS_H
 
+#include "runner/guard.h"
 #include "runner/text.h"
 
 /* The descriptor on which a program may write lines to us, beside 0, 1 and 2. */
@@ -20,6 +21,7 @@ struct process_task {
     int64_t end_ms;      /* from SIGTERM to SIGKILL */
     /* Readable when the program must end: -1 for none. */
     int cancel_fd, stop_fd;
+    const struct guard *guard; /* ends it when this process is killed; NULL: nobody does */
     /* Told of each line of standard error and of PROCESS_CONTROL_FD, while the program runs; NULL: not. */
     text_line_fn *on_error_line, *on_control_line;
     void *ctx; /* of both */

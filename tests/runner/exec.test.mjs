@@ -91,6 +91,16 @@ benchTest('exec: at the deadline the whole process group is ended', async (b) =>
   equal(await worker.stop(), 0);
 });
 
+benchTest('exec: the programs of a worker that is killed end, with all that they started', async (b, t) => {
+  await b.add();
+  const group = b.wholeOf(b.fifo('alive'));
+  const worker = b.work(['--kill-after', '100ms', '--exec', `exec 9>alive; (trap "" TERM; sleep 1000) & touch begun; sleep 1000; sleep 1000`]);
+  await until('the program runs', () => existsSync(t.path('begun')));
+  worker.kill();
+  equal(await worker.ended, 'SIGKILL');
+  equal(await group, '', 'nobody has the fifo open any more');
+});
+
 benchTest('exec: a process that the program leaves behind holds nobody up', async (b) => {
   const job = await b.add();
   const fifo = b.fifo('alive');
