@@ -44,6 +44,7 @@ struct oxq_deduplication {
     bool extend;              /* each job that is refused starts the ttl anew */
     bool replace;             /* while the first one is delayed, the newer takes its place */
     bool keep_last_if_active; /* while the first one is active, the newest waits for its end */
+    bool reschedule; /* while the first one is delayed, the newer one's delay begins for it; not with replace */
 };
 
 /* What a job's last failure does to its parent in a flow. */

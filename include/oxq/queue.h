@@ -155,6 +155,9 @@ OXQ_MUST_USE oxq_err oxq_queue_update_progress(oxq_queue *queue, const char *id,
 OXQ_MUST_USE oxq_err oxq_queue_log(oxq_queue *queue, const char *id, const char *line, struct oxq_error *err);
 /* Deletes the job's lines but the newest `keep`. */
 OXQ_MUST_USE oxq_err oxq_queue_clear_logs(oxq_queue *queue, const char *id, int64_t keep, struct oxq_error *err);
+/* Which job holds a deduplication id: newer ones with it are not added. Errors: NOT_FOUND (none does). */
+OXQ_MUST_USE oxq_err oxq_queue_deduplication_holder(oxq_queue *queue, const char *deduplication_id,
+                                                    char out_id[OXQ_ID_MAX], struct oxq_error *err);
 /* The deduplication id is free again. out_was_there may be NULL. */
 OXQ_MUST_USE oxq_err oxq_queue_remove_deduplication(oxq_queue *queue, const char *deduplication_id, bool *out_was_there,
                                                     struct oxq_error *err);

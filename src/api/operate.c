@@ -10,6 +10,8 @@
 #include "jobs/keys.h"
 #include "jobs/rerun.h"
 
+#include <stdio.h>
+
 /* ---------------------------------------------------------------- one job */
 
 oxq_err oxq_queue_remove(oxq_queue *queue, const char *id, bool with_children, struct oxq_error *err)
@@ -107,6 +109,30 @@ oxq_err oxq_queue_remove_unprocessed_children(oxq_queue *queue, const char *id, 
     return e;
 }
 
+static struct slice deduplication_key(const oxq_queue *queue, struct arena *arena, struct slice id)
+{
+    return keys_join(arena, keys_join(arena, queue->prefix, SLICE_LIT("de:")), id);
+}
+
+oxq_err oxq_queue_deduplication_holder(oxq_queue *queue, const char *deduplication_id, char out_id[OXQ_ID_MAX],
+                                       struct oxq_error *err)
+{
+    struct arena arena = {0};
+    struct client_reply reply = {0};
+    struct request r;
+    struct slice id = slice_from_text(deduplication_id);
+    request_begin_plain(&r, &arena, "GET");
+    request_put(&r, deduplication_key(queue, &arena, id));
+    r.command.is_idempotent = true;
+    oxq_err e = store_request(queue->store->client, &r, "who holds the deduplication id", id, &reply, err);
+    if (!e && reply.value.kind == RESP_NULL)
+        e = err_set(err, OXQ_ERR_NOT_FOUND, "deduplication id %.80s: no job holds it", deduplication_id);
+    if (!e) snprintf(out_id, OXQ_ID_MAX, "%.*s", (int)reply.value.text.len, reply.value.text.at);
+    client_reply_deinit(&reply);
+    arena_deinit(&arena);
+    return e;
+}
+
 oxq_err oxq_queue_remove_deduplication(oxq_queue *queue, const char *deduplication_id, bool *out_was_there,
                                        struct oxq_error *err)
 {
@@ -115,7 +141,7 @@ oxq_err oxq_queue_remove_deduplication(oxq_queue *queue, const char *deduplicati
     struct request r;
     struct slice id = slice_from_text(deduplication_id);
     request_begin_plain(&r, &arena, "DEL");
-    request_put(&r, keys_join(&arena, keys_join(&arena, queue->prefix, SLICE_LIT("de:")), id));
+    request_put(&r, deduplication_key(queue, &arena, id));
     oxq_err e = store_request(queue->store->client, &r, "free the deduplication id", id, &reply, err);
     if (!e && out_was_there) *out_was_there = reply.value.integer == 1;
     client_reply_deinit(&reply);

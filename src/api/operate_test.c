@@ -323,12 +323,30 @@ Test(operate, a_deduplication_id_is_given_back)
     OK(oxq_queue_add(queue, "x", NULL, &opts, first, &err));
     OK(oxq_queue_add(queue, "x", NULL, &opts, second, &err));
     cr_assert_str_eq(first, second);
+    OK(oxq_queue_deduplication_holder(queue, "d", second, &err));
+    cr_assert_str_eq(first, second);
     OK(oxq_queue_remove_deduplication(queue, "d", &was_there, &err));
     cr_assert(was_there);
     OK(oxq_queue_remove_deduplication(queue, "d", &was_there, &err));
     cr_assert_not(was_there);
+    cr_assert_eq(oxq_queue_deduplication_holder(queue, "d", second, &err), OXQ_ERR_NOT_FOUND);
     OK(oxq_queue_add(queue, "x", NULL, &opts, second, &err));
     cr_assert_str_neq(first, second);
+}
+
+Test(operate, a_delayed_job_begins_its_delay_anew_with_the_newer_one)
+{
+    char first[OXQ_ID_MAX], second[OXQ_ID_MAX];
+    struct oxq_job_opts opts = {.delay_ms = 3600000, .deduplication = {.id = "d", .reschedule = true}};
+    OK(oxq_queue_add(queue, "x", "1", &opts, first, &err));
+    opts.delay_ms = 7200000;
+    OK(oxq_queue_add(queue, "x", "2", &opts, second, &err));
+    cr_assert_str_eq(first, second);
+    oxq_job *job;
+    OK(oxq_queue_get(queue, first, &job, &err));
+    cr_assert_eq(oxq_job_fields(job)->delay_ms, 7200000);
+    cr_assert_str_eq(oxq_job_fields(job)->data, "1");
+    oxq_job_free(job);
 }
 
 /* ---------------------------------------------------------------- trees */

@@ -81,7 +81,8 @@ oxq_err queue_read_options(const oxq *store, struct arena *arena, const struct o
                           .ttl_ms = opts->deduplication.ttl_ms,
                           .extend = opts->deduplication.extend,
                           .replace = opts->deduplication.replace,
-                          .keep_last_if_active = opts->deduplication.keep_last_if_active},
+                          .keep_last_if_active = opts->deduplication.keep_last_if_active,
+                          .reschedule = opts->deduplication.reschedule},
         .on_failure = failures[opts->on_failure],
         .trace_metadata = text_or_empty(opts->trace_metadata),
     };

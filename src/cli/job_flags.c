@@ -29,6 +29,7 @@ const char job_flags_help_more[] =
     "  --dedup <id[:time]>       not while another job with this id has not finished, or for so long\n"
     "  --dedup-extend            each job that is refused starts that time anew\n"
     "  --dedup-replace           while the first one is delayed, the newer takes its place\n"
+    "  --dedup-reschedule        while the first one is delayed, the newer one's delay begins for it\n"
     "  --dedup-keep-last         while the first one runs, the newest waits for its end\n"
     "  --parent <queue:id>       it is a child of that job\n"
     "  --on-failure <what>       then its parent: fail-parent, continue-parent, ignore, remove; otherwise it waits on\n";
@@ -54,6 +55,7 @@ void job_flags_name(struct job_flags *f, struct cli_flag *out, size_t count)
         {"--dedup", &f->dedup, NULL},
         {"--dedup-extend", NULL, &f->extends},
         {"--dedup-replace", NULL, &f->replaces},
+        {"--dedup-reschedule", NULL, &f->reschedules},
         {"--dedup-keep-last", NULL, &f->keeps_last},
         {"--parent", &f->parent, NULL},
         {"--on-failure", &f->on_failure, NULL},
@@ -194,10 +196,14 @@ static int read_keep(const char *flag, const char *text, struct arena *arena, st
 /* What stands behind the last colon is a time, or part of the id. */
 static int read_dedup(const struct job_flags *f, struct arena *arena, struct oxq_deduplication *out)
 {
-    if (!f->dedup && !f->extends && !f->replaces && !f->keeps_last) return CLI_OK;
-    if (!f->dedup) return cli_refuse("--dedup-extend, --dedup-replace and --dedup-keep-last need a --dedup ID");
-    *out = (struct oxq_deduplication){
-        .id = f->dedup, .extend = f->extends, .replace = f->replaces, .keep_last_if_active = f->keeps_last};
+    bool has_more = f->extends || f->replaces || f->reschedules || f->keeps_last;
+    if (!f->dedup && has_more) return cli_refuse("the flags that begin with --dedup- need a --dedup ID");
+    if (!f->dedup) return CLI_OK;
+    *out = (struct oxq_deduplication){.id = f->dedup,
+                                      .extend = f->extends,
+                                      .replace = f->replaces,
+                                      .reschedule = f->reschedules,
+                                      .keep_last_if_active = f->keeps_last};
     const char *colon = strrchr(f->dedup, ':');
     if (!colon || colon[1] < '0' || colon[1] > '9') return CLI_OK;
     out->id = arena_copy_text(arena, slice_of(f->dedup, (size_t)(colon - f->dedup)));

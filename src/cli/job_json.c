@@ -155,6 +155,7 @@ static oxq_err read_deduplication(struct reader *r, const struct json *v, const 
         ROW("ttl", read_integer, struct oxq_deduplication, ttl_ms),
         ROW("extend", read_bool, struct oxq_deduplication, extend),
         ROW("replace", read_bool, struct oxq_deduplication, replace),
+        ROW("reschedule", read_bool, struct oxq_deduplication, reschedule),
         ROW("keepLastIfActive", read_bool, struct oxq_deduplication, keep_last_if_active),
     };
     struct oxq_deduplication *d = out;

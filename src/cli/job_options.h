@@ -22,10 +22,10 @@ struct job_flags {
     bool is_lifo;
     /* Not for the jobs of a scheduler. */
     const char *delay, *at, *id, *timestamp, *dedup, *parent, *on_failure;
-    bool extends, replaces, keeps_last;
+    bool extends, replaces, reschedules, keeps_last;
 };
 /* How many flags there are; the first ones are for schedulers too. */
-#define JOB_FLAGS_COUNT 20
+#define JOB_FLAGS_COUNT 21
 #define JOB_FLAGS_OF_SCHEDULERS 10
 
 /* For cli_take_store: the first `count` of them. */

@@ -86,6 +86,7 @@ Test(job_options, a_deduplication_may_have_colons_in_its_id)
     cr_assert_str_eq(opts.deduplication.id, "user:seven");
     cr_assert_eq(read_flags(FLAGS(.dedup = "user:7th")), CLI_REFUSED);
     cr_assert_eq(read_flags(FLAGS(.replaces = true)), CLI_REFUSED);
+    cr_assert_eq(read_flags(FLAGS(.reschedules = true)), CLI_REFUSED);
 }
 
 Test(job_options, a_parent_is_a_queue_and_an_id)
@@ -153,7 +154,7 @@ Test(job_options, json_has_the_names_of_bullmq)
         "{\"attempts\":3,\"backoff\":{\"type\":\"exponential\",\"delay\":100.4,\"jitter\":0.25},\"delay\":5,\"lifo\":true,"
         "\"removeOnComplete\":true,\"removeOnFail\":{\"age\":60,\"count\":10,\"limit\":5},\"jobId\":\"j\",\"priority\":null,"
         "\"parent\":{\"id\":\"7\",\"queue\":\"bull:orders\"},\"failParentOnFailure\":true,\"ignoreDependencyOnFailure\":false,"
-        "\"deduplication\":{\"id\":\"d\",\"ttl\":9,\"keepLastIfActive\":true},\"stackTraceLimit\":0,\"keepLogs\":7,"
+        "\"deduplication\":{\"id\":\"d\",\"ttl\":9,\"keepLastIfActive\":true,\"reschedule\":true},\"stackTraceLimit\":0,\"keepLogs\":7,"
         "\"sizeLimit\":99,\"timestamp\":1234,\"telemetry\":{\"metadata\":\"t\"}}",
         &err);
     cr_assert_eq(e, OXQ_OK, "%s", err.text);
@@ -169,7 +170,8 @@ Test(job_options, json_has_the_names_of_bullmq)
     cr_assert_str_eq(opts.parent_id, "7");
     cr_assert_eq(opts.on_failure, OXQ_CHILD_FAILS_PARENT);
     cr_assert_str_eq(opts.deduplication.id, "d");
-    cr_assert(opts.deduplication.ttl_ms == 9 && opts.deduplication.keep_last_if_active);
+    cr_assert(opts.deduplication.ttl_ms == 9 && opts.deduplication.keep_last_if_active &&
+              opts.deduplication.reschedule);
     cr_assert_eq(opts.stack_trace_limit, OXQ_STACK_NONE);
     cr_assert(opts.keep_logs == 7 && opts.size_limit_bytes == 99 && opts.timestamp_ms == 1234);
     cr_assert_str_eq(opts.trace_metadata, "t");

@@ -39,6 +39,7 @@ const OPTIONS = [
   [['--log-limit', 9, '--stack-limit', 2, '--size-limit', 5000], { keepLogs: 9, stackTraceLimit: 2, sizeLimit: 5000 }],
   [['--dedup', 'd1'], { deduplication: { id: 'd1' } }],
   [['--dedup', 'd2:1h', '--dedup-extend', '--dedup-replace', '--delay', '5s'], { delay: 5000, deduplication: { id: 'd2', ttl: 3_600_000, extend: true, replace: true } }],
+  [['--dedup', 'd3', '--dedup-reschedule', '--delay', '5s'], { delay: 5000, deduplication: { id: 'd3', reschedule: true } }],
   [['--dedup', 'a:b', '--dedup-keep-last'], { deduplication: { id: 'a:b', keepLastIfActive: true } }],
   [['--parent', 'parents:p', '--on-failure', 'fail-parent'], { parent: { id: 'p', queue: 'bull:parents' }, failParentOnFailure: true }],
   [['--parent', 'parents:p', '--on-failure', 'remove'], { parent: { id: 'p', queue: 'bull:parents' }, removeDependencyOnFailure: true }],
