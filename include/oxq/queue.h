@@ -124,11 +124,20 @@ struct oxq_metrics {
 /* finished: completed or failed. Errors: ARGUMENT. */
 OXQ_MUST_USE oxq_err oxq_queue_metrics(oxq_queue *queue, oxq_state finished, struct oxq_metrics *metrics,
                                        struct oxq_error *err);
-/*
- * Names of the workers that are connected, in alphabetical order: one for each connection, empty for a worker without a name. Owns: caller,
- * oxq_names_free.
- */
-OXQ_MUST_USE oxq_err oxq_queue_workers(oxq_queue *queue, oxq_names **out, struct oxq_error *err);
+/* A connection of a worker that is there to take jobs, as the server tells of it. */
+struct oxq_worker_connection {
+    const char *name;    /* the worker's; empty: it has none */
+    const char *address; /* "10.0.0.7:51234"; of a unix socket its path, with ":0" */
+    int64_t age_s;       /* since it connected */
+    int64_t idle_s;      /* since its last command; a worker that waits for a job sends one each few seconds */
+};
+typedef struct oxq_workers oxq_workers;
+/* The connections of a queue's workers, by name and address. Owns: caller, oxq_workers_free. */
+OXQ_MUST_USE oxq_err oxq_queue_workers(oxq_queue *queue, oxq_workers **out, struct oxq_error *err);
+size_t oxq_workers_count(const oxq_workers *workers);
+/* Borrowed; NULL when there are not so many. */
+const struct oxq_worker_connection *oxq_workers_at(const oxq_workers *workers, size_t index);
+void oxq_workers_free(oxq_workers *workers);
 
 /* ---------------------------------------------------------------- one job */
 

@@ -156,14 +156,18 @@ static oxq_outcome end(oxq_job *job, void *ctx)
 static void work(void)
 {
     oxq_worker *w;
-    oxq_names *names;
+    oxq_workers *workers;
     struct oxq_worker_opts opts = {.name = "w1", .metrics_points = 5};
     OK(oxq_worker_open(store, "mail", &opts, end, NULL, &w, &err));
     OK(oxq_worker_wait_until_idle(w, PATIENCE_MS, &err));
-    OK(oxq_queue_workers(queue, &names, &err));
-    cr_assert_geq(oxq_names_count(names), 1);
-    cr_assert_str_eq(oxq_names_at(names, 0), "w1");
-    oxq_names_free(names);
+    OK(oxq_queue_workers(queue, &workers, &err));
+    cr_assert_geq(oxq_workers_count(workers), 1);
+    const struct oxq_worker_connection *first = oxq_workers_at(workers, 0);
+    cr_assert_str_eq(first->name, "w1");
+    cr_assert_str_neq(first->address, "");
+    cr_assert(first->age_s >= first->idle_s && first->idle_s >= 0);
+    cr_assert_null(oxq_workers_at(workers, oxq_workers_count(workers)));
+    oxq_workers_free(workers);
     OK(oxq_worker_close(w, PATIENCE_MS, &err));
 }
 

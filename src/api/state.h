@@ -73,6 +73,12 @@ struct job_keep queue_read_keep(const struct oxq_keep *k);
 /* Copies the texts of options into the arena. */
 void queue_keep_texts(struct arena *a, struct job_options *o);
 
+/*
+ * The first command of an atomic batch with one that names no key, such as SCAN: in a cluster all queues of a store are on one node, because
+ * their prefix has a hash tag, and the batch goes to where the prefix is.
+ */
+void store_put_where(const oxq *store, struct arena *arena, struct client_batch *b);
+
 /* A scheduler_zone_fn: zones are kept as long as the process lives. ctx: unused. */
 OXQ_MUST_USE oxq_err store_find_zone(void *ctx, struct slice name, const struct zone **out, struct oxq_error *err);
 

@@ -4,7 +4,6 @@
 
 #include "base/buf.h"
 #include "base/num.h"
-#include "codec/base64.h"
 #include "codec/json_writer.h"
 #include "jobs/keys.h"
 #include "jobs/running.h"
@@ -63,25 +62,29 @@ static oxq_err read_keys(const oxq *store, const struct resp_value *reply, struc
     return OXQ_OK;
 }
 
-/*
- * One step of a SCAN. In a cluster all queues of a store are on one node, because their prefix has a hash tag: SCAN names no key, but
- * goes, within a transaction, to where the prefix is.
- */
+void store_put_where(const oxq *store, struct arena *arena, struct client_batch *b)
+{
+    struct request where;
+    request_begin_plain(&where, arena, "EXISTS");
+    request_put(&where, keys_join(arena, store->prefix, SLICE_LIT(":")));
+    where.command.is_idempotent = true;
+    client_batch_add(b, &where.command);
+}
+
+/* One step of a SCAN. */
 static oxq_err scan(oxq *store, struct slice *cursor, struct arena *texts, oxq_names *names, struct oxq_error *err)
 {
     struct arena arena = {0};
     struct client_batch b = {.is_atomic = true};
-    struct request where, r;
-    request_begin_plain(&where, &arena, "EXISTS");
-    request_put(&where, keys_join(&arena, store->prefix, SLICE_LIT(":")));
+    struct request r;
+    store_put_where(store, &arena, &b);
     request_begin_plain(&r, &arena, "SCAN");
     request_put(&r, *cursor);
     request_put_text(&r, "MATCH");
     request_put(&r, pattern_of(store, &arena));
     request_put_text(&r, "COUNT");
     request_put_int(&r, SCAN_KEYS);
-    where.command.is_idempotent = r.command.is_idempotent = true;
-    client_batch_add(&b, &where.command);
+    r.command.is_idempotent = true;
     client_batch_add(&b, &r.command);
     oxq_err e = store_run(store->client, &b, err);
     if (!e) e = read_keys(store, client_batch_reply(&b, 1), cursor, names, err);
@@ -108,62 +111,6 @@ oxq_err oxq_queues(oxq *store, oxq_names **out, struct oxq_error *err)
     names_sort_once(names);
     *out = names;
     return OXQ_OK;
-}
-
-/* ---------------------------------------------------------------- workers */
-
-/* `name=...` of a line of CLIENT LIST. */
-static struct slice name_in(struct slice line)
-{
-    const struct slice mark = SLICE_LIT(" name=");
-    for (size_t i = 0; i + mark.len <= line.len; i++) {
-        if (memcmp(line.at + i, mark.at, mark.len) != 0) continue;
-        struct slice rest = slice_from(line, i + mark.len);
-        const char *end = memchr(rest.at, ' ', rest.len);
-        return end ? slice_of(rest.at, (size_t)(end - rest.at)) : rest;
-    }
-    return SLICE_LIT("");
-}
-
-/* Workers name their connections by their queue: `bull:bWFpbA==`, with `:w:` and their own name behind it when they have one. */
-static void add_worker(oxq_names *names, struct slice connection, struct slice queue)
-{
-    const struct slice mark = SLICE_LIT(":w:");
-    if (connection.len < queue.len || !slice_equal(slice_of(connection.at, queue.len), queue)) return;
-    struct slice rest = slice_from(connection, queue.len);
-    if (rest.len == 0) names_add(names, rest);
-    if (rest.len >= mark.len && slice_equal(slice_of(rest.at, mark.len), mark))
-        names_add(names, slice_from(rest, mark.len));
-}
-
-oxq_err oxq_queue_workers(oxq_queue *queue, oxq_names **out, struct oxq_error *err)
-{
-    struct arena arena = {0};
-    struct client_reply reply = {0};
-    struct buf prefix = {.limit_bytes = 4096};
-    struct request r;
-    request_begin_plain(&r, &arena, "CLIENT");
-    request_put_text(&r, "LIST");
-    oxq_err e = buf_append(&prefix, queue->store->prefix);
-    if (!e) e = buf_append(&prefix, SLICE_LIT(":"));
-    if (!e) e = base64_encode(slice_from_text(queue->name), &prefix);
-    if (e) err_set(err, e, "workers of %s: the name is too long", queue->name);
-    if (!e) e = ask(queue->store, &r, &reply, err);
-    if (!e) {
-        *out = names_new();
-        struct slice rest = reply.value.text;
-        while (rest.len > 0) {
-            const char *end = memchr(rest.at, '\n', rest.len);
-            size_t n = end ? (size_t)(end - rest.at) : rest.len;
-            add_worker(*out, name_in(slice_of(rest.at, n)), buf_borrow(&prefix));
-            rest = slice_from(rest, end ? n + 1 : n);
-        }
-        names_sort(*out);
-    }
-    buf_deinit(&prefix);
-    client_reply_deinit(&reply);
-    arena_deinit(&arena);
-    return e;
 }
 
 /* ---------------------------------------------------------------- numbers of a queue */

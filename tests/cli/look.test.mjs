@@ -226,8 +226,11 @@ onEach('workers: who is connected, and what they are at', async (t, { node, run,
   const since = Math.min(...(await queue.getActive()).map((job) => job.processedOn));
   equal(rows.map((row) => [row.name, row.active]).sort(), [['ada', 2], [undefined, 1]].sort());
   equal(Math.min(...rows.map((row) => row.activeSince)), since);
+  const theirs = await queue.getWorkers();
+  equal(rows.flatMap((row) => row.clients.map((one) => one.address)).sort(), theirs.map((one) => one.addr).sort());
+  check(rows.every((row) => row.clients.every((one) => one.age >= one.idle && one.idle >= 0)), 'ages and idle times', rows);
   const table = await ok('workers', 'q');
-  check(/^ada +1 +2 /m.test(table) && /^\(no name\) +1 +1 /m.test(table), 'a table', table);
+  check(/^ada +1 +\S+ +\d+ m?s +2 /m.test(table) && /^\(no name\) +1 +\S+ +\d+ m?s +1 /m.test(table), 'a table', table);
   release();
 });
 
