@@ -55,6 +55,12 @@ Test(num, integers_are_parsed_strictly)
     cr_assert_not(num_parse_int(SLICE_LIT("01"), &n));
     cr_assert_not(num_parse_int(SLICE_LIT("-0"), &n));
     cr_assert_not(num_parse_int(SLICE_LIT(""), &n));
+    uint64_t u;
+    cr_assert(num_parse_uint(SLICE_LIT("18446744073709551615"), &u) && u == UINT64_MAX);
+    cr_assert_not(num_parse_uint(SLICE_LIT("18446744073709551616"), &u));
+    cr_assert_not(num_parse_uint(SLICE_LIT("99999999999999999999"), &u));
+    cr_assert_not(num_parse_uint(SLICE_LIT("1844674407370955161x"), &u));
+    cr_assert_not(num_parse_uint(SLICE_LIT("184467440737095516150"), &u));
     cr_assert_eq(n, INT64_MAX);
 }
 
@@ -91,6 +97,10 @@ Test(num, doubles_look_as_in_redis)
     cr_assert(num_parse_double(SLICE_LIT("+inf"), &d) && isinf(d));
     cr_assert(num_parse_double(SLICE_LIT("1e3"), &d) && d == 1000);
     cr_assert_not(num_parse_double(SLICE_LIT("1e3x"), &d));
+    cr_assert(num_parse_double(SLICE_LIT("-9007199254740992"), &d) && d == -0x1p53);
+    cr_assert(num_parse_double(SLICE_LIT("9007199254740993"), &d) && d == 0x1p53, "rounded to even");
+    cr_assert(num_parse_double(SLICE_LIT("9007199254740995"), &d) && d == 0x1p53 + 4);
+    cr_assert(num_parse_double(SLICE_LIT("-0"), &d) && d == 0 && signbit(d));
     cr_assert_not(num_parse_double(SLICE_LIT(" 1"), &d));
     char digits[NUM_LONG_DOUBLE_MAX_CHARS];
     long double huge;

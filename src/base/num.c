@@ -62,12 +62,17 @@ bool num_parse_uint(struct slice text, uint64_t *out)
     if (text.len == 0 || text.len > 20) return false;
     if (text.at[0] == '0' && text.len > 1) return false;
     uint64_t n = 0;
-    for (size_t i = 0; i < text.len; i++) {
-        unsigned digit = (unsigned)(unsigned char)text.at[i] - '0';
+    const char *at = text.at, *end = at + text.len;
+    /* Nineteen digits always fit. */
+    const char *safe_end = text.len < 20 ? end : at + 19;
+    for (; at < safe_end; at++) {
+        unsigned digit = (unsigned)(unsigned char)*at - '0';
         if (digit > 9) return false;
-        /* Nineteen digits always fit. */
-        if (i == 19 && n > (UINT64_MAX - digit) / 10) return false;
         n = n * 10 + digit;
+    }
+    if (at < end) {
+        unsigned digit = (unsigned)(unsigned char)*at - '0';
+        if (digit > 9 || __builtin_mul_overflow(n, 10, &n) || __builtin_add_overflow(n, digit, &n)) return false;
     }
     *out = n;
     return true;
@@ -91,6 +96,8 @@ bool num_parse_int(struct slice text, int64_t *out)
 /* strtod and strtold want a NUL. Whatever num_format_long_double writes must be read again; what is longer is no number. */
 #define NUM_TEXT_MAX NUM_LONG_DOUBLE_MAX_CHARS
 
+#define EXACT_MAX (INT64_C(1) << 53)
+
 static bool copy_number(struct slice text, char *dst)
 {
     if (text.len == 0 || text.len >= NUM_TEXT_MAX || text.at[0] == ' ' || (text.at[0] >= '\t' && text.at[0] <= '\r'))
@@ -103,8 +110,8 @@ static bool copy_number(struct slice text, char *dst)
 bool num_parse_double(struct slice text, double *out)
 {
     int64_t n;
-    /* Most scores are plain integers, and those below 2^53 are exact. */
-    if (text.len <= 15 && num_parse_int(text, &n)) {
+    /* Most scores are plain integers, and those up to 2^53 are exact. */
+    if (text.len <= 17 && num_parse_int(text, &n) && n >= -EXACT_MAX && n <= EXACT_MAX) {
         *out = (double)n;
         return true;
     }

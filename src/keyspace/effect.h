@@ -64,6 +64,8 @@ struct effect {
     double score;
     const struct slice *items;
     size_t items_count;
+    struct slice
+        body; /* a, b, n, m, score and items as bytes (effect_codec.h), where somebody made them already; else empty */
 };
 
 /* Told of each change when it is done (of those that one call does together, maybe before the last of them). It must not

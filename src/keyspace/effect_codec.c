@@ -25,6 +25,7 @@
 
 #include "base/num.h"
 #include "base/varint.h"
+#include "keyspace/word.h"
 
 #include <math.h>
 
@@ -169,10 +170,10 @@ static const struct slice words[] = {
     W("{\"attempts\":1}"),
 };
 #undef W
-#define WORDS_COUNT (sizeof(words) / sizeof(words[0]))
+#define EFFECT_WORDS_COUNT (sizeof(words) / sizeof(words[0]))
 #define WORD_MAX_BYTES 20
-_Static_assert(WORDS_COUNT <= TEXT_INTEGER - TEXT_WORD, "each word has a number");
-_Static_assert(WORDS_COUNT * 2 <= EFFECT_WORD_PLACES, "the table stays half empty");
+_Static_assert(EFFECT_WORDS_COUNT <= TEXT_INTEGER - TEXT_WORD, "each word has a number");
+_Static_assert(EFFECT_WORDS_COUNT * 2 <= EFFECT_WORD_PLACES, "the table stays half empty");
 
 /* The first place of a word (of at least two bytes) in the table. */
 static size_t word_place(struct slice text)
@@ -181,20 +182,25 @@ static size_t word_place(struct slice text)
     return (at[0] * 5u + at[text.len - 1] * 31u + at[text.len / 2] * 3u + text.len) % EFFECT_WORD_PLACES;
 }
 
+static bool is_same_word(const char *a, const char *b, size_t len)
+{
+    return len <= 16 ? word_equal(a, b, len) : memcmp(a, b, len) == 0;
+}
+
 /* The word's number, or -1. */
 static int find_word(const struct effect_writer *w, struct slice text)
 {
     if (text.len < 2 || text.len > WORD_MAX_BYTES) return -1;
     for (size_t place = word_place(text); w->words[place]; place = (place + 1) % EFFECT_WORD_PLACES) {
         int number = w->words[place] - 1;
-        if (slice_equal(words[number], text)) return number;
+        if (words[number].len == text.len && is_same_word(words[number].at, text.at, text.len)) return number;
     }
     return -1;
 }
 
 static void add_words(struct effect_writer *w)
 {
-    for (size_t i = 0; i < WORDS_COUNT; i++) {
+    for (size_t i = 0; i < EFFECT_WORDS_COUNT; i++) {
         SLOW_CHECK(words[i].len >= 2 && words[i].len <= WORD_MAX_BYTES && find_word(w, words[i]) < 0);
         size_t place = word_place(words[i]);
         while (w->words[place]) place = (place + 1) % EFFECT_WORD_PLACES;
@@ -241,22 +247,26 @@ static bool may_be_number(struct slice text)
     return text.at[0] == '-' || (text.at[0] >= '1' && text.at[0] <= '9');
 }
 
-static char *put_text(const struct effect_writer *w, char *at, struct slice text)
+/* A text that is no word. */
+static char *put_other(char *at, struct slice text)
 {
     int64_t n;
     if (may_be_number(text) && num_parse_int(text, &n))
         return n < 0 ? put_number(at, TEXT_NEGATIVE, (uint64_t)(-1 - n)) : put_number(at, TEXT_INTEGER, (uint64_t)n);
-    int word = find_word(w, text);
-    if (word >= 0) {
-        *at++ = (char)(TEXT_WORD + word);
-        return at;
-    }
     if (text.len <= TEXT_SHORT_MAX)
         *at++ = (char)text.len;
     else
         at = put_number(at, TEXT_LONG, text.len);
     if (text.len) memcpy(at, text.at, text.len);
     return at + text.len;
+}
+
+static inline char *put_text(const struct effect_writer *w, char *at, struct slice text)
+{
+    int word = find_word(w, text);
+    if (word < 0) return put_other(at, text);
+    *at++ = (char)(TEXT_WORD + word);
+    return at;
 }
 
 static char *put_score(char *at, double score)
@@ -270,9 +280,11 @@ static char *put_score(char *at, double score)
     return at;
 }
 
+/* Keys of one queue share their first ten or thirty bytes: eight are compared at a time. */
 static size_t count_shared(struct slice a, struct slice b)
 {
     size_t max = a.len < b.len ? a.len : b.len, n = 0;
+    while (n + 8 <= max && memcmp(a.at + n, b.at + n, 8) == 0) n += 8;
     while (n < max && a.at[n] == b.at[n]) n++;
     return n;
 }
@@ -286,9 +298,30 @@ static char *put_key(char *at, struct slice before, struct slice key)
     return at + (key.len - shared);
 }
 
+static char *put_fields(const struct effect_writer *w, char *at, const struct effect *e)
+{
+    unsigned has = fields[e->kind];
+    if (e->body.len) {
+        memcpy(at, e->body.at, e->body.len);
+        return at + e->body.len;
+    }
+    if (has & HAS_N) at += varint_put(at, varint_fold(e->n));
+    if (has & HAS_M) at += varint_put(at, varint_fold(e->m));
+    if (has & HAS_A) at = put_text(w, at, e->a);
+    if (has & HAS_B) at = put_text(w, at, e->b);
+    if (has & HAS_SCORE) at = put_score(at, e->score);
+    if (has & HAS_ITEMS) {
+        at += varint_put(at, e->items_count);
+        for (size_t i = 0; i < e->items_count; i++) at = put_text(w, at, e->items[i]);
+    }
+    return at;
+}
+
 static size_t greatest_bytes(const struct effect *e)
 {
-    size_t bytes = 1 + 7 * VARINT_MAX_BYTES + e->key.len + 2 * TEXT_HEAD_MAX + e->a.len + e->b.len;
+    size_t bytes = 1 + 7 * VARINT_MAX_BYTES + e->key.len;
+    if (e->body.len) return bytes + e->body.len;
+    bytes += 2 * TEXT_HEAD_MAX + e->a.len + e->b.len;
     for (size_t i = 0; i < e->items_count; i++) bytes += TEXT_HEAD_MAX + e->items[i].len;
     return bytes;
 }
@@ -312,15 +345,9 @@ oxq_err effect_write(struct effect_writer *w, const struct effect *e)
         at = put_key(at, buf_borrow(&w->key), e->key);
     else if (has & HAS_KEY)
         head |= HEAD_SAME_KEY;
-    if (has & HAS_N) at += varint_put(at, varint_fold(e->n));
-    if (has & HAS_M) at += varint_put(at, varint_fold(e->m));
-    if (has & HAS_A) at = put_text(w, at, e->a);
-    if (has & HAS_B) at = put_text(w, at, e->b);
-    if (has & HAS_SCORE) at = put_score(at, e->score);
-    if (has & HAS_ITEMS) {
-        at += varint_put(at, e->items_count);
-        for (size_t i = 0; i < e->items_count; i++) at = put_text(w, at, e->items[i]);
-    }
+    char *body = at;
+    at = put_fields(w, at, e);
+    w->body = slice_of(body, (size_t)(at - body));
     w->out->at[w->out->len] = (char)head;
     w->out->len = (size_t)(at - w->out->at);
     w->db = e->db;
@@ -405,7 +432,7 @@ static bool take_text(struct effect_reader *r, struct slice *out)
     r->rest = slice_from(r->rest, 1);
     if (form <= TEXT_SHORT_MAX) return take_literal(r, form, out);
     if (form < TEXT_INTEGER) {
-        if (form - TEXT_WORD >= (int)WORDS_COUNT) return false;
+        if (form - TEXT_WORD >= (int)EFFECT_WORDS_COUNT) return false;
         *out = words[form - TEXT_WORD];
         return true;
     }

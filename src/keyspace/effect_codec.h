@@ -23,6 +23,7 @@ struct effect_writer {
     struct buf *out; /* borrowed */
     struct buf key;  /* owned: the last key */
     uint32_t db;
+    struct slice body;                 /* the last effect's fields, as they stand in `out`: until that changes */
     uint8_t words[EFFECT_WORD_PLACES]; /* number of the word + 1; 0: none */
 };
 void effect_writer_init(struct effect_writer *w, struct buf *out);

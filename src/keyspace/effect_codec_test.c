@@ -131,6 +131,38 @@ Test(effect_codec, random_sequences_are_read_as_they_were_written)
     buf_deinit(&again);
 }
 
+Test(effect_codec, a_body_made_elsewhere_gives_the_same_bytes)
+{
+    struct rng rng;
+    rng_init(&rng, 12);
+    struct buf chain = {.limit_bytes = 1 << 20}, out = {.limit_bytes = 1 << 20}, again = {.limit_bytes = 1 << 20};
+    struct effect_writer bare, w, second;
+    effect_writer_init(&bare, &chain);
+    effect_writer_init(&w, &out);
+    effect_writer_init(&second, &again);
+    struct arena a = {0};
+    for (int i = 0; i < 2000; i++) {
+        struct effect e = random_effect(&rng, &a);
+        struct effect without_key = e;
+        without_key.key = slice_of(NULL, 0);
+        effect_writer_start(&bare);
+        cr_assert_eq(effect_write(&bare, &without_key), OXQ_OK);
+        cr_assert_eq(effect_write(&w, &e), OXQ_OK);
+        e.body = bare.body;
+        cr_assert_eq(effect_write(&second, &e), OXQ_OK);
+        cr_assert(slice_equal(buf_borrow(&out), buf_borrow(&again)), "effect %d, a %s", i, effect_name(e.kind));
+        out.len = again.len = 0;
+        arena_reset(&a);
+    }
+    arena_deinit(&a);
+    effect_writer_deinit(&bare);
+    effect_writer_deinit(&w);
+    effect_writer_deinit(&second);
+    buf_deinit(&chain);
+    buf_deinit(&out);
+    buf_deinit(&again);
+}
+
 Test(effect_codec, every_field_of_every_kind_arrives)
 {
     struct buf out = {.limit_bytes = 4096};

@@ -41,8 +41,9 @@ static inline void db_touch(struct db *db, struct entry *e)
     if (e->mark.list != db->keyspace->dirty_list) tracker_touch(db->keyspace->tracker, db, e);
 }
 
-/* An effect on an entry was done: large values remember it, and one that has become large is large from now on. */
-void tracker_note(struct tracker *t, struct entry *e, const struct effect *effect);
+/* An effect on an entry was done: large values remember it, and one that has become large is large from now on. It may get its body,
+ * borrowed until the next call. */
+void tracker_note(struct tracker *t, struct entry *e, struct effect *effect);
 /* The entry, which is in a list, is large from now on: its value as it is will be written whole. */
 void tracker_enlarge(struct tracker *t, struct entry *e);
 /* `more` elements are about to come in one step: a value that they make large is large before they are there. After db_touch. */

@@ -152,7 +152,8 @@ static bool weigh_chain(struct tracker *t, struct tracker_large *l)
     return is_outgrown;
 }
 
-static void add_effect(struct tracker *t, struct tracker_large *l, const struct effect *effect)
+/* The journal writes the same fields next: it is given the bytes. */
+static void add_effect(struct tracker *t, struct tracker_large *l, struct effect *effect)
 {
     struct effect bare = *effect;
     struct item delta = item_of(l, ITEM_LARGE_DELTA);
@@ -165,9 +166,10 @@ static void add_effect(struct tracker *t, struct tracker_large *l, const struct 
     t->writer.out = &l->chain.last->items;
     effect_writer_start(&t->writer);
     mem_must(effect_write(&t->writer, &bare));
+    effect->body = t->writer.body;
 }
 
-void tracker_note(struct tracker *t, struct entry *e, const struct effect *effect)
+void tracker_note(struct tracker *t, struct entry *e, struct effect *effect)
 {
     if (!e->mark.is_large) {
         if (value_count(&e->value) > TRACKER_LARGE_COUNT) tracker_enlarge(t, e);
