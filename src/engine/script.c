@@ -11,20 +11,22 @@ static struct engine *engine_of_ops(struct script_ops *ops)
     return (struct engine *)((char *)ops - offsetof(struct engine, script_ops));
 }
 
+/* The disk may become full while a late script runs: it is refused before it wrote anything, or not at all. True: the error was replied. */
+static bool is_refused(struct engine *e, struct cmd_ctx *ctx)
+{
+    if (!e->persist || (e->persist->is_record_open && !engine_has_failed(e))) return false;
+    struct slice refusal = persist_refusal(e, ctx->argv, ctx->argc);
+    if (!refusal.len) return false;
+    reply_error(ctx->reply, refusal);
+    return true;
+}
+
 /* Each command of a script counts, and is shown to those who monitor. */
 static bool before_call(struct script_ops *ops, struct cmd_ctx *ctx)
 {
     struct engine *e = engine_of_ops(ops);
     e->stats.commands++;
-    /* The disk may become full while a late script runs: it is refused before it wrote anything, or not at all. */
-    bool has_begun = e->persist && e->persist->is_record_open && !engine_has_failed(e);
-    if (ctx->command->flags & CMD_WRITE && e->persist && !has_begun) {
-        struct slice refusal = persist_refusal(e, ctx->argv, ctx->argc);
-        if (refusal.len) {
-            reply_error(ctx->reply, refusal);
-            return false;
-        }
-    }
+    if (ctx->command->flags & CMD_WRITE && is_refused(e, ctx)) return false;
     if (!link_is_empty(&e->monitors) && !(ctx->command->flags & (CMD_SKIP_MONITOR | CMD_ADMIN)))
         monitor_feed_script(e, (uint32_t)(ctx->db - ctx->keyspace->dbs), ctx->argv, ctx->argc);
     return true;

@@ -12,8 +12,8 @@
 #include "base/mem.h"
 #include "script/lib.h"
 
-/* Of the Lua stack, what one step takes at most. */
-#define STEP_SLOTS 6
+/* Of the Lua stack, what one step takes at most: a value, a look at each field that a table may have, and those of a verbatim text. */
+#define STEP_SLOTS 12
 /* An array's length is not known before its end. At the upper levels the header is put before the elements then; further
  * down that would move the same bytes too often, and they are counted first. */
 #define COUNT_FIRST_DEPTH 8
@@ -37,14 +37,12 @@ struct answer {
     int cap;
 };
 
-/* Pushes the field of the table at the top whose name lies in a slot; false, and nothing pushed, if it is not of the type. */
-static bool push_field(lua_State *lua, int slot, int type)
+/* Pushes the field, whose name lies in a slot, of the table at an index. Is it of the type? */
+static bool push_field(lua_State *lua, int table, enum host_slot slot, int type)
 {
     lua_pushvalue(lua, slot);
-    lua_rawget(lua, -2);
-    if (lua_type(lua, -1) == type) return true;
-    lua_pop(lua, 1);
-    return false;
+    lua_rawget(lua, table);
+    return lua_type(lua, -1) == type;
 }
 
 /* Pushes the field of the table at the index; raw, for nobody catches what a metamethod raises. */
@@ -85,25 +83,23 @@ static bool answer_verbatim(struct answer *a)
         memcpy(format, given.at, given.len < 3 ? given.len : 3);
         a->reply->ops->verbatim(a->reply, text_at(lua, -1), format);
     }
-    lua_pop(lua, 3);
     return is_whole;
 }
 
-/* Answers with the table on top, if it stands for a single value. */
-static bool answer_scalar_table(struct answer *a)
+/* Answers with the table at the index, which is on top, if it stands for a single value. What it looks at stays on the stack. */
+static bool answer_scalar_table(struct answer *a, int table)
 {
     lua_State *lua = a->lua;
-    if (push_field(lua, HOST_ERR, LUA_TSTRING))
+    if (push_field(lua, table, HOST_ERR, LUA_TSTRING))
         reply_error(a->reply, text_at(lua, -1));
-    else if (push_field(lua, HOST_OK, LUA_TSTRING))
+    else if (push_field(lua, table, HOST_OK, LUA_TSTRING))
         reply_status(a->reply, one_line(a, text_at(lua, -1)));
-    else if (push_field(lua, HOST_DOUBLE, LUA_TNUMBER))
+    else if (push_field(lua, table, HOST_DOUBLE, LUA_TNUMBER))
         reply_double(a->reply, lua_tonumber(lua, -1));
-    else if (push_field(lua, HOST_BIG_NUMBER, LUA_TSTRING))
+    else if (push_field(lua, table, HOST_BIG_NUMBER, LUA_TSTRING))
         reply_big_number(a->reply, one_line(a, text_at(lua, -1)));
     else
-        return push_field(lua, HOST_VERBATIM_STRING, LUA_TTABLE) && answer_verbatim(a);
-    lua_pop(lua, 1);
+        return push_field(lua, table, HOST_VERBATIM_STRING, LUA_TTABLE) && answer_verbatim(a);
     return true;
 }
 
@@ -161,27 +157,30 @@ static void answer_boolean(struct answer *a, bool b)
 /* Answers with the table on top: true if that is done, false if it has become a frame. */
 static bool answer_table(struct answer *a)
 {
-    if (!lua_checkstack(a->lua, STEP_SLOTS)) {
+    lua_State *lua = a->lua;
+    if (!lua_checkstack(lua, STEP_SLOTS)) {
         reply_error(a->reply, SLICE_LIT("ERR reached lua stack limit"));
         return true;
     }
-    if (answer_scalar_table(a)) return true;
+    int table = lua_gettop(lua);
+    bool is_scalar = answer_scalar_table(a, table);
     enum answer_kind kind = ANSWER_ARRAY;
-    if (push_field(a->lua, HOST_MAP, LUA_TTABLE))
+    if (!is_scalar && push_field(lua, table, HOST_MAP, LUA_TTABLE))
         kind = ANSWER_MAP;
-    else if (push_field(a->lua, HOST_SET, LUA_TTABLE))
+    else if (!is_scalar && push_field(lua, table, HOST_SET, LUA_TTABLE))
         kind = ANSWER_SET;
     /* The inner table takes the place of the outer one. */
-    if (kind != ANSWER_ARRAY) lua_remove(a->lua, -2);
-    open_frame(a, kind);
-    return false;
+    if (kind != ANSWER_ARRAY) lua_replace(lua, table);
+    lua_settop(lua, table);
+    if (!is_scalar) open_frame(a, kind);
+    return is_scalar;
 }
 
-/* Answers with the value on top and pops it, unless it has become a frame. */
-static void take_value(struct answer *a)
+/* Answers with the value on top, of this type, and pops it, unless it has become a frame. */
+static void take_value(struct answer *a, int type)
 {
     lua_State *lua = a->lua;
-    switch (lua_type(lua, -1)) {
+    switch (type) {
     case LUA_TSTRING: reply_bulk(a->reply, text_at(lua, -1)); break;
     case LUA_TNUMBER: reply_integer(a->reply, lib_to_integer(lua_tonumber(lua, -1))); break;
     case LUA_TBOOLEAN: answer_boolean(a, lua_toboolean(lua, -1)); break;
@@ -193,44 +192,49 @@ static void take_value(struct answer *a)
     lua_pop(lua, 1);
 }
 
-/* The next part of the innermost frame, whose table (and key, and value that is due) lie on top. */
-static void step(struct answer *a)
+/* The next element of the innermost frame, whose table lies on top. */
+static void step_array(struct answer *a, struct answer_frame *f)
 {
-    lua_State *lua = a->lua;
-    struct answer_frame *f = &a->frames[a->depth - 1];
-    if (f->is_value_due) {
-        f->is_value_due = false;
-        take_value(a);
-        return;
-    }
-    bool has_next = true;
-    if (f->kind == ANSWER_ARRAY) {
-        lua_rawgeti(lua, -1, f->count + 1);
-        has_next = !lua_isnil(lua, -1);
-        if (!has_next) lua_pop(lua, 1);
-    } else {
-        has_next = lua_next(lua, -2);
-    }
-    if (!has_next) {
+    lua_rawgeti(a->lua, -1, f->count + 1);
+    int type = lua_type(a->lua, -1);
+    if (type == LUA_TNIL) {
+        lua_pop(a->lua, 1);
         close_frame(a);
         return;
     }
     f->count++;
-    if (f->kind == ANSWER_MAP) {
-        f->is_value_due = true;
-        lua_pushvalue(lua, -2);
-    } else if (f->kind == ANSWER_SET) {
-        lua_pop(lua, 1);
-        lua_pushvalue(lua, -1);
+    take_value(a, type);
+}
+
+/* The next part of the innermost frame, whose table and key (and value that is due) lie on top. */
+static void step_pairs(struct answer *a, struct answer_frame *f)
+{
+    lua_State *lua = a->lua;
+    if (f->is_value_due) {
+        f->is_value_due = false;
+    } else if (!lua_next(lua, -2)) {
+        close_frame(a);
+        return;
+    } else {
+        f->count++;
+        f->is_value_due = f->kind == ANSWER_MAP;
+        if (f->kind == ANSWER_SET) lua_pop(lua, 1);
+        lua_pushvalue(lua, f->kind == ANSWER_SET ? -1 : -2);
     }
-    take_value(a);
+    take_value(a, lua_type(lua, -1));
 }
 
 void answer_value(struct script_host *h, struct reply *reply)
 {
     struct answer a = {.host = h, .lua = h->lua, .reply = reply};
-    take_value(&a);
-    while (a.depth) step(&a);
+    take_value(&a, lua_type(a.lua, -1));
+    while (a.depth) {
+        struct answer_frame *f = &a.frames[a.depth - 1];
+        if (f->kind == ANSWER_ARRAY)
+            step_array(&a, f);
+        else
+            step_pairs(&a, f);
+    }
     mem_free(a.frames);
     arena_reset(&h->scratch);
 }

@@ -40,7 +40,7 @@ enum host_run_flag {
 };
 
 /* redis.call's memory of names it was given, so that a hot name costs no look-up in the table. */
-#define HOST_CALLS_COUNT 64
+#define HOST_CALLS_BITS 7
 #define HOST_CALL_NAME_MAX 15
 
 struct host_call {
@@ -71,7 +71,7 @@ struct script_host {
     struct arena scratch;    /* reset after each of its commands */
     struct slice *argv;      /* owned: room for the arguments of a command */
     int argv_cap;
-    struct host_call calls[HOST_CALLS_COUNT];
+    struct host_call calls[1 << HOST_CALLS_BITS];
     struct buf out; /* what cmsgpack.pack and struct.pack build */
 };
 

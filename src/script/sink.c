@@ -28,10 +28,11 @@ static struct sink *sink_of(struct reply *r)
     return (struct sink *)r;
 }
 
-/* May this sink take one more value? */
+/* May this sink, its host's, take one more value? */
 static bool is_open(struct sink *s)
 {
-    if (!s->reply.is_full && host_is_over_limit(host_of(s->lua))) s->reply.is_full = true;
+    const struct script_host *h = (const struct script_host *)((char *)s - offsetof(struct script_host, sink));
+    if (host_is_over_limit(h)) s->reply.is_full = true;
     return !s->reply.is_full;
 }
 
@@ -75,19 +76,17 @@ static inline void settle(struct sink *s)
     while (s->depth && store(s, &s->frames[s->depth - 1])) close_frame(s);
 }
 
-static void push_field(struct sink *s, int upvalue, struct slice text)
-{
-    lua_createtable(s->lua, 0, 1);
-    lua_pushvalue(s->lua, lua_upvalueindex(upvalue));
-    lua_pushlstring(s->lua, text.at, text.len);
-    lua_rawset(s->lua, -3);
-}
-
 static void sink_status(struct reply *r, struct slice text)
 {
     struct sink *s = sink_of(r);
     if (!is_open(s)) return;
-    push_field(s, SINK_UPVALUE_OK, text);
+    lua_createtable(s->lua, 0, 1);
+    lua_pushvalue(s->lua, lua_upvalueindex(SINK_UPVALUE_OK));
+    if (text.len == 2 && memcmp(text.at, "OK", 2) == 0)
+        lua_pushvalue(s->lua, lua_upvalueindex(SINK_UPVALUE_OK_TEXT));
+    else
+        lua_pushlstring(s->lua, text.at, text.len);
+    lua_rawset(s->lua, -3);
     settle(s);
 }
 
@@ -95,7 +94,10 @@ static void sink_error(struct reply *r, struct slice text)
 {
     struct sink *s = sink_of(r);
     if (!is_open(s)) return;
-    push_field(s, SINK_UPVALUE_ERR, text);
+    lua_createtable(s->lua, 0, 2);
+    lua_pushvalue(s->lua, lua_upvalueindex(SINK_UPVALUE_ERR));
+    lua_pushlstring(s->lua, text.at, text.len);
+    lua_rawset(s->lua, -3);
     lua_pushboolean(s->lua, 1);
     lua_setfield(s->lua, -2, "ignore_error_stats_update");
     s->is_error |= s->depth == 0;

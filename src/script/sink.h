@@ -15,6 +15,7 @@
 /* Upvalues of the C function whose frame the values are pushed on. */
 #define SINK_UPVALUE_OK 1
 #define SINK_UPVALUE_ERR 2
+#define SINK_UPVALUE_OK_TEXT 3 /* "OK", what nearly every status says */
 
 struct sink_frame {
     enum reply_aggregate kind; /* never REPLY_PUSH */
