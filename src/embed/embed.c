@@ -20,6 +20,7 @@
 #include "base/mem.h"
 #include "embed/host.h"
 #include "os/file.h"
+#include "os/log.h"
 #include "os/thread.h"
 
 #include <errno.h>
@@ -55,9 +56,11 @@ static void on_loaded(void *ctx, const struct oxq_error *err)
     embed_host_stop(e->host);
 }
 
+/* What the host says of itself - where it listens, what it saved - is not what a worker's log is read for; what goes wrong is. */
 static void run(void *ctx)
 {
     struct embed *e = ctx;
+    log_limit_thread(LOG_WARNING);
     embed_host_run(e->host);
     atomic_store(&e->has_ended, true);
 }
@@ -75,7 +78,9 @@ static oxq_err start_host(struct embed *e, struct oxq_error *err)
 {
     enum embed_host_step step;
     struct embed_host_opts opts = {.config = &e->config, .loaded = on_loaded, .ctx = e};
+    log_limit_thread(LOG_WARNING);
     oxq_err code = embed_host_open(&opts, &e->host, &step, err);
+    log_limit_thread(LOG_DEBUG);
     if (code) return code;
     atomic_store(&e->has_ended, false);
     e->failure.code = OXQ_OK;

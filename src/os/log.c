@@ -20,6 +20,8 @@ static struct {
     _Atomic enum log_format format;
 } log_state = {.fd = -1, .level = LOG_INFO};
 
+static _Thread_local enum log_level thread_level = LOG_DEBUG;
+
 static const char *const level_names[] = {"debug", "info", "warning", "error", "silent"};
 
 /* A line in the making; room is kept for its end. */
@@ -48,9 +50,14 @@ void log_set_format(enum log_format format)
     log_state.format = format;
 }
 
+void log_limit_thread(enum log_level level)
+{
+    thread_level = level;
+}
+
 bool log_is_on(enum log_level level)
 {
-    return log_state.fd >= 0 && level >= log_state.level;
+    return log_state.fd >= 0 && level >= log_state.level && level >= thread_level;
 }
 
 bool log_level_parse(struct slice name, enum log_level *out)

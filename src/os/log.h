@@ -47,6 +47,8 @@ static inline struct log_field log_int(const char *key, int64_t number)
 void log_start(int fd, struct clock *clock);
 void log_set_level(enum log_level level);
 void log_set_format(enum log_format format);
+/* This thread writes nothing below that level, whatever the process's is: what it does is not what the user watches. LOG_DEBUG: all. */
+void log_limit_thread(enum log_level level);
 /* Would an event of this level be written? */
 bool log_is_on(enum log_level level);
 void log_write(enum log_level level, const char *text, const struct log_field *fields, size_t fields_count);

@@ -6,6 +6,7 @@
 #include "os/random.h"
 #include "os/signals.h"
 #include "os/testfolder.h"
+#include "os/thread.h"
 
 #include "base/mem.h"
 
@@ -75,6 +76,29 @@ Test(os_log, writes_one_line_for_each_event_and_quotes_what_needs_it)
     expect_log(
         "{\"time\":\"2026-03-01T12:00:00.123Z\",\"level\":\"warning\",\"text\":\"a \\\"b\\\"\",\"id\":-7,\"addr\":\"127.0.0.1:"
         "4711\"}\n");
+}
+
+static void log_from_another_thread(void *ctx)
+{
+    (void)ctx;
+    log_event(LOG_INFO, "another", log_int("n", 1));
+}
+
+Test(os_log, a_thread_may_be_more_silent_than_the_others)
+{
+    struct thread another = {0};
+    start_log(0);
+    log_limit_thread(LOG_WARNING);
+    log_event(LOG_INFO, "not this", log_int("n", 1));
+    expect_log("");
+    log_event(LOG_WARNING, "this", log_int("n", 1));
+    expect_log("1970-01-01T00:00:00.000Z warning this n=1\n");
+    cr_assert_eq(thread_start(&another, "another", log_from_another_thread, NULL, NULL), OXQ_OK);
+    thread_join(&another);
+    expect_log("1970-01-01T00:00:00.000Z info another n=1\n");
+    log_limit_thread(LOG_DEBUG);
+    log_from_another_thread(NULL);
+    expect_log("1970-01-01T00:00:00.000Z info another n=1\n");
 }
 
 Test(os_log, is_silent_below_its_level_and_before_it_starts)

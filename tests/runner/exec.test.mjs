@@ -110,6 +110,20 @@ benchTest('exec: a process that the program leaves behind holds nobody up', asyn
   await group;
 });
 
+test('on a folder the log is the jobs\', and not that of the store', async (t) => {
+  const url = `file:${t.path('jobs')}`;
+  equal((await t.oxq(['add', 'q', 'x', '{}', '--url', url])).status, 0);
+  const first = t.spawn(['work', 'q', '--url', url, '--exec', 'true']);
+  await until('its job is done', () => first.logged(' completed ').length === 1);
+  const second = t.spawn(['work', 'q', '--url', url, '--exec', 'true']);
+  await until('both work', () => second.logged(' working ').length === 1);
+  equal(await first.stop(), 0);
+  equal((await t.oxq(['add', 'q', 'x', '{}', '--url', url])).status, 0);
+  await until('the second hosts the folder, and works', () => second.logged(' completed ').length === 1);
+  equal(await second.stop(), 0);
+  for (const worker of [first, second]) equal(worker.logged(' info ').map((line) => line.split(' ')[2]), ['working', 'completed', 'ending']);
+});
+
 for (const store of Object.keys(STORES)) {
   benchTest(`a job that somebody has overwritten is told and keeps no other job waiting (${store})`, async (b, t) => {
     const jobs = [await b.add(), await b.add(), await b.add()];
