@@ -108,20 +108,32 @@ oxq_err oxq_queue_trim_events(oxq_queue *queue, int64_t keep, int64_t *out_count
     return e;
 }
 
+/* Again, as long as it says that jobs are left that it did not move: lists which BullMQ 5 filled go in portions. */
+static oxq_err act_on_all(oxq_queue *q, const struct transition *t, const char *what, struct oxq_error *err)
+{
+    int64_t left = 1;
+    oxq_err e = OXQ_OK;
+    while (!e && left > 0) {
+        struct arena arena = {0};
+        struct request r;
+        struct client_reply reply = {0};
+        request_begin(&r, &arena, t, q->prefix);
+        e = store_request(q->store->client, &r, what, slice_from_text(q->name), &reply, err);
+        left = reply.value.integer;
+        client_reply_deinit(&reply);
+        arena_deinit(&arena);
+    }
+    return e;
+}
+
 oxq_err oxq_queue_pause(oxq_queue *queue, struct oxq_error *err)
 {
-    struct arena arena = {0};
-    struct request r;
-    request_begin(&r, &arena, &transition_pause, queue->prefix);
-    return act(queue, &arena, &r, "pause", queue->name, err);
+    return act_on_all(queue, &transition_pause, "pause", err);
 }
 
 oxq_err oxq_queue_resume(oxq_queue *queue, struct oxq_error *err)
 {
-    struct arena arena = {0};
-    struct request r;
-    request_begin(&r, &arena, &transition_resume, queue->prefix);
-    return act(queue, &arena, &r, "resume", queue->name, err);
+    return act_on_all(queue, &transition_resume, "resume", err);
 }
 
 static struct slice meta_of(oxq_queue *q, struct arena *a)

@@ -44,6 +44,8 @@ struct oxq_list {
     struct arena texts; /* of the options */
     int64_t until_ms;   /* jobs that were added or have finished later are left out */
     oxq_state state;    /* being read; OXQ_STATES_COUNT: the end */
+    bool is_apart;      /* of WAITING: in its second list now */
+    int64_t skip;       /* in the list that is being read */
     int64_t given;
     struct list_page pages[2]; /* the one that is given, and the one before */
     size_t current;
@@ -71,13 +73,40 @@ static void ask(struct client_batch *b, const struct slice *argv, size_t argc)
 
 /* ---------------------------------------------------------------- open and close */
 
+static void begin_list(struct oxq_list *l)
+{
+    l->pages[0].count = l->pages[1].count = 0;
+    l->at = l->fresh_count = 0;
+    l->is_last_page = false;
+}
+
 static void go_to_state(struct oxq_list *l, int state)
 {
     while (state < OXQ_STATES_COUNT && l->opts.states != 0 && !(l->opts.states & (1u << state))) state++;
     l->state = (oxq_state)state;
-    l->pages[0].count = l->pages[1].count = 0;
-    l->at = l->fresh_count = 0;
-    l->is_last_page = false;
+    l->is_apart = false;
+    l->skip = l->opts.skip;
+    begin_list(l);
+}
+
+/* Of WAITING: what was skipped in the first list is not skipped in the second. */
+static oxq_err go_to_second_list(struct oxq_list *l, struct oxq_error *err)
+{
+    struct arena arena = {0};
+    struct client_batch b = {.count = 0};
+    struct slice length[] = {SLICE_LIT("LLEN"), state_key(l->queue, &arena, l->state)};
+    oxq_err e = OXQ_OK;
+    if (l->skip > 0) {
+        ask(&b, length, 2);
+        e = store_run(l->queue->store->client, &b, err);
+        int64_t first_count = e ? 0 : client_batch_reply(&b, 0)->integer;
+        l->skip = l->skip > first_count ? l->skip - first_count : 0;
+    }
+    l->is_apart = true;
+    begin_list(l);
+    client_batch_deinit(&b);
+    arena_deinit(&arena);
+    return e;
 }
 
 oxq_err oxq_queue_list(oxq_queue *queue, const struct oxq_list_opts *opts, oxq_list **out, struct oxq_error *err)
@@ -133,6 +162,11 @@ static struct slice put_int(struct arena *arena, int64_t n)
     return slice_of(digits, num_format_int(digits, n));
 }
 
+static struct slice list_key(const struct oxq_list *l, struct arena *arena)
+{
+    return l->is_apart ? state_paused_key(l->queue, arena) : state_key(l->queue, arena, l->state);
+}
+
 /* Up to `count` ids from a place on. */
 static oxq_err read_ids(struct oxq_list *l, struct list_page *page, int64_t place, size_t count, struct oxq_error *err)
 {
@@ -145,8 +179,8 @@ static oxq_err read_ids(struct oxq_list *l, struct list_page *page, int64_t plac
         last = -(place + 1);
     }
     const char *command = is_list ? "LRANGE" : is_from_head(l) ? "ZRANGE" : "ZREVRANGE";
-    struct slice argv[] = {slice_from_text(command), state_key(l->queue, &page->arena, l->state),
-                           put_int(&page->arena, first), put_int(&page->arena, last)};
+    struct slice argv[] = {slice_from_text(command), list_key(l, &page->arena), put_int(&page->arena, first),
+                           put_int(&page->arena, last)};
     ask(&page->reply, argv, 4);
     page->count = 0;
     oxq_err e = store_run(l->queue->store->client, &page->reply, err);
@@ -164,7 +198,7 @@ static oxq_err read_ids(struct oxq_list *l, struct list_page *page, int64_t plac
 static void ask_for_anchor(const struct oxq_list *l, const struct list_page *before, size_t i, struct arena *arena,
                            struct client_batch *b)
 {
-    struct slice key = state_key(l->queue, arena, l->state);
+    struct slice key = list_key(l, arena);
     if (!state_places[l->state].is_list) {
         struct slice argv[] = {slice_from_text(is_from_head(l) ? "ZRANK" : "ZREVRANK"), key, before->ids[i]};
         ask(b, argv, 3);
@@ -188,7 +222,7 @@ static oxq_err find_place(struct oxq_list *l, const struct list_page *before, in
     struct client_batch b = {.is_atomic = true};
     bool is_list = state_places[l->state].is_list;
     size_t step = is_list ? (before->count + LIST_ANCHORS - 1) / LIST_ANCHORS : 1;
-    struct slice length[] = {slice_from_text(is_list ? "LLEN" : "ZCARD"), state_key(l->queue, &arena, l->state)};
+    struct slice length[] = {slice_from_text(is_list ? "LLEN" : "ZCARD"), list_key(l, &arena)};
     ask(&b, length, 2);
     for (size_t i = before->count; i > 0; i -= i < step ? i : step) ask_for_anchor(l, before, i - 1, &arena, &b);
     oxq_err e = store_run(l->queue->store->client, &b, err);
@@ -208,7 +242,7 @@ static oxq_err find_place(struct oxq_list *l, const struct list_page *before, in
 static oxq_err read_next_ids(struct oxq_list *l, const struct list_page *before, struct list_page *page,
                              struct oxq_error *err)
 {
-    if (before->count == 0) return read_ids(l, page, l->opts.skip, page_jobs(l), err);
+    if (before->count == 0) return read_ids(l, page, l->skip, page_jobs(l), err);
     int64_t next = before->place + (int64_t)before->count;
     oxq_err e = read_ids(l, page, next - 1, page_jobs(l) + 1, err);
     if (e) return e;
@@ -362,11 +396,12 @@ oxq_err oxq_list_next(oxq_list *list, oxq_job **out, oxq_state *out_state, struc
         oxq_err e = next_of_page(list, err);
         if (e) return e;
         if (list->job) break;
-        if (list->is_last_page) {
+        if (!list->is_last_page)
+            e = read_page(list, err);
+        else if (list->state == OXQ_STATE_WAITING && !list->is_apart)
+            e = go_to_second_list(list, err);
+        else
             go_to_state(list, (int)list->state + 1);
-            continue;
-        }
-        e = read_page(list, err);
         if (e) return e;
     }
     if (list->job) list->given++;

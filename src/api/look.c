@@ -14,6 +14,12 @@ const struct state_place state_places[OXQ_STATES_COUNT] = {
     [OXQ_STATE_FAILED] = {"failed", false},
 };
 
+/* Of the jobs that wait, those that BullMQ up to 5 keeps apart while a queue is paused (jobs/lua/lib/place.lua). */
+struct slice state_paused_key(const oxq_queue *q, struct arena *arena)
+{
+    return keys_join(arena, q->prefix, SLICE_LIT("paused"));
+}
+
 struct slice state_key(const oxq_queue *q, struct arena *arena, oxq_state state)
 {
     return keys_join(arena, q->prefix, slice_from_text(state_places[state].key));
@@ -37,8 +43,11 @@ oxq_err oxq_queue_state(oxq_queue *queue, const char *id, oxq_state *out, struct
         struct slice argv[] = {slice_from_text(command), state_key(queue, &arena, (oxq_state)s), slice_from_text(id)};
         ask(&b, argv, 3);
     }
+    struct slice paused[] = {SLICE_LIT("LPOS"), state_paused_key(queue, &arena), slice_from_text(id)};
+    ask(&b, paused, 3);
     oxq_err e = store_run(queue->store->client, &b, err);
     oxq_state found = OXQ_STATE_UNKNOWN;
+    if (!e && client_batch_reply(&b, b.count - 1)->kind != RESP_NULL) found = OXQ_STATE_WAITING;
     for (int s = OXQ_STATE_WAITING; !e && s < OXQ_STATES_COUNT; s++) {
         if (client_batch_reply(&b, (size_t)s - 1)->kind != RESP_NULL) found = (oxq_state)s;
     }
@@ -57,14 +66,17 @@ oxq_err oxq_queue_counts(oxq_queue *queue, struct oxq_counts *out, struct oxq_er
                                state_key(queue, &arena, (oxq_state)s)};
         ask(&b, argv, 2);
     }
+    struct slice apart[] = {SLICE_LIT("LLEN"), state_paused_key(queue, &arena)};
     struct slice paused[] = {SLICE_LIT("HEXISTS"), keys_join(&arena, queue->prefix, SLICE_LIT("meta")),
                              SLICE_LIT("paused")};
+    ask(&b, apart, 2);
     ask(&b, paused, 3);
     oxq_err e = store_run(queue->store->client, &b, err);
     struct oxq_counts counts = {.is_paused = false};
     for (int s = OXQ_STATE_WAITING; !e && s < OXQ_STATES_COUNT; s++)
         counts.of[s] = client_batch_reply(&b, (size_t)s - 1)->integer;
-    if (!e) counts.is_paused = client_batch_reply(&b, OXQ_STATES_COUNT - 1)->integer == 1;
+    if (!e) counts.of[OXQ_STATE_WAITING] += client_batch_reply(&b, b.count - 2)->integer;
+    if (!e) counts.is_paused = client_batch_reply(&b, b.count - 1)->integer == 1;
     if (!e) *out = counts;
     client_batch_deinit(&b);
     arena_deinit(&arena);

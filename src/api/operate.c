@@ -211,6 +211,8 @@ oxq_err oxq_queue_clean(oxq_queue *queue, oxq_state state, int64_t grace_ms, con
     struct many many;
     oxq_err e = many_begin(&many, opts, err);
     if (!e) e = purge_state(queue, &purge, &many, err);
+    purge.state = "paused";
+    if (!e && state == OXQ_STATE_WAITING) e = purge_state(queue, &purge, &many, err);
     if (out_count) *out_count = many.done;
     return e;
 }

@@ -89,6 +89,8 @@ struct state_place {
 };
 extern const struct state_place state_places[OXQ_STATES_COUNT];
 struct slice state_key(const oxq_queue *q, struct arena *arena, oxq_state state);
+/* A second list of those that wait. */
+struct slice state_paused_key(const oxq_queue *q, struct arena *arena);
 
 /* Jobs that were added or have finished later than that are left out. Before the first oxq_list_next. */
 void list_set_until(oxq_list *list, int64_t ms);

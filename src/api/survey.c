@@ -120,6 +120,11 @@ oxq_err oxq_queue_counts_per_priority(oxq_queue *queue, const int64_t *prioritie
 {
     struct arena arena = {0};
     struct client_batch b = {.is_atomic = true};
+    struct request apart;
+    request_begin_plain(&apart, &arena, "LLEN");
+    request_put(&apart, state_paused_key(queue, &arena));
+    apart.command.is_idempotent = true;
+    client_batch_add(&b, &apart.command);
     for (size_t i = 0; i < count; i++) {
         struct request r;
         int64_t p = priorities[i];
@@ -139,7 +144,10 @@ oxq_err oxq_queue_counts_per_priority(oxq_queue *queue, const int64_t *prioritie
         client_batch_add(&b, &r.command);
     }
     oxq_err e = count > 0 ? store_run(queue->store->client, &b, err) : OXQ_OK;
-    for (size_t i = 0; !e && i < count; i++) out_counts[i] = client_batch_reply(&b, i)->integer;
+    for (size_t i = 0; !e && i < count; i++) {
+        int64_t in_paused = priorities[i] == 0 ? client_batch_reply(&b, 0)->integer : 0;
+        out_counts[i] = client_batch_reply(&b, i + 1)->integer + in_paused;
+    }
     client_batch_deinit(&b);
     arena_deinit(&arena);
     return e;

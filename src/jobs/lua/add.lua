@@ -23,7 +23,8 @@ local function open_queue(batch, prefix)
 end
 
 local function close_queue(q)
-    local ids, list = q.waiting, q.prefix .. 'wait'
+    local ids = q.waiting
+    local list = #ids > 0 and q.meta[1] and waiting_list(q.prefix) or q.prefix .. 'wait'
     for i = 1, #ids, 1000 do call('LPUSH', list, unpack(ids, i, math.min(i + 999, #ids))) end
     if q.has_delayed then mark_delayed(q.prefix) end
 end

@@ -23,7 +23,9 @@ for i = 1, count do
     call('XADD', events, 'MAXLEN', '~', meta[3], '*', 'event', 'waiting', 'jobId', id)
     ids[i] = id
 end
-for i = 1, count, 1000 do call('LPUSH', queue .. 'wait', unpack(ids, i, math.min(i + 999, count))) end
+local list = queue .. 'wait'
+if meta[1] and string.find(call('HGET', queue .. 'meta', 'version') or '', '^bullmq:[1-5]%.') then list = queue .. 'paused' end -- place.lua
+for i = 1, count, 1000 do call('LPUSH', list, unpack(ids, i, math.min(i + 999, count))) end
 if not meta[1] and not (meta[2] and call('LLEN', queue .. 'active') >= tonumber(meta[2])) then
     call('ZADD', queue .. 'marker', 0, '0')
 end

@@ -29,7 +29,7 @@ local function go_to_front(prefix, id, meta)
     if priority > 0 then
         call('ZADD', prefix .. 'prioritized', priority * 0x100000000, id)
     else
-        call('RPUSH', prefix .. 'wait', id)
+        place(prefix, id, 0, 'RPUSH')
         if count_room(prefix, meta) > 0 then wake_workers(prefix) end
     end
     emit_and_trim(prefix, events_max_of(prefix, meta), 'waiting', 'jobId', id, 'prev', 'active')

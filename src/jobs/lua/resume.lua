@@ -18,5 +18,5 @@ if call('EXISTS', queue .. 'wait', queue .. 'prioritized') > 0 then
 else
     mark_delayed(queue)
 end
-emit(queue, 'resumed')
+if left == 0 then emit(queue, 'resumed') end
 return left

@@ -9,7 +9,7 @@
 --   ARGV[4]  ids to look at in this call
 --   ARGV[5]  -1 to begin a sweep, or where the last call left off
 -- Returns { where to go on, or -1 when the sweep is done, ids of the stalled jobs ... }.
---@use meta events marker damage
+--@use meta events marker place damage
 
 -- The next run of a scheduler never fails so: it would be the last.
 local function is_of_scheduler(prefix, scheduler)
@@ -32,7 +32,7 @@ local function free_stalled(prefix, id, stalls_max, meta)
     local kind = call('TYPE', key).ok
     if kind == 'none' then return false end
     if kind == 'hash' then count_stall(prefix, key, stalls_max) end
-    call('RPUSH', prefix .. 'wait', id)
+    place(prefix, id, 0, 'RPUSH')
     if count_room(prefix, meta) > 0 then wake_workers(prefix) end
     emit_and_trim(prefix, events_max_of(prefix, meta), 'waiting', 'jobId', id, 'prev', 'active')
     emit(prefix, 'stalled', 'jobId', id)

@@ -199,6 +199,19 @@ const checks = {
     await ok(driver, { op: 'clean', queue: 'mail', state: 'wait', before: NOW + 1 });
     assert.equal(await db.exists('bull:mail:a', 'bull:mail:c', 'bull:mail:d', 'bull:mail:wait'), 0);
   },
+  async 'in a paused queue of BullMQ 5 jobs wait where it looks for them, however they come there'(driver, db) {
+    await db.hset('bull:mail:meta', 'version', 'bullmq:5.81.5', 'paused', 1);
+    await add(driver, 'mail', job('a'), job('b', { delay: 5 }));
+    await add(driver, 'mail', { name: 'send', data: {}, opts: {} });
+    assert.deepEqual(await db.lrange('bull:mail:paused', 0, -1), ['3', 'a']);
+    await ok(driver, { op: 'change_priority', queue: 'mail', id: 'a', priority: 3 });
+    await fetch(driver, 'mail', 1);
+    assert.deepEqual(await db.lrange('bull:mail:paused', 0, -1), ['3']);
+    assert.deepEqual(await db.zrange('bull:mail:prioritized', 0, -1), ['a']);
+    await fetch(driver, 'mail', 1).then(() => ok(driver, { op: 'fetch', queue: 'mail', count: 1, now: NOW + 10 }));
+    assert.deepEqual(await db.lrange('bull:mail:paused', 0, -1), ['b', '3']);
+    assert.equal(await db.exists('bull:mail:wait'), 0);
+  },
   async 'one that is refused leaves the others of the call alone'(driver, db) {
     await add(driver, 'mail', job('a'), job('b'), job('c'));
     await fetch(driver, 'mail', 2);

@@ -11,7 +11,7 @@ local function abandon_parent(prefix, key)
     local there = parent.queueKey .. ':'
     if call('ZREM', there .. 'waiting-children', parent.id) == 0 then return end
     if there ~= prefix then
-        call('RPUSH', there .. 'wait', parent.id)
+        place(there, parent.id, 0, 'RPUSH')
         if not is_closed(there) then wake_workers(there) end
         return
     end

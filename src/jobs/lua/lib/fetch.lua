@@ -12,9 +12,10 @@ local function promote(prefix, now, is_open)
     local ids = call('ZRANGEBYSCORE', prefix .. 'delayed', 0, (now + 1) * 0x1000 - 1, 'LIMIT', 0, 1000)
     if #ids == 0 then return end
     call('ZREM', prefix .. 'delayed', unpack(ids))
+    local list = waiting_list(prefix)
     for i = 1, #ids do
         local key = prefix .. ids[i]
-        place(prefix, ids[i], read_priority(key), 'LPUSH')
+        place(prefix, ids[i], read_priority(key), 'LPUSH', list)
         emit(prefix, 'waiting', 'jobId', ids[i], 'prev', 'delayed')
         try('HSET', key, 'delay', 0)
     end

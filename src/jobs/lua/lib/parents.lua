@@ -2,7 +2,7 @@
 -- What a child's end means to its parent. The parent <key> keeps `<key>:dependencies`, the set of its children that are to come; those
 -- that are done are in `<key>:processed` (child, result), `<key>:failed` (child, error: failures that do not matter) or
 -- `<key>:unsuccessful` (a sorted set of failures that make it fail). It may be of another queue, with the same hash tag in a cluster.
---@use events marker release damage
+--@use events marker place release damage
 
 -- A parent in parts: its queue's key without the last colon, its id, and what it does about a failure.
 local function read_parent(key, json)
@@ -49,13 +49,13 @@ local function tell_parent(parent, child, state, value, now)
     end
 end
 
--- A child that is removed is waited for no more. Its parent goes straight to `wait`.
+-- A child that is removed is waited for no more. Its parent waits, with no regard to its priority.
 local function leave_parent(parent, child)
     local prefix, id = parent.queueKey .. ':', parent.id
     local set = prefix .. id .. ':dependencies'
     if call('SREM', set, child) == 0 or call('SCARD', set) > 0 then return end
     if call('ZREM', prefix .. 'waiting-children', id) == 0 then return end
-    call('RPUSH', prefix .. 'wait', id)
+    place(prefix, id, 0, 'RPUSH')
     if not is_closed(prefix) then wake_workers(prefix) end
     emit(prefix, 'waiting', 'jobId', id, 'prev', 'waiting-children')
 end

@@ -4,10 +4,18 @@
 -- plus its place among those of the same ms.
 --@use keys
 
--- push is LPUSH, or RPUSH to be next; it says nothing of jobs with a priority.
-local function place(prefix, id, priority, push)
+-- The list of those that wait. BullMQ up to 5 keeps the jobs of a paused queue in `paused`, and when it resumes one it renames that to `wait`: what
+-- is in `wait` then is lost. Who uses a queue is in its meta.
+local function waiting_list(prefix)
+    local meta = call('HMGET', prefix .. 'meta', 'paused', 'version')
+    local is_apart = meta[1] and meta[2] and string.find(meta[2], '^bullmq:[1-5]%.')
+    return prefix .. (is_apart and 'paused' or 'wait')
+end
+
+-- push is LPUSH, or RPUSH to be next; it says nothing of jobs with a priority. `list` is the waiting list, where that is known.
+local function place(prefix, id, priority, push, list)
     if priority == 0 then
-        call(push, prefix .. 'wait', id)
+        call(push, list or waiting_list(prefix), id)
     else
         local count = call('INCR', prefix .. 'pc')
         call('ZADD', prefix .. 'prioritized', priority * 0x100000000 + count % 0x100000000, id)
