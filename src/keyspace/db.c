@@ -8,6 +8,11 @@
  *  3. a dormant key has no entry.
  *
  * A key is removed when its time has come by whoever meets it first: db_find, or keyspace_expire in the background.
+ *
+ * Job clients ask for a few keys of a queue with every job (its lists, meta, events), and for the job's own several times. Their hashes and
+ * entries stand in db->hot, at a place that the key's end tells; whoever comes to that place next takes it. An entry leaves it before it
+ * is unlinked, so
+ *  4. a hot place's entry is in keys and has its key; its hash is the key's.
  */
 #include "keyspace/db.h"
 
@@ -46,8 +51,52 @@ static void free_entry(struct db *db, struct entry *e)
     mem_free(e);
 }
 
+/* ---- hot keys ---- */
+
+/* The key's place, whichever key has it now; NULL: keys of this length have none. */
+static struct db_hot *hot_place(struct db *db, struct slice key)
+{
+    if (key.len < DB_HOT_KEY_MIN || key.len > DB_HOT_KEY_MAX) return NULL;
+    uint64_t end;
+    memcpy(&end, key.at + key.len - sizeof(end), sizeof(end));
+    return &db->hot[(end + key.len) * 0x9e3779b97f4a7c15u >> (64 - DB_HOT_BITS)];
+}
+
+/* Keys of one length, at least 8: a call of memcmp costs more. */
+static bool is_same_key(const char *a, const char *b, size_t len)
+{
+    for (size_t i = 0; i + 8 < len; i += 8) {
+        if (memcmp(a + i, b + i, 8) != 0) return false;
+    }
+    return memcmp(a + len - 8, b + len - 8, 8) == 0;
+}
+
+/* The key's place, which it has now; or NULL. */
+static struct db_hot *take_hot(struct db *db, struct slice key)
+{
+    struct db_hot *hot = hot_place(db, key);
+    if (!hot || (hot->len == key.len && is_same_key(hot->key, key.at, key.len))) return hot;
+    hot->entry = NULL;
+    hot->hash = map_hash(key);
+    hot->len = (uint16_t)key.len;
+    memcpy(hot->key, key.at, key.len);
+    return hot;
+}
+
+static void cool(struct db *db, const struct entry *e)
+{
+    struct db_hot *hot = hot_place(db, entry_key(e));
+    if (hot && hot->entry == e) hot->entry = NULL;
+}
+
+static void cool_all(struct db *db)
+{
+    for (size_t i = 0; i < sizeof(db->hot) / sizeof(db->hot[0]); i++) db->hot[i].entry = NULL;
+}
+
 static void empty(struct db *db)
 {
+    cool_all(db);
     graveyard_give_keys(&db->keyspace->graveyard, &db->keys);
     graveyard_give_dormant(&db->keyspace->graveyard, &db->dormant);
     heap_deinit(&db->expiries);
@@ -116,6 +165,7 @@ bool db_sleep(struct db *db, struct entry *e)
     SLOW_CHECK(entry_is_cold(e) && e->mark.list == ENTRY_CLEAN);
     if (e->node.aux != ENTRY_NO_EXPIRY) return false;
     if (!db_adopt_dormant(db, entry_key(e), e->node.hash, (enum value_type)e->value.type)) return false;
+    cool(db, e);
     map_unlink(&db->keys, &e->node);
     mem_free(e);
     return true;
@@ -139,7 +189,11 @@ static struct entry *find_hashed(struct db *db, struct slice key, uint32_t hash)
 
 static struct entry *find_raw(struct db *db, struct slice key)
 {
-    return db_count(db) > 0 ? find_hashed(db, key, map_hash(key)) : NULL;
+    if (db_count(db) == 0) return NULL;
+    struct db_hot *hot = take_hot(db, key);
+    if (!hot) return find_hashed(db, key, map_hash(key));
+    if (!hot->entry) hot->entry = find_hashed(db, key, hot->hash);
+    return hot->entry;
 }
 
 bool db_is_expired(const struct db *db, const struct entry *e)
@@ -193,7 +247,12 @@ struct entry *db_create(struct db *db, struct slice key, enum value_type type)
 
 struct entry *db_find_or_create(struct db *db, struct slice key, enum value_type type, bool *out_is_new)
 {
-    return db_find_or_create_hashed(db, key, map_hash(key), type, out_is_new);
+    struct db_hot *hot = take_hot(db, key);
+    if (!hot) return db_find_or_create_hashed(db, key, map_hash(key), type, out_is_new);
+    if (!hot->entry || db_is_expired(db, hot->entry))
+        return hot->entry = db_find_or_create_hashed(db, key, hot->hash, type, out_is_new);
+    *out_is_new = false;
+    return use(db, hot->entry);
 }
 
 struct entry *db_find_or_create_hashed(struct db *db, struct slice key, uint32_t hash, enum value_type type,
@@ -211,6 +270,7 @@ static void unlink_entry(struct db *db, struct entry *e)
 {
     if (db->keyspace->tracker) tracker_drop(db->keyspace->tracker, db, e);
     if (e->node.aux != ENTRY_NO_EXPIRY) heap_remove(&db->expiries, e->node.aux);
+    cool(db, e);
     map_unlink(&db->keys, &e->node);
 }
 
@@ -300,6 +360,7 @@ void db_flush(struct db *db)
 /* db gets the keys that `from` had. */
 static void adopt_keys(struct db *db, const struct db *from)
 {
+    cool_all(db);
     db->keys = from->keys;
     db->dormant = from->dormant;
     db->expiries = from->expiries;
@@ -381,4 +442,9 @@ void db_check(struct db *db)
     }
     map_iter_end(&it);
     CHECK(expiring == db->expiries.count);
+    for (size_t i = 0; i < sizeof(db->hot) / sizeof(db->hot[0]); i++) {
+        const struct db_hot *hot = &db->hot[i];
+        if (hot->len) CHECK(hot->hash == map_hash(slice_of(hot->key, hot->len)));
+        if (hot->entry) CHECK(map_find(&db->keys, slice_of(hot->key, hot->len)) == &hot->entry->node); /* 4 */
+    }
 }

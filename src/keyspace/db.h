@@ -49,12 +49,24 @@ struct entry {
     char key[];
 };
 
+/* A key that was asked for not long ago; db.c says what for. */
+#define DB_HOT_BITS 6
+#define DB_HOT_KEY_MIN 8
+#define DB_HOT_KEY_MAX 46
+struct db_hot {
+    struct entry *entry; /* link: the key's, NULL when that is not known */
+    uint32_t hash;       /* the key's map_hash */
+    uint16_t len;        /* 0: none */
+    char key[DB_HOT_KEY_MAX];
+};
+
 struct db {
     struct keyspace *keyspace;
     uint32_t index;
     struct map keys;
     struct dormant dormant; /* whoever finds one of them makes it an entry of keys, which is cold */
     struct heap expiries;
+    struct db_hot hot[1 << DB_HOT_BITS];
 };
 
 struct keyspace {
