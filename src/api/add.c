@@ -133,7 +133,7 @@ static bool wait_for_place(oxq_queue *q, struct adder *self)
         link_push_tail(&q->adders, &self->link);
     lock_leave(&q->adding);
     /* Whoever is before us began before us, and so its time ends before ours. */
-    return is_free || notice_wait(&self->notice, INT64_MAX) == ADDER_LEAD;
+    return is_free || notice_wait(&self->notice, &q->spin, INT64_MAX) == ADDER_LEAD;
 }
 
 static oxq_err add_alone(oxq_queue *q, const struct new_job *job, char *out_id, struct oxq_error *err)

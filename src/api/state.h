@@ -59,6 +59,7 @@ struct oxq_queue {
 
     struct lock adding;    /* of what follows */
     struct link adders;    /* callers that wait to be added, in the order in which they came */
+    struct spin spin;      /* of those */
     unsigned rounds_count; /* requests that add and are under way */
 };
 

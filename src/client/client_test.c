@@ -228,7 +228,7 @@ static void return_later(void *ctx)
     (void)ctx;
     int64_t until = clock_mono_us(os_clock()) + 20000;
     struct notice nobody = {0};
-    notice_wait(&nobody, until);
+    notice_wait(&nobody, NULL, until);
     fakeserver_return(server);
 }
 
@@ -310,7 +310,7 @@ static void cancel_soon(void *ctx)
 {
     int64_t until = clock_mono_us(os_clock()) + 5000;
     struct notice nobody = {0};
-    notice_wait(&nobody, until);
+    notice_wait(&nobody, NULL, until);
     client_cancel(ctx);
 }
 

@@ -81,6 +81,7 @@ struct pipeline {
     uint64_t head, tail; /* the places from head to before tail are in use */
     uint64_t first_seq;  /* of the calls on this connection */
     struct link parked;  /* of pipeline_call, the last to wait last */
+    struct spin spin;    /* of those */
 
     struct buf input; /* the reader's */
     struct resp_scan scan;
@@ -578,7 +579,7 @@ static bool park(struct pipeline *p, struct pipeline_call *call, struct wakes *w
     notice_clear(&call->notice);
     link_push_tail(&p->parked, &call->parked);
     leave_and_wake(p, w);
-    if (notice_wait(&call->notice, call->until_us) == NOTICE_DONE) return true;
+    if (notice_wait(&call->notice, &p->spin, call->until_us) == NOTICE_DONE) return true;
     lock_enter(&p->lock);
     link_remove(&call->parked);
     return false;

@@ -73,6 +73,7 @@ struct journal {
     char failure[256];
 
     struct notice work;    /* the thread looks again at phase and is_closing: NUDGE */
+    struct spin spin;      /* for it */
     struct keeper *keeper; /* owned */
     struct syncer *syncer; /* owned */
     struct thread thread;
@@ -147,7 +148,7 @@ static void run(void *ctx)
     struct journal *j = ctx;
     thread_shorten_slice();
     for (;;) {
-        (void)notice_wait(&j->work, INT64_MAX);
+        (void)notice_wait(&j->work, &j->spin, INT64_MAX);
         (void)notice_take(&j->work);
         if (atomic_load_explicit(&j->phase, memory_order_acquire) == BUSY) take_group(j);
         if (atomic_load_explicit(&j->is_closing, memory_order_acquire)) return;

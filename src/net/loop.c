@@ -9,15 +9,20 @@
 #include "net/loop.h"
 
 #include "base/mem.h"
+#include "os/spin.h"
 
 #include <event2/event.h>
 #include <event2/event_struct.h>
+
+#define ONE_PASS (EVLOOP_ONCE | EVLOOP_NO_EXIT_ON_EMPTY)
 
 struct net_loop {
     struct event_base *base; /* owned */
     struct event deadline;
     int64_t armed_until_us; /* 0: it is not */
     bool is_polling;
+    bool has_called; /* back, in this pass */
+    struct spin spin;
 };
 
 struct net_watch {
@@ -41,6 +46,7 @@ static void on_event(evutil_socket_t fd, short events, void *ctx)
     (void)fd;
     struct net_watch *w = ctx;
     uint32_t ready = (events & EV_READ ? NET_READABLE : 0) | (events & EV_WRITE ? NET_WRITABLE : 0);
+    w->loop->has_called = true;
     w->fn(w->ctx, ready);
 }
 
@@ -78,16 +84,36 @@ static void arm(struct net_loop *loop, int64_t wait_us, int64_t until_us)
     loop->armed_until_us = until_us;
 }
 
+/* True: something was ready. */
+static bool look(struct net_loop *loop)
+{
+    loop->has_called = false;
+    event_base_loop(loop->base, ONE_PASS | EVLOOP_NONBLOCK);
+    return loop->has_called;
+}
+
+/* As net_loop_poll; spinning may make it late by SPIN_US. */
+static void wait_until(struct net_loop *loop, int64_t wait_us, int64_t until_us)
+{
+    struct spin_wait wait;
+    bool is_ready = false;
+    spin_begin(&wait, &loop->spin);
+    while (!is_ready && spin_again(&wait)) is_ready = look(loop);
+    if (!is_ready) {
+        arm(loop, wait_us, until_us);
+        event_base_loop(loop->base, ONE_PASS);
+    }
+    spin_end(&wait);
+}
+
 void net_loop_poll(struct net_loop *loop, int64_t now_us, int64_t until_us)
 {
     CHECK(!loop->is_polling);
     loop->is_polling = true;
-    int flags = EVLOOP_ONCE | EVLOOP_NO_EXIT_ON_EMPTY;
     if (until_us > now_us)
-        arm(loop, until_us - now_us, until_us);
+        wait_until(loop, until_us - now_us, until_us);
     else
-        flags |= EVLOOP_NONBLOCK;
-    event_base_loop(loop->base, flags);
+        look(loop);
     loop->is_polling = false;
 }
 

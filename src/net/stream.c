@@ -14,6 +14,7 @@
 
 #include "base/mem.h"
 #include "net/tls_ssl.h"
+#include "os/spin.h"
 #include "os/thread.h"
 
 #include <errno.h>
@@ -38,6 +39,7 @@ struct net_stream {
     bool is_read_blocked;
     bool is_write_blocked;
     bool is_blocking;  /* recv without MSG_DONTWAIT waits for a tick */
+    struct spin spin;  /* for something to receive */
     bool is_shared;    /* and so the guard is there, for TLS */
     struct lock guard; /* of ssl and the two is_..._blocked */
 };
@@ -242,14 +244,27 @@ oxq_err net_stream_wait(struct net_stream *s, uint32_t ready, int64_t timeout_ms
     return n == 0 ? OXQ_ERR_TIMEOUT : OXQ_OK;
 }
 
-oxq_err net_stream_receive(struct net_stream *s, int64_t timeout_ms, char *to, size_t cap, size_t *out_bytes,
-                           struct oxq_error *err)
+static oxq_err wait_and_read(struct net_stream *s, int64_t timeout_ms, char *to, size_t cap, size_t *out_bytes,
+                             struct oxq_error *err)
 {
     if (s->is_blocking && timeout_ms >= RECEIVE_TICK_MS) return read_plain(s, 0, to, cap, out_bytes, err);
     oxq_err e = net_stream_read(s, to, cap, out_bytes, err);
     if (e != OXQ_ERR_AGAIN) return e;
     if (net_stream_wait(s, NET_READABLE, timeout_ms) != OXQ_OK) return OXQ_ERR_AGAIN;
     return net_stream_read(s, to, cap, out_bytes, err);
+}
+
+oxq_err net_stream_receive(struct net_stream *s, int64_t timeout_ms, char *to, size_t cap, size_t *out_bytes,
+                           struct oxq_error *err)
+{
+    if (timeout_ms == 0) return wait_and_read(s, 0, to, cap, out_bytes, err);
+    struct spin_wait wait;
+    oxq_err e = OXQ_ERR_AGAIN;
+    spin_begin(&wait, &s->spin);
+    while (e == OXQ_ERR_AGAIN && spin_again(&wait)) e = net_stream_read(s, to, cap, out_bytes, err);
+    if (e == OXQ_ERR_AGAIN) e = wait_and_read(s, timeout_ms, to, cap, out_bytes, err);
+    spin_end(&wait);
+    return e;
 }
 
 void net_stream_interrupt(struct net_stream *s)

@@ -195,7 +195,7 @@ void notice_wake(const struct notice *n)
     (void)syscall(SYS_futex, &n->value, FUTEX_WAKE_PRIVATE, INT_MAX, NULL, NULL, 0);
 }
 
-uint32_t notice_wait(struct notice *n, int64_t until_us)
+static uint32_t sleep_for(struct notice *n, int64_t until_us)
 {
     struct timespec until = {.tv_sec = until_us / 1000000, .tv_nsec = until_us % 1000000 * 1000};
     uint32_t seen = 0;
@@ -214,6 +214,19 @@ uint32_t notice_wait(struct notice *n, int64_t until_us)
             return 0;
         return seen;
     }
+}
+
+uint32_t notice_wait(struct notice *n, struct spin *spin, int64_t until_us)
+{
+    uint32_t seen = atomic_load_explicit(&n->value, memory_order_acquire);
+    if (seen) return seen;
+    if (!spin) return sleep_for(n, until_us);
+    struct spin_wait wait;
+    spin_begin(&wait, spin);
+    while (!seen && spin_again(&wait)) seen = atomic_load_explicit(&n->value, memory_order_acquire);
+    if (!seen) seen = sleep_for(n, until_us);
+    spin_end(&wait);
+    return seen;
 }
 
 /* ---------------------------------------------------------------- a waker */

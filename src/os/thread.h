@@ -4,6 +4,7 @@
 #define OS_THREAD_H
 
 #include "base/err.h"
+#include "os/spin.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -82,8 +83,11 @@ uint32_t notice_take(struct notice *n);
 OXQ_MUST_USE bool notice_put(struct notice *n, uint32_t value);
 /* The notice itself may be gone by now: only its address matters. Threads: any. */
 void notice_wake(const struct notice *n);
-/* Sleeps until there is a number, which stays; 0: until_us (CLOCK_MONOTONIC, INT64_MAX for ever) came. Threads: one at a time. */
-uint32_t notice_wait(struct notice *n, int64_t until_us);
+/*
+ * Sleeps until there is a number, which stays; 0: until_us (CLOCK_MONOTONIC, INT64_MAX for ever) came. spin: what is known of such
+ * waits, so that it does not sleep for short ones (os/spin.h); NULL: it does. Threads: one at a time.
+ */
+uint32_t notice_wait(struct notice *n, struct spin *spin, int64_t until_us);
 
 /* An eventfd that a loop watches. Errors: IO. Owns: caller, close(2). */
 OXQ_MUST_USE oxq_err waker_open(int *out_fd, struct oxq_error *err);

@@ -115,7 +115,7 @@ static void echo_twice(void *ctx)
 {
     struct pair *p = ctx;
     for (uint32_t i = 1; i <= 2; i++) {
-        cr_assert_eq(notice_wait(&p->there, INT64_MAX), i);
+        cr_assert_eq(notice_wait(&p->there, NULL, INT64_MAX), i);
         notice_clear(&p->there);
         p->said = 10 * (int)i;
         if (notice_put(&p->back, i)) notice_wake(&p->back);
@@ -129,7 +129,7 @@ Test(os_notice, wakes_the_one_who_waits_for_it)
     cr_assert_eq(thread_start(&t, "echo", echo_twice, &p, NULL), OXQ_OK);
     for (uint32_t i = 1; i <= 2; i++) {
         if (notice_put(&p.there, i)) notice_wake(&p.there);
-        cr_assert_eq(notice_wait(&p.back, INT64_MAX), i);
+        cr_assert_eq(notice_wait(&p.back, NULL, INT64_MAX), i);
         cr_assert_eq(p.said, 10 * (int)i);
         notice_clear(&p.back);
     }
@@ -140,11 +140,11 @@ Test(os_notice, keeps_its_number_and_stops_waiting_at_the_time)
 {
     struct notice n = {0};
     cr_assert_not(notice_put(&n, 7));
-    cr_assert_eq(notice_wait(&n, 0), 7);
-    cr_assert_eq(notice_wait(&n, INT64_MAX), 7);
+    cr_assert_eq(notice_wait(&n, NULL, 0), 7);
+    cr_assert_eq(notice_wait(&n, NULL, INT64_MAX), 7);
     notice_clear(&n);
     int64_t until = clock_mono_us(os_clock()) + 1000;
-    cr_assert_eq(notice_wait(&n, until), 0);
+    cr_assert_eq(notice_wait(&n, NULL, until), 0);
     cr_assert_geq(clock_mono_us(os_clock()), until);
     cr_assert_not(notice_put(&n, 1), "nobody sleeps any more");
 }

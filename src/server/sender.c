@@ -24,6 +24,7 @@ struct sender {
     bool is_alone;   /* there can be no thread */
     struct thread thread;
     struct notice work; /* NUDGE: look at left and is_closing */
+    struct spin spin;   /* for it */
     atomic_bool is_closing;
     atomic_int left;
     atomic_size_t done;
@@ -46,7 +47,7 @@ static void run(void *ctx)
 {
     struct sender *s = ctx;
     while (!atomic_load_explicit(&s->is_closing, memory_order_acquire)) {
-        (void)notice_wait(&s->work, INT64_MAX);
+        (void)notice_wait(&s->work, &s->spin, INT64_MAX);
         (void)notice_take(&s->work);
         while (send_one(s)) {
         }
