@@ -10,20 +10,13 @@
 
 #include "base/mem.h"
 #include "cli/interrupt.h"
-#include "cli/progress.h"
+#include "cli/lines.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <poll.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
-#define LINE_BYTES_MAX ((size_t)1 << 30)
-#define READ_BYTES ((size_t)64 * 1024)
 #define BATCH_JOBS 4000
 #define BATCH_BYTES ((size_t)4 << 20)
 /* How long a signal that comes just before we wait for input may go unseen. */
@@ -31,36 +24,21 @@
 /* Refusals of one batch that are told one by one; a server that refuses one often refuses all. */
 #define TOLD_MAX 20
 
-struct lines {
+struct adding {
     struct add *add; /* borrowed */
     const char *default_name;
-    const char *name; /* of the file, for errors */
-    int fd;
-    struct buf line;
-    uint64_t line_number, next_line; /* read; to go on with, should we stop */
-    uint64_t bytes, total_bytes;     /* total 0: nobody knows */
-    struct arena arena;              /* of one line */
+    struct lines in;
+    uint64_t next_line; /* to go on with, should we stop */
+    struct arena arena; /* of one line */
     oxq_batch *batch;
     size_t batch_bytes;
     uint64_t batch_lines[BATCH_JOBS];
     uint64_t added_count, bad_count, uncertain_count;
-    struct progress progress;
 };
-
-OXQ_PRINTF(3, 4) static void tell_line(struct lines *l, uint64_t number, const char *format, ...)
-{
-    char text[512];
-    va_list args;
-    va_start(args, format);
-    vsnprintf(text, sizeof(text), format, args);
-    va_end(args);
-    progress_clear(&l->progress);
-    (void)cli_fail("%s line %" PRIu64 ": %s", l->name, number, text);
-}
 
 /* ---------------------------------------------------------------- a batch */
 
-static void tell_added(struct lines *l, uint64_t line, const char *id)
+static void tell_added(struct adding *l, uint64_t line, const char *id)
 {
     OWNED(buf_deinit) struct buf text = {.limit_bytes = SIZE_MAX};
     l->added_count++;
@@ -70,7 +48,7 @@ static void tell_added(struct lines *l, uint64_t line, const char *id)
 }
 
 /* What became of each job; true: all were added. */
-static bool take_results(struct lines *l)
+static bool take_results(struct adding *l)
 {
     size_t count = oxq_batch_count(l->batch);
     size_t told_count = 0;
@@ -87,7 +65,7 @@ static bool take_results(struct lines *l)
             l->uncertain_count++;
         } else {
             l->bad_count++;
-            if (told_count++ < TOLD_MAX) tell_line(l, l->batch_lines[i], "%s", err.text);
+            if (told_count++ < TOLD_MAX) (void)lines_fail(&l->in, l->batch_lines[i], "%s", err.text);
         }
     }
     fflush(stdout);
@@ -96,26 +74,26 @@ static bool take_results(struct lines *l)
 }
 
 /* The way to the store broke: some answers may have come before. */
-static int fail_batch(struct lines *l, const struct oxq_error *err)
+static int fail_batch(struct adding *l, const struct oxq_error *err)
 {
     size_t count = oxq_batch_count(l->batch), answered = 0;
     while (answered < count && oxq_batch_id(l->batch, answered)) {
         tell_added(l, l->batch_lines[answered], oxq_batch_id(l->batch, answered));
         answered++;
     }
-    l->next_line = answered < count ? l->batch_lines[answered] : l->line_number + 1;
-    progress_clear(&l->progress);
+    l->next_line = answered < count ? l->batch_lines[answered] : l->in.number + 1;
+    progress_clear(&l->in.progress);
     (void)cli_fail("%s", err->text);
     bool is_uncertain = err->code == OXQ_ERR_UNCERTAIN || err->code == OXQ_ERR_TIMEOUT;
     if (is_uncertain && answered < count)
         (void)cli_fail("%s lines %" PRIu64 " to %" PRIu64
                        ": it is not known whether they were added; jobs with a jobId can be "
                        "added again without harm",
-                       l->name, l->batch_lines[answered], l->batch_lines[count - 1]);
+                       l->in.name, l->batch_lines[answered], l->batch_lines[count - 1]);
     return CLI_FAILED;
 }
 
-static int run_batch(struct lines *l)
+static int run_batch(struct adding *l)
 {
     struct oxq_error err;
     if (oxq_batch_count(l->batch) == 0) return CLI_OK;
@@ -153,7 +131,7 @@ static oxq_err refuse_member(const struct json *root, struct oxq_error *err)
     return OXQ_OK;
 }
 
-static oxq_err add_object(struct lines *l, struct slice text, const struct json *root, struct oxq_error *err)
+static oxq_err add_object(struct adding *l, struct slice text, const struct json *root, struct oxq_error *err)
 {
     const struct add *a = l->add;
     if (json_kind_of(root) != JSON_KIND_MAP)
@@ -173,7 +151,7 @@ static oxq_err add_object(struct lines *l, struct slice text, const struct json 
                          err);
 }
 
-static oxq_err add_line(struct lines *l, struct slice text, struct oxq_error *err)
+static oxq_err add_line(struct adding *l, struct slice text, struct oxq_error *err)
 {
     struct json *root = NULL;
     oxq_err e = json_read_value(text, &root, err);
@@ -182,15 +160,15 @@ static oxq_err add_line(struct lines *l, struct slice text, struct oxq_error *er
     return e;
 }
 
-static int take_line(struct lines *l, struct slice text)
+static int take_line(struct adding *l, struct slice text)
 {
     struct oxq_error err;
     while (text.len > 0 && strchr(" \t\r", text.at[text.len - 1]) && text.at[text.len - 1]) text.len--;
-    if (l->line_number < l->next_line || text.len == 0) return CLI_OK;
+    if (l->in.number < l->next_line || text.len == 0) return CLI_OK;
     size_t at = oxq_batch_count(l->batch);
     arena_reset(&l->arena);
     if (add_line(l, text, &err) == OXQ_OK) {
-        l->batch_lines[at] = l->line_number;
+        l->batch_lines[at] = l->in.number;
         l->batch_bytes += text.len;
         return at + 1 == BATCH_JOBS || l->batch_bytes >= BATCH_BYTES ? run_batch(l) : CLI_OK;
     }
@@ -198,88 +176,48 @@ static int take_line(struct lines *l, struct slice text)
     int code = l->add->skips_bad ? CLI_OK : run_batch(l);
     if (code) return code;
     l->bad_count++;
-    tell_line(l, l->line_number, "%s", err.text);
+    (void)lines_fail(&l->in, l->in.number, "%s", err.text);
     if (l->add->skips_bad) return CLI_OK;
-    l->next_line = l->line_number;
+    l->next_line = l->in.number;
     return CLI_FAILED;
 }
 
 /* ---------------------------------------------------------------- a file */
 
-/* All lines that are whole; at the file's end also the last one. */
-static int take_lines(struct lines *l, bool is_at_end, size_t *searched)
-{
-    size_t start = 0;
-    int code = CLI_OK;
-    for (const char *end; !code && !interrupt_came() && l->line.len > *searched &&
-                          (end = memchr(l->line.at + *searched, '\n', l->line.len - *searched)) != NULL;) {
-        struct slice text = slice_of(l->line.at + start, (size_t)(end - l->line.at) - start);
-        l->line_number++;
-        code = take_line(l, text);
-        start += text.len + 1;
-        *searched = start;
-    }
-    if (!code && !interrupt_came() && is_at_end && start < l->line.len) {
-        l->line_number++;
-        code = take_line(l, slice_of(l->line.at + start, l->line.len - start));
-        start = l->line.len;
-    }
-    buf_consume(&l->line, start);
-    *searched = l->line.len;
-    return code;
-}
-
 /* Does it have something to say, within so long? Its end counts too. */
-static bool is_readable(const struct lines *l, int wait_ms)
+static bool is_readable(const struct adding *l, int wait_ms)
 {
-    struct pollfd p = {.fd = l->fd, .events = POLLIN};
+    struct pollfd p = {.fd = l->in.fd, .events = POLLIN};
     return poll(&p, 1, wait_ms) > 0;
 }
 
 /* Jobs are not held back while a pipe has nothing more to say. */
-static int wait_for_more(struct lines *l)
+static int wait_for_more(struct adding *l)
 {
     int code = is_readable(l, 0) ? CLI_OK : run_batch(l);
     while (!code && !interrupt_came() && !is_readable(l, WAIT_MS)) continue;
     return code;
 }
 
-static int read_more(struct lines *l, size_t *out_got)
+static int take_file(struct adding *l)
 {
-    if (buf_reserve(&l->line, READ_BYTES) != OXQ_OK) {
-        tell_line(l, l->line_number + 1, "it is longer than %zu bytes", LINE_BYTES_MAX);
-        return CLI_FAILED;
-    }
-    ssize_t got;
-    do {
-        got = read(l->fd, l->line.at + l->line.len, READ_BYTES);
-    } while (got < 0 && errno == EINTR);
-    if (got < 0) return cli_fail("%s cannot be read: %s", l->name, strerror(errno));
-    *out_got = (size_t)got;
-    l->line.len += *out_got;
-    l->bytes += *out_got;
-    return CLI_OK;
-}
-
-static int take_file(struct lines *l)
-{
-    size_t got = 1, searched = 0;
     int code = CLI_OK;
-    while (!code && got > 0 && !interrupt_came()) {
+    while (!code && !l->in.is_at_end && !interrupt_came()) {
+        struct slice text;
         code = wait_for_more(l);
-        if (!code && !interrupt_came()) code = read_more(l, &got);
-        if (!code) code = take_lines(l, got == 0, &searched);
-        progress_show(&l->progress, l->bytes, l->total_bytes, l->added_count);
+        if (!code && !interrupt_came()) code = lines_read(&l->in);
+        while (!code && !interrupt_came() && lines_take(&l->in, &text)) code = take_line(l, text);
+        progress_show(&l->in.progress, l->in.bytes, l->in.total_bytes, l->added_count);
     }
     if (!code && !interrupt_came()) code = run_batch(l);
     if (!code && interrupt_came()) {
-        progress_clear(&l->progress);
+        progress_clear(&l->in.progress);
         code = cli_fail("stopped");
     }
     return code;
 }
 
-static void report(struct lines *l, int code)
+static void report(struct adding *l, int code)
 {
     char text[PROGRESS_TEXT_CHARS];
     if (l->add->store.is_json) {
@@ -295,41 +233,27 @@ static void report(struct lines *l, int code)
     if (code) (void)cli_fail("to go on from here: --from %" PRIu64, l->next_line);
 }
 
-static int open_file(struct lines *l, const char *path)
-{
-    struct stat st;
-    bool is_stdin = strcmp(path, "-") == 0;
-    l->name = is_stdin ? "standard input" : path;
-    l->fd = is_stdin ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
-    if (l->fd < 0) return cli_refuse("%s cannot be opened: %s", path, strerror(errno));
-    if (fstat(l->fd, &st) == 0 && S_ISREG(st.st_mode)) l->total_bytes = (uint64_t)st.st_size;
-    return CLI_OK;
-}
-
 int add_file(struct add *a, const char *default_name)
 {
-    struct lines *l = mem_alloc_zero(sizeof(*l));
+    struct adding *l = mem_alloc_zero(sizeof(*l));
     struct oxq_error err;
     int64_t from = 1;
     l->add = a;
     l->default_name = default_name;
-    l->line.limit_bytes = LINE_BYTES_MAX;
     int code = cli_read_number("--from", a->from, 1, INT64_MAX, &from);
     l->next_line = (uint64_t)from;
-    l->fd = -1;
-    if (!code) code = open_file(l, a->file);
+    if (!code) code = lines_open(&l->in, a->file);
     if (!code) code = cli_result(oxq_batch_new(a->store.store, NULL, &l->batch, &err), &err);
     if (!code) {
         interrupt_catch();
-        progress_begin(&l->progress, "add", "jobs", a->is_quiet);
+        progress_begin(&l->in.progress, "add", "jobs", a->is_quiet);
         code = take_file(l);
-        progress_clear(&l->progress);
+        progress_clear(&l->in.progress);
         report(l, code);
         if (l->bad_count > 0) code = CLI_FAILED;
     }
     oxq_batch_free(l->batch);
-    if (l->fd > STDERR_FILENO) close(l->fd);
-    buf_deinit(&l->line);
+    lines_close(&l->in);
     arena_deinit(&l->arena);
     mem_free(l);
     return code;

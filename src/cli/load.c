@@ -14,17 +14,13 @@
 
 #include "base/mem.h"
 #include "base/num.h"
+#include "cli/lines.h"
 #include "os/random.h"
 
-#include <errno.h>
 #include <inttypes.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 
-#define LINE_BYTES_MAX ((size_t)1 << 30)
-#define READ_BYTES ((size_t)64 * 1024)
 #define BATCH_COMMANDS 2048
 #define BATCH_BYTES ((size_t)1 << 20)
 /* An unfinished large value is gone after an hour without news. */
@@ -53,10 +49,7 @@ struct unfinished {
 
 struct loading {
     struct load base;
-    FILE *in;         /* borrowed */
-    const char *name; /* of the file, for errors */
-    struct buf line;
-    uint64_t line_number, bytes, total_bytes;
+    struct lines in;
     enum if_there if_there;
     struct expected *expected; /* owned: of the batch, in order */
     size_t expected_count, expected_cap;
@@ -65,7 +58,6 @@ struct loading {
     char tmp_prefix[TMP_CHARS / 2];
     bool is_open; /* a dump's first line came, its last did not */
     uint64_t keys_count, skipped_count, expired_count;
-    struct progress progress;
 };
 
 /* ---------------------------------------------------------------- commands */
@@ -93,22 +85,11 @@ void load_command_all(struct load *l, const struct slice *argv, size_t argc)
     load_send(l);
 }
 
-OXQ_PRINTF(3, 4) static int fail_at(struct loading *l, uint64_t line, const char *format, ...)
-{
-    char text[512];
-    va_list args;
-    va_start(args, format);
-    vsnprintf(text, sizeof(text), format, args);
-    va_end(args);
-    progress_clear(&l->progress);
-    return cli_fail("%s line %" PRIu64 ": %s", l->name, line, text);
-}
-
 /* ---------------------------------------------------------------- replies */
 
 static int refuse_reply(struct loading *l, const struct expected *x, struct slice text)
 {
-    return fail_at(l, x->line, "the server answers: %.*s", (int)text.len, text.at);
+    return lines_fail(&l->in, x->line, "the server answers: %.*s", (int)text.len, text.at);
 }
 
 /* The reply of the EXEC that ends with RENAME, or with RENAMENX and UNLINK. */
@@ -117,7 +98,7 @@ static int take_exec(struct loading *l, const struct expected *x, const struct r
     if (reply->kind == RESP_ERROR) return refuse_reply(l, x, reply->text);
     size_t behind = l->if_there == IF_THERE_REPLACE ? 1 : 2;
     if (reply->kind != RESP_ARRAY || reply->count < behind)
-        return fail_at(l, x->line, "the server's answer makes no sense");
+        return lines_fail(&l->in, x->line, "the server's answer makes no sense");
     const struct resp_value *renamed = &reply->items[reply->count - behind];
     for (size_t i = 0; i < reply->count; i++) {
         const struct resp_value *one = &reply->items[i];
@@ -129,9 +110,10 @@ static int take_exec(struct loading *l, const struct expected *x, const struct r
         l->expired_count++;
     } else if (renamed->kind == RESP_INTEGER && renamed->integer == 0) {
         if (l->if_there == IF_THERE_STOP)
-            return fail_at(l, x->line,
-                           "the key '%.*s' is there already: --skip leaves such keys alone, --replace overwrites them",
-                           (int)x->key.len, x->key.at);
+            return lines_fail(
+                &l->in, x->line,
+                "the key '%.*s' is there already: --skip leaves such keys alone, --replace overwrites them",
+                (int)x->key.len, x->key.at);
         l->skipped_count++;
     } else {
         l->keys_count++;
@@ -145,7 +127,8 @@ static int take_replies(struct loading *l, const struct expected *x)
     struct resp_value reply;
     int code = CLI_OK;
     for (uint64_t i = 0; i < x->replies_count; i++) {
-        if (client_line_next(l->base.server, 0, &reply, &err) != OXQ_OK) return fail_at(l, x->line, "%s", err.text);
+        if (client_line_next(l->base.server, 0, &reply, &err) != OXQ_OK)
+            return lines_fail(&l->in, x->line, "%s", err.text);
         bool is_exec = x->is_last && i + 1 == x->replies_count;
         /* What EXEC says after an error of one of its commands tells less than that error. */
         if (code) continue;
@@ -173,7 +156,7 @@ static void expect(struct loading *l, uint64_t replies_count, bool is_last, stru
         l->expected_cap = l->expected_cap > 0 ? l->expected_cap * 2 : 256;
         l->expected = mem_resize(l->expected, sizeof(*l->expected) * l->expected_cap);
     }
-    struct expected x = {.line = l->line_number, .replies_count = replies_count, .is_last = is_last};
+    struct expected x = {.line = l->in.number, .replies_count = replies_count, .is_last = is_last};
     if (is_last) x.key = arena_copy(&l->batch, key);
     l->expected[l->expected_count++] = x;
 }
@@ -203,7 +186,7 @@ static int load_content(struct loading *l, enum dump_type type, const struct jso
     struct oxq_error err;
     l->base.argc = 0;
     if (load_line_content(&l->base, type, line, tmp, &err) == OXQ_OK) return CLI_OK;
-    return fail_at(l, l->line_number, "%s", err.text);
+    return lines_fail(&l->in, l->in.number, "%s", err.text);
 }
 
 static int load_whole(struct loading *l, enum dump_type type, const struct json *line, struct slice key,
@@ -211,7 +194,7 @@ static int load_whole(struct loading *l, enum dump_type type, const struct json 
 {
     uint64_t before = l->base.sent_count;
     struct slice tmp = slice_from_text(l->tmp_prefix);
-    if (!json_member(line, "value")) return fail_at(l, l->line_number, "a \"value\" is missing");
+    if (!json_member(line, "value")) return lines_fail(&l->in, l->in.number, "a \"value\" is missing");
     load_command(&l->base, SLICE_LIT("MULTI"));
     int code = load_content(l, type, line, tmp);
     if (code) return code;
@@ -243,10 +226,10 @@ static int begin_large(struct loading *l, enum dump_type type, const struct json
 {
     struct unfinished *u = &l->unfinished;
     *u = (struct unfinished){
-        .is_there = true, .type = type, .expire_ms = expire_ms, .line = l->line_number, .key = u->key};
+        .is_there = true, .type = type, .expire_ms = expire_ms, .line = l->in.number, .key = u->key};
     u->key.len = 0;
     if (buf_append(&u->key, key) != OXQ_OK) return cli_fail("not enough memory");
-    snprintf(u->tmp, sizeof(u->tmp), "%s:%" PRIu64, l->tmp_prefix, l->line_number);
+    snprintf(u->tmp, sizeof(u->tmp), "%s:%" PRIu64, l->tmp_prefix, l->in.number);
     return load_part(l, line);
 }
 
@@ -255,18 +238,18 @@ static int load_key(struct loading *l, const struct json *line)
     struct slice key;
     const struct json *type_name = json_member(line, "type"), *expire = json_member(line, "expire_ms");
     if (!json_bytes(json_member(line, "key"), &l->base.arena, &key))
-        return fail_at(l, l->line_number, "\"key\" is missing, or no text");
+        return lines_fail(&l->in, l->in.number, "\"key\" is missing, or no text");
     if (l->unfinished.is_there) {
         if (type_name || !slice_equal(key, buf_borrow(&l->unfinished.key)))
-            return fail_at(l, l->line_number, "the key that starts in line %" PRIu64 " has not come to its end",
-                           l->unfinished.line);
+            return lines_fail(&l->in, l->in.number, "the key that starts in line %" PRIu64 " has not come to its end",
+                              l->unfinished.line);
         return load_part(l, line);
     }
     enum dump_type type = dump_type_of(json_text(type_name));
     if (type == DUMP_TYPES_COUNT)
-        return fail_at(l, l->line_number, "\"type\" must be one of string, list, set, hash, zset and stream");
+        return lines_fail(&l->in, l->in.number, "\"type\" must be one of string, list, set, hash, zset and stream");
     if (expire && (json_kind_of(expire) != JSON_KIND_INTEGER || json_number(expire) <= 0))
-        return fail_at(l, l->line_number, "\"expire_ms\" must be a number of milliseconds since 1970");
+        return lines_fail(&l->in, l->in.number, "\"expire_ms\" must be a number of milliseconds since 1970");
     if (json_truth(json_member(line, "more"))) return begin_large(l, type, line, key, json_number(expire));
     return load_whole(l, type, line, key, json_number(expire));
 }
@@ -275,12 +258,12 @@ static int load_mark(struct loading *l, const struct json *line)
 {
     const struct json *format = json_member(line, "oxq_dump");
     if (l->unfinished.is_there)
-        return fail_at(l, l->line_number, "the key that starts in line %" PRIu64 " has not come to its end",
-                       l->unfinished.line);
+        return lines_fail(&l->in, l->in.number, "the key that starts in line %" PRIu64 " has not come to its end",
+                          l->unfinished.line);
     if (format && json_number(format) != DUMP_FORMAT)
-        return fail_at(l, l->line_number, "a dump of format %" PRId64 ": this program knows %d", json_number(format),
-                       DUMP_FORMAT);
-    if (format && l->is_open) return fail_at(l, l->line_number, "the dump before has no end: it was cut off");
+        return lines_fail(&l->in, l->in.number, "a dump of format %" PRId64 ": this program knows %d",
+                          json_number(format), DUMP_FORMAT);
+    if (format && l->is_open) return lines_fail(&l->in, l->in.number, "the dump before has no end: it was cut off");
     l->is_open = format != NULL;
     return CLI_OK;
 }
@@ -290,7 +273,7 @@ static int load_line(struct loading *l, struct slice text)
     struct json *root;
     struct oxq_error err;
     if (text.len == 0) return CLI_OK;
-    if (json_read(text, &root, &err) != OXQ_OK) return fail_at(l, l->line_number, "%s", err.text);
+    if (json_read(text, &root, &err) != OXQ_OK) return lines_fail(&l->in, l->in.number, "%s", err.text);
     bool is_mark = json_member(root, "oxq_dump") || json_member(root, "oxq_dump_end");
     int code = is_mark ? load_mark(l, root) : load_key(l, root);
     json_release(root);
@@ -302,47 +285,20 @@ static int load_line(struct loading *l, struct slice text)
 
 /* ---------------------------------------------------------------- a file */
 
-/* All lines that are whole in l->line; at the file's end also the last one. */
-static int load_lines(struct loading *l, bool is_at_end, size_t *searched)
-{
-    size_t start = 0;
-    int code = CLI_OK;
-    for (const char *end; !code && (end = memchr(l->line.at + *searched, '\n', l->line.len - *searched)) != NULL;) {
-        struct slice text = slice_of(l->line.at + start, (size_t)(end - l->line.at) - start);
-        l->line_number++;
-        code = load_line(l, text);
-        start += text.len + 1;
-        *searched = start;
-    }
-    if (!code && is_at_end && start < l->line.len) {
-        l->line_number++;
-        code = load_line(l, slice_of(l->line.at + start, l->line.len - start));
-        start = l->line.len;
-    }
-    buf_consume(&l->line, start);
-    *searched = l->line.len;
-    return code;
-}
-
 static int load_file(struct loading *l)
 {
-    size_t got, searched = 0;
-    do {
-        if (buf_reserve(&l->line, READ_BYTES) != OXQ_OK)
-            return fail_at(l, l->line_number + 1, "it is longer than %zu bytes", LINE_BYTES_MAX);
-        got = fread(l->line.at + l->line.len, 1, READ_BYTES, l->in);
-        if (ferror(l->in)) return cli_fail("%s cannot be read: %s", l->name, strerror(errno));
-        l->line.len += got;
-        l->bytes += got;
-        int code = load_lines(l, got == 0, &searched);
-        if (code) return code;
-        progress_show(&l->progress, l->bytes, l->total_bytes, l->keys_count + l->skipped_count);
-    } while (got > 0);
-    int code = finish_batch(l);
-    if (code) return code;
-    if (l->unfinished.is_there || l->is_open)
-        return fail_at(l, l->line_number, "the dump ends here without its last line: it was cut off, keys are missing");
-    return CLI_OK;
+    int code = CLI_OK;
+    while (!code && !l->in.is_at_end) {
+        struct slice text;
+        code = lines_read(&l->in);
+        while (!code && lines_take(&l->in, &text)) code = load_line(l, text);
+        progress_show(&l->in.progress, l->in.bytes, l->in.total_bytes, l->keys_count + l->skipped_count);
+    }
+    if (!code) code = finish_batch(l);
+    if (!code && (l->unfinished.is_there || l->is_open))
+        return lines_fail(&l->in, l->in.number,
+                          "the dump ends here without its last line: it was cut off, keys are missing");
+    return code;
 }
 
 /* ---------------------------------------------------------------- the command */
@@ -389,7 +345,7 @@ static void print_summary(struct loading *l)
     fprintf(stderr, "oxq: loaded %s keys", progress_count(l->keys_count, text));
     if (l->skipped_count > 0) fprintf(stderr, ", skipped %s that were there", progress_count(l->skipped_count, text));
     if (l->expired_count > 0) fprintf(stderr, ", left out %s that had expired", progress_count(l->expired_count, text));
-    fprintf(stderr, ", %s, in %.1f s\n", progress_bytes(l->bytes, text), progress_seconds(&l->progress));
+    fprintf(stderr, ", %s, in %.1f s\n", progress_bytes(l->in.bytes, text), progress_seconds(&l->in.progress));
 }
 
 static int load_flagged(const struct load_flags *f, struct loading *l)
@@ -398,11 +354,10 @@ static int load_flagged(const struct load_flags *f, struct loading *l)
     random_hex(digits, 16);
     snprintf(l->tmp_prefix, sizeof(l->tmp_prefix), "oxq-load:%s", digits);
     l->if_there = f->is_replace ? IF_THERE_REPLACE : f->is_skip ? IF_THERE_SKIP : IF_THERE_STOP;
-    progress_begin(&l->progress, "load", "keys", f->is_quiet);
+    progress_begin(&l->in.progress, "load", "keys", f->is_quiet);
     int code = load_file(l);
-    progress_clear(&l->progress);
+    progress_clear(&l->in.progress);
     if (!f->is_quiet) print_summary(l);
-    buf_deinit(&l->line);
     buf_deinit(&l->unfinished.key);
     arena_deinit(&l->base.arena);
     arena_deinit(&l->batch);
@@ -411,33 +366,22 @@ static int load_flagged(const struct load_flags *f, struct loading *l)
     return code;
 }
 
-static int open_file(const char *path, struct loading *l)
-{
-    struct stat st;
-    bool is_stdin = strcmp(path, "-") == 0;
-    l->name = is_stdin ? "standard input" : path;
-    l->in = is_stdin ? stdin : fopen(path, "rbe");
-    if (!l->in) return cli_refuse("%s cannot be opened: %s", path, strerror(errno));
-    if (fstat(fileno(l->in), &st) == 0 && S_ISREG(st.st_mode)) l->total_bytes = (uint64_t)st.st_size;
-    return CLI_OK;
-}
-
 int cli_load(int argc, char **argv)
 {
     struct load_flags flags;
-    struct loading l = {.line = {.limit_bytes = LINE_BYTES_MAX}, .unfinished.key.limit_bytes = SIZE_MAX};
+    struct loading l = {.unfinished.key.limit_bytes = SIZE_MAX};
     int code = read_flags(&argc, argv, &flags);
     if (code) return code;
     if (flags.server.is_help) {
         print_help();
         return CLI_OK;
     }
-    code = open_file(argv[0], &l);
+    code = lines_open(&l.in, argv[0]);
     if (code) return code;
     code = cli_connect(&flags.server, &l.base.server);
     if (!code) code = cli_select_db(l.base.server, flags.db_number);
     if (!code) code = load_flagged(&flags, &l);
     cli_disconnect(l.base.server);
-    if (l.in != stdin) fclose(l.in);
+    lines_close(&l.in);
     return code;
 }
