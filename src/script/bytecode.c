@@ -33,6 +33,33 @@ static bool is_used_up(const struct dump_function *f, uint32_t i)
     return op_of(next) == OP_TGETS && a_of(next) == a && b_of(next) == a;
 }
 
+/* Is the table that instruction i fetches gone from its register soon after, for an element or its length? Until then a number may be
+ * added to an index: KEYS[n + 1]. */
+static bool is_only_read(const struct dump_function *f, uint32_t i)
+{
+    uint32_t a = a_of(dump_instruction(f, i)), at = i + 1;
+    while (at < f->code_count && a_of(dump_instruction(f, at)) > a &&
+           (op_of(dump_instruction(f, at)) == OP_ADDVN || op_of(dump_instruction(f, at)) == OP_SUBVN))
+        at++;
+    if (at == f->code_count) return false;
+    uint32_t word = dump_instruction(f, at);
+    if (a_of(word) != a) return false;
+    if (op_of(word) == OP_LEN) return d_of(word) == a;
+    return (op_of(word) == OP_TGETV || op_of(word) == OP_TGETB) && b_of(word) == a;
+}
+
+/* What does the script learn of KEYS and ARGV by instruction i, which fetches a global? */
+static void search_arguments(const struct dump_function *f, uint32_t i, struct bytecode_facts *facts)
+{
+    static const char *const ways[] = {"_G", "load", "loadstring"};
+    const struct dump_constant *c = dump_constant_of(f, d_of(dump_instruction(f, i)));
+    bool is_way = !c;
+    for (size_t n = 0; n < sizeof(ways) / sizeof(ways[0]) && !is_way; n++)
+        is_way = slice_equal(c->text, slice_from_text(ways[n]));
+    if (is_way || (slice_equal(c->text, SLICE_LIT("KEYS")) && !is_only_read(f, i))) facts->only_reads_keys = false;
+    if (is_way || (slice_equal(c->text, SLICE_LIT("ARGV")) && !is_only_read(f, i))) facts->only_reads_argv = false;
+}
+
 static void search_function(const struct dump_function *f, struct search *s)
 {
     for (uint32_t i = 0; i < f->constants_count; i++) {
@@ -42,6 +69,7 @@ static void search_function(const struct dump_function *f, struct search *s)
     for (uint32_t i = 0; i < f->code_count; i++) {
         uint32_t word = dump_instruction(f, i);
         if (op_of(word) == OP_GSET) s->facts.is_plain = false;
+        if (op_of(word) == OP_GGET) search_arguments(f, i, &s->facts);
         if (op_of(word) == OP_GGET && names_library(f, word, s) && !is_used_up(f, i)) s->facts.is_plain = false;
     }
 }
@@ -194,7 +222,7 @@ oxq_err bytecode_prepare(struct slice dump, bytecode_library_fn *is_library, voi
                          struct bytecode_facts *out_facts)
 {
     struct dump_reader r = dump_reader_of(dump);
-    struct search s = {.is_library = is_library, .ctx = ctx, .facts = {.is_plain = true}};
+    struct search s = {.is_library = is_library, .ctx = ctx, .facts = {true, true, true, false}};
     if (!dump_read_header(&r)) return OXQ_ERR_FORMAT;
     oxq_err e = buf_append(out, slice_of(dump.at, (size_t)((const char *)r.at - dump.at)));
     while (!e) {

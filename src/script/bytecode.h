@@ -12,6 +12,8 @@ struct bytecode_facts {
     /* It never writes to a global, and takes hold of a library's table only to fetch a field of it at once (redis.call,
      * string.sub): it cannot change what other scripts see, even if those tables lie open. */
     bool is_plain;
+    /* It does nothing with KEYS (ARGV) but fetch an element or ask for its length, and cannot reach it by another way. */
+    bool only_reads_keys, only_reads_argv;
     /* It has numbers that Lua 5.1 does not know: 1LL, 1ULL, 1i. */
     bool has_odd_numbers;
 };

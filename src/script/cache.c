@@ -20,16 +20,23 @@ void cache_init(struct cache *c)
     link_init(&c->evals);
 }
 
-static void free_script(void *ctx, struct map_node *node)
+static void free_script(struct script *s)
+{
+    mem_free(s->keys.texts);
+    mem_free(s->argv.texts);
+    mem_free(s);
+}
+
+static void free_node(void *ctx, struct map_node *node)
 {
     (void)ctx;
-    mem_free(MAP_OWNER(node, struct script, by_sha));
+    free_script(MAP_OWNER(node, struct script, by_sha));
 }
 
 void cache_deinit(struct cache *c)
 {
     map_deinit(&c->by_body, NULL, NULL);
-    map_deinit(&c->by_sha, free_script, NULL);
+    map_deinit(&c->by_sha, free_node, NULL);
     *c = (struct cache){0};
 }
 
@@ -92,5 +99,5 @@ void cache_remove(struct cache *c, struct script *s)
     map_unlink(&c->by_sha, &s->by_sha);
     map_unlink(&c->by_body, &s->by_body);
     c->bodies_bytes -= s->body_len;
-    mem_free(s);
+    free_script(s);
 }

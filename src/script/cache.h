@@ -9,6 +9,7 @@
 #include "base/link.h"
 #include "base/map.h"
 #include "codec/sha1.h"
+#include "script/arguments.h"
 
 /* What a "#!lua flags=..." line says. Without that line a script lives by older, laxer rules. */
 enum script_flag {
@@ -18,6 +19,9 @@ enum script_flag {
     SCRIPT_ALLOW_STALE = 1 << 3,      /* accepted: there are no replicas */
     SCRIPT_NO_CLUSTER = 1 << 4,       /* accepted: there is no cluster */
     SCRIPT_ALLOW_CROSS_SLOT = 1 << 5, /* likewise */
+    /* No flags of that line: it does nothing with KEYS, or ARGV, but look into it. */
+    SCRIPT_READS_KEYS = 1 << 6,
+    SCRIPT_READS_ARGV = 1 << 7,
 };
 
 struct script {
@@ -25,6 +29,7 @@ struct script {
     struct link evals_link; /* linked while it came by EVAL alone */
     uint32_t flags;         /* enum script_flag */
     int function;           /* its number in Lua's registry */
+    struct arguments keys, argv;
     char sha[SHA1_HEX_CHARS];
     size_t body_len;
     char body[];

@@ -118,7 +118,9 @@ static void set_globals(lua_State *lua, int globals)
     lua_setfenv(lua, -2);
 }
 
-int compile_text(lua_State *lua, struct slice text, const char *name, enum compile_kind kind)
+/* As compile_text. *out_flags: what is known of a script. */
+static int compile_function(lua_State *lua, struct slice text, const char *name, enum compile_kind kind,
+                            uint32_t *out_flags)
 {
     int status = luaL_loadbufferx(lua, text.len ? text.at : "", text.len, name, "t");
     if (status != 0) return status;
@@ -128,7 +130,15 @@ int compile_text(lua_State *lua, struct slice text, const char *name, enum compi
     if (status != 0) return status;
     bool is_open = kind == COMPILE_SCRIPT && facts.is_plain && knows_bytecode;
     set_globals(lua, is_open ? HOST_GLOBALS : LUA_GLOBALSINDEX);
+    *out_flags = (is_open && facts.only_reads_keys ? SCRIPT_READS_KEYS : 0u) |
+                 (is_open && facts.only_reads_argv ? SCRIPT_READS_ARGV : 0u);
     return 0;
+}
+
+int compile_text(lua_State *lua, struct slice text, const char *name, enum compile_kind kind)
+{
+    uint32_t flags;
+    return compile_function(lua, text, name, kind, &flags);
 }
 
 /* ---- trying what we know of bytecode ---- */
@@ -143,6 +153,15 @@ static bool is_found_plain(lua_State *lua, const char *text)
     }
     lua_pop(lua, 1);
     return is_plain;
+}
+
+/* Is this what is known of a script's dealings with its arguments? */
+static bool is_found_reading(lua_State *lua, const char *text, uint32_t want)
+{
+    uint32_t flags = 0;
+    bool is_compiled = compile_function(lua, slice_from_text(text), "=try", COMPILE_SCRIPT, &flags) == 0;
+    lua_pop(lua, 1);
+    return is_compiled && flags == want;
 }
 
 /* Runs a text whose result or error must be this. */
@@ -167,6 +186,11 @@ void compile_try_bytecode(struct script_host *h)
         is_found_plain(lua, "local c = redis.call return c(KEYS[1])") &&
         !is_found_plain(lua, "local r = redis return r.call(KEYS[1])") &&
         !is_found_plain(lua, "return function() KEYS = {} end") && !is_found_plain(lua, "return pairs(string)") &&
+        is_found_reading(lua, "local i = #KEYS - 1 return KEYS[i + 1], ARGV[1]",
+                         SCRIPT_READS_KEYS | SCRIPT_READS_ARGV) &&
+        is_found_reading(lua, "KEYS[1] = ARGV[1]", SCRIPT_READS_ARGV) &&
+        is_found_reading(lua, "local i = KEYS[1] ARGV[i] = 'x'", SCRIPT_READS_KEYS) &&
+        is_found_reading(lua, "return unpack(ARGV)", SCRIPT_READS_KEYS) && is_found_reading(lua, "return _G.KEYS", 0) &&
         fails_with(lua, "\nreturn error('a')", "try:2: a") &&
         fails_with(lua, "if #_VERSION > 0 then\nreturn error('a') end\nreturn 1", "try:2: a") &&
         fails_with(lua, "return\nerror(tostring(1), select(2, 1, 1))", "try:2: 1") &&
@@ -258,22 +282,23 @@ static bool read_shebang(struct slice body, uint32_t *flags, size_t *out_len, st
 
 static void drop_script(struct script_host *h, struct script *s)
 {
+    arguments_forget(h, s);
     luaL_unref(h->lua, LUA_REGISTRYINDEX, s->function);
     cache_remove(&h->cache, s);
 }
 
 /* Compiles within the limit of memory; when that is not enough, once more without the scripts that only came by EVAL. */
-static int compile_within_limit(struct script_host *h, struct slice text)
+static int compile_within_limit(struct script_host *h, struct slice text, uint32_t *out_flags)
 {
     host_limit_memory(h);
-    int status = compile_text(h->lua, text, SCRIPT_NAME, COMPILE_SCRIPT);
+    int status = compile_function(h->lua, text, SCRIPT_NAME, COMPILE_SCRIPT, out_flags);
     host_lift_limit(h);
     if (status != LUA_ERRMEM) return status;
     lua_pop(h->lua, 1);
     for (struct script *s = cache_oldest_eval(&h->cache); s; s = cache_oldest_eval(&h->cache)) drop_script(h, s);
     lua_gc(h->lua, LUA_GCCOLLECT, 0);
     host_limit_memory(h);
-    status = compile_text(h->lua, text, SCRIPT_NAME, COMPILE_SCRIPT);
+    status = compile_function(h->lua, text, SCRIPT_NAME, COMPILE_SCRIPT, out_flags);
     host_lift_limit(h);
     return status;
 }
@@ -285,18 +310,18 @@ struct script *compile_script(struct script_host *h, struct slice body, bool is_
         if (!is_eval) cache_keep(&h->cache, s);
         return s;
     }
-    uint32_t flags = 0;
+    uint32_t flags = 0, known = 0;
     size_t shebang_len;
     if (!read_shebang(body, &flags, &shebang_len, reply)) return NULL;
     /* The line's end stays, so that lines keep their numbers. */
-    if (compile_within_limit(h, slice_from(body, shebang_len)) != 0) {
+    if (compile_within_limit(h, slice_from(body, shebang_len), &known) != 0) {
         reply_errorf(reply, "ERR Error compiling script (new function): %s", lua_tostring(h->lua, -1));
         lua_pop(h->lua, 1);
         return NULL;
     }
     if (is_eval && h->cache.evals_count >= SCRIPT_EVALS_MAX) drop_script(h, cache_oldest_eval(&h->cache));
     s = cache_add(&h->cache, body, is_eval);
-    s->flags = flags;
+    s->flags = flags | known;
     s->function = luaL_ref(h->lua, LUA_REGISTRYINDEX);
     return s;
 }

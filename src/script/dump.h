@@ -21,12 +21,17 @@
 #include "base/buf.h"
 
 enum {
+    OP_LEN = 21,
+    OP_ADDVN = 22,
+    OP_SUBVN = 23,
     OP_UGET = 45,
     OP_UCLO = 50,
     OP_FNEW = 51,
     OP_GGET = 54,
     OP_GSET = 55,
+    OP_TGETV = 56,
     OP_TGETS = 57,
+    OP_TGETB = 58,
     OP_CALLM = 65,
     OP_CALL = 66,
     OP_CALLMT = 67,

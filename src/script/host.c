@@ -153,6 +153,7 @@ static void open_state(struct script_host *h)
 {
     host_lift_limit(h);
     h->lua = lua_newstate(memory_resize, &h->memory);
+    h->named_keys = h->named_argv = 0;
     CHECK(h->lua != NULL);
     lua_atpanic(h->lua, panic);
     luaJIT_setmode(h->lua, 0, LUAJIT_MODE_ENGINE | LUAJIT_MODE_OFF);
@@ -185,23 +186,6 @@ void host_flush(struct script_host *h)
 }
 
 /* ---- a run ---- */
-
-/* Makes a table of arguments and names it in the globals. */
-static void set_arguments(struct script_host *h, enum host_slot name, const struct slice *args, int count)
-{
-    lua_State *lua = h->lua;
-    lua_createtable(lua, count, 0);
-    for (int i = 0; i < count; i++) {
-        lua_pushlstring(lua, args[i].at, args[i].len);
-        lua_rawseti(lua, -2, i + 1);
-    }
-    for (int globals = HOST_GLOBALS; globals <= HOST_ARGUMENTS; globals++) {
-        lua_pushvalue(lua, (int)name);
-        lua_pushvalue(lua, -2);
-        lua_rawset(lua, globals);
-    }
-    lua_pop(lua, 1);
-}
 
 static void prepare_run(struct script_host *h, struct script *s, const struct cmd_ctx *outer, bool is_read_only)
 {
@@ -237,11 +221,9 @@ static void collect_if_crowded(struct script_host *h)
 void host_run(struct script_host *h, struct script *s, struct cmd_ctx *outer, int keys_count, bool is_read_only)
 {
     lua_State *lua = h->lua;
-    const struct slice *args = outer->argv + 3;
     prepare_run(h, s, outer, is_read_only);
     lua_rawgeti(lua, LUA_REGISTRYINDEX, s->function);
-    set_arguments(h, HOST_KEYS, args, keys_count);
-    set_arguments(h, HOST_ARGV, args + keys_count, outer->argc - 3 - keys_count);
+    arguments_set(h, s, outer->argv + 3, keys_count, outer->argc - 3);
     watch_begin(h);
     host_limit_memory(h);
     int status = lua_pcall(lua, 0, 1, HOST_ON_ERROR);

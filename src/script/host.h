@@ -59,6 +59,8 @@ struct script_host {
     const char *redis_version;  /* borrowed */
     bool knows_bytecode;        /* see compile_try_bytecode */
     struct cache cache;
+    int named_keys,
+        named_argv;  /* the kept tables that HOST_GLOBALS shows, by their numbers in Lua's registry; 0: another */
     uint64_t random; /* state of math.random */
     struct watch watch;
     /* ---- the running script ---- */

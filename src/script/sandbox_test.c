@@ -251,6 +251,48 @@ Test(sandbox, only_scripts_that_cannot_keep_a_library_get_the_real_ones)
     testhost_deinit(&t);
 }
 
+/* Runs a text that replies "keys: ..., argv: ..." of what it finds, with changing arguments. */
+static void assert_finds(struct testhost *t, const char *text, int keys_count, const char *const *args, int argc,
+                         const char *want)
+{
+    const char *reply = testhost_eval(t, text, keys_count, args, argc);
+    cr_assert_str_eq(reply, want, "%s with %d arguments gives %s", text, argc, reply);
+}
+
+Test(sandbox, each_run_finds_its_own_keys_and_arguments)
+{
+    static const char *const texts[] = {
+        "return {#KEYS, #ARGV, KEYS[1] or 'none', ARGV[#ARGV - 1 + 1] or 'none'}",
+        "local n, k, a = #ARGV, KEYS, ARGV return {#k, n, k[1] or 'none', a[n] or 'none'}",
+        "local t = {} for _, v in ipairs(KEYS) do t[#t + 1] = v end t.k, KEYS[9] = t[1], 'x'\n"
+        "return {#t, #ARGV, t.k or 'none', ARGV[#ARGV] or 'none'}",
+        "local n, k = #KEYS, KEYS[1] KEYS[1] = 'x' table.insert(KEYS, 'y') local a = ARGV[#ARGV] ARGV[1] = 'z'\n"
+        "return {n, #ARGV - (a and 0 or 1), k or 'none', a or 'none'}",
+        "local g = _G return {#g.KEYS, #g.ARGV, g.KEYS[1] or 'none', g.ARGV[#g.ARGV] or 'none'}",
+        "return loadstring('return {#KEYS, #ARGV, KEYS[1] or [[none]], ARGV[#ARGV] or [[none]]}')()",
+    };
+    static char long_text[5000];
+    memset(long_text, 'x', sizeof(long_text) - 1);
+    const char *many[100];
+    for (int i = 0; i < 100; i++) many[i] = i % 2 ? "odd" : "even";
+    struct testhost t;
+    testhost_init(&t, 0, 0);
+    for (int round = 0; round < 3; round++) {
+        for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+            static const char *const few[] = {"a", "b", "c", "d"}, *const other[] = {"a", "x", "c", ""};
+            assert_finds(&t, texts[i], 2, few, 4, "*4\r\n:2\r\n:2\r\n$1\r\na\r\n$1\r\nd\r\n");
+            assert_finds(&t, texts[i], 1, other, 4, "*4\r\n:1\r\n:3\r\n$1\r\na\r\n$0\r\n\r\n");
+            assert_finds(&t, texts[i], 0, NULL, 0, "*4\r\n:0\r\n:0\r\n$4\r\nnone\r\n$4\r\nnone\r\n");
+            assert_finds(&t, texts[i], 60, many, 100, "*4\r\n:60\r\n:40\r\n$4\r\neven\r\n$3\r\nodd\r\n");
+            const char *const large[] = {long_text, "z"};
+            const char *reply = testhost_eval(&t, texts[i], 1, large, 2);
+            cr_assert(strncmp(reply, "*4\r\n:1\r\n:1\r\n$4999\r\nxxx", 22) == 0, "%s gives %s", texts[i], reply);
+            assert_finds(&t, texts[i], 4, few, 4, "*4\r\n:4\r\n:0\r\n$1\r\na\r\n$4\r\nnone\r\n");
+        }
+    }
+    testhost_deinit(&t);
+}
+
 Test(sandbox, scripts_mean_the_same_with_open_and_guarded_globals)
 {
     static const char *const texts[] = {

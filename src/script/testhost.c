@@ -8,7 +8,7 @@
 #include <stdio.h>
 
 #define OUT_MAX ((size_t)1 << 30)
-#define ARGS_MAX 64
+#define ARGS_MAX 128
 
 static struct testhost *host_of_ops(struct script_ops *ops)
 {
