@@ -68,7 +68,7 @@ size_t oxq_batch_failed_count(const oxq_batch *batch);
 
 /* ---------------------------------------------------------------- looking */
 
-/* Errors: NOT_FOUND. Owns: caller, oxq_job_free. */
+/* Errors: NOT_FOUND, TYPE (its key holds something else). Owns: caller, oxq_job_free. */
 OXQ_MUST_USE oxq_err oxq_queue_get(oxq_queue *queue, const char *id, oxq_job **out, struct oxq_error *err);
 OXQ_MUST_USE oxq_err oxq_queue_state(oxq_queue *queue, const char *id, oxq_state *out, struct oxq_error *err);
 

@@ -278,16 +278,13 @@ static void ask_for_hash(struct oxq_list *l, struct arena *arena, struct slice i
     ask(&l->hashes, argv, BRIEF_FIELDS + 2);
 }
 
-/* An id whose key is no hash, because somebody has overwritten it, is no job: the others are listed. */
+/* Damaged jobs are passed over: the others are listed. */
 static oxq_err run_hashes(struct oxq_list *l, struct oxq_error *err)
 {
-    static const struct slice no_hash = SLICE_INIT("WRONGTYPE");
     oxq_err e = client_batch_run(l->queue->store->client, &l->hashes, 0, err);
     for (size_t i = 0; !e && i < l->hashes.count; i++) {
         const struct resp_value *reply = client_batch_reply(&l->hashes, i);
-        bool is_damaged = reply->kind == RESP_ERROR && reply->text.len > no_hash.len &&
-                          memcmp(reply->text.at, no_hash.at, no_hash.len) == 0;
-        if (!is_damaged) e = client_reply_check(reply, err);
+        if (!job_is_damaged(reply)) e = client_reply_check(reply, err);
     }
     return e;
 }

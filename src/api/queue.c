@@ -161,7 +161,7 @@ oxq_err oxq_queue_get(oxq_queue *queue, const char *id, oxq_job **out, struct ox
     request_put(&r, keys_join(&arena, queue->prefix, slice_from_text(id)));
     r.command.is_idempotent = true;
     oxq_err e = client_call(queue->store->client, &r.command, 0, &reply, err);
-    if (!e) e = client_reply_check(&reply.value, err);
+    if (!e && !job_is_damaged(&reply.value)) e = client_reply_check(&reply.value, err);
     if (!e) e = job_new_from_reply(queue->name, &reply.value, slice_from_text(id), out, err);
     client_reply_deinit(&reply);
     arena_deinit(&arena);

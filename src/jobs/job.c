@@ -36,10 +36,22 @@ static const struct fields_row known_fields[] = {
 
 #define KNOWN_FIELDS_COUNT (sizeof(known_fields) / sizeof(known_fields[0]))
 
+bool job_is_damaged(const struct resp_value *reply)
+{
+    static const struct slice no_hash = SLICE_INIT("WRONGTYPE");
+    return reply->kind == RESP_ERROR && reply->text.len > no_hash.len &&
+           memcmp(reply->text.at, no_hash.at, no_hash.len) == 0;
+}
+
 oxq_err job_read(const struct resp_value *fields, struct slice id, struct job *out, struct oxq_error *err)
 {
     int shown = id.len < 80 ? (int)id.len : 80;
     const char *id_at = id.at ? id.at : "";
+    if (job_is_damaged(fields)) {
+        return err_set(err, OXQ_ERR_TYPE,
+                       "job %.*s: its key is no hash: somebody has overwritten it; remove it and add the job anew",
+                       shown, id_at);
+    }
     if (fields->kind == RESP_NULL || fields->count == 0) {
         return err_set(err, OXQ_ERR_NOT_FOUND, "job %.*s: there is no such job", shown, id_at);
     }

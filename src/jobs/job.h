@@ -35,8 +35,10 @@ struct job {
 
 /*
  * Reads HGETALL's reply, a flat array or a map. Fields that are not known are passed over. Errors: NOT_FOUND (an empty one: there is
- * no such job), FORMAT (it is no such reply, or a number is none; the text says which).
+ * no such job), TYPE (it is damaged), FORMAT (it is no such reply, or a number is none; the text says which).
  */
 OXQ_MUST_USE oxq_err job_read(const struct resp_value *fields, struct slice id, struct job *out, struct oxq_error *err);
+/* Does the reply say that the job's key is no hash? Somebody has put something else in its place. */
+bool job_is_damaged(const struct resp_value *reply);
 
 #endif

@@ -57,7 +57,7 @@ void request_put_int(struct request *r, int64_t n);
       "its job is in its queue, waiting again, finished, or as another of the same id; discard the dead letter, or "   \
       "remove that job first")                                                                                         \
     X(LETTER_TAKEN, -103, LOCK_LOST, "a worker has the dead letter; wait for its end")                                 \
-    X(JOB_DAMAGED, -104, FORMAT,                                                                                       \
+    X(JOB_DAMAGED, -104, TYPE,                                                                                         \
       "its key is a hash no more, somebody has overwritten it, and the job has left the queue; remove the key and "    \
       "add the job anew")
 

@@ -300,7 +300,7 @@ static void tell_damaged(oxq_worker *w, const struct fetched *f)
         snprintf(id_text, sizeof(id_text), "%.*s", (int)id.len, id.at);
         struct oxq_error why;
         (void)err_set(
-            &why, OXQ_ERR_FORMAT,
+            &why, OXQ_ERR_TYPE,
             "the key %.*s%.80s holds a %.*s, no job: somebody has overwritten it. The job has left the queue; remove "
             "the key and add the job anew",
             (int)w->prefix.len, w->prefix.at, id_text, (int)kind.len, kind.at);

@@ -137,6 +137,8 @@ for (const store of Object.keys(STORES)) {
     equal((await ask(client, 'GET', `bull:q:${jobs[1].id}`)).text, 'mine');
     await ask(client, 'ZADD', 'bull:q:completed', 1, jobs[1].id);
     const { stdout } = await t.oxq(['jobs', 'q', '--url', b.url, '--json']);
+    const one = await t.oxq(['job', 'q', jobs[1].id, '--url', b.url]);
+    check(one.status === 1 && one.stderr.includes(`job ${jobs[1].id}: its key is no hash`), 'job says so too', one.stderr);
     equal(stdout.trim().split('\n').map((line) => JSON.parse(line).id).sort(), [jobs[0].id, jobs[2].id]);
   }, { store });
 }
