@@ -9,6 +9,7 @@
 
 #include <criterion/criterion.h>
 #include <math.h>
+#include <stdio.h>
 
 static bool glob(const char *pattern, const char *text)
 {
@@ -62,6 +63,20 @@ Test(num, integers_are_parsed_strictly)
     cr_assert_not(num_parse_uint(SLICE_LIT("1844674407370955161x"), &u));
     cr_assert_not(num_parse_uint(SLICE_LIT("184467440737095516150"), &u));
     cr_assert_eq(n, INT64_MAX);
+}
+
+Test(num, integers_around_powers_of_ten_have_the_right_length)
+{
+    int64_t power = 1;
+    for (int digits = 1; digits <= 18; digits++, power *= 10) {
+        for (int64_t n = power - 1; n <= power + 1; n++) {
+            char want[NUM_INT_MAX_CHARS], got[NUM_INT_MAX_CHARS];
+            int len = snprintf(want, sizeof(want), "%lld", (long long)-n);
+            cr_assert(slice_equal(slice_of(got, num_format_int(got, -n)), slice_of(want, (size_t)len)), "%s", want);
+            len = snprintf(want, sizeof(want), "%lld", (long long)n);
+            cr_assert(slice_equal(slice_of(got, num_format_int(got, n)), slice_of(want, (size_t)len)), "%s", want);
+        }
+    }
 }
 
 Test(num, every_formatted_integer_is_parsed_back)

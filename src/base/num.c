@@ -10,25 +10,48 @@ static const char two_digits[] =
     "00010203040506070809101112131415161718192021222324252627282930313233343536373839404142434445464748495051525354555657"
     "585960616263646566676869707172737475767778798081828384858687888990919293949596979899";
 
+static size_t count_digits(uint64_t n)
+{
+    static const uint64_t powers[] = {0,
+                                      10,
+                                      100,
+                                      1000,
+                                      10000,
+                                      100000,
+                                      1000000,
+                                      10000000,
+                                      100000000,
+                                      1000000000,
+                                      10000000000,
+                                      100000000000,
+                                      1000000000000,
+                                      10000000000000,
+                                      100000000000000,
+                                      1000000000000000,
+                                      10000000000000000,
+                                      100000000000000000,
+                                      1000000000000000000,
+                                      10000000000000000000u};
+    /* The bits tell it but for one; 1233 / 4096 is a little more than log10(2). */
+    size_t most = (size_t)(64 - __builtin_clzll(n | 1)) * 1233 >> 12;
+    return most + (n >= powers[most]);
+}
+
 size_t num_format_int(char *dst, int64_t n)
 {
-    char digits[NUM_INT_MAX_CHARS];
-    char *at = digits + sizeof(digits);
     uint64_t rest = n < 0 ? (uint64_t)0 - (uint64_t)n : (uint64_t)n;
+    size_t len = (n < 0) + count_digits(rest);
+    char *at = dst + len;
     while (rest >= 100) {
         at -= 2;
         memcpy(at, two_digits + 2 * (rest % 100), 2);
         rest /= 100;
     }
-    if (rest >= 10) {
-        at -= 2;
-        memcpy(at, two_digits + 2 * rest, 2);
-    } else {
-        *--at = (char)('0' + rest);
-    }
-    if (n < 0) *--at = '-';
-    size_t len = (size_t)(digits + sizeof(digits) - at);
-    memcpy(dst, at, len);
+    if (rest >= 10)
+        memcpy(at - 2, two_digits + 2 * rest, 2);
+    else
+        at[-1] = (char)('0' + rest);
+    if (n < 0) *dst = '-';
     return len;
 }
 

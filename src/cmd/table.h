@@ -23,11 +23,21 @@ struct cmd_slot {
     char name[]; /* in full: "get", "config|get" */
 };
 
+/* The row that was found for a name as it was written, so that a hot name costs no look-up. Names of 2 to 16 bytes: their ends, which may
+ * overlap, tell them apart. */
+#define CMD_TABLE_HOT_BITS 7
+struct cmd_hot {
+    uint64_t head, tail;
+    size_t len; /* 0: none */
+    struct cmd_slot *slot;
+};
+
 struct cmd_table {
     struct map by_name;      /* of slots, by their full name */
     struct cmd_slot **slots; /* owned, in the order they were added; a container is followed by its subcommands */
     size_t count;
     size_t commands_count; /* without subcommands */
+    struct cmd_hot hot[1 << CMD_TABLE_HOT_BITS];
 };
 
 /* Rows end with a row without a name. The rows must outlive the table. */

@@ -39,16 +39,6 @@ enum host_run_flag {
     HOST_KILLED = 1 << 4,
 };
 
-/* redis.call's memory of names it was given, so that a hot name costs no look-up in the table. */
-#define HOST_CALLS_BITS 7
-#define HOST_CALL_NAME_MAX 15
-
-struct host_call {
-    char name[HOST_CALL_NAME_MAX]; /* as the script wrote it */
-    uint8_t len;                   /* 0: empty */
-    struct cmd_slot *slot;
-};
-
 struct script_host {
     struct memory memory; /* first: Lua's allocator hands us its address */
     lua_State *lua;
@@ -73,7 +63,6 @@ struct script_host {
     struct arena scratch;    /* reset after each of its commands */
     struct slice *argv;      /* owned: room for the arguments of a command */
     int argv_cap;
-    struct host_call calls[1 << HOST_CALLS_BITS];
     struct buf out; /* what cmsgpack.pack and struct.pack build */
 };
 

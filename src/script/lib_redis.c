@@ -2,14 +2,13 @@
 /*
  * redis.*: what scripts call the server by.
  *
- * redis.call takes the shortest way: the arguments are slices of the Lua strings on the stack, the command's row comes from a small
- * table by the name as it was written, and the command replies into a sink that makes Lua values on the same stack.
+ * redis.call takes the shortest way: the arguments are slices of the Lua strings on the stack, and the command replies into a sink
+ * that makes Lua values on the same stack.
  */
 #include "script/lib.h"
 
 #include "base/num.h"
 #include "codec/sha1.h"
-#include "keyspace/word.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -73,34 +72,10 @@ static const char *take_arguments(struct script_host *h, lua_State *lua, int arg
 
 /* ---- commands ---- */
 
-/* The factor was searched for: names that job clients' scripts call often share no place. */
-#define CALL_PLACE_FACTOR UINT32_C(0xed0b7f13)
-
-static struct host_call *call_of(struct script_host *h, struct slice name)
-{
-    const unsigned char *at = (const unsigned char *)name.at;
-    uint32_t mixed = at[0] | (uint32_t)at[name.len / 4] << 8 | (uint32_t)at[name.len / 2] << 16;
-    mixed ^= (uint32_t)(at[name.len - 1] ^ name.len) << 24;
-    return &h->calls[mixed * CALL_PLACE_FACTOR >> (32 - HOST_CALLS_BITS)];
-}
-
-static struct cmd_slot *find_command(struct script_host *h, struct slice name)
-{
-    if (name.len == 0 || name.len > HOST_CALL_NAME_MAX) return cmd_table_find(h->commands, name);
-    struct host_call *call = call_of(h, name);
-    if (call->len == name.len && word_equal(call->name, name.at, name.len)) return call->slot;
-    struct cmd_slot *slot = cmd_table_find(h->commands, name);
-    if (!slot) return NULL;
-    memcpy(call->name, name.at, name.len);
-    call->len = (uint8_t)name.len;
-    call->slot = slot;
-    return slot;
-}
-
 /* The row of a container's subcommand, where argv names one. */
 static struct cmd_slot *find_slot(struct script_host *h, int argc)
 {
-    struct cmd_slot *slot = find_command(h, h->argv[0]);
+    struct cmd_slot *slot = cmd_table_find(h->commands, h->argv[0]);
     if (slot && slot->row->subs && argc > 1) return cmd_table_find_sub(h->commands, slot, h->argv[1]);
     return slot;
 }
