@@ -241,18 +241,15 @@ static char *put_number(char *at, enum text_form form, uint64_t n)
     return at;
 }
 
+/* No word begins like one. */
 static bool may_be_number(struct slice text)
 {
     if (text.len < 2 || text.len >= NUM_INT_MAX_CHARS) return false;
     return text.at[0] == '-' || (text.at[0] >= '1' && text.at[0] <= '9');
 }
 
-/* A text that is no word. */
-static char *put_other(char *at, struct slice text)
+static char *put_bytes(char *at, struct slice text)
 {
-    int64_t n;
-    if (may_be_number(text) && num_parse_int(text, &n))
-        return n < 0 ? put_number(at, TEXT_NEGATIVE, (uint64_t)(-1 - n)) : put_number(at, TEXT_INTEGER, (uint64_t)n);
     if (text.len <= TEXT_SHORT_MAX)
         *at++ = (char)text.len;
     else
@@ -261,10 +258,18 @@ static char *put_other(char *at, struct slice text)
     return at + text.len;
 }
 
+static char *put_integer(char *at, struct slice text)
+{
+    int64_t n;
+    if (!num_parse_int(text, &n)) return put_bytes(at, text);
+    return n < 0 ? put_number(at, TEXT_NEGATIVE, (uint64_t)(-1 - n)) : put_number(at, TEXT_INTEGER, (uint64_t)n);
+}
+
 static inline char *put_text(const struct effect_writer *w, char *at, struct slice text)
 {
+    if (may_be_number(text)) return put_integer(at, text);
     int word = find_word(w, text);
-    if (word < 0) return put_other(at, text);
+    if (word < 0) return put_bytes(at, text);
     *at++ = (char)(TEXT_WORD + word);
     return at;
 }
