@@ -57,6 +57,10 @@ static void link_function(lua_State *lua, const struct hoist_function *f, int i)
         push_capture(lua, main, &f->captures[n]);
         lua_setupvalue(lua, function, n + 1);
     }
+    if (f->has_muted_call) {
+        lua_pushvalue(lua, HOST_MUTED_CALL);
+        lua_setupvalue(lua, function, f->captures_count + 1);
+    }
     lua_pop(lua, 1);
 }
 

@@ -12,6 +12,7 @@
 
 #include "base/mem.h"
 #include "script/dump.h"
+#include "script/mute.h"
 
 /* The functions that are looked at: the main function's upvalues are counted by a byte. */
 #define FUNCTIONS_MAX 250
@@ -21,6 +22,8 @@
 /* How a function of the dump says what its upvalue is: a register of the function around it, assigned but once. */
 #define UPVALUE_CONSTANT_LOCAL 0xc000u
 #define UPVALUE_REGISTER 0xffu
+/* A byte counts them. */
+#define UPVALUES_MAX 255
 
 /* Below it, a variable has no name but a kind. */
 #define VARIABLE_NAME_MIN 7
@@ -28,6 +31,7 @@
 /* A function and those inside of it, which lie before it in the dump. */
 struct family {
     const char *start;     /* of the first one */
+    const char *own;       /* of the function itself */
     const char *end;       /* of the function */
     struct slice function; /* without its length */
 };
@@ -63,8 +67,9 @@ static bool add_family(struct search *s, struct slice whole, const char *start)
     dump_function_deinit(&f);
     if (!is_whole || children > s->families_count) return false;
     s->families_count -= children;
+    const char *own = start;
     if (children) start = s->families[s->families_count].start;
-    s->families[s->families_count++] = (struct family){start, whole.at + whole.len, whole};
+    s->families[s->families_count++] = (struct family){start, own, whole.at + whole.len, whole};
     return true;
 }
 
@@ -208,11 +213,31 @@ static bool find_captures(struct search *s, uint32_t at, struct slice function, 
 
 /* ---- writing ---- */
 
-static oxq_err put_chunk(struct search *s, const struct family *family, struct buf *out)
+static bool is_redis_call(const struct hoist_capture *c)
 {
+    return c->function < 0 && slice_equal(c->library, SLICE_LIT("redis")) && slice_equal(c->field, SLICE_LIT("call"));
+}
+
+/* The function, changed where it calls redis.call, or as it is. */
+static oxq_err put_function(const struct family *family, struct hoist_function *h, struct buf *out)
+{
+    bool is_call[UPVALUES_MAX] = {false};
+    for (int i = 0; i < h->captures_count; i++) is_call[i] = is_redis_call(&h->captures[i]);
+    struct dump_function f;
+    size_t len = out->len;
+    oxq_err e = dump_read_function(family->function, &f) ? mute_calls(&f, is_call, out) : OXQ_ERR_FORMAT;
+    dump_function_deinit(&f);
+    h->has_muted_call = out->len > len;
+    return e || h->has_muted_call ? e : dump_put_function(out, family->function);
+}
+
+static oxq_err put_chunk(struct search *s, const struct family *family, struct hoist_function *h)
+{
+    struct buf *out = &h->dump;
     *out = (struct buf){.limit_bytes = s->limit_bytes};
     oxq_err e = buf_append(out, s->header);
-    if (!e) e = buf_append(out, slice_of(family->start, (size_t)(family->end - family->start)));
+    if (!e) e = buf_append(out, slice_of(family->start, (size_t)(family->own - family->start)));
+    if (!e) e = put_function(family, h, out);
     return e ? e : dump_put_byte(out, 0);
 }
 
@@ -224,7 +249,7 @@ static oxq_err try_hoist(struct search *s, uint32_t at)
     if (!family || is_in_loop(&s->main, at)) return OXQ_OK;
     struct hoist_function f = {0};
     bool is_found = find_captures(s, at, family->function, &f);
-    oxq_err e = is_found ? put_chunk(s, family, &f.dump) : OXQ_OK;
+    oxq_err e = is_found ? put_chunk(s, family, &f) : OXQ_OK;
     if (!is_found || e) {
         mem_free(f.captures);
         buf_deinit(&f.dump);

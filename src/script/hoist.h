@@ -23,6 +23,7 @@ struct hoist_function {
     struct buf dump;                /* owned: it as the main function of a chunk of its own */
     struct hoist_capture *captures; /* owned: one for each of its upvalues */
     int captures_count;
+    bool has_muted_call; /* it has one upvalue more, for a redis.call without a result (mute.h) */
 };
 
 struct hoist {

@@ -131,6 +131,50 @@ Test(hoist, errors_name_what_they_named_before)
     testhost_deinit(&t);
 }
 
+Test(hoist, calls_without_a_result_do_and_fail_as_others)
+{
+    static const char *const texts[][2] = {
+        {"local c = redis.call local function f(v) c('SET', 'k', v) c('APPEND', 'k', c('ECHO', v)) return c('GET', 'k') end\n"
+         "local x = f('a') return x .. f('b')",
+         "$4\r\naabb\r\n"},
+        {"local c = redis.call local function f(...) c('RPUSH', 'l', ...) c('LREM', 'l', 1, (...)) end\n"
+         "f('1', '2', '3') f('1', '2') return redis.call('LRANGE', 'l', 0, -1)",
+         "*3\r\n$1\r\n2\r\n$1\r\n3\r\n$1\r\n2\r\n"},
+        {"local c = redis.call local function f() c('LRANGE', 'l', 0, -1) c('HGETALL', 'h') c('XADD', 's', '*', 'a', 'b')\n"
+         "c('ECHO', 'x') c('GET', 'none') return select('#', c('XLEN', 's')) .. c('XLEN', 's') end return f()",
+         "$2\r\n11\r\n"},
+        {"local c = redis.call local n = 0 local function g() n = n + 1 end local function h() return g end\n"
+         "local function f(x) (x and c or tostring)('ECHO', 'x') local ok, r = pcall(c, 'ECHO', 'y') return r end\n"
+         "h()() return f(1) .. f(false) .. n",
+         "$3\r\nyy1\r\n"},
+        {"local c = redis.call local function f() c('SET', 'k', 'v') c('LPUSH', 'k', 'v') end\n"
+         "local ok, e = pcall(f) return {tostring(ok), e, redis.call('GET', 'k')}",
+         "*3\r\n$5\r\nfalse\r\n$65\r\nWRONGTYPE Operation against a key holding the wrong kind of value\r\n$1\r\nv\r\n"},
+        {"local c = redis.call local f = coroutine.wrap(function() local function g() c('SET', 'k', 'w') end g()\n"
+         "coroutine.yield(c('GET', 'k')) end) return f()",
+         "$1\r\nw\r\n"},
+    };
+    static const char *const failing[][2] = {
+        {"local c = redis.call\nlocal function f()\n c('ECHO', 'x')\n c('NOPE')\nend\nf()", "on @user_script:4."},
+        {"local c = redis.call local function f() c() end f()", "-ERR Please specify at least one argument"},
+        {"local c = redis.call local function f() c('SET', 'k', nil) end f()",
+         "-ERR Lua redis lib command arguments must be strings or integers"},
+        {"local c, n = redis.call local function f() c('ECHO', 'x') n() end f()",
+         "attempt to call upvalue 'n' (a nil value)"},
+    };
+    struct testhost t;
+    testhost_init(&t, 0, 0);
+    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+        testkit_run(&t.kit, "DEL k l s");
+        assert_eval(&t, texts[i][0], NULL, 0, texts[i][1]);
+    }
+    for (size_t i = 0; i < sizeof(failing) / sizeof(failing[0]); i++) {
+        const char *reply = testhost_eval(&t, failing[i][0], 0, NULL, 0);
+        cr_assert(strstr(reply, failing[i][1]), "%s gives %s", failing[i][0], reply);
+    }
+    testhost_deinit(&t);
+}
+
 static bool is_library(void *ctx, struct slice name)
 {
     (void)ctx;
@@ -143,10 +187,42 @@ static int write_dump(lua_State *lua, const void *at, size_t len, void *out)
     return (int)buf_append(out, slice_of(at, len));
 }
 
+Test(hoist, only_functions_that_drop_a_result_of_redis_call_are_muted)
+{
+    static const struct {
+        const char *text;
+        bool has_muted_call;
+    } cases[] = {
+        {"local c = redis.call local function f(n) c(n) end", true},
+        {"local c = redis.call local function f(n) c('DEL', unpack(n)) return 1 end", true},
+        {"local c = redis.call local function f(n) for i = 1, n do if i > 2 then c(n) end end end", true},
+        {"local c = redis.call local function f(n) return c(n) end", false},
+        {"local c = redis.call local function f(n) local x = c(n) end", false},
+        {"local c = redis.call local function f(n) if c(n) then return end n(c(n)) end", false},
+        {"local c = redis.pcall local function f(n) c(n) end", false},
+        {"local c = redis.call local function f(n) pcall(c, n) end", false},
+        {"local c = redis.call local function f(n) return function() c(n) end end", false},
+    };
+    struct testhost t;
+    testhost_init(&t, 0, 0);
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct buf dump = {.limit_bytes = 1 << 20};
+        struct hoist h;
+        cr_assert_eq(luaL_loadbuffer(t.host->lua, cases[i].text, strlen(cases[i].text), "=test"), 0);
+        cr_assert_eq(lua_dump(t.host->lua, write_dump, &dump), 0);
+        cr_assert_eq(hoist_functions(buf_borrow(&dump), is_library, NULL, 1 << 20, &h), OXQ_OK);
+        cr_assert_eq(h.functions_count, 1);
+        cr_assert_eq(h.functions[0].has_muted_call, cases[i].has_muted_call, "%s", cases[i].text);
+        hoist_deinit(&h);
+        buf_deinit(&dump);
+    }
+    testhost_deinit(&t);
+}
+
 Test(hoist, broken_dumps_are_read_within_their_bounds)
 {
     static const char *const text =
-        "local c = redis.call local t = {1, 'a', x = 2.5} local function f(n) return c(n) end\n"
+        "local c = redis.call local t = {1, 'a', x = 2.5} local function f(n) c(n) return c(n) end\n"
         "local function g(n) return function() return f(n) end end\n"
         "for i = 1, 2 do f(i) end return g(t)";
     struct testhost t;

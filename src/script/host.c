@@ -160,6 +160,7 @@ static void open_state(struct script_host *h)
     luaL_checkstack(h->lua, 100, NULL);
     sandbox_open(h->lua);
     CHECK(lua_gettop(h->lua) == HOST_ARGUMENTS);
+    lib_push_muted_call(h->lua);
     for (int slot = HOST_KEYS; slot <= HOST_TOP; slot++) lua_pushstring(h->lua, slot_names[slot]);
     CHECK(lua_gettop(h->lua) == HOST_TOP);
     compile_try_bytecode(h);

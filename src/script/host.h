@@ -18,6 +18,7 @@ enum host_slot {
     HOST_ON_ERROR = 1, /* adds source and line to an error */
     HOST_GLOBALS,      /* what scripts see as globals; see sandbox.h */
     HOST_ARGUMENTS,    /* the table with KEYS and ARGV for code that is kept from HOST_GLOBALS */
+    HOST_MUTED_CALL,   /* redis.call without a result; see mute.h */
     HOST_KEYS,         /* the string "KEYS", and so on */
     HOST_ARGV,
     HOST_ERR,

@@ -9,6 +9,8 @@
 #include <lua.h>
 
 void lib_redis_open(lua_State *lua);
+/* Pushes a redis.call that returns nothing. */
+void lib_push_muted_call(lua_State *lua);
 void lib_cmsgpack_open(lua_State *lua);
 void lib_struct_open(lua_State *lua);
 /* Replaces math.random and math.randomseed in the table on top of the stack. */

@@ -137,7 +137,10 @@ static void run_command(struct script_host *h, int argc)
     if (h->sink.reply.errors_count != errors) slot->stats.failed++;
 }
 
-static int call_or_pcall(lua_State *lua, bool is_raising)
+/* What becomes of the result, and of an error. */
+enum call_kind { CALL_RAISING, CALL_CATCHING, CALL_MUTED };
+
+static int call(lua_State *lua, enum call_kind kind)
 {
     struct script_host *h = host_of(lua);
     int argc = lua_gettop(lua);
@@ -145,10 +148,10 @@ static int call_or_pcall(lua_State *lua, bool is_raising)
     const char *wrong = take_arguments(h, lua, argc);
     if (wrong) {
         lib_push_error(lua, wrong);
-        return is_raising ? lua_error(lua) : 1;
+        return kind == CALL_CATCHING ? 1 : lua_error(lua);
     }
     host_lift_limit(h);
-    sink_start(&h->sink, lua);
+    sink_start(&h->sink, lua, kind == CALL_MUTED);
     run_command(h, argc);
     arena_reset(&h->scratch);
     host_limit_memory(h);
@@ -157,17 +160,23 @@ static int call_or_pcall(lua_State *lua, bool is_raising)
         lua_pushliteral(lua, "not enough memory");
         return lua_error(lua);
     }
-    return is_raising && h->sink.is_error ? lua_error(lua) : 1;
+    if (h->sink.is_error && kind != CALL_CATCHING) return lua_error(lua);
+    return kind == CALL_MUTED ? 0 : 1;
 }
 
 static int redis_call(lua_State *lua)
 {
-    return call_or_pcall(lua, true);
+    return call(lua, CALL_RAISING);
 }
 
 static int redis_pcall(lua_State *lua)
 {
-    return call_or_pcall(lua, false);
+    return call(lua, CALL_CATCHING);
+}
+
+static int redis_muted_call(lua_State *lua)
+{
+    return call(lua, CALL_MUTED);
 }
 
 static int redis_acl_check_cmd(lua_State *lua)
@@ -313,13 +322,18 @@ static int version_number(const char *version)
     return number;
 }
 
-static void set_call(lua_State *lua, const char *name, lua_CFunction function)
+/* Pushes a function whose sink finds its upvalues. */
+static void push_call(lua_State *lua, lua_CFunction function)
 {
     lua_pushliteral(lua, "ok");
     lua_pushliteral(lua, "err");
     lua_pushliteral(lua, "OK");
     lua_pushcclosure(lua, function, 3);
-    lua_setfield(lua, -2, name);
+}
+
+void lib_push_muted_call(lua_State *lua)
+{
+    push_call(lua, redis_muted_call);
 }
 
 void lib_redis_open(lua_State *lua)
@@ -352,8 +366,10 @@ void lib_redis_open(lua_State *lua)
     };
     const char *version = host_of(lua)->redis_version;
     lua_newtable(lua);
-    set_call(lua, "call", redis_call);
-    set_call(lua, "pcall", redis_pcall);
+    push_call(lua, redis_call);
+    lua_setfield(lua, -2, "call");
+    push_call(lua, redis_pcall);
+    lua_setfield(lua, -2, "pcall");
     for (size_t i = 0; i < sizeof(functions) / sizeof(functions[0]); i++) {
         lua_pushcfunction(lua, functions[i].func);
         lua_setfield(lua, -2, functions[i].name);

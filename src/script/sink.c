@@ -31,6 +31,7 @@ static struct sink *sink_of(struct reply *r)
 /* May this sink, its host's, take one more value? */
 static bool is_open(struct sink *s)
 {
+    if (s->is_muted) return false;
     const struct script_host *h = (const struct script_host *)((char *)s - offsetof(struct script_host, sink));
     if (host_is_over_limit(h)) s->reply.is_full = true;
     return !s->reply.is_full;
@@ -93,7 +94,7 @@ static void sink_status(struct reply *r, struct slice text)
 static void sink_error(struct reply *r, struct slice text)
 {
     struct sink *s = sink_of(r);
-    if (!is_open(s)) return;
+    if (!s->is_muted && !is_open(s)) return;
     lua_createtable(s->lua, 0, 2);
     lua_pushvalue(s->lua, lua_upvalueindex(SINK_UPVALUE_ERR));
     lua_pushlstring(s->lua, text.at, text.len);
@@ -239,7 +240,7 @@ static void sink_end(struct reply *r, struct reply_mark mark, enum reply_aggrega
 {
     struct sink *s = sink_of(r);
     (void)mark, (void)kind, (void)count;
-    if (s->reply.is_full) return;
+    if (s->is_muted || s->reply.is_full) return;
     close_frame(s);
     settle(s);
 }

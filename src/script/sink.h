@@ -28,15 +28,17 @@ struct sink {
     struct reply reply; /* first */
     lua_State *lua;
     bool is_error; /* the reply is an error */
+    bool is_muted; /* nothing but an error is made */
     int depth;
     struct sink_frame frames[SINK_DEPTH_MAX];
 };
 
 void sink_init(struct sink *s, uint8_t resp);
-/* The next reply becomes one value on top of this stack, which has room for SINK_STACK_SLOTS. Unless memory runs out: then
+/* The next reply becomes one value (muted: nothing, unless it is an error) on top of this stack, which has room for SINK_STACK_SLOTS. Unless memory runs out: then
  * reply.is_full, and what lies on the stack is incomplete. */
-static inline void sink_start(struct sink *s, lua_State *lua)
+static inline void sink_start(struct sink *s, lua_State *lua, bool is_muted)
 {
+    s->is_muted = is_muted;
     s->lua = lua;
     s->is_error = false;
     s->reply.is_full = false;
