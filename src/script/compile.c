@@ -80,6 +80,10 @@ static int load_hoisted(lua_State *lua, const struct hoist *h, const char *name)
         link_function(lua, &h->functions[i], i);
         host->memory.ceiling_bytes = ceiling_bytes;
     }
+    if (h->has_muted_call && status == 0) {
+        lua_pushvalue(lua, HOST_MUTED_CALL);
+        lua_setupvalue(lua, -2, h->functions_count + 1);
+    }
     return status;
 }
 
@@ -89,7 +93,7 @@ static int load_prepared(lua_State *lua, struct slice dump, const char *name, en
     struct hoist hoist;
     if (kind != COMPILE_SCRIPT || hoist_functions(dump, is_library, NULL, dump.len + HOIST_ADDED_MAX, &hoist) != OXQ_OK)
         return load_dump(lua, dump, name);
-    int status = hoist.functions_count ? load_hoisted(lua, &hoist, name) : load_dump(lua, dump, name);
+    int status = hoist.main.len ? load_hoisted(lua, &hoist, name) : load_dump(lua, dump, name);
     hoist_deinit(&hoist);
     return status;
 }
@@ -113,10 +117,11 @@ static int prepare_function(lua_State *lua, const char *name, enum compile_kind 
 /* Gives the function on top of the stack, and those hoisted out of it, the globals that lie at index. */
 static void set_globals(lua_State *lua, int globals)
 {
+    int top = lua_gettop(lua);
     for (int i = 1; lua_getupvalue(lua, -1, i); i++) {
         lua_pushvalue(lua, globals);
-        lua_setfenv(lua, -2);
-        lua_pop(lua, 1);
+        if (!lua_iscfunction(lua, -2)) lua_setfenv(lua, -2);
+        lua_settop(lua, top);
     }
     lua_pushvalue(lua, globals);
     lua_setfenv(lua, -2);

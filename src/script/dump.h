@@ -21,6 +21,10 @@
 #include "base/buf.h"
 
 enum {
+    OP_ISTC = 12,
+    OP_ISFC = 13,
+    OP_ISF = 15,
+    OP_MOV = 18,
     OP_LEN = 21,
     OP_ADDVN = 22,
     OP_SUBVN = 23,
@@ -38,6 +42,7 @@ enum {
     OP_CALLT = 68,
     OP_ISNEXT = 72,
     OP_RETM = 73,
+    OP_RET1 = 76,
     OP_FORI = 77,
     OP_JMP = 88
 };

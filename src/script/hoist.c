@@ -6,7 +6,8 @@
  *
  * Each upvalue of f says which register of the main function it captures, and LuaJIT has marked those that are assigned
  * but once. The scopes of variables tell where that was: the instruction before the scope. If that is an FNEW that was
- * hoisted, or GGET and TGETS of a library's field, and no jump leads around it, then the value is known.
+ * hoisted, or GGET and TGETS of a library's field, and no jump leads around it, then the value is known. Of a variable of the main
+ * function that no function captures nothing is marked, and its instructions are looked through.
  */
 #include "script/hoist.h"
 
@@ -21,6 +22,8 @@
 
 /* How a function of the dump says what its upvalue is: a register of the function around it, assigned but once. */
 #define UPVALUE_CONSTANT_LOCAL 0xc000u
+/* ... and how, one that may be assigned again. */
+#define UPVALUE_LOCAL 0x8000u
 #define UPVALUE_REGISTER 0xffu
 /* A byte counts them. */
 #define UPVALUES_MAX 255
@@ -44,7 +47,7 @@ struct search {
     struct family *families; /* owned: the functions of the main function, in the dump's order */
     int families_count;
     int *family_at;  /* owned: for each constant of main, the index of the function that it is, or -1 */
-    int *hoisted_at; /* owned: for each instruction of main, the index of the function that it makes no more, or -1 */
+    int *hoisted_at; /* owned: for each instruction of main, the index of the upvalue that it fetches instead, or -1 */
     size_t limit_bytes;
     struct hoist *out;
 };
@@ -211,12 +214,59 @@ static bool find_captures(struct search *s, uint32_t at, struct slice function, 
     return out->captures_count == count;
 }
 
-/* ---- writing ---- */
-
 static bool is_redis_call(const struct hoist_capture *c)
 {
     return c->function < 0 && slice_equal(c->library, SLICE_LIT("redis")) && slice_equal(c->field, SLICE_LIT("call"));
 }
+
+/* Instructions whose A is no register that they write: comparisons, ends and jumps. */
+static bool writes_nothing(uint32_t op)
+{
+    if (op <= OP_ISF) return op != OP_ISTC && op != OP_ISFC;
+    return op == OP_JMP || op == OP_UCLO || (op >= OP_RETM && op <= OP_RET1);
+}
+
+/* May an instruction of the main function, or one of its functions, assign to the variable in this register, whose scope starts at `start`? */
+static bool may_be_assigned(const struct search *s, uint32_t start, uint32_t reg)
+{
+    for (uint32_t i = start; i < s->main.code_count; i++) {
+        uint32_t word = dump_instruction(&s->main, i);
+        if (a_of(word) == reg && !writes_nothing(op_of(word))) return true;
+    }
+    bool is_captured = false;
+    for (int i = 0; i < s->families_count && !is_captured; i++) {
+        struct dump_function f;
+        is_captured = !dump_read_function(s->families[i].function, &f);
+        for (size_t n = 0; n + 1 < f.upvalues.len && !is_captured; n += 2) {
+            uint16_t upvalue;
+            memcpy(&upvalue, f.upvalues.at + n, sizeof(upvalue));
+            is_captured = (upvalue & UPVALUE_CONSTANT_LOCAL) == UPVALUE_LOCAL && (upvalue & UPVALUE_REGISTER) == reg;
+        }
+        dump_function_deinit(&f);
+    }
+    return is_captured;
+}
+
+/* Is what instruction `at` copies redis.call, whatever the script did before? */
+static bool copies_redis_call(struct search *s, uint32_t at)
+{
+    uint32_t word = dump_instruction(&s->main, at), start;
+    struct hoist_capture c;
+    if (op_of(word) != OP_MOV || !find_scope(&s->main, at, d_of(word), &start) || start == 0) return false;
+    return find_field(s, start - 1, d_of(word), &c) && is_redis_call(&c) && !may_be_assigned(s, start, d_of(word));
+}
+
+static void mute_main(struct search *s)
+{
+    for (uint32_t i = 0; i < s->main.code_count; i++) {
+        uint32_t at = mute_find_callee(&s->main, i);
+        if (at == i || !copies_redis_call(s, at)) continue;
+        s->hoisted_at[at] = s->out->functions_count;
+        s->out->has_muted_call = true;
+    }
+}
+
+/* ---- writing ---- */
 
 /* The function, changed where it calls redis.call, or as it is. */
 static oxq_err put_function(const struct family *family, struct hoist_function *h, struct buf *out)
@@ -294,7 +344,7 @@ static oxq_err put_constants(struct search *s, struct buf *out)
 static oxq_err put_main(struct search *s, struct buf *out)
 {
     const struct dump_function *f = &s->main;
-    int count = s->out->functions_count;
+    int count = s->out->functions_count + s->out->has_muted_call;
     size_t lines_bytes = f->code_count * dump_line_bytes(f);
     oxq_err e = buf_append(out, slice_of(f->fixed.at, 3));
     if (!e) e = dump_put_byte(out, (unsigned)count);
@@ -344,7 +394,8 @@ static oxq_err search_main(struct search *s)
         tries++;
         e = try_hoist(s, i);
     }
-    if (!e && s->out->functions_count) e = put_rest(s, &s->out->main);
+    if (!e) mute_main(s);
+    if (!e && (s->out->functions_count || s->out->has_muted_call)) e = put_rest(s, &s->out->main);
     return e;
 }
 

@@ -7,6 +7,8 @@
  * Such a function is declared outside of loops and captures nothing but what is the same in every run and never
  * assigned again: a library's function (local rcall = redis.call), other such functions, itself. Nothing that a script
  * can reach outlives its run, so that none ever sees the same function in two runs.
+ *
+ * On the way calls of redis.call are muted (mute.h), in these functions and in the main function.
  */
 #ifndef SCRIPT_HOIST_H
 #define SCRIPT_HOIST_H
@@ -27,13 +29,15 @@ struct hoist_function {
 };
 
 struct hoist {
-    struct buf main; /* owned: the chunk without these functions, which it expects as its upvalues, in their order */
+    struct buf
+        main; /* owned: the chunk without these functions, which it expects as its upvalues, in their order; empty: as it was */
+    bool has_muted_call;              /* main expects one upvalue more, as a function's */
     struct hoist_function *functions; /* owned */
     int functions_count;
 };
 
 /*
- * Finds the functions of a chunk, a dump, that can be made once. Without any, out->main is empty.
+ * Finds the functions of a chunk, a dump, that can be made once, and calls to mute. Without any, out->main is empty.
  * Owns: caller, hoist_deinit, only after success. Errors: FORMAT, LIMIT (limit_bytes for each chunk), MEMORY.
  */
 OXQ_MUST_USE oxq_err hoist_functions(struct slice dump, bytecode_library_fn *is_library, void *ctx, size_t limit_bytes,

@@ -150,12 +150,19 @@ Test(hoist, calls_without_a_result_do_and_fail_as_others)
         {"local c = redis.call local function f() c('SET', 'k', 'v') c('LPUSH', 'k', 'v') end\n"
          "local ok, e = pcall(f) return {tostring(ok), e, redis.call('GET', 'k')}",
          "*3\r\n$5\r\nfalse\r\n$65\r\nWRONGTYPE Operation against a key holding the wrong kind of value\r\n$1\r\nv\r\n"},
+        {"local c = redis.call c('SET', 'k', c('ECHO', '1')) for i = 1, 3 do c('INCRBY', 'k', i) end\n"
+         "local ok = pcall(c, 'NOPE') c('APPEND', 'k', tostring(ok)) return c('GET', 'k')",
+         "$6\r\n7false\r\n"},
+        {"local c = redis.call local d = c c = tostring d('SET', 'k', 'x') c(1) c = redis.call c('APPEND', 'k', 'y')\n"
+         "return c('GET', 'k')",
+         "$2\r\nxy\r\n"},
         {"local c = redis.call local f = coroutine.wrap(function() local function g() c('SET', 'k', 'w') end g()\n"
          "coroutine.yield(c('GET', 'k')) end) return f()",
          "$1\r\nw\r\n"},
     };
     static const char *const failing[][2] = {
         {"local c = redis.call\nlocal function f()\n c('ECHO', 'x')\n c('NOPE')\nend\nf()", "on @user_script:4."},
+        {"local c = redis.call\nc('SET', 'k', 'v')\nc('LPUSH', 'k', 'v')", "on @user_script:3."},
         {"local c = redis.call local function f() c() end f()", "-ERR Please specify at least one argument"},
         {"local c = redis.call local function f() c('SET', 'k', nil) end f()",
          "-ERR Lua redis lib command arguments must be strings or integers"},
@@ -219,12 +226,49 @@ Test(hoist, only_functions_that_drop_a_result_of_redis_call_are_muted)
     testhost_deinit(&t);
 }
 
+Test(hoist, the_main_function_is_muted_where_its_variable_is_redis_call_for_good)
+{
+    static const struct {
+        const char *text;
+        bool has_muted_call;
+    } cases[] = {
+        {"local c = redis.call c('DEL', 'a')", true},
+        {"local x, c = 1, redis.call for i = 1, 2 do if x then c('DEL', 'a') end end return x", true},
+        {"local c = redis.call if c ~= nil and KEYS[1] then c('DEL', unpack(KEYS)) end", true},
+        {"local c = redis.call local function f() return c('PING') end c('DEL', f())", true},
+        {"local c = redis.call return c('DEL', 'a')", false},
+        {"local c = redis.call local x = c('DEL', 'a')", false},
+        {"local c = redis.pcall c('DEL', 'a')", false},
+        {"local c = redis.call c = print c('DEL', 'a')", false},
+        {"local c = redis.call for i = 1, 2 do c('DEL', 'a') c = tostring end", false},
+        {"local c = redis.call local function f() c = tostring end f() c('DEL', 'a')", false},
+        {"local c = redis.call local function f() return function() c = tostring end end f()() c('DEL', 'a')", false},
+        {"local c = KEYS[1] and redis.call c('DEL', 'a')", false},
+        {"local c = tostring do local c = redis.call end c('DEL', 'a')", false},
+        {"local c if KEYS[1] then c = redis.call end c('DEL', 'a')", false},
+        {"local c = redis.call local t = {c} t[1]('DEL', 'a')", false},
+    };
+    struct testhost t;
+    testhost_init(&t, 0, 0);
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct buf dump = {.limit_bytes = 1 << 20};
+        struct hoist h;
+        cr_assert_eq(luaL_loadbuffer(t.host->lua, cases[i].text, strlen(cases[i].text), "=test"), 0);
+        cr_assert_eq(lua_dump(t.host->lua, write_dump, &dump), 0);
+        cr_assert_eq(hoist_functions(buf_borrow(&dump), is_library, NULL, 1 << 20, &h), OXQ_OK);
+        cr_assert_eq(h.has_muted_call, cases[i].has_muted_call, "%s", cases[i].text);
+        hoist_deinit(&h);
+        buf_deinit(&dump);
+    }
+    testhost_deinit(&t);
+}
+
 Test(hoist, broken_dumps_are_read_within_their_bounds)
 {
     static const char *const text =
         "local c = redis.call local t = {1, 'a', x = 2.5} local function f(n) c(n) return c(n) end\n"
         "local function g(n) return function() return f(n) end end\n"
-        "for i = 1, 2 do f(i) end return g(t)";
+        "c(1) for i = 1, 2 do f(i) c(i) end return g(t)";
     struct testhost t;
     testhost_init(&t, 0, 0);
     lua_State *lua = t.host->lua;

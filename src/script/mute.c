@@ -2,7 +2,8 @@
 /*
  * `rcall('XADD', ...)` as a statement drops its result, and to make that, a string or a table, costs as much as a small command. A
  * function in C is not told that nobody wants it, but the compiled form tells: CALL A B=1 C. Where the function in A came by UGET A i,
- * and upvalue i is redis.call, that becomes UGET A q, and upvalue q holds a redis.call that makes no result.
+ * and upvalue i is redis.call, that becomes UGET A q, and upvalue q holds a redis.call that makes no result. In the main function, which
+ * hoist.c writes, it comes by MOV A r.
  *
  * What was put into A last before the call is the function that it calls: a call's registers are above all variables, and
  * nothing uses them but the call.
@@ -21,15 +22,12 @@ static bool is_statement(uint32_t word)
     return (op_of(word) == OP_CALL || op_of(word) == OP_CALLM) && b_of(word) == NO_RESULTS;
 }
 
-/* The UGET by which the call at i gets its function, if that is redis.call; else i. */
-static uint32_t find_callee(const struct dump_function *f, const bool *is_call, uint32_t i)
+uint32_t mute_find_callee(const struct dump_function *f, uint32_t i)
 {
-    uint32_t a = a_of(dump_instruction(f, i)), at = i;
-    while (at > 0 && a_of(dump_instruction(f, at - 1)) != a) at--;
-    if (at == 0) return i;
-    uint32_t word = dump_instruction(f, at - 1);
-    bool is_callee = op_of(word) == OP_UGET && d_of(word) < f->upvalues.len / 2 && is_call[d_of(word)];
-    return is_callee ? at - 1 : i;
+    uint32_t word = dump_instruction(f, i), at = i;
+    if (!is_statement(word)) return i;
+    while (at > 0 && a_of(dump_instruction(f, at - 1)) != a_of(word)) at--;
+    return at > 0 ? at - 1 : i;
 }
 
 /* Marks the instructions that are to fetch the other function; returns how many. */
@@ -37,8 +35,8 @@ static uint32_t find_callees(const struct dump_function *f, const bool *is_call,
 {
     uint32_t count = 0;
     for (uint32_t i = 0; i < f->code_count; i++) {
-        uint32_t at = is_statement(dump_instruction(f, i)) ? find_callee(f, is_call, i) : i;
-        if (at == i) continue;
+        uint32_t at = mute_find_callee(f, i), word = dump_instruction(f, at);
+        if (at == i || op_of(word) != OP_UGET || d_of(word) >= f->upvalues.len / 2 || !is_call[d_of(word)]) continue;
         is_changed[at] = true;
         count++;
     }

@@ -5,6 +5,9 @@
 
 #include "script/dump.h"
 
+/* The instruction that fetches the function for the call at i, if that is a statement; else i. */
+uint32_t mute_find_callee(const struct dump_function *f, uint32_t i);
+
 /*
  * Appends the function, with the length before it, so that those of its calls of redis.call that are statements call what one
  * more upvalue holds, the last. Nothing is appended when it has no such call. is_call: for each upvalue, is it redis.call?
