@@ -51,17 +51,26 @@ static void run_hlen(struct cmd_ctx *ctx)
     reply_integer(ctx->reply, e ? (int64_t)hash_count(&e->value) : 0);
 }
 
+static void reply_values(struct reply *reply, const struct slice *values, int count)
+{
+    for (int i = 0; i < count; i++) {
+        if (values[i].at)
+            reply_bulk(reply, values[i]);
+        else
+            reply_null(reply);
+    }
+}
+
 static void run_hmget(struct cmd_ctx *ctx)
 {
     struct entry *e;
     if (!cmd_find(ctx, ctx->argv[1], VALUE_HASH, &e)) return;
     reply_array(ctx->reply, (size_t)ctx->argc - 2);
-    for (int i = 2; i < ctx->argc; i++) {
-        struct slice value;
-        if (e && hash_get(&e->value, ctx->argv[i], &value))
-            reply_bulk(ctx->reply, value);
-        else
-            reply_null(ctx->reply);
+    struct slice values[HASH_GET_MAX] = {0};
+    for (int i = 2; i < ctx->argc; i += HASH_GET_MAX) {
+        int count = ctx->argc - i < HASH_GET_MAX ? ctx->argc - i : HASH_GET_MAX;
+        if (e) hash_get_many(&e->value, ctx->argv + i, (size_t)count, values);
+        reply_values(ctx->reply, values, count);
     }
 }
 

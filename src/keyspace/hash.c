@@ -107,6 +107,24 @@ bool hash_get(const struct value *v, struct slice field, struct slice *out_value
     return hash_find(v, field, &place, out_value);
 }
 
+_Static_assert(HASH_GET_MAX <= PACKED_FIND_MAX, "one walk finds them all");
+
+void hash_get_many(const struct value *v, const struct slice *fields, size_t count, struct slice *out_values)
+{
+    uint32_t places[HASH_GET_MAX];
+    bool is_packed = v->encoding != HASH_BIG && v->ptr;
+    if (is_packed) packed_find_many(v->ptr, fields, count, places);
+    for (size_t i = 0; i < count; i++) {
+        out_values[i] = slice_of(NULL, 0);
+        if (!is_packed) {
+            (void)hash_get(v, fields[i], &out_values[i]);
+        } else if (places[i] != PACKED_NONE) {
+            (void)packed_step(v->ptr, &places[i]);
+            out_values[i] = packed_get(v->ptr, places[i]);
+        }
+    }
+}
+
 /* ---- changing ---- */
 
 static void note_lengths(struct value *v, struct slice field, struct slice value)

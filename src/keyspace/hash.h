@@ -36,6 +36,9 @@ struct hash_place {
 /* True when the field is there: *out_value is its value. *place is for hash_put in both cases. */
 bool hash_find(const struct value *v, struct slice field, struct hash_place *place, struct slice *out_value);
 bool hash_get(const struct value *v, struct slice field, struct slice *out_value);
+/* The values of up to HASH_GET_MAX fields; at is NULL where there is none. */
+#define HASH_GET_MAX 16
+void hash_get_many(const struct value *v, const struct slice *fields, size_t count, struct slice *out_values);
 /* Sets the field that hash_find has just looked for. */
 void hash_put(struct value *v, const struct hash_place *place, struct slice field, struct slice value);
 /* True when the field is new. */

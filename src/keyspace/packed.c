@@ -262,6 +262,23 @@ uint32_t packed_find(const struct packed *p, struct slice bytes, unsigned stride
     return PACKED_NONE;
 }
 
+void packed_find_many(const struct packed *p, const struct slice *wanted, size_t count, uint32_t *out_at)
+{
+    struct needle needles[PACKED_FIND_MAX];
+    SLOW_CHECK(p->count % 2 == 0 && count <= PACKED_FIND_MAX);
+    for (size_t i = 0; i < count; i++) {
+        needles[i] = needle_of(wanted[i]);
+        out_at[i] = PACKED_NONE;
+    }
+    const unsigned char *end = at_of(p, p->end);
+    for (const unsigned char *at = at_of(p, p->start); at < end; at = skip(skip(at))) {
+        for (size_t i = 0; i < count; i++) {
+            if (needles[i].first == *at && is_equal(at, &needles[i]))
+                out_at[i] = (uint32_t)(at - (const unsigned char *)p);
+        }
+    }
+}
+
 uint32_t packed_find_next(const struct packed *p, uint32_t from, struct slice bytes, size_t *passed)
 {
     const unsigned char *at = at_of(p, from), *end = at_of(p, p->end);

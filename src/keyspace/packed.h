@@ -63,6 +63,9 @@ struct slice packed_step(const struct packed *p, uint32_t *at);
 /* The first element equal to bytes among the 1st, the (1 + stride)th, ...; PACKED_NONE when absent. stride 2 finds a field of
  * field, value, ...; the count is a multiple of it. */
 uint32_t packed_find(const struct packed *p, struct slice bytes, unsigned stride);
+/* Finds many of the 1st, 3rd, ... elements, which differ from each other, in one walk: out_at[i] as packed_find with stride 2 gives it. */
+#define PACKED_FIND_MAX 16
+void packed_find_many(const struct packed *p, const struct slice *wanted, size_t count, uint32_t *out_at);
 /* The nearest element equal to bytes, from the element at `from` (that included) towards the tail or the head; PACKED_NONE
  * when there is none. *passed grows by the number of elements that were looked at and are not equal. */
 uint32_t packed_find_next(const struct packed *p, uint32_t from, struct slice bytes, size_t *passed);
