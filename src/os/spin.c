@@ -28,6 +28,8 @@ static bool has_processors(void)
     return count > 1;
 }
 
+/* ---------------------------------------------------------------- a place */
+
 bool spin_is_worth_it(struct spin *s)
 {
     if (atomic_load_explicit(&s->usual_us, memory_order_relaxed) < SPIN_WORTH_US) return true;
@@ -43,18 +45,45 @@ void spin_learn(struct spin *s, int64_t took_us)
     atomic_store_explicit(&s->usual_us, usual_us + (last_us - usual_us) / MEMORY, memory_order_relaxed);
 }
 
+/* ---------------------------------------------------------------- others */
+
+static _Atomic int64_t rest_until_us; /* CLOCK_MONOTONIC */
+static _Atomic int64_t rest_us;       /* how long the last rest was; 0: there was none */
+
+bool spin_is_crowded(int64_t at_us)
+{
+    return at_us < atomic_load_explicit(&rest_until_us, memory_order_relaxed);
+}
+
+/* It comes again soon when spinning was no good idea in general. */
+void spin_note_crowd(int64_t at_us)
+{
+    int64_t until_us = atomic_load_explicit(&rest_until_us, memory_order_relaxed);
+    int64_t last_us = atomic_load_explicit(&rest_us, memory_order_relaxed);
+    if (at_us < until_us) return;
+    int64_t us = at_us - until_us < 4 * last_us ? 2 * last_us : SPIN_REST_MIN_US;
+    if (us > SPIN_REST_MAX_US) us = SPIN_REST_MAX_US;
+    atomic_store_explicit(&rest_us, us, memory_order_relaxed);
+    atomic_store_explicit(&rest_until_us, at_us + us, memory_order_relaxed);
+}
+
+/* ---------------------------------------------------------------- a wait */
+
 void spin_begin(struct spin_wait *w, struct spin *spin)
 {
     w->spin = spin;
-    w->began_us = w->until_us = now_us();
-    if (has_processors() && spin_is_worth_it(spin)) w->until_us += SPIN_US;
+    w->began_us = w->until_us = w->seen_us = now_us();
+    if (has_processors() && !spin_is_crowded(w->began_us) && spin_is_worth_it(spin)) w->until_us += SPIN_US;
 }
 
-bool spin_again(const struct spin_wait *w)
+bool spin_again(struct spin_wait *w)
 {
     if (w->until_us == w->began_us) return false;
     (void)sched_yield();
-    return now_us() < w->until_us;
+    int64_t at_us = now_us();
+    if (at_us - w->seen_us > SPIN_CROWD_US) spin_note_crowd(at_us);
+    w->seen_us = at_us;
+    return at_us < w->until_us;
 }
 
 void spin_end(const struct spin_wait *w)

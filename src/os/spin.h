@@ -11,8 +11,11 @@
  *   spin_end(&wait);
  *
  * How long the last waits in a place took tells whether that is worth it: where they were long, a thread sleeps at once. So a place
- * that is idle, or that something comes to now and then, costs next to nothing; a busy one costs no more than the processor's time that
- * its threads would have slept for SPIN_US at a time.
+ * that is idle, or that something comes to now and then, costs next to nothing.
+ *
+ * Spinning is for processors that nobody else wants. A thread that yields to one which computes waits until the scheduler takes that one's
+ * processor away, while one that sleeps gets it as soon as it wakes. So when a yield took long, no thread of the process spins for a while, and for
+ * twice as long when that happens again.
  */
 #ifndef OS_SPIN_H
 #define OS_SPIN_H
@@ -28,6 +31,12 @@
 /* Where waits are long, one in so many is spun for all the same: whether they have become shorter. */
 #define SPIN_PROBE_EVERY 16
 
+/* Whoever did not come back from a yield for so long, in us, has met somebody who computes. Threads that only pass work on take less. */
+#define SPIN_CROWD_US 1000
+/* How long nobody spins then, in us, at first and at most. */
+#define SPIN_REST_MIN_US 10000
+#define SPIN_REST_MAX_US 1000000
+
 /* What is known of a place where threads wait. All zero is new: waits are short. Threads: any. */
 struct spin {
     _Atomic int32_t usual_us; /* how long waits are */
@@ -39,16 +48,20 @@ struct spin_wait {
     struct spin *spin; /* borrowed */
     int64_t began_us;
     int64_t until_us; /* began_us: sleep at once */
+    int64_t seen_us;  /* when it last had the processor */
 };
 
 void spin_begin(struct spin_wait *w, struct spin *spin);
 /* True: look again. Other threads had the processor. False: sleep. */
-bool spin_again(const struct spin_wait *w);
+bool spin_again(struct spin_wait *w);
 /* What was waited for is there, or will not come; also after a sleep. */
 void spin_end(const struct spin_wait *w);
 
-/* Of what the functions above are made: whether the next wait is spun for; a wait took so long. */
+/* Of what the functions above are made. Whether the next wait is spun for; a wait took so long. */
 bool spin_is_worth_it(struct spin *s);
 void spin_learn(struct spin *s, int64_t took_us);
+/* Whether nobody spins for now; others have had the processor for too long. */
+bool spin_is_crowded(int64_t at_us);
+void spin_note_crowd(int64_t at_us);
 
 #endif

@@ -42,6 +42,33 @@ Test(spin, one_long_wait_among_short_ones_changes_nothing)
     cr_assert(spin_is_worth_it(&s));
 }
 
+Test(spin, nobody_spins_for_a_while_when_others_compute)
+{
+    const int64_t start_us = 5 * SPIN_REST_MAX_US;
+    cr_assert_not(spin_is_crowded(start_us));
+    spin_note_crowd(start_us);
+    cr_assert(spin_is_crowded(start_us + SPIN_REST_MIN_US - 1));
+    cr_assert_not(spin_is_crowded(start_us + SPIN_REST_MIN_US));
+}
+
+Test(spin, a_rest_is_twice_as_long_when_it_was_in_vain)
+{
+    int64_t at_us = 5 * SPIN_REST_MAX_US, last_us = 0;
+    for (int64_t us = SPIN_REST_MIN_US; us < SPIN_REST_MAX_US; us *= 2) {
+        spin_note_crowd(at_us);
+        spin_note_crowd(at_us); /* another thread, of the same */
+        cr_assert(spin_is_crowded(at_us + us - 1));
+        cr_assert_not(spin_is_crowded(at_us + us));
+        at_us += us;
+        last_us = us;
+    }
+    spin_note_crowd(at_us);
+    cr_assert_not(spin_is_crowded(at_us + SPIN_REST_MAX_US), "it grows no more");
+    at_us += SPIN_REST_MAX_US + 5 * 2 * last_us;
+    spin_note_crowd(at_us);
+    cr_assert_not(spin_is_crowded(at_us + SPIN_REST_MIN_US), "it went well for long");
+}
+
 Test(spin, a_wait_ends)
 {
     struct spin s = {0};

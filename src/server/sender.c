@@ -46,6 +46,7 @@ static bool send_one(struct sender *s)
 static void run(void *ctx)
 {
     struct sender *s = ctx;
+    thread_shorten_slice();
     while (!atomic_load_explicit(&s->is_closing, memory_order_acquire)) {
         (void)notice_wait(&s->work, &s->spin, INT64_MAX);
         (void)notice_take(&s->work);

@@ -22,6 +22,7 @@
 #include "base/mem.h"
 #include "os/log.h"
 #include "os/process.h"
+#include "os/thread.h"
 #include "server/state.h"
 
 #include <string.h>
@@ -347,6 +348,7 @@ void server_watch(struct server *s, int fd, void (*fn)(void *ctx), void *ctx)
 
 void server_run(struct server *s, struct engine *engine)
 {
+    thread_shorten_slice();
     s->engine = engine;
     while (!s->is_stopping) server_turn(s);
     drain(s);
