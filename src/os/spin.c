@@ -55,13 +55,13 @@ bool spin_is_crowded(int64_t at_us)
     return at_us < atomic_load_explicit(&rest_until_us, memory_order_relaxed);
 }
 
-/* It comes again soon when spinning was no good idea in general. */
+/* Where it comes again at once, somebody computes for long; else many had something to do in the same moment. */
 void spin_note_crowd(int64_t at_us)
 {
     int64_t until_us = atomic_load_explicit(&rest_until_us, memory_order_relaxed);
     int64_t last_us = atomic_load_explicit(&rest_us, memory_order_relaxed);
     if (at_us < until_us) return;
-    int64_t us = at_us - until_us < 4 * last_us ? 2 * last_us : SPIN_REST_MIN_US;
+    int64_t us = at_us - until_us < SPIN_REST_MIN_US ? 2 * last_us : SPIN_REST_MIN_US;
     if (us > SPIN_REST_MAX_US) us = SPIN_REST_MAX_US;
     atomic_store_explicit(&rest_us, us, memory_order_relaxed);
     atomic_store_explicit(&rest_until_us, at_us + us, memory_order_relaxed);

@@ -15,7 +15,7 @@
  *
  * Spinning is for processors that nobody else wants. A thread that yields to one which computes waits until the scheduler takes that one's
  * processor away, while one that sleeps gets it as soon as it wakes. So when a yield took long, no thread of the process spins for a while, and for
- * twice as long when that happens again.
+ * twice as long when that happens again at once.
  */
 #ifndef OS_SPIN_H
 #define OS_SPIN_H
