@@ -146,6 +146,13 @@ $(lua_h): $(wildcard src/jobs/lua/*.lua src/jobs/lua/lib/*.lua) scripts/embed-lu
 	$(Q)scripts/embed-lua src/jobs/lua >$@
 $(variants:%=build/%/obj/src/jobs/transition.o): $(lua_h)
 
+# Their names, which native/ knows them by.
+sha_h := build/gen/native/transitions_sha.h
+$(sha_h): $(lua_h)
+	@mkdir -p $(@D)
+	$(Q)grep -E '^(/\*|$$|.define LUA_[A-Z_]*_SHA1 )' $< >$@
+$(variants:%=build/%/obj/src/native/native.o): $(sha_h)
+
 fuzzers := $(fuzz_c:tests/fuzz/%.c=build/fuzz/%)
 $(fuzzers): build/fuzz/%: build/fuzz/obj/tests/fuzz/%.o build/fuzz/all.a
 	@echo "  LD   $@"

@@ -56,6 +56,13 @@ static bool parse_limit(struct cmd_ctx *ctx, int i, struct add_args *args)
     return limit >= 0;
 }
 
+uint64_t cmd_stream_trim_limit(const struct keyspace *ks)
+{
+    uint64_t limit = (uint64_t)TRIM_BLOCKS_MAX * ks->stream_block_max_entries;
+    if (limit == 0) limit = TRIM_ENTRIES_UNKNOWN;
+    return limit < TRIM_ENTRIES_MAX ? limit : TRIM_ENTRIES_MAX;
+}
+
 /* What goes together, once all options are read. */
 static bool check_args(struct cmd_ctx *ctx, struct add_args *args)
 {
@@ -71,11 +78,7 @@ static bool check_args(struct cmd_ctx *ctx, struct add_args *args)
         reply_errorf(ctx->reply, "ERR syntax error, %s", wrong);
         return false;
     }
-    if (!args->has_limit && trim->is_approximate) {
-        uint64_t limit = (uint64_t)TRIM_BLOCKS_MAX * ctx->keyspace->stream_block_max_entries;
-        if (limit == 0) limit = TRIM_ENTRIES_UNKNOWN;
-        trim->limit = limit < TRIM_ENTRIES_MAX ? limit : TRIM_ENTRIES_MAX;
-    }
+    if (!args->has_limit && trim->is_approximate) trim->limit = cmd_stream_trim_limit(ctx->keyspace);
     return true;
 }
 

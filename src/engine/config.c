@@ -102,6 +102,8 @@ static const struct row rows[] = {
     {"lua-time-limit", NULL, KIND_ALIAS, MUTABLE, .text = "busy-reply-threshold"},
     {"script-memory-limit", NULL, KIND_BYTES, MUTABLE, FIELD(script_memory_bytes), .min = MIB, .max = INT64_MAX,
      .initial = 256 * MIB, .help = "memory that scripts may use"},
+    {"native-scripts", NULL, KIND_ENUM, MUTABLE, FIELD(native_scripts), .text = "yes", .values = "yes, no",
+     .help = "run known scripts as C in place of Lua, with the same results: yes, no"},
     {"slowlog-log-slower-than", NULL, KIND_INT, MUTABLE, FIELD(slowlog_us), .min = -1, .max = INT64_MAX,
      .initial = 10000, .help = "microseconds after which a command is logged as slow; -1: none"},
     {"slowlog-max-len", NULL, KIND_INT, MUTABLE, FIELD(slowlog_max_len), .max = INT64_MAX, .initial = 128,

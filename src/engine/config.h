@@ -42,6 +42,7 @@ struct config {
     int64_t tcp_backlog;                      /* 511 */
     int64_t busy_reply_ms;                    /* busy-reply-threshold, lua-time-limit: 5000 */
     int64_t script_memory_bytes;              /* script-memory-limit: what Lua may hold, 256 MiB */
+    char *native_scripts;                     /* "yes" | "no" */
     int64_t slowlog_us;                       /* slowlog-log-slower-than, 10000; -1: nothing is logged */
     int64_t slowlog_max_len;                  /* 128 */
     int64_t max_bulk_bytes;                   /* proto-max-bulk-len, 512 MiB */

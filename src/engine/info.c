@@ -154,6 +154,7 @@ static void write_memory(struct engine *e, struct buf *out)
     line(out, "lazyfree_pending_objects:%zu", e->keyspace.graveyard.pending_count);
     line(out, "lazyfreed_objects:%zu", e->keyspace.graveyard.freed_count);
     line(out, "number_of_cached_scripts:%zu", engine_script_count(e));
+    line(out, "native_script_calls:%" PRIu64, script_host_twin_runs(e->scripts));
 }
 
 static void write_loading(struct engine *e, struct buf *out)

@@ -2,6 +2,7 @@
 #include "engine/script.h"
 #include "engine/persist.h"
 
+#include "native/native.h"
 #include "os/log.h"
 
 #include <oxq/version.h>
@@ -32,6 +33,14 @@ static bool before_call(struct script_ops *ops, struct cmd_ctx *ctx)
     return true;
 }
 
+/* A monitor sees each command of a script; and a script that may not write says so itself. */
+static bool allows_twin(struct script_ops *ops, const struct cmd_ctx *outer)
+{
+    struct engine *e = engine_of_ops(ops);
+    if (e->config->native_scripts[0] == 'n' || !link_is_empty(&e->monitors)) return false;
+    return !e->persist || !persist_refusal(e, outer->argv, outer->argc).len;
+}
+
 /* Others are served in the middle of a script; for the script, time stands still. */
 static void poll_host(struct script_ops *ops)
 {
@@ -58,10 +67,16 @@ static void log_script(struct script_ops *ops, enum script_log_level level, stru
 oxq_err engine_script_open(struct engine *e, struct oxq_error *err)
 {
     e->script_ops = (struct script_ops){
-        .before_call = before_call, .poll = poll_host, .is_over_memory = is_over_memory, .log = log_script};
+        .before_call = before_call,
+        .allows_twin = allows_twin,
+        .poll = poll_host,
+        .is_over_memory = is_over_memory,
+        .log = log_script,
+    };
     struct script_opts opts = {
         .commands = &e->table,
         .ops = &e->script_ops,
+        .twins = native_twins,
         .memory_bytes = (size_t)e->config->script_memory_bytes,
         .busy_ms = e->config->busy_reply_ms,
         .redis_version = OXQ_REDIS_VERSION,

@@ -8,6 +8,7 @@
 
 #include "base/link.h"
 #include "base/map.h"
+#include "cmd/twin.h"
 #include "codec/sha1.h"
 #include "script/arguments.h"
 
@@ -29,6 +30,7 @@ struct script {
     struct link evals_link; /* linked while it came by EVAL alone */
     uint32_t flags;         /* enum script_flag */
     int function;           /* its number in Lua's registry */
+    twin_fn *twin;          /* or NULL */
     struct arguments keys, argv;
     char sha[SHA1_HEX_CHARS];
     size_t body_len;

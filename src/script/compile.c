@@ -312,6 +312,14 @@ static int compile_within_limit(struct script_host *h, struct slice text, uint32
     return status;
 }
 
+static twin_fn *find_twin(const struct script_host *h, const char *sha)
+{
+    for (const struct twin *t = h->twins; t && t->sha; t++) {
+        if (memcmp(t->sha, sha, SHA1_HEX_CHARS) == 0) return t->run;
+    }
+    return NULL;
+}
+
 struct script *compile_script(struct script_host *h, struct slice body, bool is_eval, struct reply *reply)
 {
     struct script *s = cache_find_body(&h->cache, body);
@@ -331,6 +339,7 @@ struct script *compile_script(struct script_host *h, struct slice body, bool is_
     if (is_eval && h->cache.evals_count >= SCRIPT_EVALS_MAX) drop_script(h, cache_oldest_eval(&h->cache));
     s = cache_add(&h->cache, body, is_eval);
     s->flags = flags | known;
+    s->twin = find_twin(h, s->sha);
     s->function = luaL_ref(h->lua, LUA_REGISTRYINDEX);
     return s;
 }

@@ -219,8 +219,21 @@ static void collect_if_crowded(struct script_host *h)
     h->collected_bytes = h->memory.used_bytes;
 }
 
+/* Where something stands in the way of writing, the script tells what: at its first command that writes, not before. */
+static bool run_twin(struct script_host *h, const struct script *s, struct cmd_ctx *outer, size_t keys_count)
+{
+    if (!s->twin || (h->ops->allows_twin && !h->ops->allows_twin(h->ops, outer))) return false;
+    if (h->ops->is_over_memory(h->ops)) return false;
+    const struct slice *args = outer->argv + 3;
+    struct twin_args a = {args, args + keys_count, keys_count, (size_t)outer->argc - 3 - keys_count};
+    if (!s->twin(outer, &a)) return false;
+    h->twin_runs_count++;
+    return true;
+}
+
 void host_run(struct script_host *h, struct script *s, struct cmd_ctx *outer, int keys_count, bool is_read_only)
 {
+    if (!is_read_only && run_twin(h, s, outer, (size_t)keys_count)) return;
     lua_State *lua = h->lua;
     prepare_run(h, s, outer, is_read_only);
     lua_rawgeti(lua, LUA_REGISTRYINDEX, s->function);
@@ -253,6 +266,7 @@ oxq_err script_host_new(const struct script_opts *opts, struct script_host **out
     struct script_host *h = mem_alloc_zero(sizeof(*h));
     h->commands = opts->commands;
     h->ops = opts->ops;
+    h->twins = opts->twins;
     h->redis_version = opts->redis_version;
     h->watch.is_ticked_by_hand = opts->is_ticked_by_hand;
     script_host_set_memory(h, opts->memory_bytes ? opts->memory_bytes : SCRIPT_MEMORY_BYTES);
@@ -310,6 +324,11 @@ size_t script_host_memory_bytes(const struct script_host *h)
 size_t script_host_scripts_count(const struct script_host *h)
 {
     return cache_count(&h->cache);
+}
+
+uint64_t script_host_twin_runs(const struct script_host *h)
+{
+    return h->twin_runs_count;
 }
 
 size_t script_host_scripts_bytes(const struct script_host *h)

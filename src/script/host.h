@@ -47,6 +47,8 @@ struct script_host {
     size_t collected_bytes;     /* what was left when all was collected last */
     struct cmd_table *commands; /* borrowed */
     struct script_ops *ops;     /* borrowed */
+    const struct twin *twins;   /* borrowed, or NULL */
+    uint64_t twin_runs_count;
     const char *redis_version;  /* borrowed */
     bool knows_bytecode;        /* see compile_try_bytecode */
     struct cache cache;

@@ -12,6 +12,7 @@
 #define SCRIPT_SCRIPT_H
 
 #include "cmd/table.h"
+#include "cmd/twin.h"
 
 /* EVAL, EVALSHA, EVAL_RO, EVALSHA_RO, SCRIPT. They need ctx->script_host. */
 extern const struct command script_rows[];
@@ -29,6 +30,8 @@ struct script_ops {
     /* The running script is past its time: serve other clients for a moment, without blocking. Called again and again until
      * the script ends. SCRIPT KILL may run in it. */
     void (*poll)(struct script_ops *ops);
+    /* If not NULL: may a twin run in place of the script that outer asks for? Not when each command of the script has to be looked at. */
+    bool (*allows_twin)(struct script_ops *ops, const struct cmd_ctx *outer);
     /* Is the server over its maxmemory? Asked when a script begins, and holds until it ends. */
     bool (*is_over_memory)(struct script_ops *ops);
     /* redis.log(), and what the host itself has to say. */
@@ -38,6 +41,7 @@ struct script_ops {
 struct script_opts {
     struct cmd_table *commands; /* borrowed: what redis.call finds */
     struct script_ops *ops;     /* borrowed */
+    const struct twin *twins;   /* borrowed; NULL: all scripts are interpreted */
     size_t memory_bytes;        /* what Lua may hold; 0: SCRIPT_MEMORY_BYTES */
     int64_t busy_ms;            /* how long a script runs alone; 0: for ever */
     const char *redis_version;  /* "7.2.4": what redis.REDIS_VERSION tells */
@@ -73,6 +77,8 @@ bool script_host_has_written(const struct script_host *h);
 size_t script_host_memory_bytes(const struct script_host *h);
 size_t script_host_scripts_count(const struct script_host *h);
 size_t script_host_scripts_bytes(const struct script_host *h);
+/* Scripts that a twin has run, ever. */
+uint64_t script_host_twin_runs(const struct script_host *h);
 
 /* A tick of the time limit's clock has passed: called by the timer's signal, or by hand. Safe in a signal handler on the
  * engine's thread. */

@@ -358,3 +358,22 @@ Test(script, random_texts_are_compiled_and_run_without_harm)
     assert_eval(&t, "return redis.call('ECHO', 'fine')", "$4\r\nfine\r\n");
     testhost_deinit(&t);
 }
+
+Test(script, a_twin_runs_in_place_of_its_script_where_it_may_and_knows_the_case)
+{
+    struct testhost t;
+    testhost_init(&t, 0, 5000);
+    const char *const key[] = {"k"};
+    assert_eval(&t, TESTHOST_TWINNED, "$1\r\nC\r\n");
+    cr_assert_eq(script_host_twin_runs(t.host), 1);
+    cr_assert_str_eq(testhost_eval(&t, TESTHOST_TWINNED, 1, key, 1), "$3\r\nLua\r\n");
+    struct slice read_only[] = {SLICE_LIT("eval_ro"), SLICE_LIT(TESTHOST_TWINNED), SLICE_LIT("0")};
+    cr_assert_str_eq(testhost_run(&t, read_only, 3), "$3\r\nLua\r\n");
+    t.forbids_twins = true;
+    assert_eval(&t, TESTHOST_TWINNED, "$3\r\nLua\r\n");
+    t.forbids_twins = false;
+    t.is_over_memory = true;
+    assert_eval(&t, TESTHOST_TWINNED, "$3\r\nLua\r\n");
+    cr_assert_eq(script_host_twin_runs(t.host), 1);
+    testhost_deinit(&t);
+}

@@ -46,6 +46,21 @@ static const struct command rows[] = {{.name = "test.tick", .run = run_tick, .ar
                                       {.name = "echo", .run = run_echo, .arity = 2},
                                       {0}};
 
+static bool run_twin(struct cmd_ctx *ctx, const struct twin_args *args)
+{
+    if (args->keys_count > 0) return false;
+    reply_bulk(ctx->reply, SLICE_LIT("C"));
+    return true;
+}
+
+static const struct twin twins[] = {{"51ac07718379da4d11bcdd236d782e96f7c9affe", run_twin}, {0}};
+
+static bool allows_twin(struct script_ops *ops, const struct cmd_ctx *outer)
+{
+    (void)outer;
+    return !host_of_ops(ops)->forbids_twins;
+}
+
 static bool before_call(struct script_ops *ops, struct cmd_ctx *ctx)
 {
     const struct testhost *t = host_of_ops(ops);
@@ -109,13 +124,18 @@ static void on_log(struct script_ops *ops, enum script_log_level level, struct s
 void testhost_init(struct testhost *t, size_t memory_bytes, int64_t busy_ms)
 {
     *t = (struct testhost){
-        .ops = {.before_call = before_call, .poll = on_poll, .is_over_memory = is_over_memory, .log = on_log},
+        .ops = {.before_call = before_call,
+                .allows_twin = allows_twin,
+                .poll = on_poll,
+                .is_over_memory = is_over_memory,
+                .log = on_log},
         .out = {.limit_bytes = OUT_MAX}};
     testkit_init(&t->kit);
     cmd_table_add(&t->kit.table, script_rows);
     cmd_table_add(&t->kit.table, rows);
     struct script_opts opts = {.commands = &t->kit.table,
                                .ops = &t->ops,
+                               .twins = twins,
                                .memory_bytes = memory_bytes,
                                .busy_ms = busy_ms,
                                .redis_version = "7.2.4",

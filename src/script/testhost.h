@@ -5,12 +5,16 @@
  *
  *   TEST.TICK n     n ticks of the time limit's clock pass
  *   TEST.FILL n     an array of n strings of a thousand bytes
+ *
+ * The script TESTHOST_TWINNED has a twin, which answers "C" and knows only calls without keys.
  */
 #ifndef SCRIPT_TESTHOST_H
 #define SCRIPT_TESTHOST_H
 
 #include "cmd/testkit.h"
 #include "script/script.h"
+
+#define TESTHOST_TWINNED "return 'Lua'"
 
 struct testhost {
     struct testkit kit;
@@ -22,7 +26,8 @@ struct testhost {
     const char *on_poll; /* if not NULL, a command that another client sends when a script lets it */
     char polled[512];    /* its last reply */
     const char *refuses; /* if not NULL, the name of a command that before_call refuses */
-    char logged[256];    /* the last text for the log */
+    bool forbids_twins;
+    char logged[256]; /* the last text for the log */
 };
 
 /* memory_bytes, busy_ms: as struct script_opts has them. */

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: MIT */
+#include "native/key.h"
+
+#include "base/num.h"
+
+#include <string.h>
+
+/* ---- names and numbers ---- */
+
+struct slice native_join(struct cmd_ctx *ctx, struct slice a, struct slice b)
+{
+    char *text = arena_alloc(ctx->scratch, a.len + b.len + 1);
+    memcpy(text, a.at, a.len);
+    memcpy(text + a.len, b.at, b.len);
+    return slice_of(text, a.len + b.len);
+}
+
+struct slice native_digits(struct cmd_ctx *ctx, int64_t n)
+{
+    char *text = arena_alloc(ctx->scratch, NUM_INT_MAX_CHARS);
+    return slice_of(text, num_format_int(text, n));
+}
+
+/* ---- looking ---- */
+
+bool native_look(struct cmd_ctx *ctx, struct slice name, enum value_type type, struct native_key *out)
+{
+    *out = (struct native_key){name, db_find(ctx->db, name)};
+    return !out->entry || out->entry->value.type == type;
+}
+
+bool native_look_at(struct cmd_ctx *ctx, struct slice prefix, const char *suffix, enum value_type type,
+                    struct native_key *out)
+{
+    return native_look(ctx, native_join(ctx, prefix, slice_from_text(suffix)), type, out);
+}
+
+struct slice native_field(const struct native_key *hash, struct slice field)
+{
+    struct slice value = {0};
+    if (!hash->entry || !hash_get(&hash->entry->value, field, &value)) return (struct slice){0};
+    return value;
+}
+
+bool native_number(const struct native_key *string, int64_t *out)
+{
+    *out = 0;
+    return !string->entry || string_integer(&string->entry->value, out);
+}
+
+/* ---- changing ---- */
+
+static struct entry *make(struct cmd_ctx *ctx, struct native_key *key, enum value_type type)
+{
+    if (!key->entry) key->entry = db_create(ctx->db, key->name, type);
+    return key->entry;
+}
+
+void native_set_number(struct cmd_ctx *ctx, struct native_key *string, int64_t n)
+{
+    string->entry = edit_string_set_integer(ctx->db, string->name, string->entry, n);
+}
+
+void native_hset(struct cmd_ctx *ctx, struct native_key *hash, const struct slice *items, size_t items_count)
+{
+    edit_hash_set_many(ctx->db, make(ctx, hash, VALUE_HASH), items, items_count);
+}
+
+void native_push(struct cmd_ctx *ctx, struct native_key *list, enum list_end end, struct slice element)
+{
+    edit_list_push(ctx->db, make(ctx, list, VALUE_LIST), end, element);
+}
+
+void native_zadd(struct cmd_ctx *ctx, struct native_key *zset, double score, struct slice member)
+{
+    edit_zset_add(ctx->db, make(ctx, zset, VALUE_ZSET), member, score, 0, NULL);
+}
+
+/* ---- events ---- */
+
+bool native_look_at_events(struct cmd_ctx *ctx, struct slice prefix, struct slice max_text, struct native_events *out)
+{
+    int64_t max;
+    if (!num_parse_int(max_text, &max) || max < 0) return false;
+    out->trim = (struct stream_trim){.by = STREAM_TRIM_MAXLEN,
+                                     .is_approximate = true,
+                                     .max_count = (size_t)max,
+                                     .limit = cmd_stream_trim_limit(ctx->keyspace)};
+    if (!native_look_at(ctx, prefix, "events", VALUE_STREAM, &out->key)) return false;
+    /* The last possible id is far away, unless somebody has set it. */
+    return !out->key.entry || stream_borrow(&out->key.entry->value)->last_id.ms < INT64_MAX;
+}
+
+void native_emit(struct cmd_ctx *ctx, struct native_events *events, const struct slice *items, size_t items_count)
+{
+    struct entry *e = make(ctx, &events->key, VALUE_STREAM);
+    struct stream_id id = stream_id_generate(stream_borrow(&e->value)->last_id, cmd_now_ms(ctx));
+    edit_stream_add(ctx->db, e, id, items, items_count);
+}
+
+void native_emit_and_trim(struct cmd_ctx *ctx, struct native_events *events, const struct slice *items,
+                          size_t items_count)
+{
+    native_emit(ctx, events, items, items_count);
+    edit_stream_trim(ctx->db, events->key.entry, &events->trim);
+}

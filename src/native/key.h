@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The words that twins are written in: a key is looked at once, and what it holds is then read and changed as the command of that name
+ * would. What may go wrong is known after the look: a value of another type, a text that is no number.
+ */
+#ifndef NATIVE_KEY_H
+#define NATIVE_KEY_H
+
+#include "cmd/cmd_stream.h"
+#include "keyspace/edit_hash.h"
+#include "keyspace/edit_list.h"
+#include "keyspace/edit_set.h"
+#include "keyspace/edit_stream.h"
+#include "keyspace/edit_string.h"
+#include "keyspace/edit_zset.h"
+
+/* entry: NULL while the key is absent. It stays right as long as only functions that get this key change what it holds. */
+struct native_key {
+    struct slice name;
+    struct entry *entry;
+};
+
+/* ---- names and numbers: in the command's scratch ---- */
+
+struct slice native_join(struct cmd_ctx *ctx, struct slice a, struct slice b);
+struct slice native_digits(struct cmd_ctx *ctx, int64_t n);
+
+/* ---- looking ---- */
+
+/* False: it holds a value of another type. */
+bool native_look(struct cmd_ctx *ctx, struct slice name, enum value_type type, struct native_key *out);
+/* The same of the key prefix + suffix. */
+bool native_look_at(struct cmd_ctx *ctx, struct slice prefix, const char *suffix, enum value_type type,
+                    struct native_key *out);
+/* A field's value; at is NULL where there is none. Borrowed until the next change. */
+struct slice native_field(const struct native_key *hash, struct slice field);
+/* GET as a number: 0 for an absent key; false when it spells none. */
+bool native_number(const struct native_key *string, int64_t *out);
+
+/* ---- changing: as the command ---- */
+
+/* INCRBY, when the sum is known to be right. */
+void native_set_number(struct cmd_ctx *ctx, struct native_key *string, int64_t n);
+/* HSET: field, value, ... */
+void native_hset(struct cmd_ctx *ctx, struct native_key *hash, const struct slice *items, size_t items_count);
+void native_push(struct cmd_ctx *ctx, struct native_key *list, enum list_end end, struct slice element);
+void native_zadd(struct cmd_ctx *ctx, struct native_key *zset, double score, struct slice member);
+
+/* ---- the stream of events ---- */
+
+/* A stream that XADD cannot fail on, and how long it may be: opts.maxLenEvents of a queue's meta. */
+struct native_events {
+    struct native_key key;
+    struct stream_trim trim; /* MAXLEN ~ */
+};
+
+/* Of the queue with the prefix. False: something is in the way of an event. Nothing is changed. */
+bool native_look_at_events(struct cmd_ctx *ctx, struct slice prefix, struct slice max_text, struct native_events *out);
+/* XADD events * field value ... */
+void native_emit(struct cmd_ctx *ctx, struct native_events *events, const struct slice *items, size_t items_count);
+/* The same with MAXLEN ~. */
+void native_emit_and_trim(struct cmd_ctx *ctx, struct native_events *events, const struct slice *items,
+                          size_t items_count);
+
+#endif
