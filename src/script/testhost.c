@@ -53,7 +53,7 @@ static bool run_twin(struct cmd_ctx *ctx, const struct twin_args *args)
     return true;
 }
 
-static const struct twin twins[] = {{"51ac07718379da4d11bcdd236d782e96f7c9affe", run_twin}, {0}};
+static const struct twin twins[] = {{"c8af894f852010adbf0098be031a48346bff16e3", run_twin}, {0}};
 
 static bool allows_twin(struct script_ops *ops, const struct cmd_ctx *outer)
 {
