@@ -8,6 +8,9 @@
 /* A name longer than this is no name of a job. */
 #define NAME_BYTES_MAX ((size_t)1 << 16)
 
+/* Lua writes numbers from here on as 1e+14. */
+#define NUMBER_MAX 100000000000000
+
 struct add {
     struct slice prefix, now;
     const struct slice *texts; /* name, data, options of each job */
@@ -29,8 +32,9 @@ static bool look_for_room(struct cmd_ctx *ctx, struct add *a)
     int64_t most;
     a->wakes = true;
     if (!concurrency.at) return true;
-    if (!num_parse_int(concurrency, &most) || !native_look_at(ctx, a->prefix, "active", VALUE_LIST, &active)) return false;
-    a->wakes = !active.entry || (int64_t)list_count(&active.entry->value) < most;
+    if (!num_parse_int(concurrency, &most) || !native_look_at(ctx, a->prefix, "active", VALUE_LIST, &active))
+        return false;
+    a->wakes = (active.entry ? (int64_t)list_count(&active.entry->value) : 0) < most;
     return true;
 }
 
@@ -41,9 +45,11 @@ static bool look_at_queue(struct cmd_ctx *ctx, struct add *a)
     if (native_field(&a->meta, SLICE_LIT("paused")).at) return false;
     struct slice max = native_field(&a->meta, SLICE_LIT("opts.maxLenEvents"));
     a->has_max = max.at != NULL;
-    return look_for_room(ctx, a) && native_look_at_events(ctx, a->prefix, a->has_max ? max : SLICE_LIT("10000"), &a->events) &&
+    return look_for_room(ctx, a) &&
+           native_look_at_events(ctx, a->prefix, a->has_max ? max : SLICE_LIT("10000"), &a->events) &&
            native_look_at(ctx, a->prefix, "id", VALUE_STRING, &a->id) && native_number(&a->id, &a->number) &&
-           a->number >= 0 && a->number < (int64_t)1 << 53 && native_look_at(ctx, a->prefix, "wait", VALUE_LIST, &a->wait) &&
+           a->number >= 0 && a->number < NUMBER_MAX - (int64_t)a->count &&
+           native_look_at(ctx, a->prefix, "wait", VALUE_LIST, &a->wait) &&
            native_look_at(ctx, a->prefix, "marker", VALUE_ZSET, &a->marker);
 }
 
@@ -62,8 +68,9 @@ static bool look_at_jobs(struct cmd_ctx *ctx, struct add *a)
 static void add_job(struct cmd_ctx *ctx, struct add *a, size_t i)
 {
     const struct slice *job = &a->texts[3 * i], zero = SLICE_LIT("0");
-    const struct slice fields[] = {SLICE_LIT("name"),      job[0], SLICE_LIT("data"),  job[1], SLICE_LIT("opts"),     job[2],
-                                   SLICE_LIT("timestamp"), a->now, SLICE_LIT("delay"), zero,   SLICE_LIT("priority"), zero};
+    const struct slice fields[] = {SLICE_LIT("name"),  job[0], SLICE_LIT("data"),      job[1],
+                                   SLICE_LIT("opts"),  job[2], SLICE_LIT("timestamp"), a->now,
+                                   SLICE_LIT("delay"), zero,   SLICE_LIT("priority"),  zero};
     const struct slice added[] = {SLICE_LIT("event"), SLICE_LIT("added"), SLICE_LIT("jobId"),
                                   a->ids[i],          SLICE_LIT("name"),  job[0]};
     const struct slice waiting[] = {SLICE_LIT("event"), SLICE_LIT("waiting"), SLICE_LIT("jobId"), a->ids[i]};
@@ -75,7 +82,8 @@ static void add_job(struct cmd_ctx *ctx, struct add *a, size_t i)
 bool ours_add_plain(struct cmd_ctx *ctx, const struct twin_args *args)
 {
     if (args->keys_count == 0 || args->argv_count < 4 || args->argv_count % 3 != 1) return false;
-    struct add a = {.prefix = args->keys[0], .now = args->argv[0], .texts = args->argv + 1, .count = args->argv_count / 3};
+    struct add a = {
+        .prefix = args->keys[0], .now = args->argv[0], .texts = args->argv + 1, .count = args->argv_count / 3};
     if (!look_at_queue(ctx, &a) || !look_at_jobs(ctx, &a)) return false;
 
     const struct slice max[] = {SLICE_LIT("opts.maxLenEvents"), SLICE_LIT("10000")};
