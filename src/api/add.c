@@ -7,6 +7,8 @@
  *   queue_add ── a place is free ──────────────────────────> send_round ── answered: the place goes on
  *       └─────── none ──> waits ── LEAD: the place is ours ──────┘  └─────> DONE to all that were taken along
  *
+ * Those who come while the same request gathers sleep in one crowd, and one system call wakes them all. The first of them, who will lead, sleeps alone.
+ *
  * Jobs with more than a name, data and options go alone: their scripts do not mix with these, and they can be refused one by one.
  */
 #include "api/state.h"
@@ -27,6 +29,7 @@ struct adder {
     struct oxq_error *err;
     oxq_err result;
     struct notice notice;
+    struct crowd *crowd; /* where it sleeps; NULL: alone */
     int64_t until_us;
 };
 
@@ -48,6 +51,7 @@ static void take_along(oxq_queue *q, struct round *r)
     }
     size_t taken = add_portion(r->jobs, count);
     for (; r->count < taken; r->count++) link_remove(&r->adders[r->count]->link);
+    q->crowd = (q->crowd + 1) % QUEUE_CROWDS_COUNT;
 }
 
 static void take_result(struct adder *a, const struct resp_value *reply, size_t i)
@@ -85,10 +89,25 @@ static void send_round(oxq_queue *q, struct round *r, int64_t until_us)
     arena_deinit(&arena);
 }
 
-static void leave_notice(struct adder *a, uint32_t what)
+/* From here on the caller may be gone. Returns the crowd in which it sleeps, which has to be woken. */
+static struct crowd *leave_notice(struct adder *a, uint32_t what)
 {
     const struct notice *notice = &a->notice;
+    struct crowd *crowd = a->crowd;
     if (notice_put(&a->notice, what)) notice_wake(notice);
+    return crowd;
+}
+
+static void leave_notices(struct adder *const *adders, size_t count, uint32_t what)
+{
+    struct crowd *crowd = NULL;
+    for (size_t i = 0; i < count; i++) {
+        struct crowd *its = leave_notice(adders[i], what);
+        if (!its || its == crowd) continue;
+        if (crowd) crowd_wake(crowd);
+        crowd = its;
+    }
+    if (crowd) crowd_wake(crowd);
 }
 
 /* The place that a round had goes to who waits longest. */
@@ -103,7 +122,7 @@ static void pass_place(oxq_queue *q)
         link_remove(&next->link);
     }
     lock_leave(&q->adding);
-    if (next) leave_notice(next, ADDER_LEAD);
+    if (next) leave_notices(&next, 1, ADDER_LEAD);
 }
 
 static void lead(oxq_queue *q, struct adder *self)
@@ -117,7 +136,7 @@ static void lead(oxq_queue *q, struct adder *self)
     lock_leave(&q->adding);
     send_round(q, &r, self->until_us);
     pass_place(q);
-    for (size_t i = 1; i < r.count; i++) leave_notice(r.adders[i], ADDER_DONE);
+    leave_notices(r.adders + 1, r.count - 1, ADDER_DONE);
 }
 
 /* ---------------------------------------------------------------- a caller */
@@ -127,13 +146,18 @@ static bool wait_for_place(oxq_queue *q, struct adder *self)
 {
     lock_enter(&q->adding);
     bool is_free = q->rounds_count < ROUNDS_MAX;
-    if (is_free)
+    if (is_free) {
         q->rounds_count++;
-    else
+    } else {
+        self->crowd = link_is_empty(&q->adders) ? NULL : &q->crowds[q->crowd];
         link_push_tail(&q->adders, &self->link);
+    }
     lock_leave(&q->adding);
+    if (is_free) return true;
     /* Whoever is before us began before us, and so its time ends before ours. */
-    return is_free || notice_wait(&self->notice, &q->spin, INT64_MAX) == ADDER_LEAD;
+    uint32_t what = self->crowd ? crowd_wait(self->crowd, &self->notice, &q->spin)
+                                : notice_wait(&self->notice, &q->spin, INT64_MAX);
+    return what == ADDER_LEAD;
 }
 
 static oxq_err add_alone(oxq_queue *q, const struct new_job *job, char *out_id, struct oxq_error *err)

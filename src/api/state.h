@@ -49,6 +49,9 @@ OXQ_MUST_USE oxq_err text_copy(struct slice text, char **out, struct oxq_error *
 
 /* ---------------------------------------------------------------- queues */
 
+/* More than there are requests that add at a time, with those who gather for the next: a crowd is woken for its own then. */
+#define QUEUE_CROWDS_COUNT 8
+
 struct oxq_queue {
     oxq *store; /* borrowed */
     char *name; /* owned */
@@ -57,10 +60,12 @@ struct oxq_queue {
     struct job_options defaults; /* texts in the arena */
     int64_t events_max;          /* 0: as it is */
 
-    struct lock adding;    /* of what follows */
-    struct link adders;    /* callers that wait to be added, in the order in which they came */
-    struct spin spin;      /* of those */
-    unsigned rounds_count; /* requests that add and are under way */
+    struct lock adding;                      /* of what follows, but the inside of spin and crowds */
+    struct link adders;                      /* callers that wait to be added, in the order in which they came */
+    struct spin spin;                        /* of those */
+    struct crowd crowds[QUEUE_CROWDS_COUNT]; /* where they sleep */
+    unsigned crowd;                          /* which of these the next one goes to */
+    unsigned rounds_count;                   /* requests that add and are under way */
 };
 
 /* Adds a job, together with those of other threads. out_id may be NULL. */

@@ -49,7 +49,6 @@ bool cmd_stream_group(struct cmd_ctx *ctx, struct entry **out_entry, struct stre
 /* The answer to arguments that no form of a subcommand has. */
 void cmd_stream_reply_bad_subcommand(struct cmd_ctx *ctx);
 
-
 /* Entries that a trim with ~ drops at most where no LIMIT is given. */
 uint64_t cmd_stream_trim_limit(const struct keyspace *ks);
 

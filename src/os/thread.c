@@ -229,6 +229,39 @@ uint32_t notice_wait(struct notice *n, struct spin *spin, int64_t until_us)
     return seen;
 }
 
+/* ---------------------------------------------------------------- a crowd */
+
+/* A turn that came between the look and the sleep makes the system call return at once. */
+static uint32_t sleep_in_crowd(struct crowd *c, struct notice *n)
+{
+    for (;;) {
+        uint32_t turn = atomic_load(&c->turn);
+        uint32_t seen = atomic_load_explicit(&n->value, memory_order_acquire);
+        if (seen) return seen;
+        atomic_fetch_add(&c->sleepers, 1);
+        (void)syscall(SYS_futex, &c->turn, FUTEX_WAIT_PRIVATE, turn, NULL, NULL, 0);
+        atomic_fetch_sub(&c->sleepers, 1);
+    }
+}
+
+uint32_t crowd_wait(struct crowd *c, struct notice *n, struct spin *spin)
+{
+    struct spin_wait wait;
+    spin_begin(&wait, spin);
+    uint32_t seen = atomic_load_explicit(&n->value, memory_order_acquire);
+    while (!seen && spin_again(&wait)) seen = atomic_load_explicit(&n->value, memory_order_acquire);
+    if (!seen) seen = sleep_in_crowd(c, n);
+    spin_end(&wait);
+    return seen;
+}
+
+void crowd_wake(struct crowd *c)
+{
+    atomic_fetch_add(&c->turn, 1);
+    if (atomic_load(&c->sleepers) == 0) return;
+    (void)syscall(SYS_futex, &c->turn, FUTEX_WAKE_PRIVATE, INT_MAX, NULL, NULL, 0);
+}
+
 /* ---------------------------------------------------------------- a waker */
 
 oxq_err waker_open(int *out_fd, struct oxq_error *err)

@@ -89,6 +89,19 @@ void notice_wake(const struct notice *n);
  */
 uint32_t notice_wait(struct notice *n, struct spin *spin, int64_t until_us);
 
+/*
+ * A place where many sleep, each for a notice of its own, and are woken together by one system call. One whose notice is still empty then
+ * sleeps on. All zero is empty. It must outlive those who sleep there, not the notices.
+ */
+struct crowd {
+    _Atomic uint32_t turn;     /* how often it was woken */
+    _Atomic uint32_t sleepers; /* none: nobody has to be woken */
+};
+/* As notice_wait, without a time. Whoever leaves the number calls crowd_wake. */
+uint32_t crowd_wait(struct crowd *c, struct notice *n, struct spin *spin);
+/* After the numbers were left with notice_put. Threads: any. */
+void crowd_wake(struct crowd *c);
+
 /* An eventfd that a loop watches. Errors: IO. Owns: caller, close(2). */
 OXQ_MUST_USE oxq_err waker_open(int *out_fd, struct oxq_error *err);
 /* Threads: any. */

@@ -148,3 +148,48 @@ Test(os_notice, keeps_its_number_and_stops_waiting_at_the_time)
     cr_assert_geq(clock_mono_us(os_clock()), until);
     cr_assert_not(notice_put(&n, 1), "nobody sleeps any more");
 }
+
+#define CROWD_COUNT 8
+#define CROWD_ROUNDS 200
+
+struct sleeper {
+    struct thread thread;
+    struct crowd *crowd;
+    struct notice there, back;
+    struct spin spin;
+};
+
+/* A wait that is known to be long is not spun for: it sleeps. */
+static void sleep_often(void *ctx)
+{
+    struct sleeper *s = ctx;
+    atomic_store(&s->spin.usual_us, 2 * SPIN_WORTH_US);
+    for (uint32_t i = 1; i <= CROWD_ROUNDS; i++) {
+        cr_assert_eq(crowd_wait(s->crowd, &s->there, &s->spin), i);
+        notice_clear(&s->there);
+        if (notice_put(&s->back, i)) notice_wake(&s->back);
+    }
+}
+
+Test(os_crowd, wakes_those_who_were_told_and_the_others_sleep_on)
+{
+    struct crowd crowd = {0};
+    static struct sleeper sleepers[CROWD_COUNT];
+    struct oxq_error err;
+    for (int i = 0; i < CROWD_COUNT; i++) {
+        sleepers[i].crowd = &crowd;
+        cr_assert_eq(thread_start(&sleepers[i].thread, "sleeper", sleep_often, &sleepers[i], &err), OXQ_OK);
+    }
+    for (uint32_t round = 1; round <= CROWD_ROUNDS; round++) {
+        /* One half, then the other: who is not told must still be there. */
+        for (int half = 0; half < 2; half++) {
+            for (int i = half; i < CROWD_COUNT; i += 2) cr_assert_not(notice_put(&sleepers[i].there, round));
+            crowd_wake(&crowd);
+            for (int i = half; i < CROWD_COUNT; i += 2) {
+                cr_assert_eq(notice_wait(&sleepers[i].back, NULL, INT64_MAX), round);
+                notice_clear(&sleepers[i].back);
+            }
+        }
+    }
+    for (int i = 0; i < CROWD_COUNT; i++) thread_join(&sleepers[i].thread);
+}

@@ -49,8 +49,8 @@ struct script_host {
     struct script_ops *ops;     /* borrowed */
     const struct twin *twins;   /* borrowed, or NULL */
     uint64_t twin_runs_count;
-    const char *redis_version;  /* borrowed */
-    bool knows_bytecode;        /* see compile_try_bytecode */
+    const char *redis_version; /* borrowed */
+    bool knows_bytecode;       /* see compile_try_bytecode */
     struct cache cache;
     int named_keys,
         named_argv;  /* the kept tables that HOST_GLOBALS shows, by their numbers in Lua's registry; 0: another */

@@ -123,13 +123,12 @@ static void on_log(struct script_ops *ops, enum script_log_level level, struct s
 
 void testhost_init(struct testhost *t, size_t memory_bytes, int64_t busy_ms)
 {
-    *t = (struct testhost){
-        .ops = {.before_call = before_call,
-                .allows_twin = allows_twin,
-                .poll = on_poll,
-                .is_over_memory = is_over_memory,
-                .log = on_log},
-        .out = {.limit_bytes = OUT_MAX}};
+    *t = (struct testhost){.ops = {.before_call = before_call,
+                                   .allows_twin = allows_twin,
+                                   .poll = on_poll,
+                                   .is_over_memory = is_over_memory,
+                                   .log = on_log},
+                           .out = {.limit_bytes = OUT_MAX}};
     testkit_init(&t->kit);
     cmd_table_add(&t->kit.table, script_rows);
     cmd_table_add(&t->kit.table, rows);
