@@ -8,4 +8,9 @@
 
 #include "cmd/twin.h"
 
+/* Of a paused queue the jobs are in `wait`; in `paused` with version 5. */
+twin_fn bullmq_add_standard, bullmq_add_standard_5;
+twin_fn bullmq_add_delayed;
+twin_fn bullmq_add_prioritized;
+
 #endif

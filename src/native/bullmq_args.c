@@ -274,11 +274,8 @@ bool bullmq_json(struct cmd_ctx *ctx, const struct bullmq_value *v, struct slice
 
 /* ---- KEYS ---- */
 
-bool bullmq_look(struct cmd_ctx *ctx, struct slice name, struct slice prefix, struct slice suffix, enum value_type type,
-                 struct native_key *out)
+bool bullmq_is_key(struct slice name, struct slice prefix, struct slice suffix)
 {
-    if (name.len != prefix.len + suffix.len || memcmp(name.at, prefix.at, prefix.len) != 0 ||
-        memcmp(name.at + prefix.len, suffix.at, suffix.len) != 0)
-        return false;
-    return native_look(ctx, name, type, out);
+    return name.len == prefix.len + suffix.len && memcmp(name.at, prefix.at, prefix.len) == 0 &&
+           memcmp(name.at + prefix.len, suffix.at, suffix.len) == 0;
 }

@@ -62,11 +62,7 @@ bool bullmq_whole(const struct bullmq_value *v, int64_t *out);
 /* The text that cjson.encode makes of it; members of objects in the order of the argument. False: it would fail, or find holes in an array. */
 bool bullmq_json(struct cmd_ctx *ctx, const struct bullmq_value *v, struct slice *out);
 
-/*
- * native_look at a name of KEYS, which is that of the queue's key: prefix + suffix. False also when it is another: only names that are known to
- * differ may be looked at before one of them is changed.
- */
-bool bullmq_look(struct cmd_ctx *ctx, struct slice name, struct slice prefix, struct slice suffix, enum value_type type,
-                 struct native_key *out);
+/* Is it the name of the queue's key, prefix + suffix? Of names that are known to differ more than one may be looked at before one is changed. */
+bool bullmq_is_key(struct slice name, struct slice prefix, struct slice suffix);
 
 #endif

@@ -45,10 +45,13 @@ const FORMS = {
   zset: (flat) => pairs(flat).map(([member, score]) => `${member} ${Number(score)}`),
   stream: (entries) => entries.map(([, fields]) => pairs(fields).map(([name, value]) => `${name}=${JSON.stringify(text(value))}`).join(' ')),
 };
+const FORMS_WITH_IDS = { ...FORMS, stream: (entries) => entries.map((entry) => `${entry[0]} ${FORMS.stream([entry])}`) };
 
-export async function readKeyspace(client) {
+/** hasIds: with the ids of streams' entries, which are the server's clock. */
+export async function readKeyspace(client, { hasIds = false } = {}) {
   const all = {};
-  for (const [key, kind, value, ttl] of await client.eval(READ, 0)) all[key] = { kind, value: FORMS[kind](value), ttl };
+  const forms = hasIds ? FORMS_WITH_IDS : FORMS;
+  for (const [key, kind, value, ttl] of await client.eval(READ, 0)) all[key] = { kind, value: forms[kind](value), ttl };
   return all;
 }
 
@@ -56,14 +59,14 @@ export async function readKeyspace(client) {
 const TTL_SLACK_MS = 5000;
 
 /** A line for each key that is not the same. */
-export function differences(theirs, ours) {
+export function differences(theirs, ours, { slackMs = TTL_SLACK_MS, names = ['BullMQ', 'oxq   '] } = {}) {
   const lines = [];
   for (const key of [...new Set([...Object.keys(theirs), ...Object.keys(ours)])].sort()) {
     const [a, b] = [theirs[key], ours[key]];
     const show = (side) => (side ? `${side.kind} ${JSON.stringify(side.value)}${side.ttl >= 0 ? ` ttl ${side.ttl}` : ''}` : 'no such key');
     const alike = a && b && a.kind === b.kind && JSON.stringify(a.value) === JSON.stringify(b.value);
-    const inTime = a && b && (a.ttl < 0 ? a.ttl === b.ttl : b.ttl >= 0 && Math.abs(a.ttl - b.ttl) < TTL_SLACK_MS);
-    if (!alike || !inTime) lines.push(`${key}\n      BullMQ ${show(a)}\n      oxq    ${show(b)}`);
+    const inTime = a && b && (a.ttl < 0 ? a.ttl === b.ttl : b.ttl >= 0 && Math.abs(a.ttl - b.ttl) <= slackMs);
+    if (!alike || !inTime) lines.push(`${key}\n      ${names[0]} ${show(a)}\n      ${names[1]} ${show(b)}`);
   }
   return lines;
 }

@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The operations: those of tests/transitions, of which only what BullMQ does is played here (its lib/ops/index.mjs says what one has), and
+ * ours, in which bullmq() gets a fourth argument: the Both that it goes through. A theme of ours is `plain` (what most jobs are) or `odd`
+ * (states and calls that no client makes).
+ */
+import { operations as transitions } from '../../../transitions/lib/ops/index.mjs';
+import add from './add.mjs';
+import odd from './odd.mjs';
+import work from './work.mjs';
+
+export const THEMES = ['plain', 'plain', 'plain', 'odd', 'odd', 'odd', 'mixed', 'deduplication', 'family', 'schedule', 'work', 'work'];
+
+const rare = { plain: 0.2, odd: 0.2 };
+export const operations = [...transitions.map((op) => ({ ...op, themes: { ...rare, ...op.themes } })), ...add, ...work, ...odd];
+
+/**
+ * The scripts that have twins, and the share of their calls that a twin must run in cases with the theme `plain`.
+ */
+export const TWINS = { addStandardJob: 0.5, addDelayedJob: 0.5, addPrioritizedJob: 0.5 };
