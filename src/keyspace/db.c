@@ -228,6 +228,11 @@ struct entry *db_find(struct db *db, struct slice key)
     return use(db, db_peek(db, key));
 }
 
+struct entry *db_find_hashed(struct db *db, struct slice key, uint32_t hash)
+{
+    return use(db, drop_expired(db, find_hashed(db, key, hash)));
+}
+
 static struct entry *entry_new(struct db *db, struct slice key, uint32_t hash)
 {
     struct entry *e = entry_place(db, key, hash);
@@ -240,7 +245,12 @@ static struct entry *entry_new(struct db *db, struct slice key, uint32_t hash)
 
 struct entry *db_create(struct db *db, struct slice key, enum value_type type)
 {
-    struct entry *e = entry_new(db, key, map_hash(key));
+    return db_create_hashed(db, key, map_hash(key), type);
+}
+
+struct entry *db_create_hashed(struct db *db, struct slice key, uint32_t hash, enum value_type type)
+{
+    struct entry *e = entry_new(db, key, hash);
     value_init(&e->value, type);
     return e;
 }
@@ -258,12 +268,9 @@ struct entry *db_find_or_create(struct db *db, struct slice key, enum value_type
 struct entry *db_find_or_create_hashed(struct db *db, struct slice key, uint32_t hash, enum value_type type,
                                        bool *out_is_new)
 {
-    struct entry *e = drop_expired(db, find_hashed(db, key, hash));
+    struct entry *e = db_find_hashed(db, key, hash);
     *out_is_new = !e;
-    if (e) return use(db, e);
-    e = entry_new(db, key, hash);
-    value_init(&e->value, type);
-    return e;
+    return e ? e : db_create_hashed(db, key, hash, type);
 }
 
 static void unlink_entry(struct db *db, struct entry *e)

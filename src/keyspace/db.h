@@ -112,6 +112,9 @@ struct entry *db_find(struct db *db, struct slice key);
 struct entry *db_peek(struct db *db, struct slice key);
 /* A new key with an empty value of the type; the key must be absent. Reports nothing: the first edit implies the key. */
 struct entry *db_create(struct db *db, struct slice key, enum value_type type);
+/* db_find and db_create with the key's map_hash, of keys that are asked for once: they take no hot place. */
+struct entry *db_find_hashed(struct db *db, struct slice key, uint32_t hash);
+struct entry *db_create_hashed(struct db *db, struct slice key, uint32_t hash, enum value_type type);
 /* db_find, or db_create when absent, by one look-up; the entry may be of another type when it is not new. */
 struct entry *db_find_or_create(struct db *db, struct slice key, enum value_type type, bool *out_is_new);
 /* The same with the key's map_hash. */

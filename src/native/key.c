@@ -25,7 +25,14 @@ struct slice native_digits(struct cmd_ctx *ctx, int64_t n)
 
 bool native_look(struct cmd_ctx *ctx, struct slice name, enum value_type type, struct native_key *out)
 {
-    *out = (struct native_key){name, db_find(ctx->db, name)};
+    *out = (struct native_key){.name = name, .entry = db_find(ctx->db, name)};
+    return !out->entry || out->entry->value.type == type;
+}
+
+bool native_look_once(struct cmd_ctx *ctx, struct slice name, enum value_type type, struct native_key *out)
+{
+    uint32_t hash = map_hash(name);
+    *out = (struct native_key){.name = name, .entry = db_find_hashed(ctx->db, name, hash), .hash = hash};
     return !out->entry || out->entry->value.type == type;
 }
 
@@ -52,7 +59,9 @@ bool native_number(const struct native_key *string, int64_t *out)
 
 static struct entry *make(struct cmd_ctx *ctx, struct native_key *key, enum value_type type)
 {
-    if (!key->entry) key->entry = db_create(ctx->db, key->name, type);
+    if (key->entry) return key->entry;
+    uint32_t hash = key->hash ? key->hash : map_hash(key->name);
+    key->entry = db_create_hashed(ctx->db, key->name, hash, type);
     return key->entry;
 }
 
@@ -69,6 +78,31 @@ void native_hset(struct cmd_ctx *ctx, struct native_key *hash, const struct slic
 void native_push(struct cmd_ctx *ctx, struct native_key *list, enum list_end end, struct slice element)
 {
     edit_list_push(ctx->db, make(ctx, list, VALUE_LIST), end, element);
+}
+
+void native_rpop(struct cmd_ctx *ctx, struct native_key *list, size_t count)
+{
+    if (edit_list_pop(ctx->db, list->entry, LIST_TAIL, count)) list->entry = NULL;
+}
+
+bool native_remove_last(struct cmd_ctx *ctx, struct native_key *list, struct slice element)
+{
+    size_t count = native_llen(list);
+    if (count == 0 || edit_list_remove(ctx->db, list->entry, LIST_TAIL, element, 1) == 0) return false;
+    if (count == 1) list->entry = NULL;
+    return true;
+}
+
+void native_srem(struct cmd_ctx *ctx, struct native_key *set, struct slice member)
+{
+    if (!set->entry || !edit_set_remove(ctx->db, set->entry, member)) return;
+    if (db_delete_if_empty(ctx->db, set->entry)) set->entry = NULL;
+}
+
+void native_delete(struct cmd_ctx *ctx, struct native_key *key)
+{
+    if (key->entry) db_delete(ctx->db, key->entry);
+    key->entry = NULL;
 }
 
 void native_zadd(struct cmd_ctx *ctx, struct native_key *zset, double score, struct slice member)

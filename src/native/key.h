@@ -18,6 +18,7 @@
 struct native_key {
     struct slice name;
     struct entry *entry;
+    uint32_t hash; /* of the name, where native_look_once made it */
 };
 
 /* ---- names and numbers: in the command's scratch ---- */
@@ -29,13 +30,19 @@ struct slice native_digits(struct cmd_ctx *ctx, int64_t n);
 
 /* False: it holds a value of another type. */
 bool native_look(struct cmd_ctx *ctx, struct slice name, enum value_type type, struct native_key *out);
-/* The same of the key prefix + suffix. */
+/* The same of one of many, a job's: it takes no hot place from the queue's keys. */
+bool native_look_once(struct cmd_ctx *ctx, struct slice name, enum value_type type, struct native_key *out);
+/* native_look of the key prefix + suffix. */
 bool native_look_at(struct cmd_ctx *ctx, struct slice prefix, const char *suffix, enum value_type type,
                     struct native_key *out);
 /* A field's value; at is NULL where there is none. Borrowed until the next change. */
 struct slice native_field(const struct native_key *hash, struct slice field);
 /* GET as a number: 0 for an absent key; false when it spells none. */
 bool native_number(const struct native_key *string, int64_t *out);
+static inline size_t native_llen(const struct native_key *list)
+{
+    return list->entry ? list_count(&list->entry->value) : 0;
+}
 
 /* ---- changing: as the command ---- */
 
@@ -44,7 +51,14 @@ void native_set_number(struct cmd_ctx *ctx, struct native_key *string, int64_t n
 /* HSET: field, value, ... */
 void native_hset(struct cmd_ctx *ctx, struct native_key *hash, const struct slice *items, size_t items_count);
 void native_push(struct cmd_ctx *ctx, struct native_key *list, enum list_end end, struct slice element);
+/* RPOP of so many, at least one and no more than there are. */
+void native_rpop(struct cmd_ctx *ctx, struct native_key *list, size_t count);
+/* LREM -1; false: it is not there. */
+bool native_remove_last(struct cmd_ctx *ctx, struct native_key *list, struct slice element);
+void native_srem(struct cmd_ctx *ctx, struct native_key *set, struct slice member);
 void native_zadd(struct cmd_ctx *ctx, struct native_key *zset, double score, struct slice member);
+/* DEL. */
+void native_delete(struct cmd_ctx *ctx, struct native_key *key);
 
 /* ---- the stream of events ---- */
 

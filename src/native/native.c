@@ -9,6 +9,8 @@
 /* Of BullMQ's scripts the texts that its clients for Node send; behind each the releases that send it. */
 const struct twin native_twins[] = {
     {LUA_ADD_PLAIN_SHA1, ours_add_plain},
+    {LUA_FETCH_SHA1, ours_fetch},
+    {LUA_FINISH_SHA1, ours_finish},
 
     /* addStandardJob */
     {"f8843d48db1dc84bc5093f7615b78023ba0d6e82", bullmq_add_standard_5}, /* 5.56.0 to 5.58.9 */

@@ -6,5 +6,7 @@
 #include "cmd/twin.h"
 
 twin_fn ours_add_plain;
+twin_fn ours_fetch;
+twin_fn ours_finish;
 
 #endif

@@ -1,66 +1,47 @@
 /* SPDX-License-Identifier: MIT */
 /* add_plain.lua: jobs that have nothing but a name, data and options. */
-#include "native/key.h"
 #include "native/ours.h"
-
-#include "base/num.h"
-
-/* A name longer than this is no name of a job. */
-#define NAME_BYTES_MAX ((size_t)1 << 16)
-
-/* Lua writes numbers from here on as 1e+14. */
-#define NUMBER_MAX 100000000000000
+#include "native/queue.h"
 
 struct add {
-    struct slice prefix, now;
+    struct native_queue queue;
+    struct slice now;
     const struct slice *texts; /* name, data, options of each job */
     size_t count;
     int64_t number; /* of the last job before these */
-    struct native_key meta, id, wait, marker;
+    struct native_key id, list;
     struct native_key *jobs;
     struct slice *ids;
-    struct native_events events;
-    bool has_max; /* meta says how long the stream may be */
-    bool wakes;   /* workers may take jobs */
 };
 
-/* Whether a worker that waits may take one more. */
-static bool look_for_room(struct cmd_ctx *ctx, struct add *a)
+/* BullMQ up to 5 keeps the jobs of a paused queue apart: place.lua. */
+static bool is_kept_apart(const struct native_queue *q)
 {
-    struct slice concurrency = native_field(&a->meta, SLICE_LIT("concurrency"));
-    struct native_key active;
-    int64_t most;
-    a->wakes = true;
-    if (!concurrency.at) return true;
-    if (!num_parse_int(concurrency, &most) || !native_look_at(ctx, a->prefix, "active", VALUE_LIST, &active))
-        return false;
-    a->wakes = (active.entry ? (int64_t)list_count(&active.entry->value) : 0) < most;
-    return true;
+    struct slice version = native_field(&q->meta, SLICE_LIT("version"));
+    const struct slice prefix = SLICE_LIT("bullmq:");
+    return q->is_paused && version.len > prefix.len + 1 && memcmp(version.at, prefix.at, prefix.len) == 0 &&
+           version.at[prefix.len] >= '1' && version.at[prefix.len] <= '5' && version.at[prefix.len + 1] == '.';
 }
 
-static bool look_at_queue(struct cmd_ctx *ctx, struct add *a)
+static bool look_at_queue(struct cmd_ctx *ctx, struct slice prefix, struct add *a)
 {
-    if (!native_look_at(ctx, a->prefix, "meta", VALUE_HASH, &a->meta)) return false;
-    /* A queue that is paused is nothing to hurry for. */
-    if (native_field(&a->meta, SLICE_LIT("paused")).at) return false;
-    struct slice max = native_field(&a->meta, SLICE_LIT("opts.maxLenEvents"));
-    a->has_max = max.at != NULL;
-    return look_for_room(ctx, a) &&
-           native_look_at_events(ctx, a->prefix, a->has_max ? max : SLICE_LIT("10000"), &a->events) &&
-           native_look_at(ctx, a->prefix, "id", VALUE_STRING, &a->id) && native_number(&a->id, &a->number) &&
-           a->number >= 0 && a->number < NUMBER_MAX - (int64_t)a->count &&
-           native_look_at(ctx, a->prefix, "wait", VALUE_LIST, &a->wait) &&
-           native_look_at(ctx, a->prefix, "marker", VALUE_ZSET, &a->marker);
+    if (!native_queue_look(ctx, prefix, &a->queue)) return false;
+    a->list = a->queue.wait;
+    if (is_kept_apart(&a->queue) && !native_look_at(ctx, prefix, "paused", VALUE_LIST, &a->list)) return false;
+    return native_look_at(ctx, prefix, "id", VALUE_STRING, &a->id) && native_number(&a->id, &a->number) &&
+           a->number >= 0 && a->number < NATIVE_WHOLE_MAX - (int64_t)a->count;
 }
 
 static bool look_at_jobs(struct cmd_ctx *ctx, struct add *a)
 {
+    struct slice prefix = a->queue.prefix;
     a->jobs = ARENA_ARRAY(ctx->scratch, struct native_key, a->count);
     a->ids = ARENA_ARRAY(ctx->scratch, struct slice, a->count);
     for (size_t i = 0; i < a->count; i++) {
-        a->ids[i] = native_digits(ctx, a->number + (int64_t)i + 1);
-        if (a->texts[3 * i].len > NAME_BYTES_MAX) return false;
-        if (!native_look(ctx, native_join(ctx, a->prefix, a->ids[i]), VALUE_HASH, &a->jobs[i])) return false;
+        struct slice key = native_join(ctx, prefix, native_digits(ctx, a->number + (int64_t)i + 1));
+        a->ids[i] = slice_of(key.at + prefix.len, key.len - prefix.len);
+        if (a->texts[3 * i].len > NATIVE_TEXT_MAX) return false;
+        if (!native_look_once(ctx, key, VALUE_HASH, &a->jobs[i])) return false;
     }
     return true;
 }
@@ -75,23 +56,21 @@ static void add_job(struct cmd_ctx *ctx, struct add *a, size_t i)
                                   a->ids[i],          SLICE_LIT("name"),  job[0]};
     const struct slice waiting[] = {SLICE_LIT("event"), SLICE_LIT("waiting"), SLICE_LIT("jobId"), a->ids[i]};
     native_hset(ctx, &a->jobs[i], fields, 12);
-    native_emit(ctx, &a->events, added, 6);
-    native_emit_and_trim(ctx, &a->events, waiting, 4);
+    native_emit(ctx, &a->queue.events, added, 6);
+    native_emit_and_trim(ctx, &a->queue.events, waiting, 4);
 }
 
 bool ours_add_plain(struct cmd_ctx *ctx, const struct twin_args *args)
 {
     if (args->keys_count == 0 || args->argv_count < 4 || args->argv_count % 3 != 1) return false;
-    struct add a = {
-        .prefix = args->keys[0], .now = args->argv[0], .texts = args->argv + 1, .count = args->argv_count / 3};
-    if (!look_at_queue(ctx, &a) || !look_at_jobs(ctx, &a)) return false;
+    struct add a = {.now = args->argv[0], .texts = args->argv + 1, .count = args->argv_count / 3};
+    if (!look_at_queue(ctx, args->keys[0], &a) || !look_at_jobs(ctx, &a)) return false;
 
-    const struct slice max[] = {SLICE_LIT("opts.maxLenEvents"), SLICE_LIT("10000")};
-    if (!a.has_max) native_hset(ctx, &a.meta, max, 2);
+    native_queue_note_max(ctx, &a.queue);
     native_set_number(ctx, &a.id, a.number + (int64_t)a.count);
     for (size_t i = 0; i < a.count; i++) add_job(ctx, &a, i);
-    for (size_t i = 0; i < a.count; i++) native_push(ctx, &a.wait, LIST_HEAD, a.ids[i]);
-    if (a.wakes) native_zadd(ctx, &a.marker, 0, SLICE_LIT("0"));
+    for (size_t i = 0; i < a.count; i++) native_push(ctx, &a.list, LIST_HEAD, a.ids[i]);
+    if (native_queue_room(&a.queue) > 0) native_zadd(ctx, &a.queue.marker, 0, SLICE_LIT("0"));
 
     reply_array(ctx->reply, a.count);
     for (size_t i = 0; i < a.count; i++) reply_bulk(ctx->reply, a.ids[i]);
