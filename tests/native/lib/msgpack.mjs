@@ -64,7 +64,7 @@ function pack(rng, value) {
 
 /* ---- changing ---- */
 
-const VALUES = [null, true, false, 0, 1, -1, 5, 1.5, -0, 0.1, 1e13, 99999999999999, 1e14, 2 ** 53, 2 ** 53 + 2, 1e20, 1e300, 5e-324, Infinity, -Infinity, NaN, '', 'x', '1', '7', '-1',
+const VALUES = [null, true, false, 0, 1, -1, 5, 1.5, -0, 0.1, 1e13, 99999999999999, 1e14, 2 ** 53, 2 ** 53 + 2, 1e20, 1e300, 5e-324, Infinity, -Infinity, '', 'x', '1', '7', '-1',
   'meta', 'wait', 'events', 'id', 'marker', 'line\n"end"/\\\x01\x7f', 'é€', [], {}, [1, 'two'], [1, null, 3], { a: { b: [true] } }, 'long '.repeat(30)];
 const NAMES = ['delay', 'priority', 'lifo', 'attempts', 'de', 'backoff', 'removeOnComplete', 'token', 'keepJobs', 'limiter', 'lockDuration', 'maxMetricsSize', 'name', 'fpof', 'cpof', 'idof', 'rdof', 'kl', 'parent', 'rjk', 'x', '1', ''];
 
