@@ -105,9 +105,34 @@ void native_delete(struct cmd_ctx *ctx, struct native_key *key)
     key->entry = NULL;
 }
 
+void native_delete_once(struct cmd_ctx *ctx, struct slice name)
+{
+    struct entry *e = db_find_hashed(ctx->db, name, map_hash(name));
+    if (e) db_delete(ctx->db, e);
+}
+
+void native_set_once(struct cmd_ctx *ctx, struct slice name, struct slice text, int64_t at_ms)
+{
+    bool is_new;
+    struct entry *e = db_find_or_create_hashed(ctx->db, name, map_hash(name), VALUE_STRING, &is_new);
+    edit_string_set(ctx->db, name, e, text, at_ms);
+}
+
 void native_zadd(struct cmd_ctx *ctx, struct native_key *zset, double score, struct slice member)
 {
     edit_zset_add(ctx->db, make(ctx, zset, VALUE_ZSET), member, score, 0, NULL);
+}
+
+void native_zremrange(struct cmd_ctx *ctx, struct native_key *zset, size_t count)
+{
+    if (count == 0) return;
+    edit_zset_remove_ranks(ctx->db, zset->entry, 0, count);
+    if (db_delete_if_empty(ctx->db, zset->entry)) zset->entry = NULL;
+}
+
+void native_hdel(struct cmd_ctx *ctx, struct native_key *hash, struct slice field)
+{
+    edit_hash_delete(ctx->db, hash->entry, field);
 }
 
 /* ---- events ---- */
@@ -137,4 +162,9 @@ void native_emit_and_trim(struct cmd_ctx *ctx, struct native_events *events, con
 {
     native_emit(ctx, events, items, items_count);
     edit_stream_trim(ctx->db, events->key.entry, &events->trim);
+}
+
+void native_trim(struct cmd_ctx *ctx, struct native_events *events)
+{
+    if (events->key.entry) edit_stream_trim(ctx->db, events->key.entry, &events->trim);
 }

@@ -57,8 +57,15 @@ void native_rpop(struct cmd_ctx *ctx, struct native_key *list, size_t count);
 bool native_remove_last(struct cmd_ctx *ctx, struct native_key *list, struct slice element);
 void native_srem(struct cmd_ctx *ctx, struct native_key *set, struct slice member);
 void native_zadd(struct cmd_ctx *ctx, struct native_key *zset, double score, struct slice member);
+/* ZREMRANGEBYRANK of the first ones, no more than there are. */
+void native_zremrange(struct cmd_ctx *ctx, struct native_key *zset, size_t count);
+/* HDEL of one field, which is not the last. */
+void native_hdel(struct cmd_ctx *ctx, struct native_key *hash, struct slice field);
 /* DEL. */
 void native_delete(struct cmd_ctx *ctx, struct native_key *key);
+/* DEL and SET PXAT of a key that was not looked at, one of many. */
+void native_delete_once(struct cmd_ctx *ctx, struct slice name);
+void native_set_once(struct cmd_ctx *ctx, struct slice name, struct slice text, int64_t at_ms);
 
 /* ---- the stream of events ---- */
 
@@ -75,5 +82,7 @@ void native_emit(struct cmd_ctx *ctx, struct native_events *events, const struct
 /* The same with MAXLEN ~. */
 void native_emit_and_trim(struct cmd_ctx *ctx, struct native_events *events, const struct slice *items,
                           size_t items_count);
+/* XTRIM MAXLEN ~. */
+void native_trim(struct cmd_ctx *ctx, struct native_events *events);
 
 #endif
