@@ -13,4 +13,7 @@ twin_fn bullmq_add_standard, bullmq_add_standard_5;
 twin_fn bullmq_add_delayed;
 twin_fn bullmq_add_prioritized;
 
+/* moveToActive and moveToFinished. */
+twin_fn bullmq_fetch, bullmq_finish;
+
 #endif

@@ -61,5 +61,23 @@ const struct twin native_twins[] = {
     {"c55fc7559d55d176ad12465dd13bc186e37f3d01", bullmq_add_prioritized}, /* 6.5.1 to 6.5.4 */
     {"299880da0f75f0b376ee8e87d20eae62f964ac5e", bullmq_add_prioritized}, /* 6.7.0 */
 
+    /* moveToActive */
+    {"6c4c6de2bece2ad87657691d945d902df2198f5e", bullmq_fetch}, /* 5.60.0 to 5.81.5 */
+    {"8eb09338a4d68a0d75605cdbcaec70765c6b3a73", bullmq_fetch}, /* 6.0.0 to 6.2.1 */
+    {"d96ca626f1ea141b44a856b312fc636d99aa9ea9", bullmq_fetch}, /* 6.2.2 to 6.7.0 */
+
+    /* moveToFinished */
+    {"0b7bd48fc19cd7a54744e000714d12a93901e347", bullmq_finish}, /* 5.60.0 to 5.66.2 */
+    {"ca59e57c8a28d28862ce09ae5c4eeaf55aa01d85", bullmq_finish}, /* 5.66.3 to 5.66.5 */
+    {"303794c450bb93197f5439180a4820ee7ee3e668", bullmq_finish}, /* 5.66.6 to 5.70.1 */
+    {"ad2108d6beeb60e2afb686da527ff406ddc1f6c9", bullmq_finish}, /* 5.70.2 to 5.71.1 */
+    {"4c483e66706d8921659b0eb77bb6db0f72e3d68b", bullmq_finish}, /* 5.72.0 to 5.73.2 */
+    {"6915018337087ae3fa0e12651d84ec92e583f56a", bullmq_finish}, /* 5.73.3 to 5.76.6 */
+    {"560199762fb846c1398e84a0cafbd0122f807afb", bullmq_finish}, /* 5.76.7 to 5.77.3 */
+    {"11d69c87800ed307165e6eeba9c2e94d9fb95fcd", bullmq_finish}, /* 5.77.4 to 5.81.5 */
+    {"cc54ad919f8d93cefbdeab649e1c7480dfeae3c6", bullmq_finish}, /* 6.0.0 to 6.2.1 */
+    {"665f3bc3d4869f4c23ecb79f7615b1419e7f4cc2", bullmq_finish}, /* 6.2.2 to 6.3.4 */
+    {"69666e69dd5621df59067a03de685e55a486560d", bullmq_finish}, /* 6.3.5 to 6.7.0 */
+
     {0},
 };

@@ -21,4 +21,4 @@ export const operations = [...known, ...add, ...work, ...odd];
 /**
  * The scripts that have twins, and the share of their calls that a twin must run in cases with the theme `plain`.
  */
-export const TWINS = { addStandardJob: 0.5, addDelayedJob: 0.5, addPrioritizedJob: 0.5 };
+export const TWINS = { addStandardJob: 0.5, addDelayedJob: 0.5, addPrioritizedJob: 0.5, moveToActive: 0.5, moveToFinished: 0.5 };
