@@ -330,6 +330,27 @@ static void build(struct value *v, const struct slice *items, size_t items_count
 _Static_assert(PACKED_SHORT_BYTES / PACKED_AROUND_MAX / 2 <= HASH_PACKED_MAX_FIELDS,
                "a short one is within the limits");
 
+/* Appends fields of which a packed hash has none; false: it has one, or they are no few different ones that it has room for. */
+static bool append_many(struct value *v, const struct slice *items, size_t items_count)
+{
+    struct slice fields[HASH_GET_MAX];
+    uint32_t places[HASH_GET_MAX];
+    struct packed *p = v->ptr;
+    size_t count = items_count / 2, most = packed_bytes(p);
+    if (count > HASH_GET_MAX || p->count / 2 + count > HASH_PACKED_MAX_FIELDS) return false;
+    for (size_t i = 0; i < items_count; i++) most += items[i].len + PACKED_AROUND_MAX;
+    for (size_t i = 0; i < count; i++) fields[i] = items[2 * i];
+    if (most > HASH_PACKED_MAX_BYTES || may_have_repeats(items, items_count)) return false;
+    packed_find_many(p, fields, count, places);
+    for (size_t i = 0; i < count; i++) {
+        if (places[i] != PACKED_NONE) return false;
+    }
+    for (size_t i = 0; i < items_count; i += 2) note_lengths(v, items[i], items[i + 1]);
+    packed_push_all(&p, items, items_count);
+    v->ptr = p;
+    return true;
+}
+
 size_t hash_set_many(struct value *v, const struct slice *items, size_t items_count)
 {
     SLOW_CHECK(items_count % 2 == 0);
@@ -337,6 +358,7 @@ size_t hash_set_many(struct value *v, const struct slice *items, size_t items_co
         build(v, items, items_count);
         return hash_count(v);
     }
+    if (v->encoding == HASH_PACKED && items_count > 2 && append_many(v, items, items_count)) return items_count / 2;
     size_t added = 0;
     for (size_t i = 0; i < items_count; i += 2) added += hash_set(v, items[i], items[i + 1]);
     return added;
