@@ -141,7 +141,7 @@ static void push_integer(void *lua, int64_t n)
 /* Redis's library reads these as signed. */
 static void push_big(void *lua, uint64_t n)
 {
-    lua_pushnumber(lua, (lua_Number)n);
+    lua_pushnumber(lua, (lua_Number)(int64_t)n);
 }
 
 static void push_real(void *lua, double d)
