@@ -2,6 +2,7 @@
 #include "base/mem.h"
 #include "base/rng.h"
 #include "codec/mpack.h"
+#include "codec/mpack_next.h"
 #include "codec/sha1.h"
 
 #include <criterion/criterion.h>
@@ -258,6 +259,65 @@ Test(mpack, random_bytes_are_read_within_their_bounds)
         cr_assert(e == OXQ_OK || e == OXQ_ERR_AGAIN || e == OXQ_ERR_FORMAT);
         mem_free(bytes);
     }
+}
+
+/* One value by single steps, told as a visitor would tell it that hears nothing of elements and pairs. */
+static bool step_through(struct slice *input, struct written *w)
+{
+    struct slice rest = *input;
+    struct mpack_token t;
+    w->len = 0;
+    w->text[0] = '\0';
+    for (uint64_t left = 1; left > 0; left--) {
+        if (!mpack_next(&rest, &t)) return false;
+        switch (t.kind) {
+        case MPACK_NULL: on_null(w); break;
+        case MPACK_BOOLEAN: on_boolean(w, t.boolean); break;
+        case MPACK_INTEGER: on_integer(w, t.integer); break;
+        case MPACK_BIG: on_big(w, t.big); break;
+        case MPACK_REAL: on_real(w, t.real); break;
+        case MPACK_TEXT: on_text(w, t.text); break;
+        case MPACK_ARRAY: on_array(w, t.count); break;
+        case MPACK_MAP: on_map(w, t.count); break;
+        }
+        left += t.kind == MPACK_ARRAY ? t.count : t.kind == MPACK_MAP ? 2 * (uint64_t)t.count : 0;
+    }
+    *input = rest;
+    return true;
+}
+
+static void skip_element(void *w, uint32_t number)
+{
+    (void)w, (void)number;
+}
+
+static void skip_pair(void *w)
+{
+    (void)w;
+}
+
+Test(mpack, single_steps_read_what_the_visitor_is_told)
+{
+    static const struct mpack_visitor flat = {on_null, on_boolean, on_integer, on_big,       on_real,
+                                              on_text, on_array,   on_map,     skip_element, skip_pair};
+    struct rng rng;
+    rng_init(&rng, 12);
+    size_t whole = 0;
+    for (int i = 0; i < 200000; i++) {
+        size_t len = rng_below(&rng, 40);
+        char *bytes = mem_alloc(len);
+        for (size_t at = 0; at < len; at++) bytes[at] = (char)rng_next(&rng);
+        if (len > 0) bytes[0] = (char)(i & 0xff);
+        struct slice a = slice_of(bytes, len), b = a;
+        struct written told = {0}, stepped;
+        bool is_whole = mpack_visit(&a, &flat, &told) == OXQ_OK;
+        cr_assert_eq(step_through(&b, &stepped), is_whole, "value %d", i);
+        cr_assert_eq(a.len, b.len);
+        if (is_whole) cr_assert_str_eq(stepped.text, told.text);
+        whole += is_whole;
+        mem_free(bytes);
+    }
+    cr_assert_gt(whole, 50000);
 }
 
 Test(sha1, digests_are_those_of_the_standard)

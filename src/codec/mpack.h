@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * MessagePack over msgpack-c: values appended to a buffer, and values told to a visitor as they are read, so that nobody
- * builds a tree only to walk it once.
+ * builds a tree only to walk it once. Short values that are read for every job: mpack_next.h.
  */
 #ifndef CODEC_MPACK_H
 #define CODEC_MPACK_H

@@ -157,7 +157,7 @@ static bool look_at_job(struct cmd_ctx *ctx, struct add *a)
         a->id = native_digits(ctx, a->number + 1);
     else if (is_name_of_queue(a->id))
         return false;
-    return native_look(ctx, native_join(ctx, a->prefix, a->id), VALUE_HASH, &a->job);
+    return native_look_once(ctx, native_join(ctx, a->prefix, a->id), VALUE_HASH, &a->job);
 }
 
 /* All that the scripts have in common; each then looks at what it alone needs. */
@@ -175,7 +175,7 @@ static bool look_for_room(struct cmd_ctx *ctx, const struct add *a, bool *out)
     *out = !a->is_paused;
     if (a->is_paused || !a->concurrency.at) return true;
     if (!num_parse_int(a->concurrency, &most) || !look(ctx, a, KEY_ACTIVE, VALUE_LIST, &active)) return false;
-    *out = (active.entry ? (int64_t)list_count(&active.entry->value) : 0) < most;
+    *out = (int64_t)native_llen(&active) < most;
     return true;
 }
 
@@ -203,14 +203,19 @@ static bool is_there(struct cmd_ctx *ctx, struct add *a)
     return true;
 }
 
+static struct slice digits(struct cmd_ctx *ctx, int64_t n)
+{
+    return n == 0 ? SLICE_LIT("0") : native_digits(ctx, n);
+}
+
 static void store_job(struct cmd_ctx *ctx, struct add *a)
 {
     const struct slice fields[] = {SLICE_LIT("name"),      a->name,
                                    SLICE_LIT("data"),      a->args->argv[1],
                                    SLICE_LIT("opts"),      a->opts_json,
                                    SLICE_LIT("timestamp"), native_digits(ctx, a->timestamp),
-                                   SLICE_LIT("delay"),     native_digits(ctx, a->delay),
-                                   SLICE_LIT("priority"),  native_digits(ctx, a->priority)};
+                                   SLICE_LIT("delay"),     digits(ctx, a->delay),
+                                   SLICE_LIT("priority"),  digits(ctx, a->priority)};
     const struct slice added[] = {
         SLICE_LIT("event"), SLICE_LIT("added"), SLICE_LIT("jobId"), a->id, SLICE_LIT("name"), a->name};
     native_hset(ctx, &a->job, fields, 12);

@@ -2,7 +2,7 @@
 #include "native/bullmq_args.h"
 
 #include "base/num.h"
-#include "codec/mpack.h"
+#include "codec/mpack_next.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -11,100 +11,75 @@ static const struct bullmq_value nil = {.kind = BULLMQ_NIL, .size = 1};
 
 /* ---- unpacking ---- */
 
+/* A container that lacks values still: of a map two for each pair. */
 struct open {
-    uint32_t at;   /* of the container */
-    uint32_t left; /* values that it still lacks; of a map two for each pair */
+    struct bullmq_value *container;
+    uint32_t left;
 };
 
 struct unpacking {
-    struct bullmq_value *values; /* room for BULLMQ_VALUES_MAX, or for as many as the argument has bytes */
-    uint32_t count;
+    struct bullmq_value *next, *end; /* where the next value goes; there is room up to the end */
     uint32_t depth;
-    bool is_refused;
     struct open open[BULLMQ_DEPTH_MAX];
 };
 
-/* A value is whole, and with it perhaps what it lies in. */
-static void end_value(struct unpacking *u)
+/* Values are whole, and with the last one perhaps what they lie in. */
+static void close_containers(struct unpacking *u)
 {
-    while (u->depth > 0) {
-        struct open *o = &u->open[u->depth - 1];
-        if (--o->left > 0) return;
-        u->values[o->at].size = u->count - o->at;
-        u->depth--;
+    while (u->depth > 0 && --u->open[u->depth - 1].left == 0) {
+        struct bullmq_value *container = u->open[--u->depth].container;
+        container->size = (uint32_t)(u->next - container);
     }
 }
 
-static void put(struct unpacking *u, struct bullmq_value value)
+/* False: it is deeper than there may be. */
+static bool open_container(struct unpacking *u, struct bullmq_value *v, enum bullmq_kind kind, uint32_t count)
 {
-    bool is_key =
-        u->depth > 0 && u->values[u->open[u->depth - 1].at].kind == BULLMQ_MAP && u->open[u->depth - 1].left % 2 == 0;
-    if (u->count == BULLMQ_VALUES_MAX || (is_key && value.kind != BULLMQ_TEXT)) u->is_refused = true;
-    if (u->is_refused) return;
-    value.size = 1;
-    u->values[u->count++] = value;
-    if (value.kind < BULLMQ_ARRAY || value.count == 0) end_value(u);
+    v->kind = kind;
+    v->count = count;
+    if (count == 0) {
+        close_containers(u);
+        return true;
+    }
+    if (count > BULLMQ_VALUES_MAX || u->depth == BULLMQ_DEPTH_MAX) return false;
+    u->open[u->depth++] = (struct open){v, kind == BULLMQ_MAP ? 2 * count : count};
+    return true;
 }
 
-static void put_container(struct unpacking *u, enum bullmq_kind kind, uint32_t count)
+static bool is_at_key(const struct unpacking *u)
 {
-    uint32_t at = u->count;
-    if (count > BULLMQ_VALUES_MAX || u->depth == BULLMQ_DEPTH_MAX) u->is_refused = true;
-    put(u, (struct bullmq_value){.kind = kind, .count = count});
-    if (!u->is_refused && count > 0) u->open[u->depth++] = (struct open){at, kind == BULLMQ_MAP ? 2 * count : count};
+    const struct open *o = &u->open[u->depth - 1];
+    return u->depth > 0 && o->left % 2 == 0 && o->container->kind == BULLMQ_MAP;
 }
 
-static void tell_null(void *u)
+/* Numbers of Lua are doubles; those above 2^63 its readers take for negative or not. */
+static bool take_scalar(struct bullmq_value *v, const struct mpack_token *t)
 {
-    put(u, nil);
+    switch (t->kind) {
+    case MPACK_NULL: v->kind = BULLMQ_NIL; return true;
+    case MPACK_BOOLEAN: v->kind = t->boolean ? BULLMQ_TRUE : BULLMQ_FALSE; return true;
+    case MPACK_INTEGER: v->kind = BULLMQ_NUMBER, v->number = (double)t->integer; return true;
+    case MPACK_REAL: v->kind = BULLMQ_NUMBER, v->number = t->real; return true;
+    case MPACK_TEXT: v->kind = BULLMQ_TEXT, v->text = t->text; return true;
+    case MPACK_BIG:
+    case MPACK_ARRAY:
+    case MPACK_MAP: return false;
+    }
+    return false;
 }
 
-static void tell_boolean(void *u, bool b)
+/* False: it is refused. */
+static bool take(struct unpacking *u, struct slice *packed)
 {
-    put(u, (struct bullmq_value){.kind = b ? BULLMQ_TRUE : BULLMQ_FALSE});
-}
-
-static void tell_integer(void *u, int64_t n)
-{
-    put(u, (struct bullmq_value){.kind = BULLMQ_NUMBER, .number = (double)n});
-}
-
-/* Lua has doubles, and readers take these for negative or not. */
-static void tell_big(void *ctx, uint64_t n)
-{
-    struct unpacking *u = ctx;
-    (void)n;
-    u->is_refused = true;
-}
-
-static void tell_real(void *u, double d)
-{
-    put(u, (struct bullmq_value){.kind = BULLMQ_NUMBER, .number = d});
-}
-
-static void tell_text(void *u, struct slice text)
-{
-    put(u, (struct bullmq_value){.kind = BULLMQ_TEXT, .text = text});
-}
-
-static void tell_array(void *u, uint32_t count)
-{
-    put_container(u, BULLMQ_ARRAY, count);
-}
-
-static void tell_map(void *u, uint32_t count)
-{
-    put_container(u, BULLMQ_MAP, count);
-}
-
-static void tell_element(void *u, uint32_t number)
-{
-    (void)u, (void)number;
-}
-
-static void tell_pair(void *u)
-{
-    (void)u;
+    struct mpack_token t;
+    if (u->next == u->end || !mpack_next(packed, &t)) return false;
+    if (t.kind != MPACK_TEXT && is_at_key(u)) return false;
+    struct bullmq_value *v = u->next++;
+    v->size = 1;
+    if (t.kind >= MPACK_ARRAY) return open_container(u, v, t.kind == MPACK_MAP ? BULLMQ_MAP : BULLMQ_ARRAY, t.count);
+    if (!take_scalar(v, &t)) return false;
+    close_containers(u);
+    return true;
 }
 
 /* Of a key that is there twice Lua takes the last. */
@@ -121,24 +96,20 @@ static bool has_keys_once(const struct bullmq_value *map)
 
 bool bullmq_unpack(struct cmd_ctx *ctx, struct slice packed, const struct bullmq_value **out)
 {
-    static const struct mpack_visitor visitor = {.null = tell_null,
-                                                 .boolean = tell_boolean,
-                                                 .integer = tell_integer,
-                                                 .big = tell_big,
-                                                 .real = tell_real,
-                                                 .text = tell_text,
-                                                 .open_array = tell_array,
-                                                 .open_map = tell_map,
-                                                 .element = tell_element,
-                                                 .pair = tell_pair};
     if (packed.len > BULLMQ_BYTES_MAX) return false;
-    struct unpacking u = {0};
     size_t values_max = packed.len < BULLMQ_VALUES_MAX ? packed.len : BULLMQ_VALUES_MAX;
-    u.values = ARENA_ARRAY(ctx->scratch, struct bullmq_value, values_max);
-    if (mpack_visit(&packed, &visitor, &u) || packed.len > 0 || u.is_refused) return false;
-    for (uint32_t i = 0; i < u.count; i++)
-        if (u.values[i].kind == BULLMQ_MAP && !has_keys_once(&u.values[i])) return false;
-    *out = u.values;
+    struct bullmq_value *values = ARENA_ARRAY(ctx->scratch, struct bullmq_value, values_max);
+    struct unpacking u;
+    u.next = values;
+    u.end = values + values_max;
+    u.depth = 0;
+    do {
+        if (!take(&u, &packed)) return false;
+    } while (u.depth > 0);
+    if (packed.len > 0) return false;
+    for (const struct bullmq_value *v = values; v < u.next; v++)
+        if (v->kind == BULLMQ_MAP && !has_keys_once(v)) return false;
+    *out = values;
     return true;
 }
 

@@ -8,7 +8,7 @@ const KEYS = ['wait', 'paused', 'active', 'delayed', 'prioritized', 'completed',
   'limiter', 'metrics:completed', 'metrics:completed:data', 'repeat'];
 const JOB_KEYS = ['', '', '', ':lock', ':lock', ':dependencies', ':processed', ':logs'];
 const NUMBERS = ['0', '1', '2', '-1', '-7', '10000', '4294967295', '4294967296', '9007199254740993', '9223372036854775807',
-  '12x', '', ' 5', '1e3', '0x10', '1.5', '007', 'inf', 'nan'];
+  '12x', '', ' 5', '1e3', '0x10', '1.5', '007', 'inf'];
 const META = ['paused', 'concurrency', 'opts.maxLenEvents', 'max', 'duration', 'version'];
 const JOB_FIELDS = ['name', 'opts', 'atm', 'ats', 'delay', 'priority', 'parentKey', 'parent', 'rjk', 'deid', 'nrjid', 'stc', 'finishedOn', 'defa', 'pb'];
 const OPTS = ['{}', '{"attempts":3}', '{"fpof":true}', '[]', '7', '{', '', '{"removeOnComplete":true}', '{"removeOnFail":{"age":1}}', '{"kl":1}'];
