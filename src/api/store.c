@@ -81,6 +81,7 @@ static oxq_err open_folder(oxq *s, const char *url, struct oxq_error *err)
     struct client_opts *o = &s->client_opts;
     o->url = arena_copy_text(&s->arena, slice_of(url, strcspn(url, "?")));
     o->locate = embed_locate;
+    o->visit = embed_visit;
     o->locate_ctx = s->embed;
     o->backoff_ms = FOLDER_BACKOFF_MS;
     o->backoff_max_ms = FOLDER_BACKOFF_MAX_MS;

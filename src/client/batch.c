@@ -441,6 +441,29 @@ static void read_values_of_unit(struct run *r)
     }
 }
 
+/* ---------------------------------------------------------------- without a connection */
+
+/* From the first command on, as far as they can be done so: they are done in order. */
+static oxq_err visit(struct run *r, struct oxq_error *err)
+{
+    struct client *c = r->client;
+    struct client_batch *b = r->batch;
+    if (!c->opts.visit || b->is_atomic) return OXQ_OK;
+    for (size_t i = 0; i < b->count; i++) {
+        struct client_item *item = &b->items[i];
+        if (!item->script || atomic_load(&c->is_cancelled)) return OXQ_OK;
+        size_t at = b->replies.len;
+        oxq_err e = c->opts.visit(c->opts.locate_ctx, slice_of(b->request.at + item->at, item->len), &b->replies,
+                                  r->until_us, err);
+        if (e == OXQ_ERR_AGAIN) return OXQ_OK;
+        if (e) return e;
+        item->reply_at = at;
+        item->reply_len = b->replies.len - at;
+        item->state = ITEM_ANSWERED;
+    }
+    return OXQ_OK;
+}
+
 /* ---------------------------------------------------------------- the batch */
 
 static void forget_replies(struct client_batch *b)
@@ -470,7 +493,8 @@ oxq_err client_batch_run(struct client *c, struct client_batch *b, int64_t timeo
         r.units_count = 1;
         if (e) err_set(err, e, "no memory for a transaction");
     }
-    if (!e) e = OXQ_ERR_AGAIN;
+    if (!e) e = visit(&r, err);
+    if (!e && !is_done(&r)) e = OXQ_ERR_AGAIN;
     while (e == OXQ_ERR_AGAIN) {
         run_round(&r);
         e = prepare_next(&r, err);

@@ -63,6 +63,13 @@ struct client_address {
  */
 typedef oxq_err client_locate_fn(void *ctx, int64_t until_us, struct client_address *out, struct oxq_error *err);
 
+/*
+ * Does one command, given as bytes, without a connection, and appends the reply's bytes to *out: `file:` does, where this process hosts the
+ * folder. Errors: AGAIN (send it; nothing was done), UNCERTAIN. Threads: any.
+ */
+typedef oxq_err client_visit_fn(void *ctx, struct slice request, struct buf *out, int64_t until_us,
+                                struct oxq_error *err);
+
 /* All zero but the URL is the default. Everything is copied, ctx pointers are borrowed as long as the client lives. */
 struct client_opts {
     const char *url;      /* see client/url.h */
@@ -80,7 +87,8 @@ struct client_opts {
     client_warn_fn *on_warning;
     void *on_warning_ctx;
     client_locate_fn *locate; /* instead of the URL's host or path; its login and database still count */
-    void *locate_ctx;
+    client_visit_fn *visit;   /* asked first for a command that calls a script; NULL: all are sent */
+    void *locate_ctx;         /* of both */
 };
 
 /*

@@ -37,8 +37,11 @@ struct embed {
     size_t users_count; /* embed_open less embed_close */
     char *dir;          /* owned: absolute, without links */
     struct config config;
-    struct embed_host *host;  /* owned; NULL: another process hosts it, or nobody */
-    struct thread thread;     /* runs it */
+    struct embed_host *host; /* owned; NULL: another process hosts it, or nobody */
+    struct thread thread;    /* runs it */
+    struct turn turn;        /* of its loop and those who visit it */
+    /* The host while it may be visited: changed within the turn, and looked at before it too. */
+    struct embed_host *_Atomic visited;
     atomic_bool has_ended;    /* the thread is done */
     struct oxq_error failure; /* why the data could not be loaded; code OK: it could */
 };
@@ -61,7 +64,11 @@ static void run(void *ctx)
 {
     struct embed *e = ctx;
     log_limit_thread(LOG_WARNING);
+    atomic_store(&e->visited, e->host);
     embed_host_run(e->host);
+    turn_enter(&e->turn);
+    atomic_store(&e->visited, NULL);
+    turn_leave(&e->turn);
     atomic_store(&e->has_ended, true);
 }
 
@@ -77,7 +84,7 @@ static void end_host(struct embed *e)
 static oxq_err start_host(struct embed *e, struct oxq_error *err)
 {
     enum embed_host_step step;
-    struct embed_host_opts opts = {.config = &e->config, .loaded = on_loaded, .ctx = e};
+    struct embed_host_opts opts = {.config = &e->config, .loaded = on_loaded, .ctx = e, .turn = &e->turn};
     log_limit_thread(LOG_WARNING);
     oxq_err code = embed_host_open(&opts, &e->host, &step, err);
     log_limit_thread(LOG_DEBUG);
@@ -110,6 +117,9 @@ static void after_fork_in_child(void)
         struct embed *e = LINK_OWNER(link, struct embed, link);
         if (e->host) embed_host_forget(e->host);
         e->host = NULL;
+        /* Whoever had it is not here. */
+        atomic_store(&e->visited, NULL);
+        turn_init(&e->turn);
     }
     lock_leave(&folders_lock);
 }
@@ -184,6 +194,7 @@ static struct embed *find(const char *dir)
 static void free_folder(struct embed *e)
 {
     config_deinit(&e->config);
+    turn_deinit(&e->turn);
     mem_free(e->dir);
     mem_free(e);
 }
@@ -196,6 +207,7 @@ static oxq_err add_folder(const char *dir, const char *query, struct embed **out
     size_t bytes = strlen(dir) + 1;
     e->dir = memcpy(mem_alloc(bytes), dir, bytes);
     config_init(&e->config);
+    turn_init(&e->turn);
     oxq_err code = config_set(&e->config, SLICE_LIT("dir"), slice_from_text(dir), CONFIG_FLAG, err);
     if (!code) code = apply_settings(&e->config, query, err);
     if (code) {
@@ -269,4 +281,19 @@ oxq_err embed_locate(void *ctx, int64_t until_us, struct client_address *out, st
     int len = snprintf(out->unix_path, sizeof(out->unix_path), "%s/%s", e->dir, EMBED_HOST_SOCKET);
     if ((size_t)len < sizeof(out->unix_path)) return OXQ_OK;
     return err_set(err, OXQ_ERR_LIMIT, "the path of the folder %s is too long", e->dir);
+}
+
+/* ---------------------------------------------------------------- visits */
+
+/* For the turn, at most: a late script may have it for long, and then the request is better sent. */
+#define TURN_WAIT_US ((int64_t)20 * 1000)
+
+oxq_err embed_visit(void *ctx, struct slice request, struct buf *out, int64_t until_us, struct oxq_error *err)
+{
+    struct embed *e = ctx;
+    if (!atomic_load(&e->visited) || !turn_enter_as_guest(&e->turn, TURN_WAIT_US)) return OXQ_ERR_AGAIN;
+    struct embed_host *h = atomic_load(&e->visited);
+    if (h) return embed_host_visit(h, request, out, until_us, err);
+    turn_leave(&e->turn);
+    return OXQ_ERR_AGAIN;
 }

@@ -31,4 +31,8 @@ void embed_close(struct embed *e);
  */
 OXQ_MUST_USE oxq_err embed_locate(void *ctx, int64_t until_us, struct client_address *out, struct oxq_error *err);
 
+/* A client_visit_fn, whose ctx is a struct embed: where this process hosts the folder, the calling thread does the work itself; embed/visit.h. */
+OXQ_MUST_USE oxq_err embed_visit(void *ctx, struct slice request, struct buf *out, int64_t until_us,
+                                 struct oxq_error *err);
+
 #endif

@@ -5,9 +5,12 @@
 #include "client/link.h"
 #include "os/clock.h"
 #include "os/testfolder.h"
+#include "os/thread.h"
 
 #include <criterion/criterion.h>
 #include <fcntl.h>
+#include <jobs/transitions_lua.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -222,5 +225,144 @@ Test(embed, settings_are_those_of_the_host)
     struct embed *e = open_folder(text);
     ask(e, "CONFIG GET memory-target", "1073741824");
     ask(e, "CONFIG GET durability", "interval:500");
+    embed_close(e);
+}
+
+/* ---------------------------------------------------------------- visits */
+
+static const struct client_script add_plain = {SLICE_LIT(LUA_ADD_PLAIN_TEXT), LUA_ADD_PLAIN_SHA1};
+
+static struct client *new_client(struct embed *e)
+{
+    struct client *c;
+    struct oxq_error err = {0};
+    struct client_opts opts = {.url = url,
+                               .patience = CLIENT_PATIENT,
+                               .backoff_ms = 1,
+                               .locate = embed_locate,
+                               .visit = embed_visit,
+                               .locate_ctx = e};
+    cr_assert_eq(client_new(&opts, &c, &err), OXQ_OK, "%s", err.text);
+    return c;
+}
+
+/* Adds a job; out: the server's error. */
+static oxq_err add(struct client *c, struct slice data, struct oxq_error *err)
+{
+    const struct slice argv[] = {SLICE_LIT("bull:q:"), SLICE_LIT("1700000000000"), SLICE_LIT("job"), data,
+                                 SLICE_LIT("{}")};
+    struct client_command command = {.argv = argv, .argc = 5, .script = &add_plain, .keys_count = 1};
+    struct client_reply reply = {0};
+    oxq_err e = client_call(c, &command, 0, &reply, err);
+    if (!e) e = client_reply_check(&reply.value, err);
+    client_reply_deinit(&reply);
+    return e;
+}
+
+/* A number that the server knows: of a reply, or of a line "name:12" of INFO. */
+static long long number(struct client *c, const char *command, const char *argument, const char *name)
+{
+    const struct slice argv[] = {slice_from_text(command), slice_from_text(argument)};
+    struct client_command m = {.argv = argv, .argc = 2, .is_idempotent = true};
+    struct client_reply reply = {0};
+    struct oxq_error err = {0};
+    cr_assert_eq(client_call(c, &m, 0, &reply, &err), OXQ_OK, "%s", err.text);
+    long long n = reply.value.integer;
+    const char *line = name ? memmem(reply.value.text.at, reply.value.text.len, name, strlen(name)) : NULL;
+    if (line) n = atoll(line + strlen(name) + 1);
+    client_reply_deinit(&reply);
+    return n;
+}
+
+struct adder {
+    struct thread thread;
+    struct client *client;
+    atomic_bool *is_over;
+    _Atomic long long acknowledged, uncertain;
+};
+
+static void add_all_the_time(void *ctx)
+{
+    struct adder *a = ctx;
+    while (!atomic_load(a->is_over)) {
+        struct oxq_error err = {0};
+        oxq_err e = add(a->client, SLICE_LIT("{}"), &err);
+        if (!e)
+            atomic_fetch_add(&a->acknowledged, 1);
+        else if (e == OXQ_ERR_UNCERTAIN)
+            atomic_fetch_add(&a->uncertain, 1);
+        else
+            cr_assert(e == OXQ_ERR_UNREACHABLE || e == OXQ_ERR_SERVER, "%d %s", (int)e, err.text);
+    }
+}
+
+#define ADDERS_COUNT 4
+
+static long long sum(const struct adder *adders, bool of_uncertain)
+{
+    long long n = 0;
+    for (int i = 0; i < ADDERS_COUNT; i++)
+        n += atomic_load(of_uncertain ? &adders[i].uncertain : &adders[i].acknowledged);
+    return n;
+}
+
+Test(embed, what_visits_acknowledged_outlives_hosts_that_are_shut_down)
+{
+    struct embed *e = open_folder(url);
+    struct client *c = new_client(e);
+    static struct adder adders[ADDERS_COUNT];
+    struct oxq_error err;
+    atomic_bool is_over = false;
+    for (int i = 0; i < ADDERS_COUNT; i++) {
+        adders[i].client = c;
+        adders[i].is_over = &is_over;
+        cr_assert_eq(thread_start(&adders[i].thread, "adder", add_all_the_time, &adders[i], &err), OXQ_OK);
+    }
+    long long visits = 0;
+    for (int round = 0; round < 5; round++) {
+        long long before = sum(adders, false);
+        while (sum(adders, false) < before + 200) sched_yield();
+        visits += number(c, "INFO", "memory", "native_script_calls");
+        char got[256];
+        (void)try_to_ask(e, "SHUTDOWN", got);
+    }
+    atomic_store(&is_over, true);
+    for (int i = 0; i < ADDERS_COUNT; i++) thread_join(&adders[i].thread);
+    long long stored = number(c, "LLEN", "bull:q:wait", NULL);
+    cr_assert_geq(stored, sum(adders, false));
+    cr_assert_leq(stored, sum(adders, false) + sum(adders, true));
+    cr_assert_gt(visits, 500, "%lld visits", visits);
+    client_free(c);
+    embed_close(e);
+}
+
+static void add_a_megabyte(void *ctx)
+{
+    struct adder *a = ctx;
+    static char data[1 << 20];
+    struct oxq_error err = {0};
+    memset(data, 'x', sizeof(data));
+    oxq_err e = add(a->client, slice_of(data, sizeof(data)), &err);
+    atomic_fetch_add(e ? &a->uncertain : &a->acknowledged, 1);
+    if (e) cr_assert_not_null(strstr(err.text, "OOM"), "%s", err.text);
+}
+
+Test(embed, memory_that_visitors_took_counts_for_maxmemory)
+{
+    char text[sizeof(url) + 64];
+    snprintf(text, sizeof(text), "%s?maxmemory=48mb&durability=off", url);
+    struct embed *e = open_folder(text);
+    struct client *c = new_client(e);
+    struct oxq_error err;
+    static struct adder a;
+    a.client = c;
+    for (int i = 0; i < 100 && atomic_load(&a.uncertain) == 0; i++) {
+        cr_assert_eq(thread_start(&a.thread, "adder", add_a_megabyte, &a, &err), OXQ_OK);
+        thread_join(&a.thread);
+    }
+    cr_assert_eq(atomic_load(&a.uncertain), 1, "a hundred megabytes were taken");
+    cr_assert_gt(atomic_load(&a.acknowledged), 10);
+    cr_assert_gt(number(c, "INFO", "memory", "native_script_calls"), 10);
+    client_free(c);
     embed_close(e);
 }

@@ -4,6 +4,7 @@
  * that whoever connects waits for an answer instead of being refused.
  */
 #include "embed/host.h"
+#include "embed/visit.h"
 
 #include "base/mem.h"
 #include "base/siphash.h"
@@ -25,6 +26,9 @@ struct embed_host {
     struct server *server; /* owned */
     struct engine *engine; /* owned */
     int stop_fd;           /* owned: readable when it shall stop */
+    struct turn *turn;     /* borrowed; NULL: nobody visits */
+    struct visits *visits; /* owned, or NULL */
+    int visit_fd;          /* owned: wakes the loop after a visit */
 };
 
 /* Maps of this process depend on it: set once, before the first. */
@@ -40,6 +44,11 @@ static void on_store_woken(void *ctx)
     engine_woken(((struct embed_host *)ctx)->engine);
 }
 
+static void on_visited(void *ctx)
+{
+    waker_clear(((struct embed_host *)ctx)->visit_fd);
+}
+
 static void on_stop(void *ctx)
 {
     server_stop(((struct embed_host *)ctx)->server);
@@ -53,6 +62,7 @@ static oxq_err open_engine(struct embed_host *h, struct oxq_error *err)
     random_fill(&seed, sizeof(seed));
     struct engine_opts opts = {
         .clock = os_clock(), .seed = seed, .config = h->config, .host = server_host(h->server), .run_id = run_id};
+    if (h->visits) opts.guests = visits_guests(h->visits);
     oxq_err e = engine_new(&opts, &h->engine, err);
     if (e || config_is_in_memory(h->config)) return e;
     e = engine_open_data(h->engine, err);
@@ -82,11 +92,17 @@ static oxq_err open_all(struct embed_host *h, const struct embed_host_opts *opts
     *step = EMBED_HOST_DATA;
     struct server_opts server_opts = {
         .config = h->config, .clock = os_clock(), .abandon = opts->abandon, .loaded = opts->loaded, .ctx = opts->ctx};
+    server_opts.turn = h->turn;
+    if (h->turn) server_opts.release_guest = visit_released;
     e = waker_open(&h->stop_fd, err);
+    if (!e) e = waker_open(&h->visit_fd, err);
     if (!e) e = server_new(&server_opts, &h->server, err);
+    if (!e && h->turn) h->visits = visits_new(h->turn, h->server, h->visit_fd);
     if (!e) e = open_engine(h, err);
     if (e) return e;
+    if (h->visits) visits_open(h->visits, h->engine);
     server_watch(h->server, h->stop_fd, on_stop, h);
+    server_watch(h->server, h->visit_fd, on_visited, h);
     *step = EMBED_HOST_LISTEN;
     return listen_all(h, err);
 }
@@ -96,7 +112,8 @@ oxq_err embed_host_open(const struct embed_host_opts *opts, struct embed_host **
 {
     struct embed_host *h = mem_alloc_zero(sizeof(*h));
     h->config = opts->config;
-    h->stop_fd = -1;
+    h->stop_fd = h->visit_fd = -1;
+    h->turn = opts->turn;
     oxq_err e = open_all(h, opts, out_step, err);
     if (e) {
         embed_host_free(h);
@@ -109,17 +126,26 @@ oxq_err embed_host_open(const struct embed_host_opts *opts, struct embed_host **
 void embed_host_free(struct embed_host *h)
 {
     if (!h) return;
+    visits_free(h->visits);
     engine_free(h->engine);
     server_free(h->server);
     if (h->stop_fd >= 0) close(h->stop_fd);
+    if (h->visit_fd >= 0) close(h->visit_fd);
     mem_free(h);
 }
 
 bool embed_host_run(struct embed_host *h)
 {
     server_run(h->server, h->engine);
+    if (h->visits) visits_end(h->visits);
     engine_stop(h->engine);
     return !engine_has_failed(h->engine);
+}
+
+oxq_err embed_host_visit(struct embed_host *h, struct slice request, struct buf *out, int64_t until_us,
+                         struct oxq_error *err)
+{
+    return visit_run(h->visits, request, out, until_us, err);
 }
 
 void embed_host_stop(struct embed_host *h)

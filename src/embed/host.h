@@ -6,7 +6,9 @@
 #ifndef EMBED_HOST_H
 #define EMBED_HOST_H
 
+#include "base/buf.h"
 #include "engine/config.h"
+#include "os/thread.h"
 
 /* The unix socket in the data folder. */
 #define EMBED_HOST_SOCKET "oxq.sock"
@@ -20,6 +22,8 @@ struct embed_host_opts {
     /* SHUTDOWN NOSAVE came while a script runs that may never end: end the process. NULL: wait for the script. */
     void (*abandon)(void *ctx);
     void *ctx;
+    struct turn *
+        turn; /* borrowed, longer than the host: threads of this process may visit it (embed/visit.h); NULL: none does */
 };
 
 /* What was being done when it could not be opened. */
@@ -43,6 +47,10 @@ void embed_host_free(struct embed_host *h);
 bool embed_host_run(struct embed_host *h);
 /* Makes embed_host_run return. Threads: any. */
 void embed_host_stop(struct embed_host *h);
+
+/* visit_run, of a host that was opened with a turn: within it, and it is left. */
+OXQ_MUST_USE oxq_err embed_host_visit(struct embed_host *h, struct slice request, struct buf *out, int64_t until_us,
+                                      struct oxq_error *err);
 
 /* Calls fn in the turn whenever fd (borrowed) can be read: one of them, before embed_host_run. */
 void embed_host_watch(struct embed_host *h, int fd, void (*fn)(void *ctx), void *ctx);

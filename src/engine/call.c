@@ -176,10 +176,10 @@ static struct slice find_refusal(struct engine_client *c, const struct cmd_slot 
     return SLICE_LIT("");
 }
 
-static void run_for_client(struct engine_client *c, struct cmd_slot *slot, struct slice *argv, int argc)
+static struct cmd_ctx context_of(struct engine_client *c, const struct cmd_slot *slot, struct slice *argv, int argc)
 {
     struct engine *e = c->engine;
-    struct cmd_ctx ctx = {
+    return (struct cmd_ctx){
         .keyspace = &e->keyspace,
         .db = &e->keyspace.dbs[c->db_index],
         .reply = engine_reply_of(c),
@@ -193,6 +193,12 @@ static void run_for_client(struct engine_client *c, struct cmd_slot *slot, struc
         .host = e,
         .script_host = e->scripts,
     };
+}
+
+static void run_for_client(struct engine_client *c, struct cmd_slot *slot, struct slice *argv, int argc)
+{
+    struct engine *e = c->engine;
+    struct cmd_ctx ctx = context_of(c, slot, argv, argc);
     c->last_command = slot;
     c->commands_count++;
     engine_call(c, slot, &ctx);
@@ -250,7 +256,8 @@ void engine_step_reply_skip(struct engine_client *c)
     c->flags |= ENGINE_CLIENT_REPLY_SKIP;
 }
 
-void engine_execute(struct engine_client *c, struct slice *argv, int argc)
+/* Returns who ran before. */
+static struct engine_client *begin(struct engine_client *c)
 {
     struct engine *e = c->engine;
     SLOW_CHECK(c->state == ENGINE_CLIENT_READY);
@@ -259,10 +266,12 @@ void engine_execute(struct engine_client *c, struct slice *argv, int argc)
     e->current = c;
     c->flags |= ENGINE_CLIENT_RUNNING;
     c->last_at_ms = e->keyspace.now_ms;
-    size_t out_bytes = c->out.len;
+    return outer;
+}
 
-    engine_process(c, argv, argc);
-    if (!c->waiter) engine_step_reply_skip(c);
+static void end(struct engine_client *c, struct engine_client *outer, size_t out_bytes)
+{
+    struct engine *e = c->engine;
     c->fresh_replies += c->out.len != out_bytes;
     if (!e->is_busy && !link_is_empty(&e->ready)) block_serve(e);
     if (e->persist && !e->is_busy) persist_end_record(e->persist);
@@ -271,6 +280,39 @@ void engine_execute(struct engine_client *c, struct slice *argv, int argc)
     if (c->flags & ENGINE_CLIENT_FAILED) gate_fail_late(c);
     e->current = outer;
     engine_mark_dirty(c, 0);
+}
+
+void engine_execute(struct engine_client *c, struct slice *argv, int argc)
+{
+    struct engine_client *outer = begin(c);
+    size_t out_bytes = c->out.len;
+    engine_process(c, argv, argc);
+    if (!c->waiter) engine_step_reply_skip(c);
+    end(c, outer, out_bytes);
+}
+
+bool engine_execute_native(struct engine_client *c, struct slice *argv, int argc)
+{
+    struct engine *e = c->engine;
+    if (c->state != ENGINE_CLIENT_READY || engine_is_loading(e) || e->current || argc < 3) return false;
+    struct cmd_slot *slot = cmd_table_find(&e->table, argv[0]);
+    if (!slot || strcmp(slot->name, "evalsha") != 0 || block_is_paused_for(e, c, slot->row)) return false;
+    struct engine_client *outer = begin(c);
+    size_t out_bytes = c->out.len;
+    int64_t started_us = e->mono_us;
+    struct cmd_ctx ctx = context_of(c, slot, argv, argc);
+    bool is_run = script_run_twin(&ctx);
+    arena_reset(&e->scratch);
+    if (is_run) {
+        c->last_command = slot;
+        c->commands_count++;
+        engine_update_time(e);
+        e->stats.commands++;
+        note_duration(c, slot, &ctx, e->mono_us - started_us);
+        if (e->persist) engine_mark_dirty(c, gate_need_seq(e, slot->row, argv, argc));
+    }
+    end(c, outer, out_bytes);
+    return is_run;
 }
 
 void engine_protocol_error(struct engine_client *c, const char *text)

@@ -90,6 +90,7 @@ oxq_err engine_new(const struct engine_opts *opts, struct engine **out_engine, s
     e->clock = opts->clock;
     e->config = opts->config;
     e->host = opts->host;
+    e->guests = opts->guests;
     snprintf(e->run_id, sizeof(e->run_id), "%s", opts->run_id);
     rng_init(&e->rng, opts->seed);
     keyspace_init(&e->keyspace, &e->rng);
@@ -288,6 +289,24 @@ bool engine_is_busy(const struct engine *e)
 
 size_t engine_memory_used(const struct engine *e)
 {
-    (void)e;
-    return mem_used();
+    if (!e->is_lent) return mem_used() + e->guests_bytes;
+    return e->owner_bytes + e->guests_bytes + (mem_used() - e->guest_began_bytes);
+}
+
+void engine_lend(struct engine *e)
+{
+    e->owner_bytes = mem_used();
+}
+
+void engine_enter(struct engine *e)
+{
+    e->is_lent = true;
+    e->guest_began_bytes = mem_used();
+}
+
+void engine_leave(struct engine *e)
+{
+    /* Less than zero where it freed more: the sums wrap, and come out right. */
+    e->guests_bytes += mem_used() - e->guest_began_bytes;
+    e->is_lent = false;
 }

@@ -13,7 +13,7 @@
  * With data on disk (engine_open_data) it begins by LOADING: clients are served with an error until host->loaded, the loading
  * goes on in engine_run_timers.
  *
- * Threads: one thread calls everything here. The host (server/, or a program that embeds the engine) owns sockets. The
+ * Threads: one thread calls everything here, but for guests (engine_enter), who come between its turns and one at a time. The host (server/, or a program that embeds the engine) owns sockets. The
  * journal and the checkpoints have threads of their own; they wake the host's loop through engine_wake_fd.
  */
 #ifndef ENGINE_ENGINE_H
@@ -23,6 +23,7 @@
 #include "base/link.h"
 #include "cmd/table.h"
 #include "engine/config.h"
+#include "os/thread.h"
 #include "resp/writer.h"
 
 struct engine;
@@ -125,12 +126,23 @@ enum engine_client_flag {
     ENGINE_CLIENT_FAILED = 1 << 12,  /* the journal failed while it ran: its replies are errors */
 };
 
+/*
+ * Threads that have had a request executed between the turns of the loop, and wait for the disk outside of it. As long as only such wait, the
+ * journal wakes one of them instead of the loop: he calls engine_commit, as a turn would.
+ */
+struct engine_guests {
+    /* Wakes one that waits, who is to call engine_commit; false: none does. Called on the journal's thread. */
+    bool (*wake)(struct engine_guests *guests);
+    atomic_bool has_others; /* clients of the loop wait too: it is woken as well */
+};
+
 struct engine_opts {
-    struct clock *clock;      /* borrowed */
-    uint64_t seed;            /* of the engine's rng */
-    struct config *config;    /* borrowed; CONFIG SET changes it */
-    struct engine_host *host; /* borrowed */
-    const char *run_id;       /* 40 hex digits, copied */
+    struct engine_guests *guests; /* borrowed; NULL: there are none */
+    struct clock *clock;          /* borrowed */
+    uint64_t seed;                /* of the engine's rng */
+    struct config *config;        /* borrowed; CONFIG SET changes it */
+    struct engine_host *host;     /* borrowed */
+    const char *run_id;           /* 40 hex digits, copied */
 };
 
 /* What the host counts for INFO. */
@@ -178,6 +190,11 @@ bool engine_client_is_authenticated(const struct engine_client *c);
  * client->out behind the gate. Clients woken by it run their commands before this returns. Only in state READY.
  */
 void engine_execute(struct engine_client *c, struct slice *argv, int argc);
+/*
+ * Runs an EVALSHA that a twin knows (cmd/twin.h), as engine_execute would. False: it is none, or not now; nothing was done. Threads: any
+ * that has the engine to itself meanwhile.
+ */
+OXQ_MUST_USE bool engine_execute_native(struct engine_client *c, struct slice *argv, int argc);
 /* A protocol error of the parser ("Protocol error: invalid bulk length"): replied, then the client is closed after sending. */
 void engine_protocol_error(struct engine_client *c, const char *text);
 /* When the next timer is due (blocking time-outs, pauses, expiry, the cron): CLOCK_MONOTONIC microseconds. */
@@ -186,6 +203,17 @@ void engine_run_timers(struct engine *e);
 /* The gate: releases the replies of what was executed since the last call, as far as they are settled, and hands what changed to
  * the disk. */
 void engine_commit(struct engine *e);
+
+/*
+ * Between turns others than the engine's own thread may call engine_execute_native and engine_commit, one at a time: the owner calls
+ * engine_lend when it lets them in, a guest engine_enter and engine_leave around what it does. That is for the count of memory in use,
+ * which is kept by thread.
+ */
+void engine_lend(struct engine *e);
+void engine_enter(struct engine *e);
+void engine_leave(struct engine *e);
+/* engine_commit, after waiting for the disk: all replies are released. Blocks: syncs. */
+void engine_settle(struct engine *e);
 
 /* All commands as Markdown, into an empty buffer: docs/COMMANDS.md. Errors: those of buf_append. */
 OXQ_MUST_USE oxq_err engine_describe_commands(struct buf *out);

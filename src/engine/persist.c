@@ -139,6 +139,13 @@ static void wake(void *ctx)
     waker_wake(p->waker_fd);
 }
 
+static void wake_from_journal(void *ctx)
+{
+    struct persist *p = ctx;
+    bool is_told = p->guests && p->guests->wake(p->guests);
+    if (!is_told || atomic_load(&p->guests->has_others)) wake(p);
+}
+
 static enum journal_durability parse_durability(const char *text, int64_t *out_interval_ms)
 {
     static const char interval[] = "interval:";
@@ -196,7 +203,7 @@ oxq_err persist_open_journal(struct engine *e, uint64_t next_seq, struct oxq_err
         .segment_bytes = (size_t)e->config->journal_segment_bytes,
         .next_seq = next_seq,
         .clock = e->clock,
-        .wake = wake,
+        .wake = wake_from_journal,
         .ctx = p,
     };
     oxq_err code = journal_open(&opts, &p->journal, err);
@@ -212,6 +219,7 @@ oxq_err engine_open_data(struct engine *e, struct oxq_error *err)
     CHECK(!e->persist);
     struct persist *p = mem_alloc_zero(sizeof(*p));
     e->persist = p;
+    p->guests = e->guests;
     p->waker_fd = -1;
     p->lock.fd = -1;
     p->save.items.limit_bytes = SIZE_MAX;

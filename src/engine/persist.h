@@ -60,8 +60,9 @@ struct persist {
     struct tracker *tracker;       /* owned */
     struct checkpoint *checkpoint; /* owned */
     struct cold_store cold;
-    int waker_fd;      /* owned: the threads wake the loop */
-    struct load *load; /* owned; NULL when all is loaded */
+    int waker_fd;                 /* owned: the threads wake the loop, ... */
+    struct engine_guests *guests; /* ... or these, borrowed; NULL: there are none */
+    struct load *load;            /* owned; NULL when all is loaded */
     struct effect_writer writer;
     bool is_record_open;
     size_t record_at;        /* where in the journal's buffer it starts */

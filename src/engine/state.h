@@ -43,6 +43,10 @@ struct engine {
     struct clock *clock;
     struct config *config;
     struct engine_host *host;
+    struct engine_guests *guests; /* borrowed; NULL: there are none */
+    /* Memory in use, mem_used, by thread: the owner's when it lent the engine; what all guests took; this one's when it came. */
+    size_t owner_bytes, guests_bytes, guest_began_bytes;
+    bool is_lent;
     char run_id[41];
     struct rng rng;
     struct keyspace keyspace;

@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 #include "os/thread.h"
 
+#include "os/clock.h"
+
 #include <errno.h>
 #include <limits.h>
 #include <linux/futex.h>
+#include <sched.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -168,6 +171,78 @@ void condition_notify_one(struct condition *c)
 void condition_notify_all(struct condition *c)
 {
     CHECK(pthread_cond_broadcast(&c->changed) == 0);
+}
+
+/* ---------------------------------------------------------------- a turn */
+
+/* Looks of a guest at whether the owner has got in, before it no longer lets that one go first. */
+#define COURTESY_YIELDS 64
+
+void turn_init(struct turn *t)
+{
+    *t = (struct turn){0};
+    lock_init(&t->lock);
+}
+
+void turn_deinit(struct turn *t)
+{
+    lock_deinit(&t->lock);
+}
+
+static bool try_enter(struct turn *t)
+{
+    return pthread_mutex_trylock(&t->lock.mutex) == 0;
+}
+
+void turn_enter(struct turn *t)
+{
+    if (try_enter(t)) return;
+    atomic_store(&t->is_wanted, true);
+    lock_enter(&t->lock);
+    atomic_store(&t->is_wanted, false);
+}
+
+/* Spans of time are short here, so that a step of the wall clock matters to nobody; the thread sanitizer knows no lock on CLOCK_MONOTONIC. */
+static bool enter_within(struct turn *t, int64_t wait_us)
+{
+    if (wait_us == INT64_MAX) {
+        lock_enter(&t->lock);
+        return true;
+    }
+    int64_t until_us = clock_wall_us(os_clock()) + wait_us;
+    struct timespec until = {.tv_sec = until_us / 1000000, .tv_nsec = until_us % 1000000 * 1000};
+    return pthread_mutex_timedlock(&t->lock.mutex, &until) == 0;
+}
+
+bool turn_enter_as_guest(struct turn *t, int64_t wait_us)
+{
+    for (int i = 0; i < COURTESY_YIELDS && atomic_load(&t->is_wanted); i++) (void)sched_yield();
+    if (try_enter(t)) return true;
+    struct spin_wait wait;
+    bool is_in = false;
+    atomic_fetch_add(&t->guests, 1);
+    spin_begin(&wait, &t->spin);
+    while (!is_in && spin_again(&wait)) is_in = try_enter(t);
+    if (!is_in) is_in = enter_within(t, wait_us);
+    spin_end(&wait);
+    atomic_fetch_sub(&t->guests, 1);
+    return is_in;
+}
+
+void turn_leave(struct turn *t)
+{
+    lock_leave(&t->lock);
+}
+
+bool turn_is_wanted_by_guests(const struct turn *t)
+{
+    return atomic_load(&t->guests) > 0;
+}
+
+void turn_let_guests_in(const struct turn *t)
+{
+    uint32_t before = atomic_load(&t->guests);
+    for (int i = 0; i < COURTESY_YIELDS && before > 0 && atomic_load(&t->guests) >= before; i++) (void)sched_yield();
 }
 
 /* ---------------------------------------------------------------- a notice */

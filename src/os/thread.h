@@ -55,6 +55,26 @@ bool lock_wait(struct lock *l, int64_t until_us);
 /* Wakes all who wait. */
 void lock_notify(struct lock *l);
 
+/*
+ * A lock between an owner, one thread that works in turns, and guests who come in between for moments. Neither keeps the other out: a
+ * guest lets the owner go first, and the owner lets guests in between two turns.
+ */
+struct turn {
+    struct lock lock;
+    atomic_bool is_wanted;   /* by the owner */
+    _Atomic uint32_t guests; /* that wait for it */
+    struct spin spin;        /* of those */
+};
+void turn_init(struct turn *t);
+void turn_deinit(struct turn *t);
+void turn_enter(struct turn *t);
+/* False: it was not free for wait_us; INT64_MAX: never. */
+OXQ_MUST_USE bool turn_enter_as_guest(struct turn *t, int64_t wait_us);
+void turn_leave(struct turn *t);
+bool turn_is_wanted_by_guests(const struct turn *t);
+/* The owner, outside: gives guests that wait the time to come in. */
+void turn_let_guests_in(const struct turn *t);
+
 /* Something more to wait for under a lock, where who is woken matters. */
 struct condition {
     pthread_cond_t changed; /* on CLOCK_MONOTONIC */

@@ -193,3 +193,69 @@ Test(os_crowd, wakes_those_who_were_told_and_the_others_sleep_on)
     }
     for (int i = 0; i < CROWD_COUNT; i++) thread_join(&sleepers[i].thread);
 }
+
+#define GUESTS_COUNT 3
+#define ENTRIES_COUNT 2000
+
+struct guest {
+    struct thread thread;
+    struct turn *turn;
+    int *entries; /* within the turn */
+};
+
+static void enter_often(void *ctx)
+{
+    struct guest *g = ctx;
+    for (int i = 0; i < ENTRIES_COUNT; i++) {
+        cr_assert(turn_enter_as_guest(g->turn, INT64_MAX));
+        ++*g->entries;
+        turn_leave(g->turn);
+    }
+}
+
+Test(os_turn, the_owner_and_guests_come_in_one_at_a_time_and_all_do)
+{
+    struct turn turn;
+    static struct guest guests[GUESTS_COUNT];
+    struct oxq_error err;
+    int entries = 0, turns = 0;
+    turn_init(&turn);
+    turn_enter(&turn);
+    for (int i = 0; i < GUESTS_COUNT; i++) {
+        guests[i].turn = &turn;
+        guests[i].entries = &entries;
+        cr_assert_eq(thread_start(&guests[i].thread, "guest", enter_often, &guests[i], &err), OXQ_OK);
+    }
+    /* An owner that never waits for anything. */
+    for (; entries < GUESTS_COUNT * ENTRIES_COUNT; turns++) {
+        turn_leave(&turn);
+        turn_let_guests_in(&turn);
+        turn_enter(&turn);
+    }
+    turn_leave(&turn);
+    for (int i = 0; i < GUESTS_COUNT; i++) thread_join(&guests[i].thread);
+    cr_assert_gt(turns, 0);
+    cr_assert_not(turn_is_wanted_by_guests(&turn));
+    turn_deinit(&turn);
+}
+
+static void enter_in_vain(void *ctx)
+{
+    struct guest *g = ctx;
+    *g->entries = turn_enter_as_guest(g->turn, 1000);
+}
+
+Test(os_turn, a_guest_waits_no_longer_than_he_wants)
+{
+    struct turn turn;
+    struct oxq_error err;
+    int entries = -1;
+    struct guest g = {.turn = &turn, .entries = &entries};
+    turn_init(&turn);
+    turn_enter(&turn);
+    cr_assert_eq(thread_start(&g.thread, "guest", enter_in_vain, &g, &err), OXQ_OK);
+    thread_join(&g.thread);
+    cr_assert_eq(entries, 0);
+    turn_leave(&turn);
+    turn_deinit(&turn);
+}

@@ -69,6 +69,16 @@ static void eval(struct cmd_ctx *ctx, bool is_by_sha, bool is_read_only)
     host_run(h, s, ctx, keys_count, is_read_only);
 }
 
+bool script_run_twin(struct cmd_ctx *ctx)
+{
+    struct script_host *h = ctx->script_host;
+    int64_t count;
+    if (ctx->argc < 3 || ctx->argv[1].len != SHA1_HEX_CHARS || script_host_is_running(h)) return false;
+    if (!num_parse_int(ctx->argv[2], &count) || count < 0 || count > ctx->argc - 3) return false;
+    struct script *s = cache_find(&h->cache, ctx->argv[1]);
+    return s && !(s->flags & SCRIPT_HAS_SHEBANG) && host_run_twin(h, s, ctx, (size_t)count);
+}
+
 static void run_eval(struct cmd_ctx *ctx)
 {
     eval(ctx, false, false);

@@ -220,7 +220,7 @@ static void collect_if_crowded(struct script_host *h)
 }
 
 /* Where something stands in the way of writing, the script tells what: at its first command that writes, not before. */
-static bool run_twin(struct script_host *h, const struct script *s, struct cmd_ctx *outer, size_t keys_count)
+bool host_run_twin(struct script_host *h, const struct script *s, struct cmd_ctx *outer, size_t keys_count)
 {
     if (!s->twin || (h->ops->allows_twin && !h->ops->allows_twin(h->ops, outer))) return false;
     if (h->ops->is_over_memory(h->ops)) return false;
@@ -233,7 +233,7 @@ static bool run_twin(struct script_host *h, const struct script *s, struct cmd_c
 
 void host_run(struct script_host *h, struct script *s, struct cmd_ctx *outer, int keys_count, bool is_read_only)
 {
-    if (!is_read_only && run_twin(h, s, outer, (size_t)keys_count)) return;
+    if (!is_read_only && host_run_twin(h, s, outer, (size_t)keys_count)) return;
     lua_State *lua = h->lua;
     prepare_run(h, s, outer, is_read_only);
     lua_rawgeti(lua, LUA_REGISTRYINDEX, s->function);

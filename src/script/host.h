@@ -96,6 +96,9 @@ static inline bool host_is_over_limit(const struct script_host *h)
 /* Forgets all scripts and makes the Lua state anew: SCRIPT FLUSH. */
 void host_flush(struct script_host *h);
 
+/* Asks the script's twin, if it has one that may run. False: nothing was done. */
+bool host_run_twin(struct script_host *h, const struct script *s, struct cmd_ctx *outer, size_t keys_count);
+
 /* Runs a script for the command in outer, and answers there. */
 void host_run(struct script_host *h, struct script *s, struct cmd_ctx *outer, int keys_count, bool is_read_only);
 

@@ -19,6 +19,12 @@ extern const struct command script_rows[];
 
 struct script_host;
 
+/*
+ * EVALSHA, where the script is loaded and has a twin that knows the case: ctx as for the row. False: nothing was done and nothing
+ * answered. No Lua runs, so any thread may call it that has the engine to itself.
+ */
+bool script_run_twin(struct cmd_ctx *ctx);
+
 /* Redis's numbers, as scripts see them. */
 enum script_log_level { SCRIPT_LOG_DEBUG, SCRIPT_LOG_VERBOSE, SCRIPT_LOG_NOTICE, SCRIPT_LOG_WARNING };
 

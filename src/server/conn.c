@@ -35,8 +35,11 @@
 static void on_ready(void *ctx, uint32_t ready)
 {
     struct server_conn *c = ctx;
+    struct turn *turn = c->server->is_waiting ? c->server->shared : NULL;
+    if (turn) turn_enter(turn);
     if (ready & NET_READABLE) c->is_readable = true;
     conn_mark_ready(c);
+    if (turn) turn_leave(turn);
 }
 
 void conn_open(struct server *s, const struct net_peer *peer, enum engine_client_kind kind, bool is_trusted)
@@ -386,6 +389,8 @@ static bool fits_scratch(const struct server_conn *c)
 void conn_run(struct server_conn *c)
 {
     conn_flush(c);
+    /* While a guest was in, the engine wanted it closed. */
+    if (!c->is_closing && c->client.state == ENGINE_CLIENT_CLOSING) conn_close(c, true);
     if (c->is_closing) return;
     if (!c->is_hungry && c->client.state == ENGINE_CLIENT_READY)
         execute_input(c);

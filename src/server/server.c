@@ -38,6 +38,10 @@ static struct server *server_of(struct engine_host *host)
 static void host_release(struct engine_host *host, struct engine_client *client)
 {
     struct server_conn *c = conn_of(client);
+    if (client->kind == ENGINE_CLIENT_EMBEDDED) {
+        server_of(host)->release_guest(client);
+        return;
+    }
     if (!link_is_linked(&c->flush_link)) link_push_tail(&server_of(host)->flush, &c->flush_link);
 }
 
@@ -49,8 +53,12 @@ static void host_resume(struct engine_host *host, struct engine_client *client)
 
 static void host_close(struct engine_host *host, struct engine_client *client, bool is_at_once)
 {
-    (void)host;
-    conn_close(conn_of(client), is_at_once);
+    /* A guest sees it by his client's state; and of a connection's only the loop's thread may touch. */
+    if (client->kind == ENGINE_CLIENT_EMBEDDED) return;
+    if (server_of(host)->is_visited)
+        conn_mark_ready(conn_of(client));
+    else
+        conn_close(conn_of(client), is_at_once);
 }
 
 static void host_shut_down(struct engine_host *host)
@@ -91,7 +99,66 @@ static void host_config_changed(struct engine_host *host, const char *name)
     if (strcmp(name, "loglevel") == 0 || strcmp(name, "log-format") == 0) server_set_log(s->config);
 }
 
+/* ---------------------------------------------------------------- guests */
+
+static void leave_turn(struct server *s, int64_t until_us)
+{
+    if (!s->shared) return;
+    engine_lend(s->engine);
+    s->wakes_at_us = until_us;
+    s->is_waiting = true;
+    turn_leave(s->shared);
+}
+
+static void enter_turn(struct server *s)
+{
+    if (!s->shared) return;
+    turn_enter(s->shared);
+    s->is_waiting = false;
+    s->is_awaited = false;
+}
+
+bool server_is_open_to_visits(const struct server *s)
+{
+    return s->engine && !s->is_stopping;
+}
+
+void server_begin_visit(struct server *s)
+{
+    s->is_visited = true;
+    engine_enter(s->engine);
+}
+
+bool server_end_visit(struct server *s)
+{
+    engine_leave(s->engine);
+    s->is_visited = false;
+    bool must_wake = !link_is_empty(&s->ready) || !link_is_empty(&s->flush) || s->is_reap_due ||
+                     engine_next_timer_us(s->engine) < s->wakes_at_us;
+    if (!must_wake || s->is_awaited) return false;
+    s->is_awaited = true;
+    return true;
+}
+
 /* ---------------------------------------------------------------- the turn */
+
+/* Waits outside of the turn. */
+static void wait_until(struct server *s, int64_t until_us)
+{
+    int64_t now_us = clock_mono_us(s->clock);
+    if (s->shared && until_us > now_us) {
+        leave_turn(s, until_us);
+        net_loop_poll(s->loop, now_us, until_us);
+        enter_turn(s);
+        return;
+    }
+    if (s->shared && turn_is_wanted_by_guests(s->shared)) {
+        leave_turn(s, 0);
+        turn_let_guests_in(s->shared);
+        enter_turn(s);
+    }
+    net_loop_poll(s->loop, now_us, until_us);
+}
 
 /* Frees what is done with: only between requests. */
 static void reap(struct server *s)
@@ -224,10 +291,10 @@ static void wait_for_work(struct server *s)
     int64_t until_us = s->timers_at_us < s->cron_at_us ? s->timers_at_us : s->cron_at_us;
     look_at_batch(s);
     bool is_sending = s->sender && sender_has_batch(s->sender);
-    net_loop_poll(s->loop, clock_mono_us(s->clock), is_sending || has_work(s) ? 0 : until_us);
+    wait_until(s, is_sending || has_work(s) ? 0 : until_us);
     if (is_sending && !has_work(s)) {
         until_us = help_to_send(s, until_us);
-        net_loop_poll(s->loop, clock_mono_us(s->clock), has_work(s) ? 0 : until_us);
+        wait_until(s, has_work(s) ? 0 : until_us);
     }
     s->now_us = clock_mono_us(s->clock);
 }
@@ -292,6 +359,8 @@ oxq_err server_new(const struct server_opts *opts, struct server **out, struct o
                                    .config_changed = host_config_changed};
     s->config = opts->config;
     s->clock = opts->clock;
+    s->shared = opts->turn;
+    s->release_guest = opts->release_guest;
     s->abandon = opts->abandon;
     s->ctx = opts->ctx;
     s->loaded = opts->loaded;
@@ -349,10 +418,12 @@ void server_watch(struct server *s, int fd, void (*fn)(void *ctx), void *ctx)
 void server_run(struct server *s, struct engine *engine)
 {
     thread_shorten_slice();
+    if (s->shared) turn_enter(s->shared);
     s->engine = engine;
     while (!s->is_stopping) server_turn(s);
     drain(s);
     free_conns(s);
+    if (s->shared) turn_leave(s->shared);
 }
 
 void server_stop(struct server *s)

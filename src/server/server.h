@@ -31,6 +31,9 @@ struct server;
 struct server_opts {
     struct config *config; /* borrowed */
     struct clock *clock;   /* borrowed */
+    struct turn *turn;     /* borrowed: left whenever the loop waits; NULL: nobody comes in between */
+    /* The reply to a guest (ENGINE_CLIENT_EMBEDDED) was released; within the turn, by whoever has it. NULL where there is no turn. */
+    void (*release_guest)(struct engine_client *client);
     /* The data is loaded (NULL) or cannot be: what the engine's host is told. NULL for an engine without a store. */
     void (*loaded)(void *ctx, const struct oxq_error *err);
     /* SHUTDOWN NOSAVE came while a script runs that may never end: end the process. NULL: wait for the script. */
@@ -58,6 +61,14 @@ void server_watch(struct server *s, int fd, void (*fn)(void *ctx), void *ctx);
 void server_run(struct server *s, struct engine *engine);
 /* Makes server_run return after this turn. From inside its loop only. */
 void server_stop(struct server *s);
+
+/* ---- guests: whoever has opts.turn between the server's turns, and executes something ---- */
+
+/* False: it has not begun, or is stopping. */
+bool server_is_open_to_visits(const struct server *s);
+void server_begin_visit(struct server *s);
+/* True: the loop has something to do before it would wake by itself, and was not told so by another guest: wake it. */
+OXQ_MUST_USE bool server_end_visit(struct server *s);
 
 /* For a process that ends without returning from server_run: takes unix sockets off the disk and accepts nobody more. */
 void server_abandon(struct server *s);

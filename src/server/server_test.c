@@ -329,31 +329,31 @@ Test(server, sends_long_replies_to_slow_readers_without_holding_up_others)
  */
 enum { CROWD = 24, BUSY_REQUESTS = SERVER_TURN_REQUESTS_MAX + 1 };
 
-struct crowd {
+struct throng {
     struct net_stream *all[CROWD];
     struct net_stream *busy;
 };
 
-static void dial_crowd(struct crowd *c)
+static void dial_crowd(struct throng *c)
 {
     for (int i = 0; i < CROWD; i++) c->all[i] = dial();
     c->busy = dial();
 }
 
-static void leave_crowd(struct crowd *c)
+static void leave_crowd(struct throng *c)
 {
     for (int i = 0; i < CROWD; i++) net_stream_free(c->all[i]);
     net_stream_free(c->busy);
 }
 
 /* Each asks the same. */
-static void ask(struct crowd *c, const char *request)
+static void ask(struct throng *c, const char *request)
 {
     for (int i = 0; i < CROWD; i++) put(c->all[i], slice_from_text(request));
 }
 
 /* A turn in which all who asked are answered, and after which there is more to do. */
-static void take_busy_turn(struct crowd *c)
+static void take_busy_turn(struct throng *c)
 {
     char pings[6 * BUSY_REQUESTS];
     for (int i = 0; i < BUSY_REQUESTS; i++) memcpy(pings + 6 * i, "PING\r\n", 6);
@@ -366,14 +366,14 @@ static void expect_departures(void)
     cr_assert(!server->sender || sender_has_batch(server->sender));
 }
 
-static void calm_down(struct crowd *c)
+static void calm_down(struct throng *c)
 {
     mem_free(get(c->busy, (size_t)7 * BUSY_REQUESTS));
 }
 
 Test(server, gives_each_of_many_its_own_replies_in_order)
 {
-    struct crowd crowd;
+    struct throng crowd;
     char text[64];
     dial_crowd(&crowd);
     for (int round = 0; round < 50; round++) {
@@ -398,7 +398,7 @@ Test(server, goes_on_with_departed_replies_that_a_socket_took_in_part)
 {
     /* More than a socket holds of whom nobody reads from. */
     enum { BYTES = 12000, TIMES = 40 };
-    struct crowd crowd;
+    struct throng crowd;
     dial_crowd(&crowd);
     make_big(crowd.all[0], BYTES);
     for (int round = 0; round < TIMES; round++) {
@@ -422,7 +422,7 @@ Test(server, goes_on_with_departed_replies_that_a_socket_took_in_part)
 
 Test(server, closes_who_has_replies_on_their_way_after_those)
 {
-    struct crowd crowd;
+    struct throng crowd;
     dial_crowd(&crowd);
     ask(&crowd, "PING\r\nQUIT\r\n");
     take_busy_turn(&crowd);
@@ -438,7 +438,7 @@ Test(server, closes_who_has_replies_on_their_way_after_those)
 
 Test(server, frees_who_is_gone_while_replies_are_on_their_way)
 {
-    struct crowd crowd;
+    struct throng crowd;
     for (int round = 0; round < 20; round++) {
         dial_crowd(&crowd);
         ask(&crowd, "PING\r\n");
@@ -451,7 +451,7 @@ Test(server, frees_who_is_gone_while_replies_are_on_their_way)
 
 Test(server, sends_what_departs_before_it_ends)
 {
-    struct crowd crowd;
+    struct throng crowd;
     dial_crowd(&crowd);
     ask(&crowd, "PING\r\n");
     take_busy_turn(&crowd);

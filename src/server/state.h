@@ -54,6 +54,12 @@ struct server {
     struct config *config;                                  /* borrowed */
     struct clock *clock;                                    /* borrowed */
     struct engine *engine;                                  /* borrowed, NULL until server_run */
+    struct turn *shared;                                    /* borrowed, or NULL */
+    void (*release_guest)(struct engine_client *client);    /* or NULL */
+    bool is_waiting;                                        /* outside of its turn */
+    bool is_visited;                                        /* a guest is in */
+    bool is_awaited;                                        /* a guest has woken the loop, which has not come yet */
+    int64_t wakes_at_us;                                    /* by itself, while it waits */
     struct net_loop *loop;                                  /* owned */
     struct net_tls *tls;                                    /* owned, or NULL */
     struct net_listener *listeners[LISTENER_KINDS_COUNT];   /* owned */
