@@ -95,14 +95,14 @@ static oxq_err open_all(struct embed_host *h, const struct embed_host_opts *opts
     server_opts.turn = h->turn;
     if (h->turn) server_opts.release_guest = visit_released;
     e = waker_open(&h->stop_fd, err);
-    if (!e) e = waker_open(&h->visit_fd, err);
+    if (!e && h->turn) e = waker_open(&h->visit_fd, err);
     if (!e) e = server_new(&server_opts, &h->server, err);
     if (!e && h->turn) h->visits = visits_new(h->turn, h->server, h->visit_fd);
     if (!e) e = open_engine(h, err);
     if (e) return e;
     if (h->visits) visits_open(h->visits, h->engine);
     server_watch(h->server, h->stop_fd, on_stop, h);
-    server_watch(h->server, h->visit_fd, on_visited, h);
+    if (h->visits) server_watch(h->server, h->visit_fd, on_visited, h);
     *step = EMBED_HOST_LISTEN;
     return listen_all(h, err);
 }
