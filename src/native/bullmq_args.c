@@ -48,8 +48,9 @@ static bool open_container(struct unpacking *u, struct bullmq_value *v, enum bul
 
 static bool is_at_key(const struct unpacking *u)
 {
+    if (u->depth == 0) return false;
     const struct open *o = &u->open[u->depth - 1];
-    return u->depth > 0 && o->left % 2 == 0 && o->container->kind == BULLMQ_MAP;
+    return o->left % 2 == 0 && o->container->kind == BULLMQ_MAP;
 }
 
 /* Numbers of Lua are doubles; those above 2^63 its readers take for negative or not. */

@@ -24,12 +24,15 @@ export class Both {
   theme = ''; // of the case: calls are counted by it
   log = []; // of this case: its requests, and how time went on
   difference = null; // the first in this case
+  #lose;
+  lost = new Promise((_, reject) => (this.#lose = reject)); // rejected when a server has ended or is silent: nothing can be played any more
   #turn = Promise.resolve();
   #twins = 0;
   #links = [];
 
   static async start(startMs) {
     const both = new Both();
+    both.lost.catch(() => {});
     both.pair = await Pair.start({ frozenAtMs: startMs });
     both.control = await both.#connect();
     both.links = { plain: await both.#connect(), resp3: await both.#connect(), multi: await both.#connect() };
@@ -81,9 +84,15 @@ export class Both {
     const step = { does: 'call', on: link.number, args };
     this.log.push(step);
     if (!OWN.has(args[0].toLowerCase()) && !isAlike(args, left, right)) this.difference ??= { step, left: visible(left.raw ?? ''), right: visible(right.raw ?? '') };
-    for (const reply of [left, right]) if (reply === SILENT || reply === CLOSED) throw new Error(`no reply to ${args[0]}: ${reply.raw}`);
+    if ([left, right].some((reply) => reply === SILENT || reply === CLOSED)) await this.#tellLoss(args);
     await this.#count(link, args, left);
     return left;
+  }
+
+  async #tellLoss(args) {
+    const error = new Error(`no reply to ${args.slice(0, 2).map(visible).join(' ').slice(0, 200)}\n${(await this.pair.revive()) ?? 'both servers run'}`);
+    this.#lose(error);
+    throw error;
   }
 
   /* What runs in a transaction is counted when it has run. */

@@ -96,7 +96,8 @@ class Runner {
       const name = rng.pick(packages);
       steps.push(`${op.name} by ${name} at ${clock.ms} ${JSON.stringify(args)}`);
       if (options.verbose) console.log(steps.at(-1));
-      const result = await Promise.resolve(op.bullmq(this.clients.of(name), args, state, this.both)).catch((error) => ({ error: String(error) }));
+      const played = Promise.resolve(op.bullmq(this.clients.of(name), args, state, this.both)).catch((error) => ({ error: String(error) }));
+      const result = await Promise.race([played, this.both.lost]);
       op.after?.(state, args, result?.error ? null : result);
     }
     return this.#compare();
@@ -158,14 +159,26 @@ class Runner {
   }
 }
 
-const seed = Number(options.seed);
-const names = options.ops?.split(',');
-const chosen = operations.filter((op) => !names || names.includes(op.name));
-console.log(`seed ${seed}, ${options.cases} cases`);
-const runner = await Runner.start();
-for (let i = 0; i < Number(options.cases); i++) await runner.runCase(seed + i, chosen);
-runner.checkTwins();
-await runner.stop();
-console.log(`${runner.steps} operations`);
-console.log(`${runner.passed} passed, ${runner.failed} failed`);
-process.exit(runner.failed > 0 ? 1 : 0);
+async function main() {
+  const seed = Number(options.seed);
+  const names = options.ops?.split(',');
+  const chosen = operations.filter((op) => !names || names.includes(op.name));
+  console.log(`seed ${seed}, ${options.cases} cases`);
+  const runner = await Runner.start();
+  for (let i = 0; i < Number(options.cases); i++) {
+    await runner.runCase(seed + i, chosen).catch((error) => {
+      throw new Error(`case ${seed + i}: ${error.message}`);
+    });
+  }
+  runner.checkTwins();
+  await runner.stop();
+  console.log(`${runner.steps} operations`);
+  console.log(`${runner.passed} passed, ${runner.failed} failed`);
+  process.exit(runner.failed > 0 ? 1 : 0);
+}
+
+main().catch((error) => {
+  console.log(`tests/native: ${error.stack}`);
+  console.log('0 passed, 1 failed');
+  process.exit(1);
+});
