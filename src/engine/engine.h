@@ -127,13 +127,13 @@ enum engine_client_flag {
 };
 
 /*
- * Threads that have had a request executed between the turns of the loop, and wait for the disk outside of it. As long as only such wait, the
- * journal wakes one of them instead of the loop: he calls engine_commit, as a turn would.
+ * Threads that have had a request executed between the turns of the loop, and wait for the disk outside of it. As long as such wait, what the
+ * journal did is told to them instead of the loop.
  */
 struct engine_guests {
-    /* Wakes one that waits, who is to call engine_commit; false: none does. Called on the journal's thread. */
-    bool (*wake)(struct engine_guests *guests);
-    atomic_bool has_others; /* clients of the loop wait too: it is woken as well */
+    /* Sees to it that engine_commit is called; false: none waits. Called on the journal's threads, which may call engine_commit
+     * themselves if engine_may_commit_in_journal. */
+    bool (*on_news)(struct engine_guests *guests);
 };
 
 struct engine_opts {
@@ -210,6 +210,8 @@ void engine_commit(struct engine *e);
  * which is kept by thread.
  */
 void engine_lend(struct engine *e);
+/* Within the turn: false when engine_commit would wait for the journal. */
+bool engine_may_commit_in_journal(const struct engine *e);
 void engine_enter(struct engine *e);
 void engine_leave(struct engine *e);
 /* engine_commit, after waiting for the disk: all replies are released. Blocks: syncs. */

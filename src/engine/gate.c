@@ -213,15 +213,6 @@ static void pass_fresh(struct engine *e, uint64_t settled_seq, uint64_t submitte
     }
 }
 
-/* Guests that wait stand at the end, mostly: the first that is none ends the look. */
-static void note_others(struct engine *e)
-{
-    bool has_others = false;
-    for (const struct link *link = e->held.next; link != &e->held && !has_others; link = link->next)
-        has_others = LINK_OWNER(link, struct engine_client, held_link)->kind != ENGINE_CLIENT_EMBEDDED;
-    atomic_store(&e->guests->has_others, has_others);
-}
-
 void engine_commit(struct engine *e)
 {
     struct persist *p = e->persist;
@@ -239,7 +230,6 @@ void engine_commit(struct engine *e)
         pass_fresh(e, persist_settled_seq(p), p->submitted_seq);
     }
     e->is_time_stale = true;
-    if (e->guests) note_others(e);
 }
 
 void engine_settle(struct engine *e)

@@ -111,6 +111,12 @@ bool persist_poll(struct engine *e)
     return p->settled_seq != settled_before;
 }
 
+bool engine_may_commit_in_journal(const struct engine *e)
+{
+    const struct persist *p = e->persist;
+    return p && p->journal && journal_backlog_bytes(p->journal) <= BACKLOG_MAX_BYTES;
+}
+
 struct slice persist_refusal(struct engine *e, const struct slice *argv, int argc)
 {
     static char text[512];
@@ -142,8 +148,7 @@ static void wake(void *ctx)
 static void wake_from_journal(void *ctx)
 {
     struct persist *p = ctx;
-    bool is_told = p->guests && p->guests->wake(p->guests);
-    if (!is_told || atomic_load(&p->guests->has_others)) wake(p);
+    if (!p->guests || !p->guests->on_news(p->guests)) wake(p);
 }
 
 static enum journal_durability parse_durability(const char *text, int64_t *out_interval_ms)
