@@ -240,25 +240,12 @@ void bullmq_fetch_run(struct cmd_ctx *ctx, struct bullmq_fetch *f)
     start_job(ctx, f, id);
 }
 
-static void reply_fields(struct reply *reply, const struct value *hash)
-{
-    struct slice field, value;
-    struct hash_iter it;
-    reply_array(reply, 2 * hash_count(hash));
-    hash_iter_begin(&it, hash);
-    while (hash_iter_next(&it, &field, &value)) {
-        reply_bulk(reply, field);
-        reply_bulk(reply, value);
-    }
-    hash_iter_end(&it);
-}
-
 void bullmq_fetch_reply(struct cmd_ctx *ctx, const struct bullmq_fetch *f)
 {
     struct reply *reply = ctx->reply;
     reply_array(reply, 4);
     if (f->next == BULLMQ_NEXT_JOB) {
-        reply_fields(reply, &f->job.key.entry->value);
+        native_reply_fields(ctx, &f->job.key);
         reply_bulk(reply, native_job_id(&f->job.name));
     } else {
         reply_integer(reply, 0);

@@ -55,6 +55,19 @@ bool native_number(const struct native_key *string, int64_t *out)
     return !string->entry || string_integer(&string->entry->value, out);
 }
 
+void native_reply_fields(struct cmd_ctx *ctx, const struct native_key *hash)
+{
+    struct slice field, value;
+    struct hash_iter it;
+    reply_array(ctx->reply, 2 * hash_count(&hash->entry->value));
+    hash_iter_begin(&it, &hash->entry->value);
+    while (hash_iter_next(&it, &field, &value)) {
+        reply_bulk(ctx->reply, field);
+        reply_bulk(ctx->reply, value);
+    }
+    hash_iter_end(&it);
+}
+
 /* ---- changing ---- */
 
 static struct entry *make(struct cmd_ctx *ctx, struct native_key *key, enum value_type type)

@@ -44,6 +44,9 @@ static inline size_t native_llen(const struct native_key *list)
     return list->entry ? list_count(&list->entry->value) : 0;
 }
 
+/* Answers with HGETALL as scripts see it: a flat array. */
+void native_reply_fields(struct cmd_ctx *ctx, const struct native_key *hash);
+
 /* ---- changing: as the command ---- */
 
 /* INCRBY, when the sum is known to be right. */

@@ -104,23 +104,7 @@ void ours_fetch_take(struct cmd_ctx *ctx, struct ours_fetch *f)
 static void lock_job(struct cmd_ctx *ctx, const struct ours_fetch *f, const struct ours_job *job)
 {
     if (slice_equal(f->token, SLICE_LIT("0"))) return;
-    bool is_new;
-    struct slice name = native_job_key_of(&job->name, SLICE_LIT(":lock"));
-    struct entry *e = db_find_or_create_hashed(ctx->db, name, map_hash(name), VALUE_STRING, &is_new);
-    edit_string_set(ctx->db, name, e, f->token, cmd_now_ms(ctx) + f->lock_ms);
-}
-
-static void reply_fields(struct cmd_ctx *ctx, const struct value *hash)
-{
-    struct slice field, value;
-    struct hash_iter it;
-    reply_array(ctx->reply, 2 * hash_count(hash));
-    hash_iter_begin(&it, hash);
-    while (hash_iter_next(&it, &field, &value)) {
-        reply_bulk(ctx->reply, field);
-        reply_bulk(ctx->reply, value);
-    }
-    hash_iter_end(&it);
+    native_set_once(ctx, native_job_key_of(&job->name, SLICE_LIT(":lock")), f->token, cmd_now_ms(ctx) + f->lock_ms);
 }
 
 static void start_job(struct cmd_ctx *ctx, struct ours_fetch *f, struct ours_job *job)
@@ -131,7 +115,7 @@ static void start_job(struct cmd_ctx *ctx, struct ours_fetch *f, struct ours_job
     starts++;
     reply_bulk(ctx->reply, id);
     reply_integer(ctx->reply, starts);
-    reply_fields(ctx, &job->key.entry->value);
+    native_reply_fields(ctx, &job->key);
 
     const struct slice fields[] = {SLICE_LIT("processedOn"),   f->now,          SLICE_LIT("ats"),
                                    native_digits(ctx, starts), SLICE_LIT("pb"), f->worker};

@@ -192,7 +192,7 @@ static void keep_job(struct cmd_ctx *ctx, const struct finish *f, struct ending 
         return;
     }
     native_hset(ctx, &j->job, failed, j->args[ARG_STACK].len > 0 ? 8 : 6);
-    edit_hash_delete(ctx->db, j->job.entry, SLICE_LIT("defa"));
+    native_hdel(ctx, &j->job, SLICE_LIT("defa"));
 }
 
 /* lib/delete.lua; two of the keys are known to be absent. */
@@ -200,11 +200,8 @@ static void delete_job(struct cmd_ctx *ctx, struct ending *j)
 {
     static const struct slice suffixes[] = {SLICE_INIT(":logs"), SLICE_INIT(":processed"), SLICE_INIT(":failed")};
     native_delete(ctx, &j->job);
-    for (size_t i = 0; i < sizeof(suffixes) / sizeof(suffixes[0]); i++) {
-        struct slice key = native_job_key_of(&j->name, suffixes[i]);
-        struct entry *e = db_find_hashed(ctx->db, key, map_hash(key));
-        if (e) db_delete(ctx->db, e);
-    }
+    for (size_t i = 0; i < sizeof(suffixes) / sizeof(suffixes[0]); i++)
+        native_delete_once(ctx, native_job_key_of(&j->name, suffixes[i]));
 }
 
 static void tell_end(struct cmd_ctx *ctx, struct finish *f, const struct ending *j)

@@ -1,21 +1,7 @@
 // SPDX-License-Identifier: MIT
 /** When two replies to a request count as equal. */
 
-/** JSON is compared as what it says: scripts that encode a table write its members in any order. */
-function canonical(value) {
-  if (Array.isArray(value)) return value.map(canonical);
-  if (value === null || typeof value !== 'object') return value;
-  return Object.fromEntries(Object.keys(value).sort().map((name) => [name, canonical(value[name])]));
-}
-
-function textOf(text) {
-  if (!/^[{[]/.test(text ?? '')) return text;
-  try {
-    return JSON.stringify(canonical(JSON.parse(text)));
-  } catch {
-    return text;
-  }
-}
+import { exactText } from '../../transitions/lib/keyspace.mjs';
 
 /* Members of sets have no order, and neither have fields of large hashes, which scripts hand on as they found them. */
 const UNORDERED = new Set(['smembers', 'keys', 'hkeys', 'hvals', 'sscan', 'hscan']);
@@ -30,7 +16,7 @@ function pairsOf(items) {
 /* Lua's words for what a script does wrong are each interpreter's own. */
 function plain(reply, way) {
   if (reply.type === '-') return ['-', reply.text.split(' ')[0]];
-  if (!reply.items) return [reply.type, textOf(reply.text) ?? null];
+  if (!reply.items) return [reply.type, exactText(reply.text) ?? null];
   const items = reply.items.map((item) => plain(item, way));
   if (way === 'unordered') return [reply.type, asText(items)];
   const isHash = way === 'paired' && items.length % 2 === 0 && reply.items.every((item) => item.type === '$');

@@ -19,7 +19,7 @@ const { Redis } = require('ioredis');
 
 const USAGE = `tests/native/run [--seed N] [--cases N] [--ops NAME,...] [--theme NAME] [--bullmq PACKAGE]
   --seed    of the first case (1); a failure prints its own
-  --cases   how many (250)
+  --cases   how many (400)
   --ops     only these operations
   --theme   only cases of this kind: ${[...new Set(THEMES)].join(' ')}
   --bullmq  only this client: ${PACKAGES.join(' ')}
@@ -34,7 +34,7 @@ const CALLS_ENOUGH = 30;
 const { values: options } = parseArgs({
   options: {
     seed: { type: 'string', default: '1' },
-    cases: { type: 'string', default: '250' },
+    cases: { type: 'string', default: '400' },
     ops: { type: 'string' },
     theme: { type: 'string' },
     bullmq: { type: 'string' },
@@ -79,7 +79,7 @@ class Runner {
   async #compare() {
     const { difference } = this.both;
     if (difference) return [`${difference.step.args.slice(0, 3).map(quoteArg).join(' ')} ...`, `  redis ${difference.left}`, `  oxq   ${difference.right}`];
-    const [theirs, ours] = await Promise.all(this.readers.map((reader) => readKeyspace(reader, { hasIds: true })));
+    const [theirs, ours] = await Promise.all(this.readers.map((reader) => readKeyspace(reader, { isExact: true })));
     return differences(theirs, ours, { slackMs: 0, names: ['redis', 'oxq  '] });
   }
 

@@ -59,13 +59,14 @@ function pack(rng, value) {
   if (typeof value === 'string') return packText(rng, value);
   if (Array.isArray(value)) return Buffer.concat([packHead(rng, 0x90, 0xdc, value.length), ...value.map((item) => pack(rng, item))]);
   const pairs = Object.entries(value).flatMap(([name, item]) => [packText(rng, name), pack(rng, item)]);
+  if (pairs.length > 0 && rng.chance(0.04)) pairs.push(rng.pick(pairs.filter((_, i) => i % 2 === 0)), pack(rng, rng.pick(VALUES)));
   return Buffer.concat([packHead(rng, 0x80, 0xde, pairs.length / 2), ...pairs]);
 }
 
 /* ---- changing ---- */
 
-const VALUES = [null, true, false, 0, 1, -1, 5, 1.5, -0, 0.1, 1e13, 99999999999999, 1e14, 2 ** 53, 2 ** 53 + 2, 1e20, 1e300, 5e-324, Infinity, -Infinity, '', 'x', '1', '7', '-1',
-  'meta', 'wait', 'events', 'id', 'marker', 'line\n"end"/\\\x01\x7f', 'é€', [], {}, [1, 'two'], [1, null, 3], { a: { b: [true] } }, 'long '.repeat(30)];
+const VALUES = [null, null, null, null, true, false, 0, 1, -1, 5, 1.5, -0, -0, 0.1, 1e13, 99999999999999, 1e14, 2 ** 53, 2 ** 53 + 2, 1e20, 1e300, 5e-324, Infinity, -Infinity, '', 'x', '1', '7', '-1',
+  'meta', 'a/b', 'wait', 'events', 'id', 'marker', 'line\n"end"/\\\x01\x7f', 'é€', [], {}, [1, 'two'], [1, null, 3], { a: { b: [true] } }, 'long '.repeat(30)];
 const NAMES = ['delay', 'priority', 'lifo', 'attempts', 'de', 'backoff', 'removeOnComplete', 'token', 'keepJobs', 'limiter', 'lockDuration', 'maxMetricsSize', 'name', 'fpof', 'cpof', 'idof', 'rdof', 'kl', 'parent', 'rjk', 'x', '1', ''];
 
 function change(rng, value, depth = 0) {

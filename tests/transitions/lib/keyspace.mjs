@@ -37,20 +37,28 @@ function text(value) {
   }
 }
 
-const FORMS = {
-  string: text,
+/** The same, to the byte but for the order. */
+export function exactText(value) {
+  const told = text(value);
+  return told?.json === undefined ? told : { ...told, letters: [...value].sort().join('') };
+}
+
+const formsOf = (form) => ({
+  string: form,
   list: (list) => list,
   set: (members) => members.sort(),
-  hash: (flat) => Object.fromEntries(pairs(flat).sort(([a], [b]) => (a < b ? -1 : 1)).map(([name, value]) => [name, text(value)])),
+  hash: (flat) => Object.fromEntries(pairs(flat).sort(([a], [b]) => (a < b ? -1 : 1)).map(([name, value]) => [name, form(value)])),
   zset: (flat) => pairs(flat).map(([member, score]) => `${member} ${Number(score)}`),
-  stream: (entries) => entries.map(([, fields]) => pairs(fields).map(([name, value]) => `${name}=${JSON.stringify(text(value))}`).join(' ')),
-};
-const FORMS_WITH_IDS = { ...FORMS, stream: (entries) => entries.map((entry) => `${entry[0]} ${FORMS.stream([entry])}`) };
+  stream: (entries) => entries.map(([, fields]) => pairs(fields).map(([name, value]) => `${name}=${JSON.stringify(form(value))}`).join(' ')),
+});
+const FORMS = formsOf(text);
+const exact = formsOf(exactText);
+const EXACT_FORMS = { ...exact, stream: (entries) => entries.map((entry) => `${entry[0]} ${exact.stream([entry])}`) };
 
-/** hasIds: with the ids of streams' entries, which are the server's clock. */
-export async function readKeyspace(client, { hasIds = false } = {}) {
+/** isExact: with each letter of JSON, and with the ids of streams' entries, which are the server's clock. */
+export async function readKeyspace(client, { isExact = false } = {}) {
   const all = {};
-  const forms = hasIds ? FORMS_WITH_IDS : FORMS;
+  const forms = isExact ? EXACT_FORMS : FORMS;
   for (const [key, kind, value, ttl] of await client.eval(READ, 0)) all[key] = { kind, value: forms[kind](value), ttl };
   return all;
 }

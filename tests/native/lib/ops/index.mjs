@@ -14,7 +14,9 @@ export const THEMES = ['plain', 'plain', 'plain', 'odd', 'odd', 'odd', 'mixed', 
 /* Their scripts walk through sets, whose order is left to chance by Redis, and do something to each member. */
 const WALK_SETS = new Set(['remove', 'remove_children', 'bullmq:remove', 'sweep']);
 const rare = { plain: 0.2, odd: 0.2 };
-const known = transitions.filter((op) => !WALK_SETS.has(op.name)).map((op) => ({ ...op, themes: { ...rare, ...op.themes } }));
+const frequent = { plain: 2, odd: 2 };
+const FREQUENT = new Set(['bullmq:pause', 'bullmq:concurrency', 'fetch']);
+const known = transitions.filter((op) => !WALK_SETS.has(op.name)).map((op) => ({ ...op, themes: { ...op.themes, ...(FREQUENT.has(op.name) ? frequent : rare) } }));
 
 export const operations = [...known, ...add, ...work, ...odd];
 

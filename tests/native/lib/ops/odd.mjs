@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /** Queues in states that no client leaves them in, and calls of their scripts as no client makes them. */
-import { QUEUES, someId } from '../../../transitions/lib/ops/kit.mjs';
+import { QUEUES, outcome, someId } from '../../../transitions/lib/ops/kit.mjs';
 import { clock } from '../../../transitions/lib/bull.mjs';
 import { packOddly, repack } from '../msgpack.mjs';
 
@@ -81,18 +81,57 @@ function alterArgv(rng, argv) {
   ])();
 }
 
+/** In a queue in which nothing is, two keys are the same one. */
+function withOneKeyTwice(rng, keys, argv) {
+  const fresh = (words) => words.map((word) => word.replace(/bull:[ab]:/g, 'bull:c:'));
+  return [alter(rng, fresh(keys), () => [fresh([rng.pick(keys)])[0]]), fresh(argv)];
+}
+
 /** The words of a call, made of those of one that a client made. */
 function again(rng, [, sha, count, ...rest], queue) {
   let [keys, argv] = [rest.slice(0, Number(count)), rest.slice(Number(count))];
-  if (rng.chance(0.15)) keys = alterKeys(rng, keys, queue);
-  if (rng.chance(0.7)) argv = alterArgv(rng, argv);
+  if (rng.chance(0.15)) [keys, argv] = withOneKeyTwice(rng, keys, argv);
+  else if (rng.chance(0.15)) keys = alterKeys(rng, keys, queue);
+  else if (rng.chance(0.8)) argv = alterArgv(rng, argv);
   return ['EVALSHA', sha, String(keys.length + (rng.chance(0.02) ? rng.pick([-1, 1]) : 0)), ...keys, ...argv];
+}
+
+/* ---- near the limits of numbers ---- */
+
+const limits = (rng) =>
+  rng.pick([
+    { key: 'id', number: '99999999999998', opts: [{}, {}] },
+    { key: 'pc', number: '4294967294', opts: [{ priority: 3 }, { priority: 2 }] },
+    { key: 'delayed', score: rng.pick([0, 4093, 4094, 4095]), opts: [{ delay: 50 }, { delay: 50 }] },
+    { key: 'meta', opts: [{}, {}] },
+  ]);
+
+async function goToLimit(bull, { queue, limit }, both) {
+  const key = `bull:${queue}:${limit.key}`;
+  if (limit.key === 'delayed') await both.call(['ZADD', key, String(4096 * (clock.ms + 50) + limit.score), 'limit']);
+  else if (limit.key === 'meta') await both.call(['HSET', key, 'concurrency', await activeCount(both, queue)]);
+  else await both.call(['SET', key, limit.number]);
+  for (const opts of limit.opts) await outcome(bull.queue(queue).add('limit', {}, opts));
+  if (limit.key === 'id') await both.call(['SET', key, '1000']);
+}
+
+/** Of a queue that has just so many: one more or less makes the difference. */
+async function activeCount(both, queue) {
+  const reply = await both.call(['LLEN', `bull:${queue}:active`]);
+  return reply.type === ':' ? reply.text : '0';
 }
 
 const WAYS = [['plain', 8], ['resp3', 3], ['multi', 2]];
 const only = { plain: 0, mixed: 0, deduplication: 0, family: 0, schedule: 0, work: 0.02 };
 
 export default [
+  {
+    name: 'odd:limit',
+    weight: 5,
+    themes: only,
+    make: (rng) => ({ queue: rng.pick(QUEUES), limit: limits(rng) }),
+    bullmq: (bull, args, state, both) => goToLimit(bull, args, both),
+  },
   {
     name: 'odd:state',
     weight: 12,
@@ -113,7 +152,7 @@ export default [
       const lists = [...samples.values()];
       if (lists.length === 0) return null;
       const queue = rng.pick(QUEUES);
-      const count = rng.pick([1, 1, 2]);
+      const count = rng.pick([1, 2, 4]);
       return { queue, way: rng.weighted(WAYS), calls: Array.from({ length: count }, () => again(rng, rng.pick(rng.pick(lists)), queue)) };
     },
     async bullmq(bull, { way, calls }, state, both) {

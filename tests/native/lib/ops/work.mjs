@@ -4,6 +4,7 @@
  * arguments than a worker would have. state.work has the jobs that were taken.
  */
 import { QUEUES, outcome, someId } from '../../../transitions/lib/ops/kit.mjs';
+import { clock } from '../../../transitions/lib/bull.mjs';
 import { packOddly, repack } from '../msgpack.mjs';
 
 const STACK = 'Error: no\n    at somewhere';
@@ -91,6 +92,48 @@ function alter(change, argv) {
 
 const latin1 = (arg) => (arg === undefined || arg === null ? '' : Buffer.isBuffer(arg) ? arg.toString('latin1') : Buffer.from(String(arg)).toString('latin1'));
 
+/*
+ * What may stand in the way of a job's end, and of the next one. Each gets the ids of the job and of others that were added after it, the first of
+ * which is next.
+ */
+const key = (suffix) => `bull:${QUEUES[0]}:${suffix}`;
+const SCENES = {
+  'the job waits too': (id) => [['RPUSH', key('wait'), id]],
+  'the next one has finished before': (id, [next], target) => [['ZADD', key(target), '1', next]],
+  'others finished later': (id, [, , other], target) => [['ZADD', key(target), String(clock.ms + 5000), other, String(clock.ms), 'zz', String(clock.ms), '!']],
+  'it has finished before': (id, [, other], target) => [['ZADD', key(target), '1', id, '2', other]],
+  'old jobs': (id, [, ...old], target) => [['ZADD', key(target), ...old.flatMap((one, i) => [String(clock.ms - 2000 * i), one])]],
+  'old jobs with keys': (id, [, one, two], target) => [['ZADD', key(target), '1', one, '2', two], ['RPUSH', key(`${one}:logs`), 'l'], ['SET', key(`${two}:failed`), 'x']],
+  'an old child': (id, [, one, two], target) => [['ZADD', key(target), '1', one], ['HSET', key(one), 'parentKey', key(two)], ['SADD', key(`${two}:dependencies`), key(one)], ['ZADD', key('waiting-children'), '1', two]],
+  'old ids of other keys': (id, others, target) => [['ZADD', key(target), '1', 'meta', '2', 'marker', '3', `${id}:lock`, '4', 'events']],
+  'an old one of another type': (id, [, one], target) => [['ZADD', key(target), '1', one], ['SET', key(one), 'x']],
+  'a parent': (id) => [['HSET', key(id), 'parent', '{"id":"p","queueKey":"bull:a","fpof":true}'], ['SADD', key('p:dependencies'), key(id)]],
+  'the key of a parent': (id, [, one]) => [['HSET', key(id), 'parentKey', key(one)], ['SADD', key(`${one}:dependencies`), key(id)], ['ZADD', key('waiting-children'), '1', one]],
+  'a deduplication': (id) => [['HSET', key(id), 'deid', 'd'], ['SET', key('de:d'), id]],
+  'a failure to come': (id, [next]) => [['HSET', key(id), 'defa', 'later'], ['HSET', key(next), 'defa', 'later']],
+  'a failure to come, and a limit': (id, [next]) => [['HSET', key(next), 'defa', 'later'], ['HSET', key('meta'), 'max', '5', 'duration', '1000']],
+  'a limiter without an end': () => [['HSET', key('meta'), 'max', '2', 'duration', '1000'], ['SET', key('limiter'), '7']],
+  'children': (id) => [['SADD', key(`${id}:dependencies`), 'x']],
+  'failed children': (id) => [['ZADD', key(`${id}:unsuccessful`), '1', 'x']],
+  'an own text': (id) => [['HSET', key(id), 'atm', 'x']],
+  'starts that are no number': (id, [next]) => [['HSET', key(next), 'ats', ' 1']],
+  'the next one is gone': (id, [next]) => [['DEL', key(next)]],
+  'the next one is no hash': (id, [next]) => [['DEL', key(next)], ['SET', key(next), 'x']],
+  'an old marker is next': () => [['RPUSH', key('wait'), '0:0']],
+  'the settings are next': () => [['RPUSH', key('wait'), 'meta']],
+  'a lock is next': (id) => [['RPUSH', key('wait'), `${id}:lock`]],
+  'the lock of the next one': (id, [next]) => [['LPUSH', key(`${next}:lock`), 'x']],
+  'it is stalled': (id) => [['SADD', key('stalled'), id, 'other']],
+  'it is active twice': (id) => [['RPUSH', key('active'), id, 'other']],
+  'a delayed job is nearly due': () => [['ZADD', key('delayed'), String((clock.ms + 1) * 4096 - 1), 'd']],
+  'a delayed job is not due': () => [['ZADD', key('delayed'), String((clock.ms + 1) * 4096), 'd']],
+  'only prioritized jobs': (id, others) => [['DEL', key('wait')], ['SET', key('pc'), '3'], ['ZADD', key('prioritized'), ...others.flatMap((one) => ['7', one])]],
+  'nothing waits': () => [['DEL', key('wait')], ['DEL', key('prioritized')], ['SET', key('pc'), '3']],
+  'a counter of another type': () => [['DEL', key('wait')], ['DEL', key('prioritized')], ['DEL', key('pc')], ['HSET', key('pc'), 'a', '1']],
+  'a minute of metrics is over': () => ['completed', 'failed'].map((one) => ['HSET', key(`metrics:${one}`), 'count', '4', 'prevTS', String(clock.ms - 70_000), 'prevCount', '2']),
+  'a minute of metrics goes on': () => ['completed', 'failed'].map((one) => ['HSET', key(`metrics:${one}`), 'count', '4', 'prevTS', String(clock.ms), 'prevCount', '2']),
+};
+
 const little = { mixed: 0.3, deduplication: 0.2, family: 0.3, schedule: 0.2, work: 0.6 };
 
 export default [
@@ -150,7 +193,6 @@ export default [
     themes: { ...little, plain: 0.1, odd: 3 },
     make(rng) {
       const queue = QUEUES[0];
-      const key = (name) => `bull:${queue}:${name}`;
       const target = rng.pick(['completed', 'failed']);
       return {
         queue,
@@ -173,6 +215,29 @@ export default [
     },
     async bullmq(bull, { commands }, state, both) {
       for (const args of commands) await both.call(args);
+    },
+  },
+  {
+    /* A job is taken, something comes into its way, and it ends. */
+    name: 'work:scene',
+    weight: 6,
+    themes: { ...little, odd: 3 },
+    make(rng) {
+      const end = { ...ending(rng), next: rng.chance(0.9) };
+      if (rng.chance(0.4)) end.removeOnComplete = end.removeOnFail = rng.pick([true, 1, 2]);
+      return { queue: QUEUES[0], scene: rng.pick(Object.keys(SCENES)), opts: workerOf(rng), end, token: rng.pick(['t1', 't1', '0']) };
+    },
+    async bullmq(bull, { queue, scene, opts, end, token }, state, both) {
+      await both.call(['DEL', key('wait')]);
+      const jobs = await bull.queue(queue).addBulk(Array.from({ length: 5 }, (_, n) => ({ name: 'scene', data: { n } })));
+      const [id, ...others] = jobs.map((job) => job.id);
+      return outcome(
+        asWorker(bull, queue, opts, async (worker) => {
+          if ((await take(worker, queue, token, state)) !== id) return null;
+          for (const args of SCENES[scene](id, others, end.fails ? 'failed' : 'completed')) await both.call(args);
+          return finish(worker, bull, state.work.pop(), end, state);
+        }),
+      );
     },
   },
   {
