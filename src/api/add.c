@@ -15,8 +15,12 @@
 
 #include "os/clock.h"
 
-/* Enough that a few threads never wait for each other on a way that takes long. */
+/*
+ * Enough that a few threads never wait for each other on a way that takes long. Where so many jobs are under way that there must be more threads
+ * than that, the others gather until these are back: one request of 60 costs half of four of 15.
+ */
 #define ROUNDS_MAX 4
+#define UNDER_WAY_ENOUGH 16
 #define ROUND_JOBS_MAX 128
 
 enum { ADDER_LEAD = 1, ADDER_DONE };
@@ -50,6 +54,7 @@ static void take_along(oxq_queue *q, struct round *r)
         r->jobs[count] = *r->adders[count]->job;
     }
     size_t taken = add_portion(r->jobs, count);
+    q->under_way_count += taken;
     for (; r->count < taken; r->count++) link_remove(&r->adders[r->count]->link);
     q->crowd = (q->crowd + 1) % QUEUE_CROWDS_COUNT;
 }
@@ -110,16 +115,23 @@ static void leave_notices(struct adder *const *adders, size_t count, uint32_t wh
     if (crowd) crowd_wake(crowd);
 }
 
-/* The place that a round had goes to who waits longest. */
-static void pass_place(oxq_queue *q)
+/* Under the lock: may one more request be under way? */
+static bool has_place(const oxq_queue *q)
+{
+    return q->rounds_count == 0 || (q->rounds_count < ROUNDS_MAX && q->under_way_count < UNDER_WAY_ENOUGH);
+}
+
+/* The place that a round had goes to who waits longest, unless the others that are under way are enough. */
+static void pass_place(oxq_queue *q, const struct round *r)
 {
     struct adder *next = NULL;
     lock_enter(&q->adding);
-    if (link_is_empty(&q->adders)) {
-        q->rounds_count--;
-    } else {
+    q->under_way_count -= r->count;
+    q->rounds_count--;
+    if (!link_is_empty(&q->adders) && has_place(q)) {
         next = LINK_OWNER(q->adders.next, struct adder, link);
         link_remove(&next->link);
+        q->rounds_count++;
     }
     lock_leave(&q->adding);
     if (next) leave_notices(&next, 1, ADDER_LEAD);
@@ -135,7 +147,7 @@ static void lead(oxq_queue *q, struct adder *self)
     take_along(q, &r);
     lock_leave(&q->adding);
     send_round(q, &r, self->until_us);
-    pass_place(q);
+    pass_place(q, &r);
     leave_notices(r.adders + 1, r.count - 1, ADDER_DONE);
 }
 
@@ -145,7 +157,7 @@ static void lead(oxq_queue *q, struct adder *self)
 static bool wait_for_place(oxq_queue *q, struct adder *self)
 {
     lock_enter(&q->adding);
-    bool is_free = q->rounds_count < ROUNDS_MAX;
+    bool is_free = has_place(q);
     if (is_free) {
         q->rounds_count++;
     } else {

@@ -66,6 +66,7 @@ struct oxq_queue {
     struct crowd crowds[QUEUE_CROWDS_COUNT]; /* where they sleep */
     unsigned crowd;                          /* which of these the next one goes to */
     unsigned rounds_count;                   /* requests that add and are under way */
+    size_t under_way_count;                  /* jobs in these */
 };
 
 /* Adds a job, together with those of other threads. out_id may be NULL. */
