@@ -267,7 +267,7 @@ static bool sleep_outside(struct visits *v, struct visitor *me, int64_t until_us
 {
     leave(v);
     *is_late = notice_wait(&me->notice, &v->spin, until_us) == 0;
-    if (stand_down(v, me) && !*is_late) return true;
+    if (stand_down(v, me) && !*is_late && is_released(me)) return true;
     enter(v);
     return false;
 }
