@@ -78,20 +78,12 @@ static bool read_opts(struct bullmq_fetch *f)
     return bullmq_whole(bullmq_field(opts, SLICE_LIT("lockDuration")), &f->lock_ms) && f->lock_ms > 0;
 }
 
-/* False: one is due, or has a time that no job has. */
 static bool look_at_delayed(struct cmd_ctx *ctx, struct bullmq_fetch *f)
 {
     struct native_key delayed;
-    struct zset_element first;
     f->next_due_ms = -1;
-    if (!bullmq_queue_look_at(ctx, f->queue, BULLMQ_KEY_DELAYED, SLICE_LIT("delayed"), VALUE_ZSET, &delayed))
-        return false;
-    if (!delayed.entry) return true;
-    struct zset_cursor c = zset_seek_rank(&delayed.entry->value, 0);
-    if (!zset_next(&c, &first)) return false;
-    if (first.score < (double)((f->queue->now_ms + 1) * 0x1000) || first.score > 1e18) return false;
-    f->next_due_ms = (int64_t)(first.score / 0x1000);
-    return true;
+    return bullmq_queue_look_at(ctx, f->queue, BULLMQ_KEY_DELAYED, SLICE_LIT("delayed"), VALUE_ZSET, &delayed) &&
+           native_next_due(&delayed, f->queue->now_ms, &f->next_due_ms);
 }
 
 /* The limiter's setting of the queue, or else of the worker; *out 0: there is none. */

@@ -111,12 +111,6 @@ static bool read_args(struct cmd_ctx *ctx, const struct twin_args *args, struct 
     return read_keep(f, bullmq_field(opts, SLICE_LIT("keepJobs")));
 }
 
-static bool is_absent(struct cmd_ctx *ctx, const struct bullmq_job *job, struct slice suffix)
-{
-    struct slice name = native_job_key_of(&job->name, suffix);
-    return !db_find_hashed(ctx->db, name, map_hash(name));
-}
-
 static bool look_at_job(struct cmd_ctx *ctx, struct finish *f)
 {
     enum { PARENT_KEY, PARENT, DEID, ATM, DEFA, COUNT };
@@ -130,8 +124,7 @@ static bool look_at_job(struct cmd_ctx *ctx, struct finish *f)
     if (values[ATM].at && !native_whole(values[ATM], 0, NATIVE_WHOLE_MAX, &f->attempts)) return false;
     f->attempts++;
     f->has_deferred_failure = values[DEFA].at != NULL;
-    return f->is_failure ||
-           (is_absent(ctx, &f->job, SLICE_LIT(":dependencies")) && is_absent(ctx, &f->job, SLICE_LIT(":unsuccessful")));
+    return f->is_failure || native_job_is_childless(ctx, &f->job.name);
 }
 
 /* The worker has it: its lock is there and says so, and the job is active. */

@@ -12,29 +12,20 @@
 
 static bool read_args(const struct slice *argv, struct ours_fetch *f)
 {
-    int64_t now_ms;
     f->now = argv[0];
     f->token = argv[2];
     f->worker = argv[4];
     if (argv[5].len > 0 || f->queue->has_rate) return false;
-    return native_whole(argv[0], 0, NATIVE_TIME_MAX, &now_ms) &&
+    return native_whole(argv[0], 0, NATIVE_TIME_MAX, &f->now_ms) &&
            native_whole(argv[1], 1, NATIVE_JOBS_MAX, &f->wanted) &&
            native_whole(argv[3], 1, NATIVE_TIME_MAX, &f->lock_ms);
 }
 
-/* False: one is due, or has a time that no job has. */
 static bool look_at_delayed(struct cmd_ctx *ctx, struct ours_fetch *f)
 {
     struct native_key delayed;
-    if (!native_look_at(ctx, f->queue->prefix, "delayed", VALUE_ZSET, &delayed)) return false;
-    if (!delayed.entry) return true;
-    struct zset_cursor c = zset_seek_rank(&delayed.entry->value, 0);
-    struct zset_element first;
-    int64_t now_ms;
-    if (!zset_next(&c, &first) || !num_parse_int(f->now, &now_ms)) return false;
-    if (first.score < (double)((now_ms + 1) * 0x1000) || first.score > 1e18) return false;
-    f->next_due_ms = (int64_t)(first.score / 0x1000);
-    return true;
+    return native_look_at(ctx, f->queue->prefix, "delayed", VALUE_ZSET, &delayed) &&
+           native_next_due(&delayed, f->now_ms, &f->next_due_ms);
 }
 
 /* Those with a priority come after all that are in `wait`. */

@@ -18,7 +18,7 @@ struct ours_job {
 struct ours_fetch {
     struct native_queue *queue;
     struct slice now, token, worker;
-    int64_t lock_ms, wanted;
+    int64_t now_ms, lock_ms, wanted;
     struct ours_job *jobs; /* that may be taken, the first one first */
     size_t jobs_count;
     struct native_key counter; /* pc */

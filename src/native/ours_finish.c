@@ -58,12 +58,6 @@ static bool is_new_job(struct finish *f, const struct native_key *job, size_t be
     return true;
 }
 
-static bool is_absent(struct cmd_ctx *ctx, const struct native_job_name *name, struct slice suffix)
-{
-    struct slice key = native_job_key_of(name, suffix);
-    return !db_find_hashed(ctx->db, key, map_hash(key));
-}
-
 /* Whether the caller holds it. */
 static bool look_at_lock(struct cmd_ctx *ctx, struct ending *j)
 {
@@ -107,8 +101,7 @@ static bool look_at_job(struct cmd_ctx *ctx, struct finish *f, size_t i)
     if (!native_job_name(ctx, f->queue.prefix, j->args[ARG_ID], &j->name)) return false;
     if (!native_look_once(ctx, native_job_key(&j->name), VALUE_HASH, &j->job) || !j->job.entry) return false;
     if (j->job.entry == f->queue.meta.entry || !is_new_job(f, &j->job, i)) return false;
-    return look_at_fields(j) && look_at_args(f, j) && look_at_lock(ctx, j) &&
-           is_absent(ctx, &j->name, SLICE_LIT(":dependencies")) && is_absent(ctx, &j->name, SLICE_LIT(":unsuccessful"));
+    return look_at_fields(j) && look_at_args(f, j) && look_at_lock(ctx, j) && native_job_is_childless(ctx, &j->name);
 }
 
 static bool look_at_jobs(struct cmd_ctx *ctx, struct finish *f, const struct twin_args *args)

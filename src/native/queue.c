@@ -91,3 +91,27 @@ struct slice native_job_key_of(const struct native_job_name *n, struct slice suf
     memcpy(n->text + n->len, suffix.at, suffix.len);
     return slice_of(n->text, n->len + suffix.len);
 }
+
+static bool is_absent(struct cmd_ctx *ctx, struct slice key)
+{
+    return !db_find_hashed(ctx->db, key, map_hash(key));
+}
+
+bool native_job_is_childless(struct cmd_ctx *ctx, const struct native_job_name *n)
+{
+    return is_absent(ctx, native_job_key_of(n, SLICE_LIT(":dependencies"))) &&
+           is_absent(ctx, native_job_key_of(n, SLICE_LIT(":unsuccessful")));
+}
+
+/* ---- delayed jobs ---- */
+
+bool native_next_due(const struct native_key *delayed, int64_t now_ms, int64_t *out)
+{
+    struct zset_element first;
+    if (!delayed->entry) return true;
+    struct zset_cursor c = zset_seek_rank(&delayed->entry->value, 0);
+    if (!zset_next(&c, &first)) return false;
+    if (first.score < (double)((now_ms + 1) * 0x1000) || first.score > 1e18) return false;
+    *out = (int64_t)(first.score / 0x1000);
+    return true;
+}

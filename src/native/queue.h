@@ -50,5 +50,12 @@ static inline struct slice native_job_id(const struct native_job_name *n)
 }
 /* The key with a suffix, ":lock". Borrowed until the next. */
 struct slice native_job_key_of(const struct native_job_name *n, struct slice suffix);
+/* No child of it is to come, and none has failed so that it must. */
+bool native_job_is_childless(struct cmd_ctx *ctx, const struct native_job_name *n);
+
+/* ---- delayed jobs ---- */
+
+/* When the first is due, ms; *out stays as it is where there is none. False: one is due, or has a time that no job has. */
+bool native_next_due(const struct native_key *delayed, int64_t now_ms, int64_t *out);
 
 #endif
