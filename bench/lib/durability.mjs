@@ -20,7 +20,7 @@ const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 /* Jobs of one load by its shape: about half a second each on a common disk. */
 export const DURABILITY_FULL = {
   syncs: 200,
-  jobs: { 'waits-1': 300, 'waits-16': 3000, 'waits-256': 16_000, 'busy-1': 10_000, 'busy-16': 16_000, 'busy-64': 24_000, 'busy-256': 24_000 },
+  jobs: { 'waits-1': 2000, 'waits-16': 10_000, 'waits-256': 20_000, 'busy-1': 20_000, 'busy-16': 30_000, 'busy-64': 30_000, 'busy-256': 30_000 },
   latency_s: 3,
   bytes: 10_000,
   pause: 1_000_000,
