@@ -224,10 +224,10 @@ static const struct heap *expiries_of(const struct tracker *t, uint32_t db_numbe
     return &f->expiries;
 }
 
-/* An entry as it is now, unless its database was dropped before the cut. */
-static void give_entry(struct tracker *t, struct entry *e, uint32_t db_number)
+/* An entry as it is now, unless its database was dropped before the cut. Returns the bytes encoded apart from what was appended. */
+static size_t give_entry(struct tracker *t, struct entry *e, uint32_t db_number)
 {
-    if (t->cut_dropped.count > 0 && numbers_have(&t->cut_dropped, db_number)) return;
+    if (t->cut_dropped.count > 0 && numbers_have(&t->cut_dropped, db_number)) return 0;
     SLOW_CHECK(!entry_is_cold(e));
     struct item item = {
         .kind = ITEM_KEY_PUT,
@@ -237,14 +237,12 @@ static void give_entry(struct tracker *t, struct entry *e, uint32_t db_number)
     };
     if (e->node.aux != ENTRY_NO_EXPIRY) item.expire_ms = expiries_of(t, db_number)->slots[e->node.aux].key;
     e->mark.has_row = 1;
-    if (e->mark.is_large) {
-        tracker_large_give(t, e, &item);
-        return;
-    }
+    if (e->mark.is_large) return tracker_large_give(t, e, &item);
     SLOW_CHECK(value_count(&e->value) <= TRACKER_LARGE_COUNT);
     size_t begun_at = item_begin(t->out, &item);
     mem_must(value_encode(&e->value, t->out));
     item_end(t->out, begun_at);
+    return 0;
 }
 
 static bool is_saving(const struct tracker *t, const struct entry *e)
@@ -255,7 +253,7 @@ static bool is_saving(const struct tracker *t, const struct entry *e)
 /* Gives an entry that is about to change, go, or be freed, if the cut still wants it. */
 static void give_early(struct tracker *t, struct entry *e)
 {
-    if (is_saving(t, e)) give_entry(t, e, tracker_number_of(t, e));
+    if (is_saving(t, e)) (void)give_entry(t, e, tracker_number_of(t, e));
 }
 
 /* ---- what the keyspace calls ---- */
@@ -353,10 +351,10 @@ bool tracker_give(struct tracker *t, size_t bytes)
 {
     CHECK(t->phase == TRACKER_SAVING && bytes > 0);
     struct tracker_list *l = &t->lists[cut_list(t)];
-    size_t stop_at = t->out->len + bytes;
-    for (size_t looks = 0; t->given < l->count; t->given++, looks++) {
-        if (t->out->len + looks * GIVE_ENTRY_BYTES >= stop_at) return false;
-        give_entry(t, *entry_slot(l, t->given), *number_slot(l, t->given));
+    size_t stop_at = t->out->len + bytes, others = 0;
+    for (; t->given < l->count; t->given++) {
+        if (t->out->len + others >= stop_at) return false;
+        others += GIVE_ENTRY_BYTES + give_entry(t, *entry_slot(l, t->given), *number_slot(l, t->given));
     }
     item_write(t->out, &(struct item){.kind = ITEM_NEXT_NUMBER, .disk_id = t->next_number});
     t->phase = TRACKER_HANDED;

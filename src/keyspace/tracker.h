@@ -46,11 +46,12 @@ static inline void db_touch(struct db *db, struct entry *e)
 void tracker_note(struct tracker *t, struct entry *e, struct effect *effect);
 /* The entry, which is in a list, is large from now on: its value as it is will be written whole. */
 void tracker_enlarge(struct tracker *t, struct entry *e);
-/* `more` elements are about to come in one step: a value that they make large is large before they are there. After db_touch. */
+/* `more` elements are about to come in one step: a value that they make large is large before they are there, and its elements are
+ * told one by one. After db_touch. */
+void tracker_expect(struct tracker *t, struct entry *e);
 static inline void db_expect(struct db *db, struct entry *e, size_t more)
 {
-    if (more > TRACKER_LARGE_COUNT && db->keyspace->tracker && !e->mark.is_large)
-        tracker_enlarge(db->keyspace->tracker, e);
+    if (more > TRACKER_LARGE_COUNT && db->keyspace->tracker) tracker_expect(db->keyspace->tracker, e);
 }
 /* The entry is about to leave its database (delete, replace, source of RENAME and MOVE): a tombstone where it has a row. It may
  * be read until it is freed. */
@@ -72,8 +73,8 @@ size_t tracker_dirty_count(const struct tracker *t);
 /* The cut: everything dirty is now saving; items are appended to out (borrowed until all is given or tracker_failed). Not while a
  * checkpoint is under way. */
 void tracker_cut(struct tracker *t, struct buf *out);
-/* Gives what is saving until about `bytes` were appended to out, a large value counting as much as a small one; true: all is
- * given. */
+/* Gives what is saving until about `bytes` were appended to out, or encoded elsewhere for it; a large value mostly counts as much as a small
+ * one. True: all is given. */
 bool tracker_give(struct tracker *t, size_t bytes);
 /* The checkpoint is on disk: up to `limit` of what was handed become clean with each call; true: all are. */
 bool tracker_committed(struct tracker *t, size_t limit);

@@ -4,14 +4,17 @@
  *
  *   [base]  delta  delta ...
  *
- *   base   the value as it was when it became large: all of its elements. Later only where the deltas have outgrown the value
+ *   base   the value as it was when it became large: all of its elements
  *   delta  effects after the base, or after what was given last, each encoded for itself; a new one where a piece is full
  *
  * So giving a large value moves a pointer, whatever its size: the chain becomes a gift, which the checkpoint's thread reads, and the
  * value begins an empty one. A gift is kept until the checkpoint is over. Should that fail, it returns to the start of its value's chain.
  *
- * What is done in one go: the base of a value that grew one by one (TRACKER_LARGE_COUNT elements), that of a value which
- * outgrown deltas give way to (BASE_MAX_BYTES), and that of a copy, which was copied in one go just before.
+ * A value whose elements come and go, as a stream of events that is trimmed, has more effects than elements. When the deltas have outgrown it
+ * and it is short enough to be encoded in one go, it is *due*: they are dropped, it gets no new ones, and is encoded when it is given.
+ *
+ * What is done in one go: the base of a value that grew one by one (TRACKER_LARGE_COUNT elements), that of one that is due (DUE_MAX_COUNT,
+ * DUE_MAX_BYTES), and that of a copy, which was copied in one go just before.
  */
 #include "base/mem.h"
 #include "keyspace/tracker_state.h"
@@ -21,10 +24,13 @@
 #define CHAIN_MIN_BYTES ((size_t)64 << 10)
 /* ... and then to so many times the value, ... */
 #define CHAIN_FACTOR 2
-/* ... and beyond that when the value has more: to encode it would take too long. What then limits the chain is that a checkpoint
- * comes when the journal has grown, in which all of this is too. */
-#define BASE_MAX_BYTES ((size_t)2 << 20)
+/* ... and beyond that when the value has more: to encode it would take longer than a millisecond. What then limits the chain is that a
+ * checkpoint comes when the journal has grown, in which all of this is too. */
+#define DUE_MAX_COUNT ((size_t)16 << 10)
+#define DUE_MAX_BYTES ((size_t)1 << 20)
 #define VALUE_SAMPLES 16
+/* The bytes of a value that is due are looked at once in so many effects. */
+#define DUE_LOOK_EVERY 64
 
 struct tracker_large {
     struct map_node node;
@@ -35,6 +41,8 @@ struct tracker_large {
     struct items_chain chain;
     size_t delta_at;           /* the last piece is a delta, whose effects start there; 0: it is not */
     size_t chain_limit;        /* look then whether it has outgrown the value */
+    bool is_due;               /* the chain is empty, and the value will be given whole */
+    uint8_t looks_in;          /* is_due: effects until its bytes are looked at */
     struct tracker_gift *gift; /* link: to the checkpoint under way */
 };
 
@@ -120,36 +128,58 @@ static void end_delta(struct tracker_large *l)
     l->delta_at = 0;
 }
 
-/* The value as it is replaces all that is to be written of it. */
-static void restart_chain(struct tracker *t, struct tracker_large *l)
+/* Nothing that was to be written of the value, or was given of it, is wanted any more. */
+static void drop_chain(struct tracker *t, struct tracker_large *l)
 {
-    struct item base = item_of(l, ITEM_LARGE_BASE);
     graveyard_give_items(&t->ks->graveyard, &l->chain);
     l->delta_at = 0;
     if (l->gift) l->gift->large = NULL;
     l->gift = NULL;
+}
+
+/* The chain is empty: it begins with the value as it is. */
+static void begin_chain(struct tracker_large *l)
+{
+    struct item base = item_of(l, ITEM_LARGE_BASE);
     struct buf *out = items_chain_add(&l->chain);
     size_t begun_at = item_begin(out, &base);
     mem_must(value_encode(&l->entry->value, out));
     item_end(out, begun_at);
     l->chain_limit = out->len + CHAIN_MIN_BYTES;
+    l->is_due = false;
 }
 
 void tracker_enlarge(struct tracker *t, struct entry *e)
 {
-    restart_chain(t, make(t, e, t->next_number++));
+    begin_chain(make(t, e, t->next_number++));
+}
+
+static bool is_short(const struct value *v, size_t bytes)
+{
+    return value_count(v) <= DUE_MAX_COUNT && bytes <= DUE_MAX_BYTES;
 }
 
 /* The chain is long. True: the value, in which the last effect is done, has taken its place. */
 static bool weigh_chain(struct tracker *t, struct tracker_large *l)
 {
-    size_t value = value_bytes(&l->entry->value, VALUE_SAMPLES), len = items_chain_bytes(&l->chain);
-    bool is_outgrown = len > value * CHAIN_FACTOR && value <= BASE_MAX_BYTES;
-    if (is_outgrown)
-        restart_chain(t, l);
+    const struct value *v = &l->entry->value;
+    size_t bytes = value_bytes(v, VALUE_SAMPLES), len = items_chain_bytes(&l->chain);
+    l->is_due = len > bytes * CHAIN_FACTOR && is_short(v, bytes);
+    if (l->is_due)
+        drop_chain(t, l);
     else
-        l->chain_limit = (len > value ? len : value) * CHAIN_FACTOR;
-    return is_outgrown;
+        l->chain_limit = (len > bytes ? len : bytes) * CHAIN_FACTOR;
+    l->looks_in = DUE_LOOK_EVERY;
+    return l->is_due;
+}
+
+/* An effect on a value that is due is done. One that grows too long to be encoded when it is given is encoded now. */
+static void watch(struct tracker_large *l)
+{
+    const struct value *v = &l->entry->value;
+    bool must_look = l->looks_in-- == 0;
+    if (must_look) l->looks_in = DUE_LOOK_EVERY;
+    if (!is_short(v, must_look ? value_bytes(v, VALUE_SAMPLES) : 0)) begin_chain(l);
 }
 
 /* The journal writes the same fields next: it is given the bytes. */
@@ -180,15 +210,23 @@ void tracker_note(struct tracker *t, struct entry *e, struct effect *effect)
         /* Members of a sorted set that go together are told of before they go: the value is not yet without them. */
         bool is_done = effect->kind != EFFECT_ZSET_REMOVE;
         if (items_chain_bytes(&l->chain) > l->chain_limit && is_done && weigh_chain(t, l)) return;
-        add_effect(t, l, effect);
+        if (!l->is_due)
+            add_effect(t, l, effect);
+        else if (is_done)
+            watch(l);
     }
 }
 
 /* ---- giving ---- */
 
-void tracker_large_give(struct tracker *t, struct entry *e, struct item *item)
+size_t tracker_large_give(struct tracker *t, struct entry *e, struct item *item)
 {
     struct tracker_large *l = find(t, e);
+    size_t encoded_bytes = 0;
+    if (l->is_due) {
+        begin_chain(l);
+        encoded_bytes = items_chain_bytes(&l->chain);
+    }
     if (!items_chain_is_empty(&l->chain)) {
         end_delta(l);
         struct tracker_gift *gift = mem_alloc(sizeof(*gift));
@@ -201,6 +239,7 @@ void tracker_large_give(struct tracker *t, struct entry *e, struct item *item)
     item_write(t->out, item);
     l->chain_limit = CHAIN_MIN_BYTES;
     l->has_rows = true;
+    return encoded_bytes;
 }
 
 void tracker_large_end_gifts(struct tracker *t, bool is_committed, size_t *limit)
@@ -241,6 +280,16 @@ void tracker_large_flush(struct tracker *t, uint32_t db_number)
     map_iter_end(&it);
 }
 
+void tracker_expect(struct tracker *t, struct entry *e)
+{
+    if (!e->mark.is_large) {
+        tracker_enlarge(t, e);
+        return;
+    }
+    struct tracker_large *l = find(t, e);
+    if (l->is_due) begin_chain(l);
+}
+
 void tracker_moved(struct tracker *t, struct entry *from, struct entry *to)
 {
     struct tracker_large *l = find(t, from);
@@ -256,7 +305,8 @@ void tracker_large_check(struct tracker *t, struct entry *e)
 {
     const struct tracker_large *l = find(t, e);
     CHECK(l->entry == e);
-    CHECK(l->has_rows || l->chain.first);
+    CHECK(l->has_rows || l->chain.first || l->is_due);
+    CHECK(!l->is_due || (!l->chain.first && !l->gift));
     CHECK(!l->delta_at || l->chain.last->items.len >= l->delta_at);
     CHECK(!l->gift || l->gift->large == l);
 }

@@ -92,8 +92,9 @@ void tracker_delete(struct tracker *t, const struct item *item);
 
 void tracker_large_init(struct tracker *t);
 void tracker_large_deinit(struct tracker *t);
-/* Gives a large value's rows and its key's; `item` has the key's fields. However large it is: what is given was made before. */
-void tracker_large_give(struct tracker *t, struct entry *e, struct item *item);
+/* Gives a large value's rows and its key's; `item` has the key's fields. Returns the bytes that were encoded for it now; mostly what is given
+ * was made before. */
+size_t tracker_large_give(struct tracker *t, struct entry *e, struct item *item);
 /* The checkpoint that gifts were given to is over: up to *limit of them, counted down, go, or back to their values. */
 void tracker_large_end_gifts(struct tracker *t, bool is_committed, size_t *limit);
 /* The entry (in a list), as loaded, is large. */
