@@ -7,8 +7,8 @@
  * URL is what oxq_open takes, or beanstalk://HOST:PORT. When all is open it says so, an empty object, and reads a line with two points of
  * CLOCK_MONOTONIC in microseconds, "FROM UNTIL". Then it begins: N threads add, each one job at a time, waiting for each reply; N handlers do
  * nothing but check what they got. What is counted is what ends between the two points, so that several processes
- * may be counted together; what comes before is warm-up. Threads that add wait while there are IN_FLIGHT_MAX more jobs added than ended
- * here, so that neither side runs away from the other.
+ * may be counted together; what comes before is warm-up. When there are IN_FLIGHT_MAX more jobs added than ended here, the threads that add wait
+ * until half of them are left, so that neither side runs away from the other.
  *
  * With --rate, jobs are due at even times and their time counts from then until their handler starts, also when all threads were
  * still busy adding others.
@@ -23,7 +23,6 @@
 #include <netinet/tcp.h>
 #include <oxq/oxq.h>
 #include <pthread.h>
-#include <semaphore.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -53,6 +52,13 @@ struct caller {
     char bytes[LINE_BYTES_MAX]; /* received, not yet looked at */
 };
 
+/* Who finds no room for one more job sleeps until there is much: woken for each, the threads would cost more than what is measured. */
+struct room {
+    atomic_int in_flight;
+    pthread_mutex_t lock; /* of the condition */
+    pthread_cond_t freed;
+};
+
 struct load {
     const char *url;
     unsigned callers;
@@ -64,7 +70,7 @@ struct load {
     oxq_worker *worker;
     struct sockaddr_in beanstalkd;
 
-    sem_t room; /* to add another one */
+    struct room room;
     atomic_bool is_over;
     _Atomic uint64_t added, ended, counted;
     _Atomic uint32_t times_count;
@@ -98,6 +104,34 @@ static double cpu_seconds(void)
     return (double)(u.ru_utime.tv_sec + u.ru_stime.tv_sec) + (double)(u.ru_utime.tv_usec + u.ru_stime.tv_usec) / 1e6;
 }
 
+/* ---------------------------------------------------------------- room */
+
+static void wake_all(struct room *r)
+{
+    pthread_mutex_lock(&r->lock);
+    pthread_cond_broadcast(&r->freed);
+    pthread_mutex_unlock(&r->lock);
+}
+
+static void give_room(struct room *r)
+{
+    if (atomic_fetch_sub(&r->in_flight, 1) - 1 == IN_FLIGHT_MAX / 2) wake_all(r);
+}
+
+/* True: there is room, which is taken. */
+static bool take_room(struct room *r, const atomic_bool *is_over)
+{
+    while (!atomic_load(is_over)) {
+        if (atomic_fetch_add(&r->in_flight, 1) < IN_FLIGHT_MAX) return true;
+        give_room(r);
+        pthread_mutex_lock(&r->lock);
+        while (atomic_load(&r->in_flight) > IN_FLIGHT_MAX / 2 && !atomic_load(is_over))
+            pthread_cond_wait(&r->freed, &r->lock);
+        pthread_mutex_unlock(&r->lock);
+    }
+    return false;
+}
+
 /* ---------------------------------------------------------------- a job */
 
 static size_t write_data(char data[DATA_BYTES_MAX], unsigned number, int64_t due_us)
@@ -123,7 +157,7 @@ static void note_end(struct load *load)
     int64_t at_us = now_us();
     atomic_fetch_add(&load->ended, 1);
     if (at_us >= load->from_us && at_us < load->until_us) atomic_fetch_add(&load->counted, 1);
-    sem_post(&load->room);
+    give_room(&load->room);
 }
 
 /* ---------------------------------------------------------------- the C library */
@@ -266,10 +300,9 @@ static void *produce(void *ctx)
     struct load *load = c->load;
     int64_t started_us = now_us();
     if (!load->store) connect_to_beanstalkd(c);
-    for (unsigned i = 0;; i++) {
-        while (sem_wait(&load->room) != 0) continue;
+    for (unsigned i = 0; take_room(&load->room, &load->is_over); i++) {
         int64_t at_us = load->rate ? due_us(c, started_us, i) : now_us();
-        if (atomic_load(&load->is_over) || at_us >= load->until_us) break;
+        if (at_us >= load->until_us) break;
         if (load->rate) sleep_until(at_us);
         add(c, i, at_us);
     }
@@ -330,7 +363,7 @@ static void run(struct load *load)
     cpu = cpu_seconds() - cpu;
 
     atomic_store(&load->is_over, true);
-    for (unsigned i = 0; i < load->callers; i++) sem_post(&load->room);
+    wake_all(&load->room);
     join(load, load->producers);
     if (load->store)
         close_worker(load);
@@ -385,7 +418,8 @@ int main(int argc, char **argv)
         fputs("lifecycle --store URL --callers N [--rate N]\n", stderr);
         return 2;
     }
-    sem_init(&load.room, 0, IN_FLIGHT_MAX);
+    pthread_mutex_init(&load.room.lock, NULL);
+    pthread_cond_init(&load.room.freed, NULL);
     load.times_us = calloc(TIMES_MAX, sizeof(*load.times_us));
     if (!load.times_us) fail("memory", strerror(errno));
     if (!is_beanstalkd(&load)) open_store(&load);
