@@ -138,6 +138,12 @@ static void save(const char *folder, uint64_t seq, struct buf *items)
     checkpoint_close(c);
 }
 
+static void wake_from_journal(void *ctx, int64_t *again_us)
+{
+    (void)again_us;
+    wake(ctx);
+}
+
 static struct journal *open_journal(const char *folder, uint64_t next_seq)
 {
     struct journal *j = NULL;
@@ -147,7 +153,7 @@ static struct journal *open_journal(const char *folder, uint64_t next_seq)
                                       .segment_bytes = SEGMENT_BYTES,
                                       .next_seq = next_seq,
                                       .clock = os_clock(),
-                                      .wake = wake};
+                                      .wake = wake_from_journal};
     cr_assert_eq(journal_open(&opts, &j, &err), OXQ_OK, "%s", err.text);
     return j;
 }

@@ -82,7 +82,7 @@ static bool wake_one(struct visits *v)
 }
 
 /* The journal's thread commits itself, and so goes on with the next group at once: no other thread has to wake in between. */
-static bool commit_here(struct visits *v)
+static bool commit_here(struct visits *v, int64_t *again_us)
 {
     if (!turn_enter_as_guest(v->turn, JOURNAL_WAIT_US)) return false;
     bool may_commit = !v->is_over && server_is_open_to_visits(v->server) && engine_may_commit_in_journal(v->engine);
@@ -92,17 +92,18 @@ static bool commit_here(struct visits *v)
     }
     server_begin_visit(v->server);
     engine_commit(v->engine);
+    if (again_us) *again_us = engine_take_commit_us(v->engine);
     leave(v);
     return true;
 }
 
-static bool on_news(struct engine_guests *guests)
+static bool on_news(struct engine_guests *guests, int64_t *again_us)
 {
     struct visits *v = (struct visits *)guests;
     lock_enter(&v->lock);
     bool is_there = !link_is_empty(&v->waiting);
     lock_leave(&v->lock);
-    return is_there && (commit_here(v) || wake_one(v));
+    return is_there && (commit_here(v, again_us) || wake_one(v));
 }
 
 void visit_released(struct engine_client *client)
@@ -265,9 +266,12 @@ static bool is_released(const struct visitor *me)
 /* Asleep, outside of the turn. True: the reply is there, and nothing else is to be done. False: he is in the turn again. */
 static bool sleep_outside(struct visits *v, struct visitor *me, int64_t until_us, bool *is_late)
 {
+    /* His own request may be what waits for others: then he is the one to let it go without them. */
+    int64_t commit_us = engine_take_commit_us(v->engine);
     leave(v);
-    *is_late = notice_wait(&me->notice, &v->spin, until_us) == 0;
-    if (stand_down(v, me) && !*is_late && is_released(me)) return true;
+    bool is_told = notice_wait(&me->notice, &v->spin, commit_us < until_us ? commit_us : until_us) != 0;
+    *is_late = !is_told && until_us <= commit_us;
+    if (stand_down(v, me) && is_told && is_released(me)) return true;
     enter(v);
     return false;
 }

@@ -132,8 +132,8 @@ enum engine_client_flag {
  */
 struct engine_guests {
     /* Sees to it that engine_commit is called; false: none waits. Called on the journal's threads, which may call engine_commit
-     * themselves if engine_may_commit_in_journal. */
-    bool (*on_news)(struct engine_guests *guests);
+     * themselves if engine_may_commit_in_journal. Where again_us is given, it is called again at the time that it sets. */
+    bool (*on_news)(struct engine_guests *guests, int64_t *again_us);
 };
 
 struct engine_opts {
@@ -212,6 +212,12 @@ void engine_commit(struct engine *e);
 void engine_lend(struct engine *e);
 /* Within the turn: false when engine_commit would wait for the journal. */
 bool engine_may_commit_in_journal(const struct engine *e);
+/*
+ * Within the turn, after engine_commit: a small group waits for others until then (engine/persist.h), and who asks has to call engine_commit
+ * again at that time, if he was not told of a change before. INT64_MAX: nothing waits, or another has to. Where nobody asks, the loop has to
+ * (engine_next_timer_us).
+ */
+int64_t engine_take_commit_us(struct engine *e);
 void engine_enter(struct engine *e);
 void engine_leave(struct engine *e);
 /* engine_commit, after waiting for the disk: all replies are released. Blocks: syncs. */

@@ -89,18 +89,30 @@ static void tell_failure(struct engine *e)
     }
 }
 
+/* The thread is idle: what is gathered goes to it, unless it waits for company. */
+static void submit(struct engine *e)
+{
+    struct persist *p = e->persist;
+    uint64_t last_seq = journal_last_seq(p->journal);
+    /* What a flush has written is settled. */
+    uint64_t gone_seq = p->submitted_seq > p->progress.durable_seq ? p->submitted_seq : p->progress.durable_seq;
+    bool is_synced = p->durability == JOURNAL_ALWAYS;
+    if (is_synced && company_awaits(&p->company, last_seq - gone_seq, clock_mono_us(e->clock))) return;
+    if (!journal_submit(p->journal)) return;
+    company_go(&p->company, last_seq - gone_seq);
+    p->submitted_seq = last_seq;
+    gate_note_submitted(p);
+    /* It may be written already. */
+    journal_poll(p->journal, &p->progress);
+}
+
 bool persist_poll(struct engine *e)
 {
     struct persist *p = e->persist;
     journal_poll(p->journal, &p->progress);
     /* Written and not synced is what another durability has left: the thread syncs it now, and the filter needs that. */
     bool is_behind = p->durability == JOURNAL_ALWAYS && p->progress.durable_seq < p->submitted_seq;
-    if (p->progress.is_idle && !is_behind && !p->is_record_open && journal_submit(p->journal)) {
-        p->submitted_seq = journal_last_seq(p->journal);
-        gate_note_submitted(p);
-        /* It may be written already. */
-        journal_poll(p->journal, &p->progress);
-    }
+    if (p->progress.is_idle && !is_behind && !p->is_record_open) submit(e);
     if (journal_backlog_bytes(p->journal) > BACKLOG_MAX_BYTES && !p->is_record_open) {
         journal_flush(p->journal);
         journal_poll(p->journal, &p->progress);
@@ -109,6 +121,14 @@ bool persist_poll(struct engine *e)
     uint64_t settled_before = p->settled_seq;
     p->settled_seq = persist_settled_seq(p);
     return p->settled_seq != settled_before;
+}
+
+int64_t engine_take_commit_us(struct engine *e)
+{
+    struct company *c = &e->persist->company;
+    if (!c->is_awaited || c->is_watched) return INT64_MAX;
+    c->is_watched = true;
+    return c->until_us;
 }
 
 bool engine_may_commit_in_journal(const struct engine *e)
@@ -145,10 +165,10 @@ static void wake(void *ctx)
     waker_wake(p->waker_fd);
 }
 
-static void wake_from_journal(void *ctx)
+static void wake_from_journal(void *ctx, int64_t *again_us)
 {
     struct persist *p = ctx;
-    if (!p->guests || !p->guests->on_news(p->guests)) wake(p);
+    if (!p->guests || !p->guests->on_news(p->guests, again_us)) wake(p);
 }
 
 static enum journal_durability parse_durability(const char *text, int64_t *out_interval_ms)

@@ -13,6 +13,7 @@
 #define ENGINE_PERSIST_H
 
 #include "checkpoint/checkpoint.h"
+#include "engine/company.h"
 #include "engine/state.h"
 #include "journal/journal.h"
 #include "journal/reader.h"
@@ -72,6 +73,7 @@ struct persist {
     bool was_failure_told, was_no_room_told;
     uint64_t submitted_seq;                /* of the last record in the thread's hands or beyond */
     uint64_t settled_seq;                  /* as the gate saw it last */
+    struct company company;
     struct unsettled gathering, submitted; /* gate.c */
     char noted_key[128];                   /* the last one noted, ... */
     size_t noted_len;                      /* ... if it is not longer */

@@ -87,7 +87,7 @@ static void set(struct world *w, const char *name, const char *value)
 /* Of every world that a test opens from here on. */
 static const char *checkpoint_size = "256mb";
 
-static void begin(struct world *w, const char *durability)
+static void begin(struct world *w, const char *durability, struct clock *clock)
 {
     *w = (struct world){.host = testkit_host()};
     w->host.poll = on_poll;
@@ -97,7 +97,7 @@ static void begin(struct world *w, const char *durability)
     set(w, "durability", durability);
     set(w, "journal-segment-size", "64kb");
     set(w, "checkpoint-journal-size", checkpoint_size);
-    struct engine_opts opts = {.clock = os_clock(), .seed = 1, .config = &w->config, .host = &w->host, .run_id = "0"};
+    struct engine_opts opts = {.clock = clock, .seed = 1, .config = &w->config, .host = &w->host, .run_id = "0"};
     cr_assert_eq(engine_new(&opts, &w->engine, NULL), OXQ_OK);
     testkit_open_clients(w->engine, w->clients, CLIENTS);
 }
@@ -107,13 +107,20 @@ static void load(struct world *w)
     struct oxq_error err;
     cr_assert_eq(engine_open_data(w->engine, &err), OXQ_OK, "%s", err.text);
     while (!w->is_loaded && !w->has_load_error) engine_run_timers(w->engine);
+    /* Only the test of it has groups that stay for others. */
+    if (w->is_loaded && w->engine->persist) w->engine->persist->company.skips = UINT32_MAX;
+}
+
+static void open_at(struct world *w, const char *durability, struct clock *clock)
+{
+    begin(w, durability, clock);
+    load(w);
+    cr_assert(w->is_loaded, "%s", w->load_error.text);
 }
 
 static void world_open(struct world *w, const char *durability)
 {
-    begin(w, durability);
-    load(w);
-    cr_assert(w->is_loaded, "%s", w->load_error.text);
+    open_at(w, durability, os_clock());
 }
 
 static void world_close(struct world *w)
@@ -288,6 +295,47 @@ Test(persist, no_reply_shows_what_is_not_synced)
         cr_assert_str_neq(got(&w, 1), "");
         drop(&w, 2);
     }
+    world_close(&w);
+}
+
+/* One client's group is on disk, and it is not told yet. */
+static void let_one_write(struct world *w)
+{
+    send(w, 0, "SET k v");
+    engine_commit(w->engine);
+    cr_assert(wait_for_store(w->engine), "the store's threads are silent");
+}
+
+Test(persist, a_small_group_stays_for_who_was_just_answered)
+{
+    struct world w;
+    struct clock_manual clock;
+    clock_manual_init(&clock, 1000000);
+    open_at(&w, "always", &clock.clock);
+    struct engine *e = w.engine;
+    e->persist->company.skips = 0;
+    let_one_write(&w);
+    send(&w, 1, "SET l v");
+    engine_commit(e);
+    cr_assert_str_eq(got(&w, 0), "+OK\r\n");
+    cr_assert_eq(engine_next_timer_us(e), e->mono_us, "the loop has to come back");
+    cr_assert_eq(engine_take_commit_us(e), clock.us + COMPANY_US);
+    cr_assert_eq(engine_take_commit_us(e), INT64_MAX, "one is enough");
+    cr_assert_gt(engine_next_timer_us(e), e->mono_us);
+    send(&w, 0, "SET k w");
+    engine_commit(e);
+    cr_assert_not(e->persist->company.is_awaited);
+    settle(&w);
+    cr_assert_str_eq(got(&w, 0), "+OK\r\n");
+    cr_assert_str_eq(got(&w, 1), "+OK\r\n");
+    clock.us += COMPANY_US;
+    let_one_write(&w);
+    send(&w, 1, "SET l w");
+    engine_commit(e);
+    cr_assert(e->persist->company.is_awaited);
+    clock.us += COMPANY_US;
+    settle(&w);
+    cr_assert_str_eq(got(&w, 1), "+OK\r\n", "alone");
     world_close(&w);
 }
 
@@ -591,7 +639,7 @@ Test(persist, clients_are_told_that_it_is_loading)
     world_open(&w, "always");
     fill(&w);
     world_close(&w);
-    begin(&w, "always");
+    begin(&w, "always", os_clock());
     cr_assert_eq(engine_open_data(w.engine, NULL), OXQ_OK);
     send(&w, 0, "GET s");
     engine_commit(w.engine);
@@ -609,7 +657,7 @@ Test(persist, a_folder_has_one_owner)
     struct world w, second;
     struct oxq_error err;
     world_open(&w, "always");
-    begin(&second, "always");
+    begin(&second, "always", os_clock());
     cr_assert_eq(engine_open_data(second.engine, &err), OXQ_ERR_EXISTS);
     char pid[32];
     snprintf(pid, sizeof(pid), "%d", (int)getpid());
@@ -755,7 +803,7 @@ Test(persist, a_start_with_a_memory_target_leaves_the_keys_dormant)
     cr_assert(persist_start_save(w.engine));
     finish_save(&w);
     world_close(&w);
-    begin(&w, "off");
+    begin(&w, "off", os_clock());
     set(&w, "memory-target", "1gb");
     load(&w);
     const struct db *db = &w.engine->keyspace.dbs[0];

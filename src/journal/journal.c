@@ -78,7 +78,7 @@ struct journal {
     struct syncer *syncer; /* owned */
     struct thread thread;
     struct clock *clock; /* borrowed */
-    void (*wake)(void *ctx);
+    void (*wake)(void *ctx, int64_t *again_us);
     void *ctx;
 
     struct lock lock; /* guards what follows */
@@ -115,7 +115,7 @@ static void note_change(void *ctx, const struct oxq_error *failure)
     lock_enter(&j->lock);
     lock_notify(&j->lock);
     lock_leave(&j->lock);
-    j->wake(j->ctx);
+    j->wake(j->ctx, NULL);
 }
 
 /* ---------------------------------------------------------------- the thread */
@@ -140,17 +140,20 @@ static void take_group(struct journal *j)
     atomic_store_explicit(&j->phase, IDLE, memory_order_release);
     lock_notify(&j->lock);
     lock_leave(&j->lock);
-    j->wake(j->ctx);
 }
 
 static void run(void *ctx)
 {
     struct journal *j = ctx;
+    int64_t again_us = INT64_MAX;
     thread_shorten_slice();
     for (;;) {
-        (void)notice_wait(&j->work, &j->spin, INT64_MAX);
+        bool is_late = notice_wait(&j->work, &j->spin, again_us) == 0;
         (void)notice_take(&j->work);
-        if (atomic_load_explicit(&j->phase, memory_order_acquire) == BUSY) take_group(j);
+        bool has_group = atomic_load_explicit(&j->phase, memory_order_acquire) == BUSY;
+        if (has_group) take_group(j);
+        again_us = INT64_MAX;
+        if (has_group || is_late) j->wake(j->ctx, &again_us);
         if (atomic_load_explicit(&j->is_closing, memory_order_acquire)) return;
     }
 }

@@ -41,7 +41,8 @@ struct journal_opts {
     size_t segment_bytes; /* 0: JOURNAL_SEGMENT_BYTES; tests take less, down to JOURNAL_SEGMENT_MIN_BYTES */
     uint64_t next_seq;    /* of the first record that will be appended, from 1: journal_end's last_seq + 1 */
     struct clock *clock;  /* borrowed; its mono_us is CLOCK_MONOTONIC's where durability is INTERVAL */
-    void (*wake)(void *ctx);
+    /* Something is done. Where again_us is given, and set (CLOCK_MONOTONIC), it is called again then if nothing was submitted before. */
+    void (*wake)(void *ctx, int64_t *again_us);
     void *ctx;
 };
 

@@ -49,9 +49,10 @@ Test(journal_pin, needs_the_folder)
 
 #define RECORD_BYTES 4000
 
-static void wake(void *ctx)
+static void wake(void *ctx, int64_t *again_us)
 {
     (void)ctx;
+    (void)again_us;
 }
 
 /* So many records, each in a group of its own: three to a segment. */

@@ -35,9 +35,10 @@ const char *testkit_subfolder(const char *name)
 
 /* ---------------------------------------------------------------- events */
 
-static void wake(void *ctx)
+static void wake(void *ctx, int64_t *again_us)
 {
     (void)ctx;
+    (void)again_us;
     lock_enter(&lock);
     lock_notify(&lock);
     lock_leave(&lock);

@@ -298,7 +298,8 @@ uint32_t notice_wait(struct notice *n, struct spin *spin, int64_t until_us)
     if (!spin) return sleep_for(n, until_us);
     struct spin_wait wait;
     spin_begin(&wait, spin);
-    while (!seen && spin_again(&wait)) seen = atomic_load_explicit(&n->value, memory_order_acquire);
+    while (!seen && wait.seen_us < until_us && spin_again(&wait))
+        seen = atomic_load_explicit(&n->value, memory_order_acquire);
     if (!seen) seen = sleep_for(n, until_us);
     spin_end(&wait);
     return seen;

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT */
+#include "engine/company.h"
+
+bool company_awaits(struct company *c, uint64_t count, int64_t now_us)
+{
+    if (!c->is_expected) {
+        c->is_expected = true;
+        c->expected = c->last_count + count;
+        bool is_worth_it = c->skips == 0 && c->expected <= COMPANY_RECORDS_MAX;
+        c->until_us = is_worth_it ? now_us + COMPANY_US : now_us;
+    }
+    c->is_awaited = count > 0 && count < c->expected && now_us < c->until_us;
+    c->has_stayed |= c->is_awaited;
+    return c->is_awaited;
+}
+
+void company_go(struct company *c, uint64_t count)
+{
+    if (c->skips > 0) {
+        c->skips--;
+    } else if (c->has_stayed) {
+        uint32_t more = 2 * c->skips_last + 1;
+        if (more > COMPANY_SKIPS_MAX) more = COMPANY_SKIPS_MAX;
+        c->skips = c->skips_last = count >= c->expected ? 0 : more;
+    }
+    c->last_count = count;
+    c->is_expected = c->is_awaited = c->is_watched = c->has_stayed = false;
+}

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Company: where two or three callers each wait for the disk, their requests fall into different groups, and each waits for the other's sync
+ * before its own begins. So a small group stays for a moment for those whom the last one answered: they are likely to ask again at once,
+ * and from then on share one sync. Where they did not come, it is tried ever more rarely. (PostgreSQL has a fixed commit_delay for this.)
+ *
+ * Of one producer and one worker, each of which does one thing at a time, either shares every sync with the other then.
+ */
+#ifndef ENGINE_COMPANY_H
+#define ENGINE_COMPANY_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* How long a group stays: about half a sync of a common disk, and longer than a reply and the next request take. */
+#define COMPANY_US 60
+/* More callers than this share syncs as it is. */
+#define COMPANY_RECORDS_MAX 4
+#define COMPANY_SKIPS_MAX 255
+
+/* All zero is the start. */
+struct company {
+    uint64_t last_count; /* records of the last group */
+    uint64_t expected;   /* records of this one when all have come */
+    int64_t until_us;    /* it goes without them then */
+    bool is_expected;    /* the two above hold: the journal's thread is idle */
+    bool is_awaited;     /* the group stays */
+    bool has_stayed;     /* it did for a while */
+    bool is_watched;     /* somebody comes back at until_us; else the loop has to */
+    uint32_t skips;      /* so many groups do not stay */
+    uint32_t skips_last; /* so many did not after the last that stayed in vain */
+};
+
+/* The journal's thread is idle, and so many records are gathered. True: they stay. */
+bool company_awaits(struct company *c, uint64_t count, int64_t now_us);
+/* So many go. */
+void company_go(struct company *c, uint64_t count);
+
+#endif
