@@ -132,12 +132,6 @@ static void add_small(struct engine *e, const struct checkpoint_row *row, uint32
     tracker_adopt(e->persist->tracker, entry, 0, true);
 }
 
-static void prefetch(const struct db *db, uint32_t hash)
-{
-    map_prefetch(&db->keys, hash);
-    dormant_prefetch(&db->dormant, hash);
-}
-
 /* *out_more is false after the last rows. */
 static oxq_err load_rows(struct engine *e, bool *out_more, struct oxq_error *err)
 {
@@ -151,7 +145,7 @@ static oxq_err load_rows(struct engine *e, bool *out_more, struct oxq_error *err
         if (code) return code;
         if (step != CHECKPOINT_ROW) break;
         hashes[count] = map_hash(rows[count].key);
-        prefetch(&e->keyspace.dbs[rows[count].db], hashes[count]);
+        db_prefetch(&e->keyspace.dbs[rows[count].db], hashes[count]);
     }
     *out_more = step != CHECKPOINT_END;
     l->rows_count += count;

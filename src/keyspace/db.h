@@ -115,6 +115,16 @@ struct entry *db_create(struct db *db, struct slice key, enum value_type type);
 /* db_find and db_create with the key's map_hash, of keys that are asked for once: they take no hot place. */
 struct entry *db_find_hashed(struct db *db, struct slice key, uint32_t hash);
 struct entry *db_create_hashed(struct db *db, struct slice key, uint32_t hash, enum value_type type);
+/* For who will soon look for several keys: of all the first, then of all the second (map_prefetch). Neither changes anything. */
+static inline void db_prefetch(const struct db *db, uint32_t hash)
+{
+    map_prefetch(&db->keys, hash);
+    dormant_prefetch(&db->dormant, hash);
+}
+static inline void db_prefetch_entry(const struct db *db, uint32_t hash)
+{
+    map_prefetch_nodes(&db->keys, hash);
+}
 /* db_find, or db_create when absent, by one look-up; the entry may be of another type when it is not new. */
 struct entry *db_find_or_create(struct db *db, struct slice key, enum value_type type, bool *out_is_new);
 /* The same with the key's map_hash. */

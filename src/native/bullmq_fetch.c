@@ -58,12 +58,14 @@ bool bullmq_queue_look(struct cmd_ctx *ctx, const struct twin_args *args, struct
                                                    VALUE_ZSET, &out->prioritized);
 }
 
-bool bullmq_job_look(struct cmd_ctx *ctx, const struct bullmq_queue *q, struct slice id, struct bullmq_job *out)
+bool bullmq_job_look(struct cmd_ctx *ctx, const struct bullmq_queue *q, struct slice id, enum native_part parts_count,
+                     struct bullmq_job *out)
 {
     /* The only key of a queue that has a plain name and is a hash. */
-    if (slice_equal(id, SLICE_LIT("meta"))) return false;
-    return native_job_name(ctx, q->prefix, id, &out->name) &&
-           native_look_once(ctx, native_job_key(&out->name), VALUE_HASH, &out->key);
+    if (slice_equal(id, SLICE_LIT("meta")) || !native_job_name(ctx, q->prefix, id, &out->name)) return false;
+    native_job_expect(ctx, &out->name, parts_count);
+    native_job_await(ctx, &out->name, parts_count);
+    return native_job_look(ctx, &out->name, NATIVE_JOB, VALUE_HASH, &out->key);
 }
 
 /* ---- looking ---- */
@@ -158,7 +160,7 @@ static bool look_at_job(struct cmd_ctx *ctx, struct bullmq_fetch *f, struct slic
     static const struct slice names[COUNT] = {SLICE_INIT("ats"), SLICE_INIT("defa")};
     struct slice values[COUNT];
     if (id.len > 1 && id.at[0] == '0' && id.at[1] == ':') return false;
-    if (!bullmq_job_look(ctx, f->queue, id, &f->job) || !f->job.key.entry) return false;
+    if (!bullmq_job_look(ctx, f->queue, id, NATIVE_JOB_LOCK + 1, &f->job) || !f->job.key.entry) return false;
     hash_get_many(&f->job.key.entry->value, names, COUNT, values);
     /* Releases differ in whether a job counts that is only there to fail. */
     if (f->limiter_count > 0 && values[DEFA].at) return false;
@@ -227,8 +229,7 @@ void bullmq_fetch_run(struct cmd_ctx *ctx, struct bullmq_fetch *f)
     move_to_active(ctx, f->queue, id);
     count_against_limiter(ctx, f);
     if (!slice_equal(f->token, SLICE_LIT("0")))
-        native_set_once(ctx, native_job_key_of(&f->job.name, SLICE_LIT(":lock")), f->token,
-                        cmd_now_ms(ctx) + f->lock_ms);
+        native_job_lock(ctx, &f->job.name, f->token, cmd_now_ms(ctx) + f->lock_ms);
     start_job(ctx, f, id);
 }
 

@@ -45,8 +45,10 @@ struct bullmq_job {
     struct native_key key;
 };
 
-/* False: an id that another key might be named by, or a key of another type. job->key.entry: NULL when there is none. */
-bool bullmq_job_look(struct cmd_ctx *ctx, const struct bullmq_queue *q, struct slice id, struct bullmq_job *out);
+/* False: an id that another key might be named by, or a key of another type. job->key.entry: NULL when there is none. So many of its parts will
+ * be looked at or written in the call. */
+bool bullmq_job_look(struct cmd_ctx *ctx, const struct bullmq_queue *q, struct slice id, enum native_part parts_count,
+                     struct bullmq_job *out);
 
 enum bullmq_next {
     BULLMQ_NEXT_NONE,    /* nothing waits */

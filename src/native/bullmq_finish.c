@@ -118,7 +118,7 @@ static bool look_at_job(struct cmd_ctx *ctx, struct finish *f)
                                               SLICE_INIT("atm"), SLICE_INIT("defa")};
     struct slice values[COUNT];
     if (!bullmq_is_key(f->queue.args->keys[KEY_JOB - 1], f->queue.prefix, f->argv[ID])) return false;
-    if (!bullmq_job_look(ctx, &f->queue, f->argv[ID], &f->job) || !f->job.key.entry) return false;
+    if (!bullmq_job_look(ctx, &f->queue, f->argv[ID], NATIVE_PARTS, &f->job) || !f->job.key.entry) return false;
     hash_get_many(&f->job.key.entry->value, names, COUNT, values);
     if (values[PARENT_KEY].at || values[PARENT].at || values[DEID].at) return false;
     if (values[ATM].at && !native_whole(values[ATM], 0, NATIVE_WHOLE_MAX, &f->attempts)) return false;
@@ -135,8 +135,7 @@ static bool look_at_lock(struct cmd_ctx *ctx, struct finish *f)
     if (token->kind != BULLMQ_TEXT) return false;
     f->is_locked = !slice_equal(token->text, SLICE_LIT("0"));
     if (f->is_locked) {
-        struct slice name = native_job_key_of(&f->job.name, SLICE_LIT(":lock"));
-        if (!native_look_once(ctx, name, VALUE_STRING, &f->lock) || !f->lock.entry ||
+        if (!native_job_look(ctx, &f->job.name, NATIVE_JOB_LOCK, VALUE_STRING, &f->lock) || !f->lock.entry ||
             !slice_equal(string_borrow(&f->lock.entry->value, digits), token->text) ||
             !bullmq_queue_look_at(ctx, &f->queue, BULLMQ_KEY_STALLED, SLICE_LIT("stalled"), VALUE_SET, &f->stalled))
             return false;
@@ -160,7 +159,7 @@ static int64_t count_aged(const struct finish *f)
 
 static bool look_at_old_job(struct cmd_ctx *ctx, const struct finish *f, struct slice id, struct bullmq_job *out)
 {
-    if (!bullmq_job_look(ctx, &f->queue, id, out)) return false;
+    if (!bullmq_job_look(ctx, &f->queue, id, NATIVE_JOB + 1, out)) return false;
     return !out->key.entry || !native_field(&out->key, SLICE_LIT("parentKey")).at;
 }
 

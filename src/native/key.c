@@ -29,11 +29,16 @@ bool native_look(struct cmd_ctx *ctx, struct slice name, enum value_type type, s
     return !out->entry || out->entry->value.type == type;
 }
 
-bool native_look_once(struct cmd_ctx *ctx, struct slice name, enum value_type type, struct native_key *out)
+bool native_look_hashed(struct cmd_ctx *ctx, struct slice name, uint32_t hash, enum value_type type,
+                        struct native_key *out)
 {
-    uint32_t hash = map_hash(name);
     *out = (struct native_key){.name = name, .entry = db_find_hashed(ctx->db, name, hash), .hash = hash};
     return !out->entry || out->entry->value.type == type;
+}
+
+bool native_look_once(struct cmd_ctx *ctx, struct slice name, enum value_type type, struct native_key *out)
+{
+    return native_look_hashed(ctx, name, map_hash(name), type, out);
 }
 
 bool native_look_at(struct cmd_ctx *ctx, struct slice prefix, const char *suffix, enum value_type type,
@@ -124,10 +129,10 @@ void native_delete_once(struct cmd_ctx *ctx, struct slice name)
     if (e) db_delete(ctx->db, e);
 }
 
-void native_set_once(struct cmd_ctx *ctx, struct slice name, struct slice text, int64_t at_ms)
+void native_set_hashed(struct cmd_ctx *ctx, struct slice name, uint32_t hash, struct slice text, int64_t at_ms)
 {
     bool is_new;
-    struct entry *e = db_find_or_create_hashed(ctx->db, name, map_hash(name), VALUE_STRING, &is_new);
+    struct entry *e = db_find_or_create_hashed(ctx->db, name, hash, VALUE_STRING, &is_new);
     edit_string_set(ctx->db, name, e, text, at_ms);
 }
 

@@ -18,7 +18,7 @@
 struct native_key {
     struct slice name;
     struct entry *entry;
-    uint32_t hash; /* of the name, where native_look_once made it */
+    uint32_t hash; /* of the name, where native_look_once or native_look_hashed found it */
 };
 
 /* ---- names and numbers: in the command's scratch ---- */
@@ -30,7 +30,9 @@ struct slice native_digits(struct cmd_ctx *ctx, int64_t n);
 
 /* False: it holds a value of another type. */
 bool native_look(struct cmd_ctx *ctx, struct slice name, enum value_type type, struct native_key *out);
-/* The same of one of many, a job's: it takes no hot place from the queue's keys. */
+/* The same of one of many, a job's: it takes no hot place from the queue's keys. The name's map_hash is known, or not. */
+bool native_look_hashed(struct cmd_ctx *ctx, struct slice name, uint32_t hash, enum value_type type,
+                        struct native_key *out);
 bool native_look_once(struct cmd_ctx *ctx, struct slice name, enum value_type type, struct native_key *out);
 /* native_look of the key prefix + suffix. */
 bool native_look_at(struct cmd_ctx *ctx, struct slice prefix, const char *suffix, enum value_type type,
@@ -66,9 +68,9 @@ void native_zremrange(struct cmd_ctx *ctx, struct native_key *zset, size_t count
 void native_hdel(struct cmd_ctx *ctx, struct native_key *hash, struct slice field);
 /* DEL. */
 void native_delete(struct cmd_ctx *ctx, struct native_key *key);
-/* DEL and SET PXAT of a key that was not looked at, one of many. */
+/* DEL and SET PXAT of a key that was not looked at, one of many; its map_hash. */
 void native_delete_once(struct cmd_ctx *ctx, struct slice name);
-void native_set_once(struct cmd_ctx *ctx, struct slice name, struct slice text, int64_t at_ms);
+void native_set_hashed(struct cmd_ctx *ctx, struct slice name, uint32_t hash, struct slice text, int64_t at_ms);
 
 /* ---- the stream of events ---- */
 

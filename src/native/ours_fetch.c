@@ -40,12 +40,13 @@ static bool look_at_prioritized(struct cmd_ctx *ctx, struct ours_fetch *f)
     return true;
 }
 
-static bool look_at_job(struct cmd_ctx *ctx, struct slice prefix, struct slice id, struct ours_job *out)
+/* What a job that is taken is looked at and written. */
+#define PARTS_COUNT (NATIVE_JOB_LOCK + 1)
+
+static bool look_at_job(struct cmd_ctx *ctx, struct ours_job *out)
 {
     int64_t starts;
-    if (!native_job_name(ctx, prefix, id, &out->name) ||
-        !native_look_once(ctx, native_job_key(&out->name), VALUE_HASH, &out->key) || !out->key.entry)
-        return false;
+    if (!native_job_look(ctx, &out->name, NATIVE_JOB, VALUE_HASH, &out->key) || !out->key.entry) return false;
     struct slice ats = native_field(&out->key, SLICE_LIT("ats"));
     return !ats.at || native_whole(ats, 0, NATIVE_WHOLE_MAX, &starts);
 }
@@ -58,7 +59,13 @@ static bool look_at_jobs(struct cmd_ctx *ctx, struct ours_fetch *f)
     f->jobs = ARENA_ARRAY(ctx->scratch, struct ours_job, count);
     struct list_cursor c = list_from(&f->queue->wait.entry->value, LIST_TAIL);
     for (; f->jobs_count < count; list_step(&c, LIST_HEAD)) {
-        if (!look_at_job(ctx, f->queue->prefix, list_get(&c), &f->jobs[f->jobs_count++])) return false;
+        struct native_job_name *name = &f->jobs[f->jobs_count++].name;
+        if (!native_job_name(ctx, f->queue->prefix, list_get(&c), name)) return false;
+        native_job_expect(ctx, name, PARTS_COUNT);
+    }
+    for (size_t i = 0; i < count; i++) native_job_await(ctx, &f->jobs[i].name, PARTS_COUNT);
+    for (size_t i = 0; i < count; i++) {
+        if (!look_at_job(ctx, &f->jobs[i])) return false;
     }
     return true;
 }
@@ -92,10 +99,10 @@ void ours_fetch_take(struct cmd_ctx *ctx, struct ours_fetch *f)
         native_push(ctx, &q->active, LIST_HEAD, native_job_id(&f->jobs[i].name));
 }
 
-static void lock_job(struct cmd_ctx *ctx, const struct ours_fetch *f, const struct ours_job *job)
+static void lock_job(struct cmd_ctx *ctx, const struct ours_fetch *f, struct ours_job *job)
 {
     if (slice_equal(f->token, SLICE_LIT("0"))) return;
-    native_set_once(ctx, native_job_key_of(&job->name, SLICE_LIT(":lock")), f->token, cmd_now_ms(ctx) + f->lock_ms);
+    native_job_lock(ctx, &job->name, f->token, cmd_now_ms(ctx) + f->lock_ms);
 }
 
 static void start_job(struct cmd_ctx *ctx, struct ours_fetch *f, struct ours_job *job)

@@ -63,8 +63,7 @@ static bool look_at_lock(struct cmd_ctx *ctx, struct ending *j)
 {
     char digits[NUM_INT_MAX_CHARS];
     if (slice_equal(j->args[ARG_TOKEN], SLICE_LIT("0"))) return true;
-    struct slice key = native_job_key_of(&j->name, SLICE_LIT(":lock"));
-    if (!native_look_once(ctx, key, VALUE_STRING, &j->lock) || !j->lock.entry) return false;
+    if (!native_job_look(ctx, &j->name, NATIVE_JOB_LOCK, VALUE_STRING, &j->lock) || !j->lock.entry) return false;
     return slice_equal(string_borrow(&j->lock.entry->value, digits), j->args[ARG_TOKEN]);
 }
 
@@ -98,8 +97,7 @@ static bool look_at_args(const struct finish *f, struct ending *j)
 static bool look_at_job(struct cmd_ctx *ctx, struct finish *f, size_t i)
 {
     struct ending *j = &f->jobs[i];
-    if (!native_job_name(ctx, f->queue.prefix, j->args[ARG_ID], &j->name)) return false;
-    if (!native_look_once(ctx, native_job_key(&j->name), VALUE_HASH, &j->job) || !j->job.entry) return false;
+    if (!native_job_look(ctx, &j->name, NATIVE_JOB, VALUE_HASH, &j->job) || !j->job.entry) return false;
     if (j->job.entry == f->queue.meta.entry || !is_new_job(f, &j->job, i)) return false;
     return look_at_fields(j) && look_at_args(f, j) && look_at_lock(ctx, j) && native_job_is_childless(ctx, &j->name);
 }
@@ -110,7 +108,13 @@ static bool look_at_jobs(struct cmd_ctx *ctx, struct finish *f, const struct twi
     f->jobs = ARENA_ARRAY(ctx->scratch, struct ending, f->count);
     f->codes = ARENA_ARRAY(ctx->scratch, int64_t, f->count);
     for (size_t i = 0; i < f->count; i++) {
-        f->jobs[i] = (struct ending){.args = args->argv + POINTS + i * ARGS_PER_JOB};
+        struct ending *j = &f->jobs[i];
+        *j = (struct ending){.args = args->argv + POINTS + i * ARGS_PER_JOB};
+        if (!native_job_name(ctx, f->queue.prefix, j->args[ARG_ID], &j->name)) return false;
+        native_job_expect(ctx, &j->name, NATIVE_PARTS);
+    }
+    for (size_t i = 0; i < f->count; i++) native_job_await(ctx, &f->jobs[i].name, NATIVE_PARTS);
+    for (size_t i = 0; i < f->count; i++) {
         if (!look_at_job(ctx, f, i)) return false;
     }
     return true;

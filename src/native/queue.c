@@ -92,15 +92,51 @@ struct slice native_job_key_of(const struct native_job_name *n, struct slice suf
     return slice_of(n->text, n->len + suffix.len);
 }
 
-static bool is_absent(struct cmd_ctx *ctx, struct slice key)
+/* Its hash is made. */
+static struct slice part_key(struct native_job_name *n, enum native_part part)
 {
-    return !db_find_hashed(ctx->db, key, map_hash(key));
+    static const struct slice suffixes[NATIVE_PARTS] = {SLICE_INIT(""), SLICE_INIT(":lock"),
+                                                        SLICE_INIT(":dependencies"), SLICE_INIT(":unsuccessful")};
+    struct slice key = native_job_key_of(n, suffixes[part]);
+    if (!n->hashes[part]) n->hashes[part] = map_hash(key);
+    return key;
 }
 
-bool native_job_is_childless(struct cmd_ctx *ctx, const struct native_job_name *n)
+void native_job_expect(struct cmd_ctx *ctx, struct native_job_name *n, enum native_part count)
 {
-    return is_absent(ctx, native_job_key_of(n, SLICE_LIT(":dependencies"))) &&
-           is_absent(ctx, native_job_key_of(n, SLICE_LIT(":unsuccessful")));
+    for (enum native_part part = NATIVE_JOB; part < count; part++) {
+        (void)part_key(n, part);
+        db_prefetch(ctx->db, n->hashes[part]);
+    }
+}
+
+void native_job_await(struct cmd_ctx *ctx, const struct native_job_name *n, enum native_part count)
+{
+    for (enum native_part part = NATIVE_JOB; part < count; part++) db_prefetch_entry(ctx->db, n->hashes[part]);
+}
+
+bool native_job_look(struct cmd_ctx *ctx, struct native_job_name *n, enum native_part part, enum value_type type,
+                     struct native_key *out)
+{
+    struct slice key = part_key(n, part);
+    return native_look_hashed(ctx, key, n->hashes[part], type, out);
+}
+
+void native_job_lock(struct cmd_ctx *ctx, struct native_job_name *n, struct slice token, int64_t until_ms)
+{
+    struct slice key = part_key(n, NATIVE_JOB_LOCK);
+    native_set_hashed(ctx, key, n->hashes[NATIVE_JOB_LOCK], token, until_ms);
+}
+
+static bool is_absent(struct cmd_ctx *ctx, struct native_job_name *n, enum native_part part)
+{
+    struct slice key = part_key(n, part);
+    return !db_find_hashed(ctx->db, key, n->hashes[part]);
+}
+
+bool native_job_is_childless(struct cmd_ctx *ctx, struct native_job_name *n)
+{
+    return is_absent(ctx, n, NATIVE_JOB_DEPENDENCIES) && is_absent(ctx, n, NATIVE_JOB_UNSUCCESSFUL);
 }
 
 /* ---- delayed jobs ---- */
