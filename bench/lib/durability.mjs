@@ -462,7 +462,7 @@ async function compareRestarts(context) {
 
 /* ---------------------------------------------------------------- cold jobs */
 
-const TARGET = '100mb';
+const TARGET = '90mb';
 const SETTLE_MS = 60_000;
 const SETTLED_LOOKS = 8;
 
@@ -510,7 +510,7 @@ async function measureCold(context) {
     };
     /* Once each uncounted: a new server has its journal, its scripts and its memory to make. Then in turns, each first as often. */
     for (const which of Object.keys(measure)) await measure[which]();
-    for (let round = 0; round < Math.max(2, Math.min(4, sizes.rounds)); round++) {
+    for (let round = 0; round < Math.max(2, 2 * sizes.rounds); round++) {
       const order = round % 2 ? ['beside', 'alone'] : ['alone', 'beside'];
       for (const which of order) samples[which].push(await measure[which]());
     }

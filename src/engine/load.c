@@ -145,7 +145,7 @@ static oxq_err load_rows(struct engine *e, bool *out_more, struct oxq_error *err
         if (code) return code;
         if (step != CHECKPOINT_ROW) break;
         hashes[count] = map_hash(rows[count].key);
-        db_prefetch(&e->keyspace.dbs[rows[count].db], hashes[count]);
+        db_prefetch(&e->keyspace.dbs[rows[count].db], rows[count].key, hashes[count]);
     }
     *out_more = step != CHECKPOINT_END;
     l->rows_count += count;

@@ -116,10 +116,10 @@ struct entry *db_create(struct db *db, struct slice key, enum value_type type);
 struct entry *db_find_hashed(struct db *db, struct slice key, uint32_t hash);
 struct entry *db_create_hashed(struct db *db, struct slice key, uint32_t hash, enum value_type type);
 /* For who will soon look for several keys: of all the first, then of all the second (map_prefetch). Neither changes anything. */
-static inline void db_prefetch(const struct db *db, uint32_t hash)
+static inline void db_prefetch(const struct db *db, struct slice key, uint32_t hash)
 {
     map_prefetch(&db->keys, hash);
-    dormant_prefetch(&db->dormant, hash);
+    dormant_prefetch(&db->dormant, key, hash);
 }
 static inline void db_prefetch_entry(const struct db *db, uint32_t hash)
 {

@@ -264,9 +264,9 @@ bool dormant_has(const struct dormant *d, struct slice key, uint32_t hash)
     return b && find_record(b, key, &r);
 }
 
-void dormant_prefetch(const struct dormant *d, uint32_t hash)
+void dormant_prefetch(const struct dormant *d, struct slice key, uint32_t hash)
 {
-    if (d->count == 0) return;
+    if (!may_have(d, key)) return;
     const struct dormant_bucket *b = *slot_of(d, index_of(d, hash));
     if (!b) return;
     __builtin_prefetch(b);

@@ -41,7 +41,7 @@ struct slice dormant_random(const struct dormant *d, struct rng *rng, char room[
 /* Frees it, at most *steps allocations, counted down. True when it is empty; until then nothing else may be done with it. */
 bool dormant_drain(struct dormant *d, size_t *steps);
 /* For who will ask for the key soon: that memory should be fetched. */
-void dormant_prefetch(const struct dormant *d, uint32_t hash);
+void dormant_prefetch(const struct dormant *d, struct slice key, uint32_t hash);
 /* The invariants of dormant.c. */
 void dormant_check(const struct dormant *d);
 

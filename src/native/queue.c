@@ -105,8 +105,8 @@ static struct slice part_key(struct native_job_name *n, enum native_part part)
 void native_job_expect(struct cmd_ctx *ctx, struct native_job_name *n, enum native_part count)
 {
     for (enum native_part part = NATIVE_JOB; part < count; part++) {
-        (void)part_key(n, part);
-        db_prefetch(ctx->db, n->hashes[part]);
+        struct slice key = part_key(n, part);
+        db_prefetch(ctx->db, key, n->hashes[part]);
     }
 }
 
