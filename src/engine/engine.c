@@ -171,7 +171,7 @@ int64_t engine_next_timer_us(const struct engine *e)
     if (e->persist) {
         if (e->persist->load) return e->mono_us;
         const struct company *c = &e->persist->company;
-        if (c->is_awaited && !c->is_watched) return e->mono_us;
+        if (c->is_awaited && !c->is_watched && c->until_us < next) next = c->until_us;
         int64_t save_us = persist_next_save_us(e);
         if (save_us < next) next = save_us;
     }

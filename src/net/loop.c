@@ -92,14 +92,15 @@ static bool look(struct net_loop *loop)
     return loop->has_called;
 }
 
-/* As net_loop_poll; spinning may make it late by SPIN_US. */
+/* As net_loop_poll. It does not sleep for less than SPIN_US, which takes longer than that: it may come back early then. */
 static void wait_until(struct net_loop *loop, int64_t wait_us, int64_t until_us)
 {
     struct spin_wait wait;
     bool is_ready = false;
     spin_begin(&wait, &loop->spin);
-    while (!is_ready && spin_again(&wait)) is_ready = look(loop);
-    if (!is_ready) {
+    while (!is_ready && wait.seen_us < until_us && spin_again(&wait)) is_ready = look(loop);
+    if (!is_ready && wait_us <= SPIN_US) (void)look(loop);
+    if (!is_ready && wait_us > SPIN_US) {
         arm(loop, wait_us, until_us);
         event_base_loop(loop->base, ONE_PASS);
     }
