@@ -9,7 +9,10 @@ bool company_awaits(struct company *c, uint64_t count, int64_t now_us)
         bool is_worth_it = c->skips == 0 && c->expected <= COMPANY_RECORDS_MAX;
         c->until_us = is_worth_it ? now_us + COMPANY_US : now_us;
     }
-    c->is_awaited = count > 0 && count < c->expected && now_us < c->until_us;
+    c->looks_at_once = now_us == c->seen_us ? c->looks_at_once + 1 : 0;
+    c->seen_us = now_us;
+    bool is_late = now_us >= c->until_us || c->looks_at_once >= COMPANY_LOOKS_AT_ONCE_MAX;
+    c->is_awaited = count > 0 && count < c->expected && !is_late;
     c->has_stayed |= c->is_awaited;
     return c->is_awaited;
 }

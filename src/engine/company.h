@@ -18,11 +18,16 @@
 #define COMPANY_RECORDS_MAX 4
 #define COMPANY_SKIPS_MAX 255
 
+/* A group that is looked at so often in one microsecond goes: the clock stands still, as a test's. */
+#define COMPANY_LOOKS_AT_ONCE_MAX 16
+
 /* All zero is the start. */
 struct company {
     uint64_t last_count; /* records of the last group */
     uint64_t expected;   /* records of this one when all have come */
     int64_t until_us;    /* it goes without them then */
+    int64_t seen_us;     /* when it was looked at last; so often in that microsecond */
+    uint32_t looks_at_once;
     bool is_expected;    /* the two above hold: the journal's thread is idle */
     bool is_awaited;     /* the group stays */
     bool has_stayed;     /* it did for a while */

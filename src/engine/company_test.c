@@ -77,8 +77,17 @@ Test(company, what_is_in_vain_becomes_rare_and_is_tried_again)
     int long_run = stays_in_vain(&c, 100000);
     cr_assert_gt(long_run, 100000 / (COMPANY_SKIPS_MAX + 2));
     cr_assert_lt(long_run, 100000 / COMPANY_SKIPS_MAX + 10);
-    while (!company_awaits(&c, 1, now_us)) company_go(&c, 1);
+    int64_t later_us = now_us;
+    while (!company_awaits(&c, 1, ++later_us)) company_go(&c, 1);
     company_go(&c, 2);
-    cr_assert_not(company_awaits(&c, 0, now_us));
-    cr_assert(company_awaits(&c, 1, now_us), "as if it had never been in vain");
+    cr_assert_not(company_awaits(&c, 0, later_us));
+    cr_assert(company_awaits(&c, 1, later_us), "as if it had never been in vain");
+}
+
+Test(company, a_clock_that_stands_still_ends_the_wait)
+{
+    struct company c = after_one();
+    int looks = 0;
+    while (company_awaits(&c, 1, now_us)) looks++;
+    cr_assert_leq(looks, COMPANY_LOOKS_AT_ONCE_MAX);
 }

@@ -72,6 +72,7 @@ void spin_note_crowd(int64_t at_us)
 void spin_begin(struct spin_wait *w, struct spin *spin)
 {
     w->spin = spin;
+    w->looks_at_once = 0;
     w->began_us = w->until_us = w->seen_us = now_us();
     if (has_processors() && !spin_is_crowded(w->began_us) && spin_is_worth_it(spin)) w->until_us += SPIN_US;
 }
@@ -82,8 +83,9 @@ bool spin_again(struct spin_wait *w)
     (void)sched_yield();
     int64_t at_us = now_us();
     if (at_us - w->seen_us > SPIN_CROWD_US) spin_note_crowd(at_us);
+    w->looks_at_once = at_us == w->seen_us ? w->looks_at_once + 1 : 0;
     w->seen_us = at_us;
-    return at_us < w->until_us;
+    return at_us < w->until_us && w->looks_at_once < SPIN_LOOKS_AT_ONCE_MAX;
 }
 
 void spin_end(const struct spin_wait *w)

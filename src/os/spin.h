@@ -33,6 +33,8 @@
 
 /* Whoever did not come back from a yield for so long, in us, has met somebody who computes. Threads that only pass work on take less. */
 #define SPIN_CROWD_US 1000
+/* So many looks take longer than a microsecond: a clock that has not moved meanwhile stands still, as a test's, and ends no wait. */
+#define SPIN_LOOKS_AT_ONCE_MAX 100
 /* How long nobody spins then, in us, at first and at most. */
 #define SPIN_REST_MIN_US 10000
 #define SPIN_REST_MAX_US 1000000
@@ -49,6 +51,7 @@ struct spin_wait {
     int64_t began_us;
     int64_t until_us; /* began_us: sleep at once */
     int64_t seen_us;  /* when it last had the processor */
+    uint32_t looks_at_once; /* in the microsecond of seen_us */
 };
 
 void spin_begin(struct spin_wait *w, struct spin *spin);
