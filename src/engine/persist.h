@@ -71,8 +71,8 @@ struct persist {
     enum journal_durability durability;
     struct journal_progress progress; /* as last polled */
     bool was_failure_told, was_no_room_told;
-    uint64_t submitted_seq;                /* of the last record in the thread's hands or beyond */
-    uint64_t settled_seq;                  /* as the gate saw it last */
+    uint64_t submitted_seq; /* of the last record in the thread's hands or beyond */
+    uint64_t settled_seq;   /* as the gate saw it last */
     struct company company;
     struct unsettled gathering, submitted; /* gate.c */
     char noted_key[128];                   /* the last one noted, ... */

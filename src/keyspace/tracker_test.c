@@ -1,10 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * The tracker against a model: a store that does the items of each committed checkpoint must hold what the keyspace held at the
- * cut. A second keyspace, fed by effects, tells what that was; the effects go through their codec on the way.
- */
+/* The tracker against a model: random changes, checkpoints that succeed and fail, cold values. */
 #include "base/mem.h"
-#include "keyspace/digest.h"
 #include "keyspace/edit_hash.h"
 #include "keyspace/edit_list.h"
 #include "keyspace/edit_set.h"
@@ -12,151 +8,10 @@
 #include "keyspace/edit_string.h"
 #include "keyspace/edit_zset.h"
 #include "keyspace/keys.h"
-#include "keyspace/testkit.h"
-#include "keyspace/tracker_state.h"
+#include "keyspace/tracker_world.h"
 #include "keyspace/value_codec.h"
 
 #include <criterion/criterion.h>
-#include <stdio.h>
-
-#define ITEMS_MAX ((size_t)1 << 30)
-#define START_MS 1700000000000
-
-/* ---- the world: a keyspace, its replica, the store ---- */
-
-struct world {
-    struct keyspace live, replica;
-    struct rng rng;
-    struct effect_sink sink;
-    struct effect_writer writer;
-    struct effect_reader reader;
-    struct buf effects;
-    struct tracker *tracker;
-    struct testkit_store store;
-    struct buf out, items; /* the slice, and all of the checkpoint so far */
-    bool is_under_way, is_given, is_failing, is_committing;
-    uint64_t cut_digests[KEYSPACE_DBS_COUNT];
-    uint64_t next_ms;
-    size_t commits_count, failures_count, coldest_count;
-};
-
-static void on_effect(struct effect_sink *sink, const struct effect *e)
-{
-    struct world *w = (struct world *)((char *)sink - offsetof(struct world, sink));
-    struct effect read;
-    bool has;
-    w->effects.len = 0;
-    effect_writer_start(&w->writer);
-    cr_assert_eq(effect_write(&w->writer, e), OXQ_OK);
-    effect_reader_start(&w->reader, buf_borrow(&w->effects));
-    cr_assert_eq(effect_read(&w->reader, &read, &has), OXQ_OK);
-    cr_assert_eq(keyspace_apply(&w->replica, &read), OXQ_OK, "%s does not fit the replica", effect_name(e->kind));
-}
-
-static void track(struct world *w)
-{
-    w->live.now_ms = w->replica.now_ms = START_MS;
-    w->tracker = tracker_new(&w->live);
-    tracker_set_cold_store(w->tracker, &w->store.cold);
-    w->live.sink = &w->sink;
-}
-
-static void world_init(struct world *w, uint64_t seed)
-{
-    *w = (struct world){.sink = {on_effect}, .effects = {.limit_bytes = ITEMS_MAX}, .out = {.limit_bytes = ITEMS_MAX}};
-    w->items.limit_bytes = ITEMS_MAX;
-    rng_init(&w->rng, seed);
-    keyspace_init(&w->live, &w->rng);
-    keyspace_init(&w->replica, &w->rng);
-    w->replica.is_expiry_paused = true;
-    effect_writer_init(&w->writer, &w->effects);
-    effect_reader_init(&w->reader);
-    testkit_store_init(&w->store);
-    track(w);
-}
-
-static void world_deinit(struct world *w)
-{
-    tracker_free(w->tracker);
-    keyspace_deinit(&w->live);
-    keyspace_deinit(&w->replica);
-    effect_writer_deinit(&w->writer);
-    effect_reader_deinit(&w->reader);
-    buf_deinit(&w->effects);
-    buf_deinit(&w->out);
-    buf_deinit(&w->items);
-    testkit_store_deinit(&w->store);
-}
-
-/* ---- checkpoints ---- */
-
-static void begin(struct world *w)
-{
-    for (uint32_t i = 0; i < KEYSPACE_DBS_COUNT; i++) w->cut_digests[i] = digest_db(&w->replica.dbs[i]);
-    w->out.len = w->items.len = 0;
-    tracker_cut(w->tracker, &w->out);
-    w->is_under_way = true;
-    w->is_given = w->is_failing = w->is_committing = false;
-}
-
-static void take_out(struct world *w)
-{
-    cr_assert_eq(buf_append(&w->items, buf_borrow(&w->out)), OXQ_OK);
-    w->out.len = 0;
-}
-
-static void check_store(struct world *w)
-{
-    struct keyspace loaded;
-    keyspace_init(&loaded, &w->rng);
-    loaded.is_expiry_paused = true;
-    testkit_store_load(&w->store, &loaded, NULL);
-    for (uint32_t i = 0; i < KEYSPACE_DBS_COUNT; i++)
-        cr_assert_eq(digest_db(&loaded.dbs[i]), w->cut_digests[i], "database %u is not what it was at the cut", i);
-    keyspace_deinit(&loaded);
-}
-
-static void give(struct world *w, size_t bytes)
-{
-    if (w->is_given || w->is_failing) return;
-    w->is_given = tracker_give(w->tracker, bytes);
-    take_out(w);
-}
-
-static void commit(struct world *w, size_t limit)
-{
-    if (!w->is_committing) {
-        w->store.items_bytes = 0;
-        memset(w->store.items_counts, 0, sizeof(w->store.items_counts));
-        testkit_store_do(&w->store, buf_borrow(&w->items));
-        check_store(w);
-        w->is_committing = true;
-        w->commits_count++;
-    }
-    w->is_under_way = !tracker_committed(w->tracker, limit);
-}
-
-static void fail(struct world *w, size_t limit)
-{
-    w->failures_count += !w->is_failing;
-    w->is_failing = true;
-    w->is_under_way = !tracker_failed(w->tracker, limit);
-}
-
-static void finish(struct world *w)
-{
-    while (w->is_under_way && w->is_failing) fail(w, SIZE_MAX);
-    while (w->is_under_way && !w->is_given) give(w, SIZE_MAX / 2);
-    while (w->is_under_way) commit(w, SIZE_MAX);
-}
-
-/* A whole checkpoint, from now on. */
-static void save(struct world *w)
-{
-    finish(w);
-    begin(w);
-    finish(w);
-}
 
 /* A step of a checkpoint under way, or sometimes the start of one. */
 static void step_checkpoint(struct world *w)
@@ -494,11 +349,6 @@ static struct entry *set(struct world *w, const char *key, const char *text)
     return edit_string_set(db, slice_from_text(key), db_find(db, slice_from_text(key)), slice_from_text(text), 0);
 }
 
-static size_t count_items(const struct world *w, enum item_kind kind)
-{
-    return w->store.items_counts[kind];
-}
-
 Test(tracker, a_key_that_came_and_went_between_checkpoints_leaves_nothing)
 {
     struct world w;
@@ -549,113 +399,11 @@ Test(tracker, a_large_value_gives_its_changes_only)
     world_deinit(&w);
 }
 
-/* ---- what comes and goes ---- */
-
-/* Elements of each of two values; so many changes outgrow them. */
-#define CHURNED_COUNT 2000
-#define CHURN_COUNT 30000
-
-static void make_churned(struct world *w)
-{
-    struct db *db = &w->live.dbs[0];
-    struct entry *list = db_create(db, SLICE_LIT("list"), VALUE_LIST);
-    struct entry *zset = db_create(db, SLICE_LIT("zset"), VALUE_ZSET);
-    for (int i = 0; i < CHURNED_COUNT; i++) {
-        char text[16];
-        struct slice element = slice_of(text, (size_t)snprintf(text, sizeof(text), "element %d", i));
-        edit_list_push(db, list, LIST_TAIL, element);
-        edit_zset_add(db, zset, element, i, 0, NULL);
-    }
-}
-
-static void churn(struct world *w, int changes)
-{
-    struct db *db = &w->live.dbs[0];
-    struct entry *list = db_find(db, SLICE_LIT("list")), *zset = db_find(db, SLICE_LIT("zset"));
-    for (int i = 0; i < changes; i++) {
-        char text[16];
-        struct slice element = slice_of(text, (size_t)snprintf(text, sizeof(text), "element %d", i % CHURNED_COUNT));
-        edit_list_push(db, list, LIST_TAIL, element);
-        edit_list_pop(db, list, LIST_HEAD, 1);
-        edit_zset_remove(db, zset, element);
-        edit_zset_add(db, zset, element, (double)rng_below(&w->rng, 100), 0, NULL);
-    }
-    tracker_check(w->tracker);
-}
-
-Test(tracker, what_comes_and_goes_is_kept_no_account_of_and_written_whole)
-{
-    struct world w;
-    world_init(&w, 1);
-    make_churned(&w);
-    save(&w);
-    churn(&w, CHURN_COUNT);
-    graveyard_free_some(&w.live.graveyard, SIZE_MAX);
-    size_t used = mem_used();
-    churn(&w, CHURN_COUNT);
-    cr_assert_lt(mem_used(), used + 30000);
-    save(&w);
-    cr_assert_eq(count_items(&w, ITEM_LARGE_BASE), 2);
-    cr_assert_eq(count_items(&w, ITEM_LARGE_DELTA), 0);
-    churn(&w, 3);
-    save(&w);
-    cr_assert_eq(count_items(&w, ITEM_LARGE_BASE), 0, "changes again");
-    cr_assert_lt(w.store.items_bytes, 1000);
-    world_deinit(&w);
-}
-
-Test(tracker, what_comes_and_goes_is_written_as_it_was_at_the_cut)
-{
-    struct world w;
-    world_init(&w, 1);
-    make_churned(&w);
-    for (int round = 0; round < 16; round++) {
-        bool is_changed_early = round & 1, is_due_again = round & 2, must_fail = round & 4;
-        if (round < 8) churn(&w, CHURN_COUNT);
-        begin(&w);
-        if (is_changed_early) churn(&w, is_due_again ? CHURN_COUNT : 3);
-        while (!w.is_given) give(&w, 1);
-        churn(&w, is_due_again ? CHURN_COUNT : 3);
-        while (must_fail && w.is_under_way) fail(&w, 1);
-        finish(&w);
-    }
-    world_deinit(&w);
-}
-
-Test(tracker, what_comes_and_goes_and_then_grows_is_written_before_it_is_long)
-{
-    struct world w;
-    world_init(&w, 1);
-    make_churned(&w);
-    save(&w);
-    churn(&w, CHURN_COUNT);
-    struct db *db = &w.live.dbs[0];
-    for (int i = 0; i < 100000; i++) edit_list_push(db, db_find(db, SLICE_LIT("list")), LIST_TAIL, SLICE_LIT("more"));
-    char large[10000];
-    memset(large, 'x', sizeof(large));
-    for (int i = 0; i < 1000; i++) {
-        edit_zset_add(db, db_find(db, SLICE_LIT("zset")), slice_of(large, sizeof(large)), i, 0, NULL);
-        snprintf(large, sizeof(large), "%d", i);
-    }
-    begin(&w);
-    size_t used = mem_used();
-    while (!w.is_given) give(&w, 1);
-    cr_assert_lt(mem_used(), used + 10000, "no value was encoded");
-    finish(&w);
-    cr_assert_eq(count_items(&w, ITEM_LARGE_BASE), 2);
-    world_deinit(&w);
-}
-
 /* ---- large at once ---- */
 
 #define HUGE_COUNT 200000
 /* What an edit or a slice may append for an entry, however large: its row, where its elements are, and 16 numbers of databases. */
 #define ENTRY_BYTES_MAX 200
-
-static struct slice number_text(char text[static 16], size_t i)
-{
-    return slice_of(text, (size_t)snprintf(text, 16, "e%zu", i));
-}
 
 /* In one step each: a hash "H", a set "S", a sorted set "Z", a list "L" and copies of them. */
 static void make_huge(struct world *w, size_t count)

@@ -49,8 +49,8 @@ struct spin {
 struct spin_wait {
     struct spin *spin; /* borrowed */
     int64_t began_us;
-    int64_t until_us; /* began_us: sleep at once */
-    int64_t seen_us;  /* when it last had the processor */
+    int64_t until_us;       /* began_us: sleep at once */
+    int64_t seen_us;        /* when it last had the processor */
     uint32_t looks_at_once; /* in the microsecond of seen_us */
 };
 
