@@ -2,6 +2,7 @@
 #include "codec/json.h"
 
 #include "base/mem.h"
+#include "base/utf8.h"
 #include "codec/base64.h"
 
 #include <jansson.h>
@@ -124,28 +125,10 @@ bool json_bytes(const struct json *v, struct arena *arena, struct slice *out)
 
 /* ---------------------------------------------------------------- writing */
 
-/* The length of the character at the start of bytes; 0: it is none of UTF-8 (overlong, a surrogate, past U+10FFFF). */
-static size_t character_bytes(struct slice bytes)
-{
-    const uint8_t *at = (const uint8_t *)bytes.at;
-    if (at[0] < 0x80) return 1;
-    size_t len = at[0] >= 0xC2 && at[0] <= 0xDF   ? 2
-                 : at[0] >= 0xE0 && at[0] <= 0xEF ? 3
-                 : at[0] >= 0xF0 && at[0] <= 0xF4 ? 4
-                                                  : 0;
-    if (len == 0 || len > bytes.len) return 0;
-    for (size_t i = 1; i < len; i++) {
-        if ((at[i] & 0xC0) != 0x80) return 0;
-    }
-    if ((at[0] == 0xE0 && at[1] < 0xA0) || (at[0] == 0xED && at[1] > 0x9F)) return 0;
-    if ((at[0] == 0xF0 && at[1] < 0x90) || (at[0] == 0xF4 && at[1] > 0x8F)) return 0;
-    return len;
-}
-
 bool json_is_utf8(struct slice bytes)
 {
     while (bytes.len > 0) {
-        size_t len = character_bytes(bytes);
+        size_t len = utf8_length(bytes);
         if (len == 0) return false;
         bytes = slice_from(bytes, len);
     }
