@@ -33,3 +33,10 @@ struct clock *os_clock(void)
     static struct clock clock = {.wall_us = wall_us, .mono_us = mono_us, .cpu_us = cpu_us};
     return &clock;
 }
+
+int os_wait_ms(int64_t until_us)
+{
+    if (until_us == INT64_MAX) return -1;
+    int64_t ms = (until_us - clock_mono_us(os_clock()) + 999) / 1000;
+    return ms < 0 ? 0 : ms > INT32_MAX ? INT32_MAX : (int)ms;
+}

@@ -7,6 +7,7 @@
 #include "os/log.h"
 
 #include "base/num.h"
+#include "base/utf8.h"
 
 #include <stdatomic.h>
 #include <stdio.h>
@@ -85,27 +86,36 @@ static void put_text(struct line *l, const char *text)
     put(l, slice_from_text(text));
 }
 
-static void put_escaped(struct line *l, unsigned char c)
+/* What does not stand in quotes as it is. A byte that is no UTF-8 has no place in JSON. */
+static void put_escaped(struct line *l, uint32_t code, bool is_character)
 {
     char escape[8];
-    size_t len = 0;
-    if (c == '"' || c == '\\')
-        len = (size_t)snprintf(escape, sizeof(escape), "\\%c", c);
-    else if (c == '\n')
-        len = (size_t)snprintf(escape, sizeof(escape), "\\n");
-    else if (c < 0x20 || c >= 0x7f)
-        len = (size_t)snprintf(escape, sizeof(escape), "\\u%04x", c);
+    if (!is_character)
+        put_text(l, "\\ufffd");
+    else if (code == '\n')
+        put_text(l, "\\n");
+    else if (code == '"' || code == '\\')
+        put(l, slice_of(escape, (size_t)snprintf(escape, sizeof(escape), "\\%c", (char)code)));
     else
-        escape[len++] = (char)c;
-    put(l, slice_of(escape, len));
+        put(l, slice_of(escape, (size_t)snprintf(escape, sizeof(escape), "\\u%04x", (unsigned)code)));
 }
 
-/* JSON's quoting, which reads well in both formats. Bytes beyond ASCII are escaped one by one: the log is always ASCII. */
+/* JSON's quoting, which reads well in both formats: UTF-8 as it is, but for what would steer a terminal. Cut before the character that is too much. */
 static void put_quoted(struct line *l, struct slice text)
 {
-    size_t shown = text.len < LOG_TEXT_BYTES_MAX ? text.len : LOG_TEXT_BYTES_MAX;
+    size_t shown = 0;
     put(l, SLICE_LIT("\""));
-    for (size_t i = 0; i < shown; i++) put_escaped(l, (unsigned char)text.at[i]);
+    while (shown < text.len) {
+        struct slice rest = slice_from(text, shown);
+        size_t len = utf8_length(rest), bytes = len > 0 ? len : 1;
+        if (shown + bytes > LOG_TEXT_BYTES_MAX) break;
+        uint32_t code = utf8_code(rest, len);
+        if (len == 0 || utf8_is_control(code) || code == '"' || code == '\\')
+            put_escaped(l, code, len > 0);
+        else
+            put(l, slice_of(rest.at, len));
+        shown += bytes;
+    }
     put(l, SLICE_LIT("\""));
 }
 

@@ -70,7 +70,7 @@ Test(os_log, writes_one_line_for_each_event_and_quotes_what_needs_it)
               log_text("reason", "idle for 300 s"), log_text("none", ""), log_text("odd", "a\"b\n\x01\xff"));
     expect_log(
         "2026-03-01T12:00:00.123Z info client closed id=7 addr=127.0.0.1:4711 reason=\"idle for 300 s\" none=\"\" "
-        "odd=\"a\\\"b\\n\\u0001\\u00ff\"\n");
+        "odd=\"a\\\"b\\n\\u0001\\ufffd\"\n");
     log_set_format(LOG_FORMAT_JSON);
     log_event(LOG_WARNING, "a \"b\"", log_int("id", -7), log_text("addr", "127.0.0.1:4711"));
     expect_log(
@@ -113,6 +113,27 @@ Test(os_log, is_silent_below_its_level_and_before_it_starts)
     expect_log("1970-01-01T00:00:00.000Z warning important n=1\n");
 }
 
+Test(os_log, leaves_characters_beyond_ascii_as_they_are)
+{
+    start_log(0);
+    log_set_format(LOG_FORMAT_JSON);
+    log_event(LOG_INFO, "failed", log_text("name", "日本 😀"),
+              log_text("reason", "Gr\u00fc\u00dfe\x1b[2J\xc2\x9b\x7f \xe6\x97"));
+    expect_log("{\"time\":\"1970-01-01T00:00:00.000Z\",\"level\":\"info\",\"text\":\"failed\",\"name\":\"日本 😀\","
+               "\"reason\":\"Gr\u00fc\u00dfe\\u001b[2J\\u009b\\u007f \\ufffd\\ufffd\"}\n");
+}
+
+Test(os_log, cuts_a_long_text_between_two_characters)
+{
+    start_log(0);
+    char text[LOG_TEXT_BYTES_MAX + 2], want[2 * LOG_TEXT_BYTES_MAX];
+    memset(text, 'x', LOG_TEXT_BYTES_MAX - 1);
+    memcpy(text + LOG_TEXT_BYTES_MAX - 1, "\xc3\xbc", 3);
+    snprintf(want, sizeof(want), "1970-01-01T00:00:00.000Z info long text=\"%.*s\"\n", LOG_TEXT_BYTES_MAX - 1, text);
+    log_event(LOG_INFO, "long", log_text("text", text));
+    expect_log(want);
+}
+
 Test(os_log, cuts_long_texts_and_leaves_out_fields_that_do_not_fit)
 {
     start_log(0);
@@ -138,6 +159,17 @@ Test(os_log, knows_its_levels_by_name)
 }
 
 /* ---------------------------------------------------------------- random, clock */
+
+Test(os_clock, waits_are_as_poll_takes_them)
+{
+    int64_t now_us = clock_mono_us(os_clock());
+    cr_assert_eq(os_wait_ms(INT64_MAX), -1);
+    cr_assert_eq(os_wait_ms(INT64_MAX - 1), INT32_MAX);
+    cr_assert_eq(os_wait_ms(now_us), 0);
+    cr_assert_eq(os_wait_ms(0), 0);
+    int ms = os_wait_ms(now_us + (int64_t)3600 * 1000000);
+    cr_assert(ms > 0 && ms <= 3600 * 1000, "%d", ms);
+}
 
 Test(os_random, gives_hex_digits_that_differ)
 {

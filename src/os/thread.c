@@ -80,6 +80,13 @@ void thread_shorten_slice(void)
     (void)syscall(SYS_sched_setattr, 0, &attr, 0);
 }
 
+uint64_t thread_sleeps(void)
+{
+    struct rusage usage;
+    CHECK(getrusage(RUSAGE_THREAD, &usage) == 0);
+    return (uint64_t)usage.ru_nvcsw;
+}
+
 void thread_join(struct thread *t)
 {
     if (!t->is_started) return;

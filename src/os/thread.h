@@ -35,6 +35,8 @@ void thread_lower_priority(void);
  * runs as soon as it wakes, also where no processor is idle, for as much of the processor's time as before; elsewhere nothing changes.
  */
 void thread_shorten_slice(void);
+/* How often the calling thread gave its processor up to wait for something, since it began. A system call. */
+uint64_t thread_sleeps(void);
 /* Waits for its end; nothing when it was not started. */
 void thread_join(struct thread *t);
 /* Nobody will wait for its end; *t may go. */
