@@ -60,7 +60,7 @@ oxq_err net_loop_new(struct net_loop **out, struct oxq_error *err)
         base = event_base_new_with_config(config);
         event_config_free(config);
     }
-    if (!base) return err_set(err, OXQ_ERR_IO, "cannot make an event loop: too many open files?");
+    if (!base) return err_set(err, OXQ_ERR_IO, "cannot make an event loop: too many open files, or no memory");
     struct net_loop *loop = mem_alloc_zero(sizeof(*loop));
     loop->base = base;
     evtimer_assign(&loop->deadline, base, on_deadline, loop);
@@ -99,10 +99,11 @@ static void wait_until(struct net_loop *loop, int64_t wait_us, int64_t until_us)
     bool is_ready = false;
     spin_begin(&wait, &loop->spin);
     while (!is_ready && wait.seen_us < until_us && spin_again(&wait)) is_ready = look(loop);
-    if (!is_ready && wait_us <= SPIN_US) (void)look(loop);
     if (!is_ready && wait_us > SPIN_US) {
         arm(loop, wait_us, until_us);
         event_base_loop(loop->base, ONE_PASS);
+    } else if (!is_ready) {
+        (void)look(loop);
     }
     spin_end(&wait);
 }

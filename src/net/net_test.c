@@ -6,16 +6,22 @@
 
 #include "base/mem.h"
 #include "os/testfolder.h"
+#include "os/thread.h"
 
+#include <arpa/inet.h>
 #include <criterion/criterion.h>
+#include <netinet/in.h>
 #include <openssl/evp.h>
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/time.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #define TIMEOUT_MS 5000
@@ -355,6 +361,152 @@ Test(net_stream, says_that_nobody_listens)
     cr_assert_not_null(strstr(err.text, "Connection refused"), "%s", err.text);
     dial = (struct net_dial_opts){.unix_path = path_in("none"), .timeout_ms = TIMEOUT_MS};
     cr_assert_eq(net_dial(&dial, &s, &err), OXQ_ERR_CLOSED);
+}
+
+/* ---------------------------------------------------------------- hosts */
+
+/* A socket that listens and takes nobody: its queue of one is full, and whoever connects hears nothing. */
+struct full {
+    int fd, guests[2];
+};
+
+/* At *sa, whose port is filled in where it is 0. */
+static struct full fill_up(struct sockaddr *sa, socklen_t len)
+{
+    struct full f = {.fd = socket(sa->sa_family, SOCK_STREAM, 0)};
+    int yes = 1;
+    cr_assert_eq(setsockopt(f.fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes)), 0);
+    cr_assert_eq(bind(f.fd, sa, len), 0);
+    cr_assert_eq(listen(f.fd, 0), 0);
+    cr_assert_eq(getsockname(f.fd, sa, &(socklen_t){len}), 0);
+    for (int i = 0; i < 2; i++) {
+        f.guests[i] = socket(sa->sa_family, SOCK_STREAM | SOCK_NONBLOCK, 0);
+        (void)!connect(f.guests[i], sa, len);
+    }
+    return f;
+}
+
+static void empty(struct full *f)
+{
+    close(f->guests[0]);
+    close(f->guests[1]);
+    close(f->fd);
+}
+
+static struct sockaddr_in at_port(const char *address, int port)
+{
+    struct sockaddr_in sa = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
+    cr_assert_eq(inet_pton(AF_INET, address, &sa.sin_addr), 1);
+    return sa;
+}
+
+/* "two" has the addresses 127.0.0.2 and 127.0.0.1, in this order; all else is for the system. */
+static int find_two(const char *host, const char *service, const struct addrinfo *hints, struct addrinfo **out)
+{
+    if (strcmp(host, "two") != 0) return getaddrinfo(host, service, hints, out);
+    if (hints->ai_flags & AI_NUMERICHOST) return EAI_NONAME;
+    struct addrinfo *second;
+    cr_assert_eq(getaddrinfo("127.0.0.2", service, hints, out), 0);
+    cr_assert_eq(getaddrinfo("127.0.0.1", service, hints, &second), 0);
+    (*out)->ai_next = second;
+    return 0;
+}
+
+Test(net_listener, is_reached_by_the_next_address_when_the_first_is_silent)
+{
+    struct net_listener *list = NULL;
+    struct net_stream *s;
+    struct oxq_error err = {0};
+    cr_assert_eq(net_listen_tcp(loop, "127.0.0.1", 0, 16, &list, NULL), OXQ_OK);
+    struct sockaddr_in silent = at_port("127.0.0.2", list->port);
+    struct full f = fill_up((struct sockaddr *)&silent, sizeof(silent));
+    struct net_dial_opts dial = {.host = "two", .port = list->port, .timeout_ms = 400, .lookup = find_two};
+    cr_assert_eq(net_dial(&dial, &s, &err), OXQ_OK, "%s", err.text);
+    net_stream_free(s);
+    dial.host = "127.0.0.2";
+    dial.timeout_ms = 50;
+    cr_assert_eq(net_dial(&dial, &s, &err), OXQ_ERR_TIMEOUT, "%s", err.text);
+    empty(&f);
+    net_listeners_free(list);
+}
+
+static void ignore_signal(int number)
+{
+    (void)number;
+}
+
+/* As under a profiler. */
+Test(net_listener, is_waited_for_through_signals)
+{
+    struct net_stream *s;
+    struct oxq_error err = {0};
+    struct sockaddr_in silent = at_port("127.0.0.1", 0);
+    struct full f = fill_up((struct sockaddr *)&silent, sizeof(silent));
+    struct sigaction action = {.sa_handler = ignore_signal};
+    cr_assert_eq(sigaction(SIGALRM, &action, NULL), 0);
+    struct itimerval often = {{0, 5000}, {0, 5000}}, never = {{0, 0}, {0, 0}};
+    cr_assert_eq(setitimer(ITIMER_REAL, &often, NULL), 0);
+    struct net_dial_opts dial = {.host = "127.0.0.1", .port = ntohs(silent.sin_port), .timeout_ms = 60};
+    cr_assert_eq(net_dial(&dial, &s, &err), OXQ_ERR_TIMEOUT, "%s", err.text);
+    cr_assert_eq(setitimer(ITIMER_REAL, &never, NULL), 0);
+    empty(&f);
+}
+
+Test(net_listener, on_a_unix_socket_is_waited_for_while_its_queue_is_full)
+{
+    struct net_stream *s;
+    struct oxq_error err = {0};
+    struct sockaddr_un sa = {.sun_family = AF_UNIX};
+    snprintf(sa.sun_path, sizeof(sa.sun_path), "%s", path_in("full"));
+    struct full f = fill_up((struct sockaddr *)&sa, sizeof(sa));
+    struct net_dial_opts dial = {.unix_path = sa.sun_path, .timeout_ms = 30};
+    cr_assert_eq(net_dial(&dial, &s, &err), OXQ_ERR_TIMEOUT, "%s", err.text);
+    empty(&f);
+}
+
+static struct notice is_asked;
+static int may_answer_fd;
+
+/* A name server that is silent until it is told. */
+static int find_slowly(const char *host, const char *service, const struct addrinfo *hints, struct addrinfo **out)
+{
+    (void)service, (void)out;
+    if (hints->ai_flags & AI_NUMERICHOST) return EAI_NONAME;
+    if (strcmp(host, "none") == 0) return EAI_AGAIN;
+    if (notice_put(&is_asked, 1)) notice_wake(&is_asked);
+    struct pollfd p = {.fd = may_answer_fd, .events = POLLIN};
+    while (poll(&p, 1, -1) < 0) {
+    }
+    return EAI_AGAIN;
+}
+
+static void wake(void *ctx)
+{
+    notice_wait(&is_asked, NULL, INT64_MAX);
+    waker_wake(*(int *)ctx);
+}
+
+Test(net_listener, of_a_name_that_nobody_tells_of_is_not_waited_for_longer_than_asked)
+{
+    struct net_stream *s;
+    struct oxq_error err = {0};
+    struct thread t = {0};
+    int cancel_fd;
+    struct net_dial_opts dial = {.host = "slow", .port = 1, .timeout_ms = 20, .lookup = find_slowly};
+    cr_assert_eq(waker_open(&may_answer_fd, NULL), OXQ_OK);
+    cr_assert_eq(net_dial(&dial, &s, &err), OXQ_ERR_TIMEOUT, "%s", err.text);
+    cr_assert_not_null(strstr(err.text, "slow"), "%s", err.text);
+    cr_assert_eq(waker_open(&cancel_fd, NULL), OXQ_OK);
+    cr_assert_eq(thread_start(&t, "wake", wake, &cancel_fd, NULL), OXQ_OK);
+    dial.cancel_fd = cancel_fd;
+    dial.timeout_ms = INT64_MAX;
+    cr_assert_eq(net_dial(&dial, &s, &err), OXQ_ERR_CANCELLED, "%s", err.text);
+    thread_join(&t);
+    dial.host = "none";
+    dial.cancel_fd = 0;
+    cr_assert_eq(net_dial(&dial, &s, &err), OXQ_ERR_NOT_FOUND, "%s", err.text);
+    close(cancel_fd);
+    waker_wake(may_answer_fd);
 }
 
 /* ---------------------------------------------------------------- TLS */

@@ -7,8 +7,10 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <openssl/err.h>
+#include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 #include <stdbool.h>
+#include <string.h>
 #include <sys/socket.h>
 
 struct net_tls {
@@ -46,8 +48,12 @@ static BIO_METHOD *make_socket_method(void)
 
 const char *net_tls_reason(void)
 {
-    unsigned long code = ERR_peek_last_error();
+    /* Where a call of the system failed it is told first; what follows only says that one did. */
+    unsigned long first = ERR_peek_error(), code = ERR_peek_last_error();
     const char *reason = code ? ERR_reason_error_string(code) : NULL;
+    if (ERR_SYSTEM_ERROR(first)) reason = strerror(ERR_GET_REASON(first));
+    if (ERR_GET_LIB(code) == ERR_LIB_SSL && ERR_GET_REASON(code) == SSL_R_WRONG_VERSION_NUMBER)
+        reason = "what the other side says is no TLS";
     ERR_clear_error();
     return reason ? reason : "unknown reason";
 }

@@ -11,12 +11,13 @@
 /* Without a byte in either direction for so long, buffers are given back. */
 #define IDLE_BUFFERS_US ((int64_t)2 * 1000000)
 
+/* Who waits for others, or for a reply that waits for the disk, is not idle. */
 static bool is_idle(const struct server_conn *c)
 {
     const struct engine_client *client = &c->client;
     int64_t timeout_s = c->server->config->timeout_s;
-    /* Who waits for others is not idle. */
     if (timeout_s == 0 || client->state != ENGINE_CLIENT_READY) return false;
+    if (client->out.len > client->released_bytes || conn_is_departing(c)) return false;
     if (map_count(&client->channels) + map_count(&client->patterns) > 0 || client->flags & ENGINE_CLIENT_MONITOR)
         return false;
     return c->server->now_us - c->last_io_us >= timeout_s * 1000000;

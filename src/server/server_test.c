@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "net/dial.h"
 #include "os/clock.h"
+#include "os/disk.h"
 #include "os/testfolder.h"
 
 #include <criterion/criterion.h>
@@ -655,6 +656,40 @@ Test(server, closes_idle_clients_but_not_those_that_wait)
     cr_assert_eq(server->conns_count, 1);
     net_stream_free(idle);
     net_stream_free(waiting);
+}
+
+/* The engine keeps what it does in a data folder from now on. */
+static void open_data(void)
+{
+    struct oxq_error err = {0};
+    cr_assert_eq(config_set(&config, SLICE_LIT("dir"), slice_from_text(folder), CONFIG_FLAG, NULL), OXQ_OK);
+    cr_assert_eq(engine_open_data(engine, &err), OXQ_OK, "%s", err.text);
+    while (engine_is_loading(engine)) {
+        manual.us += 1000;
+        engine_run_timers(engine);
+    }
+}
+
+Test(server, closes_nobody_whose_reply_waits_for_the_disk)
+{
+    open_data();
+    set("timeout", "10");
+    struct net_stream *waiting = dial();
+    put(waiting, SLICE_LIT("BLPOP q 0\r\n"));
+    server_turn(server);
+    pass_ms(11000);
+    struct net_stream *busy = dial();
+    disk_hold(DISK_CALL_SYNC, true);
+    put(busy, SLICE_LIT("RPUSH q a\r\n"));
+    server_turn(server);
+    disk_wait_for_held();
+    pass_ms(11000);
+    disk_hold(DISK_CALL_SYNC, false);
+    expect(waiting, "*2\r\n$1\r\nq\r\n$1\r\na\r\n");
+    expect(busy, ":1\r\n");
+    net_stream_free(waiting);
+    net_stream_free(busy);
+    engine_stop(engine);
 }
 
 Test(server, holds_no_buffers_for_idle_connections)
