@@ -157,6 +157,8 @@ static oxq_err read_state(struct checkpoint *c, struct oxq_error *err)
     if (!e && c->meta.txn_id && c->meta.txn_id != mdb_txn_id(txn))
         e = err_set(err, OXQ_ERR_FORMAT, "checkpoint %s: its head is damaged", c->store.folder);
     checkpoint_read_end(c);
+    /* What a crash left of the first checkpoint is none. All is replayed, which gives databases their numbers anew. */
+    if (!e && c->meta.seq == 0) c->meta = store_meta_empty();
     c->progress.seq = c->meta.seq;
     return e;
 }

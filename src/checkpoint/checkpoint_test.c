@@ -222,6 +222,23 @@ Test(checkpoint, a_large_first_one_that_is_cut_short_was_never_there, .timeout =
     model_deinit(&m);
 }
 
+/* Else a database that is emptied in the replay could get the number that another one has already. */
+Test(checkpoint, numbers_of_a_first_one_that_is_cut_short_are_forgotten, .timeout = 60)
+{
+    OWNED(buf_deinit) struct buf items = {.limit_bytes = SIZE_MAX / 2};
+    struct checkpoint_summary summary;
+    item_write(&items, &(struct item){.kind = ITEM_DB_NUMBER, .n = 3, .db_number = KEYSPACE_DBS_COUNT + 1});
+    give_many(&items, 5000);
+    checkpoint_begin(kit.checkpoint, 1);
+    checkpoint_give(kit.checkpoint, &items);
+    kit_close(&kit);
+    kit_open(&kit);
+    checkpoint_summary(kit.checkpoint, &summary);
+    cr_assert_eq(summary.seq, 0);
+    for (uint32_t i = 0; i < KEYSPACE_DBS_COUNT; i++) cr_assert_eq(summary.db_numbers[i], i);
+    cr_assert_eq(summary.next_number, KEYSPACE_DBS_COUNT);
+}
+
 Test(checkpoint, a_long_row_that_becomes_shorter_within_one_is_no_damage)
 {
     OWNED(buf_deinit) struct buf items = {.limit_bytes = SIZE_MAX / 2};

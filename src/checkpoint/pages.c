@@ -404,6 +404,8 @@ static oxq_err check_file(const char *folder, struct oxq_error *err, bool (*fn)(
     oxq_err e = name_file(folder, path, err);
     if (e) return e;
     e = open_file(&c, &fd);
+    /* It is moved to its place when it is whole: one without a byte has been cut. */
+    if (!e && fd >= 0 && !c.map && !fault(&c, "it has 0 bytes")) e = OXQ_ERR_FORMAT;
     if (!e && c.map && !fn(&c, ctx)) e = OXQ_ERR_FORMAT;
     if (c.map) munmap((void *)(uintptr_t)c.map, c.map_bytes);
     if (fd >= 0) close(fd);

@@ -51,6 +51,15 @@ static bool is_damage(int rc)
            rc == MDB_INCOMPATIBLE || rc == MDB_NOTFOUND || rc == MDB_CURSOR_FULL || rc == MDB_BAD_VALSIZE;
 }
 
+/* Where a write of LMDB's was cut short by a full disk it says EIO; what it writes at once is shorter than this. */
+#define WRITE_BYTES_MAX ((uint64_t)1 << 20)
+
+static bool is_full(const char *folder)
+{
+    uint64_t bytes;
+    return disk_free_bytes(folder, &bytes, NULL) == OXQ_OK && bytes < WRITE_BYTES_MAX;
+}
+
 oxq_err store_error(const struct store *s, int rc, const char *what, struct oxq_error *err)
 {
     oxq_err code = OXQ_ERR_IO;
@@ -58,7 +67,7 @@ oxq_err store_error(const struct store *s, int rc, const char *what, struct oxq_
     if (is_damage(rc)) code = OXQ_ERR_FORMAT;
     if (rc == EACCES || rc == EPERM || rc == EROFS) code = OXQ_ERR_PERMISSION;
     if (rc == ENOMEM) code = OXQ_ERR_MEMORY;
-    if (rc == ENOSPC || rc == EDQUOT) text = "the disk is full";
+    if (rc == ENOSPC || rc == EDQUOT || (rc == EIO && is_full(s->folder))) text = "the disk is full";
     if (rc == MDB_MAP_FULL) text = "the map is full: the file has reached its greatest size";
     return err_set(err, code, "checkpoint %s: %s: %s", s->folder, what, text);
 }

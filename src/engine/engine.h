@@ -225,6 +225,8 @@ void engine_settle(struct engine *e);
 
 /* All commands as Markdown, into an empty buffer: docs/COMMANDS.md. Errors: those of buf_append. */
 OXQ_MUST_USE oxq_err engine_describe_commands(struct buf *out);
+/* The same as lines of JSON: name, group, arguments, summary, complexity, since. */
+OXQ_MUST_USE oxq_err engine_describe_commands_json(struct buf *out);
 
 /* The host's counters, for it to change; CONFIG RESETSTAT sets them to zero. Valid as long as the engine. */
 struct engine_host_stats *engine_host_stats(struct engine *e);

@@ -40,7 +40,7 @@ struct load {
     int64_t started_us;
     uint64_t rows_count;
     struct effect_reader effects; /* of the running record */
-    bool is_in_record;
+    bool is_in_record, has_failed;
     uint64_t record_seq;
     struct replay_batch batch;
     size_t keys_before[KEYSPACE_DBS_COUNT]; /* the journal */
@@ -272,6 +272,8 @@ void load_step(struct engine *e)
     struct load *l = e->persist->load;
     struct oxq_error err;
     int64_t until_us = clock_mono_us(e->clock) + SLICE_US;
+    /* The host was told and ends; until it has, there may be other turns. */
+    if (l->has_failed) return;
     if (l->phase == LOAD_RECORDS) expect_keys(e, l);
     oxq_err code = OXQ_OK;
     bool has_more = true;
@@ -283,8 +285,7 @@ void load_step(struct engine *e)
         }
     } while (has_more && !code && clock_mono_us(e->clock) < until_us);
     if (!has_more && !code) code = finish(e, &err);
-    if (code)
-        e->host->loaded(e->host, &err);
-    else if (!e->persist->load)
-        e->host->loaded(e->host, NULL);
+    if (!code && e->persist->load) return;
+    if (code) l->has_failed = true;
+    e->host->loaded(e->host, code ? &err : NULL);
 }

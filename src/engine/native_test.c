@@ -664,6 +664,7 @@ static const char *const mild_lines[] = {
     "DEL @delayed",
     "SET @pc 7",
     "SET @limiter 3 PX 20",
+    "SET @limiter 9007199254740991 PX 20",
     "DEL @limiter",
     "DEL @prioritized",
     "XTRIM @events MAXLEN 0",

@@ -11,6 +11,7 @@
 
 #include <criterion/criterion.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <unistd.h>
 
@@ -24,7 +25,7 @@ struct world {
     bool is_loaded, has_load_error;
     bool commits_in_poll; /* a turn within a late script, as the server's */
     bool fails_in_poll;   /* the syncs that are held fail while a late script runs */
-    int polls_count;
+    int polls_count, loads_told_count;
     struct oxq_error load_error;
 };
 
@@ -60,6 +61,7 @@ static void on_poll(struct engine_host *host)
 static void on_loaded(struct engine_host *host, const struct oxq_error *err)
 {
     struct world *w = (struct world *)host;
+    w->loads_told_count++;
     w->is_loaded = !err;
     w->has_load_error = err;
     if (err) w->load_error = *err;
@@ -633,6 +635,27 @@ Test(persist, save_answers_when_it_is_on_disk)
     world_close(&w);
 }
 
+Test(persist, a_save_that_waits_for_the_next_checkpoint_is_told_that_there_is_none_when_the_journal_fails)
+{
+    struct world w;
+    world_open(&w, "always");
+    fill(&w);
+    send(&w, 0, "SAVE");
+    send(&w, 1, "SAVE");
+    disk_fail(DISK_CALL_SYNC, 1, EIO, true);
+    send(&w, 2, "SET a b");
+    engine_commit(w.engine);
+    see_failure(&w);
+    finish_save(&w);
+    engine_run_timers(w.engine);
+    settle(&w);
+    disk_fail(DISK_CALL_SYNC, 0, 0, false);
+    cr_assert_str_eq(got(&w, 0), "-ERR the checkpoint failed: the log says why, the journal has everything\r\n");
+    cr_assert_str_eq(got(&w, 1), "-ERR the checkpoint failed: the log says why, the journal has everything\r\n");
+    cr_assert_eq(w.engine->blocked_count, 0);
+    world_close(&w);
+}
+
 Test(persist, clients_are_told_that_it_is_loading)
 {
     struct world w;
@@ -649,6 +672,28 @@ Test(persist, clients_are_told_that_it_is_loading)
     cr_assert(strstr(got(&w, 0), "loading:1\r\n"));
     while (!w.is_loaded) engine_run_timers(w.engine);
     expect(&w, 0, "GET s", "$4\r\ntext\r\n");
+    world_close(&w);
+}
+
+Test(persist, damage_is_told_once_though_turns_go_on)
+{
+    struct world w;
+    world_open(&w, "always");
+    fill(&w);
+    w.engine->is_last_save_skipped = true;
+    world_close(&w);
+    char path[TESTFOLDER_PATH_MAX + 64];
+    snprintf(path, sizeof(path), "%s/journal/00000000000000000001.log", folder);
+    int fd = open(path, O_RDWR | O_CLOEXEC);
+    cr_assert(fd >= 0);
+    /* In the first of the records, which the others say was durable. */
+    cr_assert_eq(pwrite(fd, "xxxx", 4, 4096 + 20), 4);
+    close(fd);
+    begin(&w, "always", os_clock());
+    load(&w);
+    cr_assert(w.has_load_error);
+    for (int i = 0; i < 3; i++) engine_run_timers(w.engine);
+    cr_assert_eq(w.loads_told_count, 1);
     world_close(&w);
 }
 

@@ -108,6 +108,13 @@ static bool is_due(struct engine *e)
     return p->appended_bytes - save->appended_bytes >= (uint64_t)e->config->checkpoint_journal_bytes;
 }
 
+/* The journal failed since SAVE was sent: no checkpoint comes that it could wait for. */
+static void refuse_wanted(struct engine *e)
+{
+    e->persist->save.is_wanted = false;
+    persist_answer_saves(e, false);
+}
+
 /* ---- slices ---- */
 
 static void pass_piece(struct persist *p)
@@ -199,7 +206,7 @@ void persist_run_save(struct engine *e)
     struct persist_save *save = &p->save;
     size_t used = engine_memory_used(e);
     if (used < save->least_used_bytes) save->least_used_bytes = used;
-    if (save->state == SAVE_IDLE && is_due(e)) persist_start_save(e);
+    if (save->state == SAVE_IDLE && is_due(e) && !persist_start_save(e)) refuse_wanted(e);
     if (save->state != SAVE_IDLE) {
         struct slice_time began = begin_slice(e);
         if (save->state == SAVE_GIVING) give_slice(e);

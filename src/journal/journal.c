@@ -13,7 +13,8 @@
  *
  * Handing a group over costs two changes of threads and two wake-ups: more than writing a small one does. So where no sync
  * must follow, journal_submit writes it itself (write_here): a group that is small and fits into the running segment, as long as
- * the disk is quick. Under ALWAYS the engine never waits for the disk.
+ * the disk is quick. A write may also take long because somebody else has the processor; then the thread would have to wait for one too. Under
+ * ALWAYS the engine never waits for the disk.
  *
  * Syncs by the clock are the syncer's (journal/syncer.h): writing goes on beside them.
  *
@@ -45,8 +46,8 @@
 #define BUFFER_KEEP_BYTES ((size_t)1 << 20)
 /* What the engine writes itself: copying so much takes some 10 us. */
 #define HERE_MAX_BYTES ((size_t)64 << 10)
-/* A write that took longer than this waited for the disk. For so many times as long as it took the thread has all groups: so the
- * engine waits for a slow disk in one percent of its time at most. */
+/* Longer than writing takes. Where it was a wait for the disk, the thread has all groups for so many times as long: so the engine waits for
+ * a slow disk in one percent of its time at most. */
 #define HERE_SLOW_US 1000
 #define HERE_PAUSE_TIMES 100
 
@@ -64,7 +65,8 @@ struct journal {
     char *folder;       /* owned */
     size_t segment_bytes;
     uint64_t submitted_seq;
-    int64_t here_after_us; /* nothing is written here before */
+    int64_t here_after_us;  /* nothing is written here before */
+    int64_t watch_until_us; /* one took long: of those before this time it is asked whether they slept */
 
     /* For the engine to read without the lock. */
     atomic_int state; /* enum journal_state */
@@ -354,12 +356,22 @@ static bool may_write_here(const struct journal *j)
            clock_mono_us(j->clock) >= j->here_after_us;
 }
 
+static void note_slow(struct journal *j, int64_t end_us, int64_t took_us, bool has_slept)
+{
+    int64_t pause_us = took_us * HERE_PAUSE_TIMES;
+    if (has_slept) j->here_after_us = end_us + pause_us;
+    j->watch_until_us = end_us + 2 * pause_us;
+}
+
 static void write_here(struct journal *j)
 {
     int64_t start_us = clock_mono_us(j->clock);
+    bool is_watched = start_us < j->watch_until_us;
+    uint64_t sleeps = is_watched ? thread_sleeps() : 0;
     write_group(j, &j->gathering, false);
     int64_t end_us = clock_mono_us(j->clock);
-    if (end_us - start_us > HERE_SLOW_US) j->here_after_us = end_us + (end_us - start_us) * HERE_PAUSE_TIMES;
+    if (end_us - start_us > HERE_SLOW_US)
+        note_slow(j, end_us, end_us - start_us, is_watched && thread_sleeps() > sleeps);
     j->gathering.len = 0;
     lock_enter(&j->lock);
     j->written_bytes = j->writer.written_bytes;

@@ -2,8 +2,9 @@
 /*
  * BullMQ's addStandardJob, addDelayedJob and addPrioritizedJob: one job with a number, or with an id of its own.
  *
- * ARGV: a packed array (the queue's prefix, the id or "", the name, the time, the parent's key, the key of the parent's dependencies, the parent,
- * the scheduler's key, the deduplication key, ...), the data, the packed options. KEYS differ by script: struct layout.
+ * ARGV: a packed array (the queue's prefix, the id or "", the name, the time, and behind it the parent's key, the key of the parent's dependencies,
+ * the parent, the scheduler's key, the deduplication key, with one more between them up to 5.61.2), the data, the packed options. KEYS differ by
+ * script: struct layout.
  *
  * All three count the job, even when its id is there already, and see to it that meta tells how long the stream of events may be. A job that
  * is there is only told of ("duplicated"). A new one is stored, told of ("added"), put where it waits, and told of again ("waiting",
@@ -110,18 +111,25 @@ static bool read_opts(struct cmd_ctx *ctx, struct add *a)
            bullmq_json(ctx, a->opts, &a->opts_json);
 }
 
+/* Behind the time stands what few jobs have; releases differ in where. */
+static bool is_plain(const struct bullmq_value *array, uint32_t from)
+{
+    const struct bullmq_value *v = array + 1;
+    for (uint32_t i = 0; i < array->count; i++, v += v->size)
+        if (i >= from && !bullmq_is_nil(v)) return false;
+    return true;
+}
+
 static bool read_args(struct cmd_ctx *ctx, struct add *a)
 {
-    enum { PREFIX, ID, NAME, TIMESTAMP, PARENT_KEY, DEPENDENCIES_KEY, PARENT, SCHEDULER_KEY, COUNT };
+    enum { PREFIX, ID, NAME, TIMESTAMP, COUNT };
     const struct bullmq_value *array, *v[COUNT];
     if (a->args->keys_count < a->layout->count || a->args->argv_count < 3) return false;
     if (!bullmq_unpack(ctx, a->args->argv[0], &array) || array->kind != BULLMQ_ARRAY) return false;
     bullmq_elements(array, v, COUNT);
     for (size_t i = PREFIX; i <= NAME; i++)
         if (v[i]->kind != BULLMQ_TEXT) return false;
-    if (!bullmq_whole(v[TIMESTAMP], &a->timestamp)) return false;
-    for (size_t i = PARENT_KEY; i < COUNT; i++)
-        if (!bullmq_is_nil(v[i])) return false;
+    if (!bullmq_whole(v[TIMESTAMP], &a->timestamp) || !is_plain(array, COUNT)) return false;
     a->prefix = v[PREFIX]->text;
     a->id = v[ID]->text;
     a->name = v[NAME]->text;

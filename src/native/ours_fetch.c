@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* fetch.lua: jobs that wait become active. The twin knows queues whose delayed jobs are not due yet, without a rate. */
+/* fetch.lua: jobs that wait become active. The twin knows queues whose delayed jobs are not due yet, without a rate or a hold. */
 #include "native/ours_fetch.h"
 
 #include "native/ours.h"
@@ -15,10 +15,15 @@ static bool read_args(const struct slice *argv, struct ours_fetch *f)
     f->now = argv[0];
     f->token = argv[2];
     f->worker = argv[4];
-    if (argv[5].len > 0 || f->queue->has_rate) return false;
-    return native_whole(argv[0], 0, NATIVE_TIME_MAX, &f->now_ms) &&
+    return argv[5].len == 0 && native_whole(argv[0], 0, NATIVE_TIME_MAX, &f->now_ms) &&
            native_whole(argv[1], 1, NATIVE_JOBS_MAX, &f->wanted) &&
            native_whole(argv[3], 1, NATIVE_TIME_MAX, &f->lock_ms);
+}
+
+/* `limiter` is there while a rate is used or all workers are held. */
+static bool look_at_rate(struct cmd_ctx *ctx, const struct ours_fetch *f)
+{
+    return !f->queue->has_rate && !db_peek(ctx->db, native_join(ctx, f->queue->prefix, SLICE_LIT("limiter")));
 }
 
 static bool look_at_delayed(struct cmd_ctx *ctx, struct ours_fetch *f)
@@ -73,7 +78,8 @@ static bool look_at_jobs(struct cmd_ctx *ctx, struct ours_fetch *f)
 bool ours_fetch_look(struct cmd_ctx *ctx, const struct slice *argv, struct native_queue *q, struct ours_fetch *out)
 {
     *out = (struct ours_fetch){.queue = q};
-    return read_args(argv, out) && look_at_delayed(ctx, out) && look_at_prioritized(ctx, out) && look_at_jobs(ctx, out);
+    return read_args(argv, out) && look_at_rate(ctx, out) && look_at_delayed(ctx, out) &&
+           look_at_prioritized(ctx, out) && look_at_jobs(ctx, out);
 }
 
 /* ---- taking ---- */

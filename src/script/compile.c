@@ -28,9 +28,21 @@ static bool is_library(void *ctx, struct slice name)
     return sandbox_is_library(name);
 }
 
-static int load_dump(lua_State *lua, struct slice dump, const char *name)
+/*
+ * Pushes the function of a text ("t") or a dump ("b"), or a message. Only this is within the limit of memory: what else is done to a function takes
+ * little, and what fails outside of the protected part of a load nobody catches. So garbage is not collected here: LuaJIT goes on with that
+ * when the protected part is over, and may want memory for it.
+ */
+static int load(lua_State *lua, struct slice code, const char *name, const char *mode)
 {
-    return luaL_loadbufferx(lua, dump.at, dump.len, name, "b");
+    struct script_host *h = host_of(lua);
+    bool is_collecting = lua_gc(lua, LUA_GCISRUNNING, 0);
+    if (is_collecting) lua_gc(lua, LUA_GCSTOP, 0);
+    host_limit_memory(h);
+    int status = luaL_loadbufferx(lua, code.len ? code.at : "", code.len, name, mode);
+    host_lift_limit(h);
+    if (is_collecting) lua_gc(lua, LUA_GCRESTART, 0);
+    return status;
 }
 
 /* Pushes what a function captures; the script's main function lies at index. */
@@ -67,18 +79,14 @@ static void link_function(lua_State *lua, const struct hoist_function *f, int i)
 /* Pushes the main function with its hoisted functions, or a message. */
 static int load_hoisted(lua_State *lua, const struct hoist *h, const char *name)
 {
-    struct script_host *host = host_of(lua);
-    int status = load_dump(lua, buf_borrow(&h->main), name);
+    int status = load(lua, buf_borrow(&h->main), name, "b");
     for (int i = 0; i < h->functions_count && status == 0; i++) {
-        status = load_dump(lua, buf_borrow(&h->functions[i].dump), name);
+        status = load(lua, buf_borrow(&h->functions[i].dump), name, "b");
         if (status != 0) {
             lua_remove(lua, -2);
             break;
         }
-        size_t ceiling_bytes = host->memory.ceiling_bytes;
-        host_lift_limit(host);
         link_function(lua, &h->functions[i], i);
-        host->memory.ceiling_bytes = ceiling_bytes;
     }
     if (h->has_muted_call && status == 0) {
         lua_pushvalue(lua, HOST_MUTED_CALL);
@@ -92,8 +100,8 @@ static int load_prepared(lua_State *lua, struct slice dump, const char *name, en
 {
     struct hoist hoist;
     if (kind != COMPILE_SCRIPT || hoist_functions(dump, is_library, NULL, dump.len + HOIST_ADDED_MAX, &hoist) != OXQ_OK)
-        return load_dump(lua, dump, name);
-    int status = hoist.main.len ? load_hoisted(lua, &hoist, name) : load_dump(lua, dump, name);
+        return load(lua, dump, name, "b");
+    int status = hoist.main.len ? load_hoisted(lua, &hoist, name) : load(lua, dump, name, "b");
     hoist_deinit(&hoist);
     return status;
 }
@@ -131,7 +139,7 @@ static void set_globals(lua_State *lua, int globals)
 static int compile_function(lua_State *lua, struct slice text, const char *name, enum compile_kind kind,
                             uint32_t *out_flags)
 {
-    int status = luaL_loadbufferx(lua, text.len ? text.at : "", text.len, name, "t");
+    int status = load(lua, text, name, "t");
     if (status != 0) return status;
     bool knows_bytecode = host_of(lua)->knows_bytecode;
     struct bytecode_facts facts = {0};
@@ -146,8 +154,13 @@ static int compile_function(lua_State *lua, struct slice text, const char *name,
 
 int compile_text(lua_State *lua, struct slice text, const char *name, enum compile_kind kind)
 {
+    struct script_host *h = host_of(lua);
     uint32_t flags;
-    return compile_function(lua, text, name, kind, &flags);
+    size_t ceiling_bytes = h->memory.ceiling_bytes;
+    host_lift_limit(h);
+    int status = compile_function(lua, text, name, kind, &flags);
+    h->memory.ceiling_bytes = ceiling_bytes;
+    return status;
 }
 
 /* ---- trying what we know of bytecode ---- */
@@ -296,20 +309,15 @@ static void drop_script(struct script_host *h, struct script *s)
     cache_remove(&h->cache, s);
 }
 
-/* Compiles within the limit of memory; when that is not enough, once more without the scripts that only came by EVAL. */
-static int compile_within_limit(struct script_host *h, struct slice text, uint32_t *out_flags)
+/* Where memory is not enough, once more without the scripts that only came by EVAL. */
+static int compile_with_room(struct script_host *h, struct slice text, uint32_t *out_flags)
 {
-    host_limit_memory(h);
     int status = compile_function(h->lua, text, SCRIPT_NAME, COMPILE_SCRIPT, out_flags);
-    host_lift_limit(h);
     if (status != LUA_ERRMEM) return status;
     lua_pop(h->lua, 1);
     for (struct script *s = cache_oldest_eval(&h->cache); s; s = cache_oldest_eval(&h->cache)) drop_script(h, s);
     lua_gc(h->lua, LUA_GCCOLLECT, 0);
-    host_limit_memory(h);
-    status = compile_function(h->lua, text, SCRIPT_NAME, COMPILE_SCRIPT, out_flags);
-    host_lift_limit(h);
-    return status;
+    return compile_function(h->lua, text, SCRIPT_NAME, COMPILE_SCRIPT, out_flags);
 }
 
 static twin_fn *find_twin(const struct script_host *h, const char *sha)
@@ -331,7 +339,7 @@ struct script *compile_script(struct script_host *h, struct slice body, bool is_
     size_t shebang_len;
     if (!read_shebang(body, &flags, &shebang_len, reply)) return NULL;
     /* The line's end stays, so that lines keep their numbers. */
-    if (compile_within_limit(h, slice_from(body, shebang_len), &known) != 0) {
+    if (compile_with_room(h, slice_from(body, shebang_len), &known) != 0) {
         reply_errorf(reply, "ERR Error compiling script (new function): %s", lua_tostring(h->lua, -1));
         lua_pop(h->lua, 1);
         return NULL;

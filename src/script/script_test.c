@@ -223,6 +223,24 @@ Test(script, memory_has_an_end_and_the_next_script_runs)
     testhost_deinit(&t);
 }
 
+/* The table of all strings becomes smaller again, and for the moment that takes more memory. */
+Test(script, garbage_that_cannot_be_collected_while_a_text_is_loaded_ends_nothing)
+{
+    struct testhost t;
+    char text[64];
+    testhost_init(&t, 0, 5000);
+    assert_eval(&t, "local t = {} for i = 1, 100000 do t[i] = 's' .. i end return #t", ":100000\r\n");
+    for (int i = 0; i < 3000; i++) {
+        snprintf(text, sizeof(text), "local a, b, c = {}, {}, {} return %d", i);
+        mem_fail_after(0);
+        (void)run(&t, "script", "load", text);
+        mem_fail_after(-1);
+        cr_assert_eq(run(&t, "script", "load", text)[0], '$');
+    }
+    assert_eval(&t, "return 1", ":1\r\n");
+    testhost_deinit(&t);
+}
+
 Test(script, a_text_too_large_for_memory_is_refused)
 {
     struct testhost t;
