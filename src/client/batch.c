@@ -169,16 +169,16 @@ static struct slice gather_request(struct run *r, const struct shipment *s)
     return slice_of(copy, bytes);
 }
 
-/* The scripts that a shipment calls; of neighbours that call the same, one. An atomic unit calls those of all commands. */
+/* The scripts that a shipment calls; of neighbours that call the same, one. An atomic unit has them with it. */
 static void gather_scripts(struct run *r, struct shipment *s)
 {
-    bool is_whole = r->batch->is_atomic;
-    size_t count = is_whole ? r->batch->count : s->items_count, found = 0;
+    size_t found = 0;
     const struct client_script **scripts = NULL;
-    for (size_t i = 0; i < count; i++) {
-        const struct client_script *script = is_whole ? r->batch->items[i].script : s->items[i]->script;
+    for (size_t i = 0; i < s->items_count; i++) {
+        const struct client_script *script = s->items[i]->script;
         if (!script || (found > 0 && scripts[found - 1] == script)) continue;
-        if (!scripts) scripts = (const struct client_script **)arena_alloc(&r->batch->arena, sizeof(script) * count);
+        if (!scripts)
+            scripts = (const struct client_script **)arena_alloc(&r->batch->arena, sizeof(script) * s->items_count);
         scripts[found++] = script;
     }
     s->call.scripts = scripts;
@@ -253,6 +253,7 @@ static void judge_reply(struct run *r, struct shipment *s, struct client_item *i
         pipeline_reconnect(s->node->pipeline, &s->call);
         r->pause_us = INT64_MAX;
         break;
+    case CLIENT_REFUSAL_FULL:
     case CLIENT_REFUSAL_LATER: r->pause_us = INT64_MAX; break;
     case CLIENT_REFUSAL_MOVED: redirect(r, s, item, text, false); break;
     case CLIENT_REFUSAL_ASK: redirect(r, s, item, text, true); break;
@@ -379,20 +380,52 @@ static oxq_err prepare_next(struct run *r, struct oxq_error *err)
     return err_set(err, OXQ_ERR_CANCELLED, "the client was cancelled");
 }
 
-/* Wraps an atomic batch into one unit behind its items. */
+static bool is_first_call(const struct client_batch *b, size_t i)
+{
+    for (size_t before = 0; before < i; before++) {
+        if (b->items[before].script == b->items[i].script) return false;
+    }
+    return b->items[i].script != NULL;
+}
+
+/* The command as it is, but a script by its text: "*n", then EVALSHA and the sha, then the rest. */
+static oxq_err append_with_text(struct client_batch *b, const struct client_item *item)
+{
+    size_t head = (size_t)((const char *)memchr(b->request.at + item->at, '\n', item->len) - b->request.at) + 1;
+    size_t rest = head + sizeof("$7\r\nEVALSHA\r\n$40\r\n") - 1 + sizeof(item->script->sha) - 1 + 2;
+    size_t end = item->at + item->len;
+    oxq_err e = buf_append(&b->request, slice_of(b->request.at + item->at, head - item->at));
+    if (!e) e = resp_request_word(&b->request, SLICE_LIT("EVAL"));
+    if (!e) e = resp_request_word(&b->request, item->script->text);
+    if (!e) e = buf_append(&b->request, slice_of(b->request.at + rest, end - rest));
+    return e;
+}
+
+/* What make_unit adds at most; appending from the buffer itself must not move it. */
+static size_t unit_bytes(const struct client_batch *b)
+{
+    size_t bytes = b->request.len + 64;
+    for (size_t i = 0; i < b->count; i++) {
+        if (is_first_call(b, i)) bytes += b->items[i].script->text.len + 64;
+    }
+    return bytes;
+}
+
+/* Wraps an atomic batch into one unit behind its items. A script comes with its text: nobody can make the server forget it in between. */
 static oxq_err make_unit(struct client_batch *b)
 {
     struct client_item *unit = next_item(b);
     *unit = (struct client_item){
         .at = b->request.len, .slot = CLIENT_SLOT_NONE, .is_idempotent = true, .replies_count = b->count + 2};
-    for (size_t i = 0; i < b->count; i++) {
-        if (unit->slot == CLIENT_SLOT_NONE) unit->slot = b->items[i].slot;
-        unit->is_idempotent = unit->is_idempotent && b->items[i].is_idempotent;
+    oxq_err e = buf_reserve(&b->request, unit_bytes(b));
+    if (!e) e = resp_request_append(&b->request, &SLICE_LIT("MULTI"), 1);
+    for (size_t i = 0; i < b->count && !e; i++) {
+        const struct client_item *item = &b->items[i];
+        if (unit->slot == CLIENT_SLOT_NONE) unit->slot = item->slot;
+        unit->is_idempotent = unit->is_idempotent && item->is_idempotent;
+        e = is_first_call(b, i) ? append_with_text(b, item)
+                                : buf_append(&b->request, slice_of(b->request.at + item->at, item->len));
     }
-    size_t body = b->request.len;
-    oxq_err e = resp_request_append(&b->request, &SLICE_LIT("MULTI"), 1);
-    if (!e) e = buf_reserve(&b->request, body);
-    if (!e) e = buf_append(&b->request, slice_of(b->request.at, body));
     if (!e) e = resp_request_append(&b->request, &SLICE_LIT("EXEC"), 1);
     unit->len = b->request.len - unit->at;
     return e;
@@ -434,10 +467,6 @@ static void read_values_of_unit(struct run *r)
         bool has_own = exec.kind == RESP_ARRAY && i < exec.count;
         b->items[i].value = has_own ? exec.items[i] : exec;
         b->items[i].state = ITEM_ANSWERED;
-        const struct resp_value *v = &b->items[i].value;
-        /* Inside a transaction it is too late to try again; the next one will do. */
-        if (v->kind == RESP_ERROR && client_refusal_of(v->text) == CLIENT_REFUSAL_NO_SCRIPT && r->shipments)
-            pipeline_forget_scripts(r->shipments->node->pipeline);
     }
 }
 

@@ -129,6 +129,7 @@ static struct client_node *node_new(struct client *c, const struct client_addres
                                                        .open_ctx = n,
                                                        .backoff = c->backoff,
                                                        .connect_timeout_us = c->opts.connect_timeout_ms * 1000,
+                                                       .silence_us = c->opts.silence_ms * 1000,
                                                        .seed = rng_next(&c->rng)});
     if (atomic_load(&c->is_cancelled)) pipeline_cancel(n->pipeline);
     n->next = c->nodes;
@@ -243,6 +244,9 @@ static void fill_in(struct client *c, const struct client_opts *o)
     c->opts.timeout_ms = or_default(o->timeout_ms, CLIENT_TIMEOUT_MS_DEFAULT);
     c->opts.connect_timeout_ms = or_default(o->connect_timeout_ms, CLIENT_CONNECT_TIMEOUT_MS_DEFAULT);
     if (c->opts.connect_timeout_ms > INT32_MAX) c->opts.connect_timeout_ms = INT32_MAX;
+    int64_t silence_ms =
+        c->opts.timeout_ms > CLIENT_SILENCE_MS_DEFAULT ? c->opts.timeout_ms : CLIENT_SILENCE_MS_DEFAULT;
+    c->opts.silence_ms = or_default(o->silence_ms, silence_ms);
     c->opts.attempts = (int)or_default(o->attempts, CLIENT_ATTEMPTS_DEFAULT);
     c->backoff.first_ms = or_default(o->backoff_ms, CLIENT_BACKOFF_MS_DEFAULT);
     c->backoff.max_ms = or_default(o->backoff_max_ms, CLIENT_BACKOFF_MAX_MS_DEFAULT);

@@ -33,6 +33,8 @@
 #define CLIENT_FOREVER INT64_MAX
 #define CLIENT_TIMEOUT_MS_DEFAULT 10000
 #define CLIENT_CONNECT_TIMEOUT_MS_DEFAULT 5000
+/* Or timeout_ms where that is more: no script runs for so long, and Sentinels have put another in its place by then. */
+#define CLIENT_SILENCE_MS_DEFAULT 30000
 #define CLIENT_ATTEMPTS_DEFAULT 3
 #define CLIENT_BACKOFF_MS_DEFAULT 50
 #define CLIENT_BACKOFF_MAX_MS_DEFAULT 2000
@@ -81,6 +83,7 @@ struct client_opts {
     enum client_patience patience;
     int64_t timeout_ms;                 /* of a call with all its attempts, 0: CLIENT_TIMEOUT_MS_DEFAULT */
     int64_t connect_timeout_ms;         /* of one attempt to connect and log in */
+    int64_t silence_ms;                 /* a server that owes a reply and says nothing has gone; 0: the default */
     int attempts;                       /* to connect, before FAIL_FAST gives up */
     int64_t backoff_ms, backoff_max_ms; /* the n-th pause is random, up to backoff_ms * 2^n and at most the latter */
     uint64_t seed;                      /* of the pauses; 0: the system's randomness */

@@ -161,8 +161,35 @@ Test(client_login, says_why_it_was_refused_and_what_would_help)
     expect_refusal(old, (struct client_opts){0}, OXQ_ERR_CONFIG, "is Redis 6.0.16, and jobs need 6.2");
     static const struct fakeserver_step other[] = {{"CLIENT", "HTTP/1.1 400 Bad Request\r\n"}, {"", NULL}};
     expect_refusal(other, (struct client_opts){0}, OXQ_ERR_FORMAT, "does not speak the Redis protocol");
+    static const struct fakeserver_step shut[] = {{"CLIENT", "-DENIED Redis is running in protected mode\r\n"},
+                                                  {"", NULL}};
+    expect_refusal(shut, (struct client_opts){0}, OXQ_ERR_PERMISSION, "protected mode");
     static const struct fakeserver_step member[] = {{"PING", "-MOVED 1 127.0.0.1:7001\r\n"}, {"", NULL}};
     expect_refusal(member, (struct client_opts){0}, OXQ_ERR_CONFIG, "redis+cluster://");
+}
+
+/* It says so instead of an answer to whatever comes first, and closes the connection: nothing was done, and soon there may be room. */
+Test(client_login, a_server_without_room_for_a_connection_is_not_there_yet)
+{
+    static const struct fakeserver_step name[] = {{"CLIENT", "-ERR max number of clients reached\r\n"},
+                                                  {"CLIENT", "-ERR max number of clients reached\r\n"},
+                                                  {"CLIENT", "+OK\r\n"},
+                                                  {"PING", "+PONG\r\n"},
+                                                  {"", NULL}};
+    start(name);
+    cr_assert_eq(call("PING"), OXQ_OK, "%s", err.text);
+    expect_text(&reply.value, "PONG");
+    stop();
+    static const struct fakeserver_step login[] = {
+        {"AUTH", "-ERR max number of clients reached\r\n"}, {"AUTH", "+OK\r\n"}, {"PING", "+PONG\r\n"}, {"", NULL}};
+    start_with(login, (struct client_opts){.password = "sesame"});
+    cr_assert_eq(call("PING"), OXQ_OK, "%s", err.text);
+    stop();
+    static const struct fakeserver_step db[] = {
+        {"SELECT", "-ERR max number of clients reached\r\n"}, {"SELECT", "+OK\r\n"}, {"PING", "+PONG\r\n"}, {"", NULL}};
+    start_with(db, (struct client_opts){.url = "/3"});
+    cr_assert_eq(call("PING"), OXQ_OK, "%s", err.text);
+    stop();
 }
 
 static char warning[512];
@@ -220,6 +247,20 @@ Test(client_lost, who_fails_fast_hears_soon_that_nobody_is_there)
     cr_assert_eq(err.code, OXQ_OK, "%s", err.text);
     cr_assert_eq(warnings, 2);
     cr_assert_not_null(strstr(warning, "is back"), "%s", warning);
+    stop();
+}
+
+Test(client_lost, a_reply_that_is_too_long_or_no_reply_is_told_as_what_it_is)
+{
+    static const struct fakeserver_step steps[] = {
+        {"GET a", "*1000000000\r\n"}, {"GET b", "$900000000\r\nx"}, {"GET c", "HTTP/1.1 400 no\r\n"}, {"", NULL}};
+    start(steps);
+    cr_assert_eq(call("GET a"), OXQ_ERR_UNCERTAIN);
+    cr_assert_not_null(strstr(err.text, "it is too long"), "%s", err.text);
+    cr_assert_eq(call("GET b"), OXQ_ERR_UNCERTAIN);
+    cr_assert_not_null(strstr(err.text, "it is too long"), "%s", err.text);
+    cr_assert_eq(call("GET c"), OXQ_ERR_UNCERTAIN);
+    cr_assert_not_null(strstr(err.text, "not the Redis protocol"), "%s", err.text);
     stop();
 }
 
@@ -283,6 +324,20 @@ Test(client_lost, the_reply_to_a_call_that_gave_up_is_nobodys)
     cr_assert_eq(call_hastily("INCR a", false), OXQ_ERR_UNCERTAIN);
     cr_assert_eq(call("GET a"), OXQ_OK, "%s", err.text);
     expect_text(&reply.value, "mine");
+    stop();
+}
+
+/* Its socket is open, and nobody is behind it: by now another may be in its place. */
+Test(client_lost, a_server_that_owes_an_answer_for_long_is_connected_to_anew)
+{
+    static const struct fakeserver_step steps[] = {
+        {"PING", "+PONG\r\n"}, {"GET", FAKESERVER_SILENCE}, {"INCR", ":1\r\n"}, {"", NULL}};
+    start_with(steps, (struct client_opts){.silence_ms = 1});
+    cr_assert_eq(call("PING"), OXQ_OK, "%s", err.text);
+    cr_assert_eq(call_hastily("GET a", true), OXQ_ERR_TIMEOUT);
+    cr_assert_eq(fakeserver_connections(server), 1);
+    cr_assert_eq(call("INCR a"), OXQ_OK, "%s", err.text);
+    cr_assert_eq(fakeserver_connections(server), 2);
     stop();
 }
 
@@ -555,18 +610,36 @@ Test(client_script, that_cannot_be_compiled_is_told)
     stop();
 }
 
-Test(client_script, inside_a_transaction_is_loaded_before_it)
+static const struct client_script other_script = {.text = SLICE_INIT("return 2"),
+                                                  .sha = "9876543210987654321098765432109876543210"};
+
+/* Whenever somebody flushes the scripts, all of it is done or none. */
+Test(client_script, inside_a_transaction_comes_with_its_text)
 {
     static const struct fakeserver_step steps[] = {{"SCRIPT LOAD", "$1\r\nx\r\n"},
+                                                   {"EVALSHA " SHA " 1 k a", ":1\r\n"},
                                                    {"MULTI", "+OK\r\n"},
-                                                   {"EVALSHA", "+QUEUED\r\n"},
-                                                   {"EXEC", "*1\r\n:4\r\n"},
+                                                   {"EVAL return 1 1 k a", "+QUEUED\r\n"},
+                                                   {"GET k", "+QUEUED\r\n"},
+                                                   {"EVAL return 2 1 k b", "+QUEUED\r\n"},
+                                                   {"EVALSHA " SHA " 1 k c", "+QUEUED\r\n"},
+                                                   {"EXEC", "*4\r\n:4\r\n:5\r\n:6\r\n:7\r\n"},
                                                    {"", NULL}};
-    struct client_batch b = {.is_atomic = true};
+    struct client_batch b = {0};
+    struct words w;
     start(steps);
     add_script(&b, "k a");
     cr_assert_eq(client_batch_run(client, &b, 0, &err), OXQ_OK, "%s", err.text);
-    cr_assert_eq(client_batch_reply(&b, 0)->integer, 4);
+    client_batch_reset(&b);
+    b.is_atomic = true;
+    add_script(&b, "k a");
+    add(&b, "GET k");
+    words(&w, "k b")->script = &other_script;
+    w.command.keys_count = 1;
+    client_batch_add(&b, &w.command);
+    add_script(&b, "k c");
+    cr_assert_eq(client_batch_run(client, &b, 0, &err), OXQ_OK, "%s", err.text);
+    for (size_t i = 0; i < 4; i++) cr_assert_eq(client_batch_reply(&b, i)->integer, (int64_t)i + 4);
     client_batch_deinit(&b);
     stop();
 }

@@ -11,6 +11,7 @@
 
 #include "base/mem.h"
 #include "client/key.h"
+#include "client/refusal.h"
 #include "os/clock.h"
 
 #include <stdio.h>
@@ -64,13 +65,26 @@ bool client_cluster_read_entry(const struct resp_value *entry, const struct clie
     return true;
 }
 
+/* An error in place of slots. */
+static oxq_err refuse(const struct client_address *asked, struct slice text, struct oxq_error *err)
+{
+    int len = text.len > 80 ? 80 : (int)text.len;
+    enum client_refusal refusal = client_refusal_of(text);
+    if (refusal == CLIENT_REFUSAL_LATER)
+        return err_set(err, OXQ_ERR_UNREACHABLE, "the node %s:%d is not ready: %.*s", asked->host, asked->port, len,
+                       text.at);
+    if (refusal == CLIENT_REFUSAL_LOGIN)
+        return err_set(err, OXQ_ERR_PERMISSION, "the node %s:%d does not tell its slots: %.*s", asked->host,
+                       asked->port, len, text.at);
+    return err_set(err, OXQ_ERR_CONFIG, "the server %s:%d is no cluster (%.*s): its URL is redis://host:port",
+                   asked->host, asked->port, len, text.at);
+}
+
 static oxq_err fill_map(struct client_cluster *k, const struct client_address *asked, const struct resp_value *slots,
                         struct oxq_error *err)
 {
     struct client *c = k->client;
-    if (slots->kind == RESP_ERROR)
-        return err_set(err, OXQ_ERR_CONFIG, "the server %s:%d is no cluster (%.*s): its URL is redis://host:port",
-                       asked->host, asked->port, slots->text.len > 80 ? 80 : (int)slots->text.len, slots->text.at);
+    if (slots->kind == RESP_ERROR) return refuse(asked, slots->text, err);
     if (slots->kind != RESP_ARRAY)
         return err_set(err, OXQ_ERR_FORMAT, "what answers at %s:%d is no cluster", asked->host, asked->port);
     if (slots->count == 0)

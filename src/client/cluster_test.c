@@ -36,6 +36,15 @@ static void connect_to(const char *before, int port, const char *behind)
     cr_assert_eq(client_new(&opts, &client, &err), OXQ_OK, "%s", err.text);
 }
 
+static void connect_patiently(int port)
+{
+    char url[128];
+    snprintf(url, sizeof(url), "redis+cluster://127.0.0.1:%d", port);
+    struct client_opts opts = {
+        .url = url, .backoff_ms = 1, .backoff_max_ms = 2, .timeout_ms = 30000, .patience = CLIENT_PATIENT};
+    cr_assert_eq(client_new(&opts, &client, &err), OXQ_OK);
+}
+
 static void stop(void)
 {
     client_batch_deinit(&batch);
@@ -126,11 +135,7 @@ Test(client_cluster, asks_again_when_a_node_is_gone)
         {"CLUSTER SLOTS", slots}, {"CLUSTER SLOTS", later}, {"INCR a", ":1\r\n"}, {"", NULL}};
     fakeserver_play(low, on_low);
     fakeserver_leave(high);
-    char url[128];
-    snprintf(url, sizeof(url), "redis+cluster://127.0.0.1:%d", fakeserver_port(low));
-    struct client_opts opts = {
-        .url = url, .backoff_ms = 1, .backoff_max_ms = 2, .timeout_ms = 30000, .patience = CLIENT_PATIENT};
-    cr_assert_eq(client_new(&opts, &client, &err), OXQ_OK);
+    connect_patiently(fakeserver_port(low));
     add("INCR", "a");
     expect_numbers(1);
     stop();
@@ -146,6 +151,34 @@ Test(client_cluster, says_what_is_no_cluster)
     add("INCR", "a");
     cr_assert_eq(client_batch_run(client, &batch, 0, &err), OXQ_ERR_CONFIG);
     cr_assert_not_null(strstr(err.text, "its URL is redis://"), "%s", err.text);
+    stop();
+}
+
+Test(client_cluster, a_node_that_is_busy_is_asked_later)
+{
+    start();
+    const struct fakeserver_step on_low[] = {{"CLUSTER SLOTS", "-BUSY Redis is busy running a script.\r\n"},
+                                             {"CLUSTER SLOTS", "-LOADING Redis is loading the dataset in memory\r\n"},
+                                             {"CLUSTER SLOTS", slots},
+                                             {"INCR b", ":1\r\n"},
+                                             {"", NULL}};
+    fakeserver_play(low, on_low);
+    connect_patiently(fakeserver_port(low));
+    add("INCR", "b");
+    expect_numbers(1);
+    stop();
+}
+
+Test(client_cluster, says_who_may_not_ask_for_slots)
+{
+    start();
+    const struct fakeserver_step on_low[] = {
+        {"CLUSTER SLOTS", "-NOPERM this user has no permissions to run the 'cluster|slots' command\r\n"}, {"", NULL}};
+    fakeserver_play(low, on_low);
+    connect_to("redis+cluster://", fakeserver_port(low), "");
+    add("INCR", "b");
+    cr_assert_eq(client_batch_run(client, &batch, 0, &err), OXQ_ERR_PERMISSION, "%s", err.text);
+    cr_assert_not_null(strstr(err.text, "NOPERM"), "%s", err.text);
     stop();
 }
 

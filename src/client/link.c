@@ -115,9 +115,12 @@ oxq_err client_link_next(struct client_link *l, int64_t until_us, struct resp_va
 {
     arena_reset(&l->arena);
     oxq_err e = l->output.len ? send_all(l, until_us, err) : OXQ_OK;
+    /* One who closed before we had asked has perhaps said why: that comes first. */
+    if (e == OXQ_ERR_CLOSED) e = read_some(l, 0, err);
     while (!e) {
         oxq_err found = resp_scan_next(&l->scan, slice_from(buf_borrow(&l->input), l->taken_bytes));
         if (found == OXQ_OK) return read_reply(l, out, err);
+        if (found == OXQ_ERR_LIMIT) return err_set(err, found, "a reply of %s is too long", l->address);
         if (found != OXQ_ERR_AGAIN)
             return err_set(err, OXQ_ERR_FORMAT, "what answers at %s does not speak the Redis protocol", l->address);
         int64_t wait_ms = 0;
@@ -181,7 +184,7 @@ static oxq_err refuse(const struct login *in, struct slice text)
     const char *address = in->link->address;
     int len = text.len > 120 ? 120 : (int)text.len;
     enum client_refusal refusal = client_refusal_of(text);
-    if (refusal == CLIENT_REFUSAL_LATER)
+    if (refusal == CLIENT_REFUSAL_LATER || refusal == CLIENT_REFUSAL_FULL)
         return err_set(in->err, OXQ_ERR_UNREACHABLE, "the server %s is not ready: %.*s", address, len, text.at);
     if (refusal != CLIENT_REFUSAL_LOGIN)
         return err_set(in->err, OXQ_ERR_SERVER, "the server %s answers: %.*s", address, len, text.at);
@@ -210,8 +213,10 @@ static oxq_err take_select(const struct login *in, const struct resp_value *v)
 /* A name is only for those who look at the server: where it is not allowed, there is none. */
 static oxq_err take_name(const struct login *in, const struct resp_value *v)
 {
-    bool wants_login = v->kind == RESP_ERROR && v->text.len > 6 && memcmp(v->text.at, "NOAUTH", 6) == 0;
-    return wants_login ? refuse(in, v->text) : OXQ_OK;
+    enum client_refusal refusal = v->kind == RESP_ERROR ? client_refusal_of(v->text) : CLIENT_REFUSAL_FINAL;
+    bool is_forbidden = v->text.len > 6 && memcmp(v->text.at, "NOPERM", 6) == 0;
+    bool is_shut_out = (refusal == CLIENT_REFUSAL_LOGIN && !is_forbidden) || refusal == CLIENT_REFUSAL_FULL;
+    return is_shut_out ? refuse(in, v->text) : OXQ_OK;
 }
 
 static oxq_err take_role(const struct login *in, const struct resp_value *v)

@@ -41,7 +41,7 @@ struct client_link;
 /*
  * Connects and logs in. Errors: UNREACHABLE (nobody there, no such host, too late, not a master, not ready), CANCELLED, TLS, PERMISSION,
  * ARGUMENT (the database), FORMAT (it speaks something else), and those of `info`. The text names the address. Blocks: until
- * until_us, and as long as the system looks a name up. Owns: caller, client_link_close.
+ * until_us. Owns: caller, client_link_close.
  */
 OXQ_MUST_USE oxq_err client_link_open(const struct client_link_opts *opts, struct client_link **out,
                                       struct oxq_error *err);

@@ -23,7 +23,8 @@
  *
  * When anything goes wrong with the connection, it is broken for all: every call in the queue ends, with UNREACHABLE when none of
  * its bytes had been given to the system, else with UNCERTAIN. The link itself goes when both roles have been left.
- * A call whose time is over leaves its place in the queue behind, so that its replies, when they come, are nobody's.
+ * A call whose time is over leaves its place in the queue behind, so that its replies, when they come, are nobody's. When such a reply is
+ * owed for long, and nothing else comes either, the next call breaks the connection: its server has stopped, and by now may be elsewhere.
  *
  *      DISCONNECTED ──connect_now──> CONNECTING ──connect_now──> CONNECTED ──break_link──> BROKEN ──settle──> DISCONNECTED
  *                                        └── on failure, back, and not before retry_at_us again
@@ -89,7 +90,8 @@ struct pipeline {
     const struct client_script **scripts; /* owned: those that this connection's server knows */
     size_t scripts_count, scripts_cap;
 
-    int64_t last_reply_us;
+    int64_t heard_us;  /* when bytes came last, or were first waited for again */
+    bool has_bytes;    /* the reader's: some came, and heard_us does not know */
     bool has_answered; /* since it is connected */
     int failures;
     int64_t retry_at_us;
@@ -235,7 +237,8 @@ static void use_link(struct pipeline *p, struct client_link *link)
     p->scripts_count = 0;
     p->first_seq = p->tail;
     p->has_answered = false;
-    p->last_reply_us = now_us();
+    p->heard_us = now_us();
+    p->has_bytes = false;
 }
 
 static oxq_err connect_now(struct pipeline *p, int64_t until_us, struct oxq_error *err)
@@ -280,7 +283,9 @@ static oxq_err be_connected(struct pipeline *p, int64_t until_us, struct oxq_err
         uint64_t seen = p->attempts;
         if (!lock_wait(&p->lock, until_us))
             return err_set(err, OXQ_ERR_UNREACHABLE, "there was no connection to the server in time");
-        if (p->attempts != seen && p->state == PIPELINE_DISCONNECTED) return repeat_failure(p, err);
+        /* One that was made and has gone again is no failure to tell of. */
+        bool has_failed = p->attempts != seen && p->state == PIPELINE_DISCONNECTED && p->failures > 0;
+        if (has_failed) return repeat_failure(p, err);
     }
 }
 
@@ -358,6 +363,7 @@ static oxq_err read_some(struct pipeline *p, int64_t timeout_ms, struct oxq_erro
     if (e) return err_set(err, e, "a reply is longer than %zu bytes", p->input.limit_bytes);
     e = net_stream_receive(p->stream, timeout_ms, p->input.at + p->input.len, p->input.cap - p->input.len, &got, err);
     p->input.len += got;
+    p->has_bytes = p->has_bytes || got > 0;
     return e == OXQ_ERR_AGAIN ? OXQ_OK : e;
 }
 
@@ -429,12 +435,13 @@ static oxq_err deliver_all(struct pipeline *p, struct wakes *w)
 
 static void deliver(struct pipeline *p, struct wakes *w)
 {
-    if (p->state != PIPELINE_CONNECTED || p->input.len == 0) return;
+    if (p->state != PIPELINE_CONNECTED || !p->has_bytes) return;
     oxq_err e = deliver_all(p, w);
-    p->last_reply_us = now_us();
+    p->heard_us = now_us();
+    p->has_bytes = false;
     if (!e) return;
     struct oxq_error why;
-    err_set(&why, e, "what it says is not the Redis protocol");
+    err_set(&why, e, e == OXQ_ERR_LIMIT ? "it is too long" : "what it says is not the Redis protocol");
     break_link(p, &why, w);
 }
 
@@ -522,6 +529,7 @@ static oxq_err append(struct pipeline *p, struct pipeline_call *call)
 static void enqueue(struct pipeline *p, struct pipeline_call *call)
 {
     grow_queue(p);
+    if (queued(p) == 0) p->heard_us = now_us();
     call->seq = p->tail++;
     *place_of(p, call->seq) = (struct place){call, call->skip + call->replies_count};
     call->state = PIPELINE_CALL_WAITING;
@@ -530,10 +538,30 @@ static void enqueue(struct pipeline *p, struct pipeline_call *call)
     notice_clear(&call->notice);
 }
 
+/* It owes a reply, to a call that has given up if to none else. A process may have stopped whose system keeps its connections. */
+static void look_for_silence(struct pipeline *p, struct wakes *w)
+{
+    struct oxq_error why = {0};
+    oxq_err e = OXQ_OK;
+    if (now_us() - p->heard_us < p->opts.silence_us) return;
+    /* What it said while nobody waited still lies in the socket. */
+    if (!p->has_reader) {
+        e = read_some(p, 0, &why);
+        if (!e) deliver(p, w);
+        if (!e && now_us() - p->heard_us < p->opts.silence_us) return;
+    }
+    if (!e) err_set(&why, OXQ_ERR_CLOSED, "it has said nothing for %lld s", (long long)p->opts.silence_us / 1000000);
+    break_link(p, &why, w);
+}
+
 /* A server that has long gone is noticed before commands are lost on it. */
 static void look_for_end(struct pipeline *p, struct wakes *w)
 {
-    if (queued(p) > 0 || p->has_reader || p->has_writer || now_us() - p->last_reply_us < IDLE_US) return;
+    if (queued(p) > 0) {
+        look_for_silence(p, w);
+        return;
+    }
+    if (p->has_reader || p->has_writer || now_us() - p->heard_us < IDLE_US) return;
     struct oxq_error why = {0};
     oxq_err e = read_some(p, 0, &why);
     p->has_answered = true;

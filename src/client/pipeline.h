@@ -19,6 +19,8 @@ struct pipeline_opts {
     void *open_ctx;
     struct client_backoff backoff;
     int64_t connect_timeout_us;
+    /* A server that owes a reply for so long, and says nothing, is connected to anew by the next call. */
+    int64_t silence_us;
     uint64_t seed;
 };
 

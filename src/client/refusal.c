@@ -30,7 +30,8 @@ enum client_refusal client_refusal_of(struct slice text)
         {"MOVED ", CLIENT_REFUSAL_MOVED},        {"ASK ", CLIENT_REFUSAL_ASK},
         {"NOSCRIPT ", CLIENT_REFUSAL_NO_SCRIPT}, {"NOAUTH ", CLIENT_REFUSAL_LOGIN},
         {"WRONGPASS ", CLIENT_REFUSAL_LOGIN},    {"NOPERM ", CLIENT_REFUSAL_LOGIN},
-        {"DENIED ", CLIENT_REFUSAL_LOGIN},
+        {"DENIED ", CLIENT_REFUSAL_LOGIN},       {"NOREPLICAS ", CLIENT_REFUSAL_LATER},
+        {"UNBLOCKED ", CLIENT_REFUSAL_READONLY}, {"ERR max number of clients", CLIENT_REFUSAL_FULL},
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         if (starts_with(text, rows[i].start)) return rows[i].refusal;

@@ -6,9 +6,10 @@
 #include "base/slice.h"
 
 enum client_refusal {
-    CLIENT_REFUSAL_FINAL,     /* an answer like others */
-    CLIENT_REFUSAL_LATER,     /* the server cannot just now: LOADING, BUSY, TRYAGAIN, CLUSTERDOWN, MASTERDOWN */
-    CLIENT_REFUSAL_READONLY,  /* this server is no master any more: look for it again */
+    CLIENT_REFUSAL_FINAL, /* an answer like others */
+    CLIENT_REFUSAL_LATER, /* the server cannot just now: LOADING, BUSY, TRYAGAIN, CLUSTERDOWN, MASTERDOWN, NOREPLICAS */
+    CLIENT_REFUSAL_FULL,  /* it takes no more connections just now, and closes this one */
+    CLIENT_REFUSAL_READONLY, /* this server is no master any more (READONLY; UNBLOCKED for who waited): look for it again */
     CLIENT_REFUSAL_MOVED,     /* the slot is another node's */
     CLIENT_REFUSAL_ASK,       /* this time ask another node */
     CLIENT_REFUSAL_NO_SCRIPT, /* the script's text must be sent again */

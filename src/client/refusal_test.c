@@ -20,6 +20,10 @@ Test(client_refusal, tells_what_may_be_tried_again)
     cr_assert_eq(of("ASK 1 a:2"), CLIENT_REFUSAL_ASK);
     cr_assert_eq(of("NOSCRIPT No matching script. Please use EVAL."), CLIENT_REFUSAL_NO_SCRIPT);
     cr_assert_eq(of("NOAUTH Authentication required."), CLIENT_REFUSAL_LOGIN);
+    cr_assert_eq(of("NOREPLICAS Not enough good replicas to write."), CLIENT_REFUSAL_LATER);
+    cr_assert_eq(of("UNBLOCKED force unblock from blocking operation, instance state changed (master -> replica?)"),
+                 CLIENT_REFUSAL_READONLY);
+    cr_assert_eq(of("ERR max number of clients reached"), CLIENT_REFUSAL_FULL);
 }
 
 Test(client_refusal, leaves_all_other_errors_to_the_caller)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The text is copied and cut into its parts in place: login before the last @, then ? and what follows, then hosts and path. */
+/* The text is copied and cut into its parts in place: options, the login before the last @ of the rest, then hosts and path. */
 #include "client/url.h"
 
 #include "base/nearest.h"
@@ -36,8 +36,7 @@ static int hex_digit(char c)
     return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-/* Decodes %XX in place. False: a % that is none, or a zero byte. */
-static bool decode(char *text)
+bool client_url_decode(char *text)
 {
     char *to = text;
     for (const char *from = text; *from; from++) {
@@ -80,7 +79,7 @@ static oxq_err parse_login(char *login, struct client_url *u, struct oxq_error *
     char *password = cut(login, ':');
     u->password = password ? password : login;
     if (password && *login) u->user = login;
-    if ((!password || decode(password)) && decode(login)) return OXQ_OK;
+    if ((!password || client_url_decode(password)) && client_url_decode(login)) return OXQ_OK;
     return err_set(err, OXQ_ERR_ARGUMENT, "the login has a %% that is not followed by two hex digits: write %%25");
 }
 
@@ -92,6 +91,10 @@ static oxq_err parse_db(const char *text, struct client_url *u, struct oxq_error
         return err_set(err, OXQ_ERR_ARGUMENT, "a cluster has no database but 0");
     return OXQ_OK;
 }
+
+static const char *const option_names[] = {
+    "db", "name", "ca", "cert", "key", "insecure", "sentinel_user", "sentinel_password"};
+enum { OPTIONS_COUNT = sizeof(option_names) / sizeof(option_names[0]) };
 
 /* Where the value of an option goes; NULL: no such text option. */
 static const char **text_option(struct client_url *u, const char *name)
@@ -113,19 +116,30 @@ static const char **text_option(struct client_url *u, const char *name)
 
 static oxq_err refuse_option(const char *name, struct oxq_error *err)
 {
-    static const char *const names[] = {
-        "db", "name", "ca", "cert", "key", "insecure", "sentinel_user", "sentinel_password"};
     struct nearest n = nearest_to(slice_from_text(name));
-    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) nearest_offer(&n, names[i]);
+    for (size_t i = 0; i < OPTIONS_COUNT; i++) nearest_offer(&n, option_names[i]);
     return err_set(err, OXQ_ERR_ARGUMENT, "no option of a URL is called '%.40s'%s%s%s; there are " KNOWN_OPTIONS, name,
                    n.best ? " (was '" : "", n.best ? n.best : "", n.best ? "' meant?)" : "");
 }
 
-static oxq_err parse_option(char *name, struct client_url *u, struct oxq_error *err)
+/* Of two values one would be left out without a word. */
+static oxq_err note_option(const char *name, bool is_seen[OPTIONS_COUNT], struct oxq_error *err)
+{
+    size_t i = 0;
+    while (i < OPTIONS_COUNT && strcmp(name, option_names[i]) != 0) i++;
+    if (i == OPTIONS_COUNT) return refuse_option(name, err);
+    if (is_seen[i]) return err_set(err, OXQ_ERR_ARGUMENT, "the option '%s' is given twice", name);
+    is_seen[i] = true;
+    return OXQ_OK;
+}
+
+static oxq_err parse_option(char *name, bool is_seen[OPTIONS_COUNT], struct client_url *u, struct oxq_error *err)
 {
     char *value = cut(name, '=');
     if (!value || !*value) return err_set(err, OXQ_ERR_ARGUMENT, "an option of a URL is name=value");
-    if (!decode(value))
+    oxq_err e = note_option(name, is_seen, err);
+    if (e) return e;
+    if (!client_url_decode(value))
         return err_set(err, OXQ_ERR_ARGUMENT, "the option %.40s has a %% that is not followed by two hex digits", name);
     const char **text = text_option(u, name);
     if (text) {
@@ -133,7 +147,6 @@ static oxq_err parse_option(char *name, struct client_url *u, struct oxq_error *
         return OXQ_OK;
     }
     if (strcmp(name, "db") == 0) return parse_db(value, u, err);
-    if (strcmp(name, "insecure") != 0) return refuse_option(name, err);
     u->is_insecure = strcmp(value, "yes") == 0;
     if (u->is_insecure || strcmp(value, "no") == 0) return OXQ_OK;
     return err_set(err, OXQ_ERR_ARGUMENT, "insecure is yes or no");
@@ -141,13 +154,28 @@ static oxq_err parse_option(char *name, struct client_url *u, struct oxq_error *
 
 static oxq_err parse_options(char *at, struct client_url *u, struct oxq_error *err)
 {
+    bool is_seen[OPTIONS_COUNT] = {false};
     oxq_err e = OXQ_OK;
     while (at && *at && !e) {
         char *next = cut(at, '&');
-        e = parse_option(at, u, err);
+        e = parse_option(at, is_seen, u, err);
         at = next;
     }
     return e;
+}
+
+/* Cuts before the ? that an option follows, and returns that; NULL: there is none. A ? elsewhere may be a password's. */
+static char *cut_options(char *text)
+{
+    for (char *at = strchr(text, '?'); at; at = strchr(at + 1, '?')) {
+        size_t len = strcspn(at + 1, "=");
+        for (size_t i = 0; i < OPTIONS_COUNT; i++) {
+            if (strlen(option_names[i]) != len || memcmp(at + 1, option_names[i], len) != 0 || !at[1 + len]) continue;
+            *at = '\0';
+            return at + 1;
+        }
+    }
+    return NULL;
 }
 
 /* "host", "host:port", "[address]" or "[address]:port". */
@@ -168,7 +196,8 @@ static oxq_err parse_host(char *at, struct client_url *u, struct oxq_error *err)
     }
     if (port && (!parse_number(port, 65535, &h->port) || h->port == 0))
         return err_set(err, OXQ_ERR_ARGUMENT, "the port is no number from 1 to 65535");
-    if (!decode(at)) return err_set(err, OXQ_ERR_ARGUMENT, "the host has a %% that is not followed by two hex digits");
+    if (!client_url_decode(at))
+        return err_set(err, OXQ_ERR_ARGUMENT, "the host has a %% that is not followed by two hex digits");
     h->host = *at ? at : "127.0.0.1";
     return OXQ_OK;
 }
@@ -180,25 +209,30 @@ static oxq_err parse_hosts(char *at, struct client_url *u, struct oxq_error *err
     oxq_err e = OXQ_OK;
     while (at && !e) {
         char *next = u->kind == CLIENT_URL_SERVER ? NULL : cut(at, ',');
-        e = parse_host(at, u, err);
+        bool is_missing = !*at && (next || u->hosts_count > 0);
+        e = is_missing ? err_set(err, OXQ_ERR_ARGUMENT, "a server's name is missing between commas")
+                       : parse_host(at, u, err);
         at = next;
     }
     if (e) return e;
     if (u->kind == CLIENT_URL_SENTINEL) {
         char *master = path;
         path = master ? cut(master, '/') : NULL;
-        if (!master || !*master || !decode(master))
+        if (!master || !*master || !client_url_decode(master))
             return err_set(
                 err, OXQ_ERR_ARGUMENT,
                 "behind the Sentinels stands their name for the master: redis+sentinel://host:26379/mymaster");
         u->master = master;
     }
-    return path && *path ? parse_db(path, u, err) : OXQ_OK;
+    if (!path || !*path) return OXQ_OK;
+    if (u->db != 0) return err_set(err, OXQ_ERR_ARGUMENT, "the database is given twice: behind a / and as db=");
+    return parse_db(path, u, err);
 }
 
 static oxq_err parse_path(char *at, bool has_login, struct client_url *u, struct oxq_error *err)
 {
-    if (!decode(at)) return err_set(err, OXQ_ERR_ARGUMENT, "the path has a %% that is not followed by two hex digits");
+    if (!client_url_decode(at))
+        return err_set(err, OXQ_ERR_ARGUMENT, "the path has a %% that is not followed by two hex digits");
     if (u->kind == CLIENT_URL_FILE) {
         u->folder = at;
         return *at ? OXQ_OK : err_set(err, OXQ_ERR_ARGUMENT, "behind file: stands the data folder: file:./oxq-data");
@@ -247,6 +281,7 @@ static oxq_err parse_rest(char *at, const struct scheme *scheme, struct client_u
     if (!has_slashes && !scheme->is_path)
         return err_set(err, OXQ_ERR_ARGUMENT, "behind %s: stands //: %s://host", scheme->name, scheme->name);
     if (has_slashes) at += 2;
+    char *options = cut_options(at);
     char *after_login = has_slashes && u->kind != CLIENT_URL_FILE ? strrchr(at, '@') : NULL;
     oxq_err e = OXQ_OK;
     if (after_login) {
@@ -254,7 +289,7 @@ static oxq_err parse_rest(char *at, const struct scheme *scheme, struct client_u
         e = parse_login(at, u, err);
         at = after_login + 1;
     }
-    char *options = cut(at, '?');
+    if (!options) options = cut(at, '?');
     if (!e) e = parse_options(options, u, err);
     if (e) return e;
     return scheme->is_path ? parse_path(at, has_slashes, u, err) : parse_hosts(at, u, err);

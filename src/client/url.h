@@ -52,5 +52,7 @@ struct client_url {
 
 /* Errors: ARGUMENT; the text says what is wrong and what is known instead, without repeating a password. */
 OXQ_MUST_USE oxq_err client_url_parse(const char *url, struct client_url *out, struct oxq_error *err);
+/* Decodes %XX in place. False: a % that is none, or a zero byte. */
+OXQ_MUST_USE bool client_url_decode(char *text);
 
 #endif

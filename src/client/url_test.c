@@ -55,6 +55,20 @@ Test(client_url, reads_logins)
     parse("redis://default:p%40s%3as@h");
     cr_assert_str_eq(url.user, "default");
     cr_assert_str_eq(url.password, "p@s:s");
+    parse("redis+sentinel://u:p@h/m?sentinel_password=s%40c");
+    cr_assert_str_eq(url.password, "p");
+    cr_assert_str_eq(url.sentinel_password, "s@c");
+    parse("redis://u:p@h?name=a@b");
+    cr_assert_str_eq(url.password, "p");
+    cr_assert_str_eq(url.name, "a@b");
+    expect_host(0, "h", 6379);
+    parse("redis+sentinel://h/m?sentinel_password=a@b");
+    cr_assert_null(url.password);
+    cr_assert_str_eq(url.sentinel_password, "a@b");
+    parse("redis://:a/b@h?db=2");
+    cr_assert_str_eq(url.password, "a/b");
+    parse("redis://:a?b=c@h?db=2");
+    cr_assert_str_eq(url.password, "a?b=c");
     parse("redis://p@ss@h");
     cr_assert_str_eq(url.password, "p@ss");
     expect_host(0, "h", 6379);
@@ -154,6 +168,14 @@ Test(client_url, refuses_what_is_none_and_says_what_instead)
         {"redis://h?dbb=1", "was 'db' meant?"},
         {"redis://h?db", "name=value"},
         {"rediss://h?insecure=perhaps", "yes or no"},
+        {"redis://h?db=1&name=a&db=2", "'db' is given twice"},
+        {"redis://h?name=a&name=b", "'name' is given twice"},
+        {"rediss://h?insecure=yes&insecure=no", "'insecure' is given twice"},
+        {"redis://h/1?db=2", "database is given twice"},
+        {"redis://h?db=-1", "database"},
+        {"redis://h?db=4294967296", "database"},
+        {"redis+cluster://a,,b", "between commas"},
+        {"redis+sentinel://a:1,/mymaster", "between commas"},
         {"redis+cluster://a,a,a,a,a,a,a,a,a,a,a,a,a,a,a,a,a", "more than 16"},
     };
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) refuse(bad[i].text, bad[i].words);
