@@ -310,6 +310,8 @@ install: all ## install below DESTDIR/PREFIX (/usr/local)
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/include/oxq $(public_h)
 	install -D -m 644 LICENSE $(DESTDIR)$(PREFIX)/share/doc/oxq/LICENSE
 	$(if $(wildcard README.md),install -m 644 README.md $(DESTDIR)$(PREFIX)/share/doc/oxq/README.md)
+	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/doc/oxq/examples $(wildcard examples/*.c)
+	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/doc/oxq/docs $(wildcard docs/*.md)
 	$(foreach p,$(wildcard docs/man/*.1),install -D -m 644 $p $(DESTDIR)$(PREFIX)/share/man/man1/$(notdir $p);)
 	scripts/api-man build/man3 $(public_h)
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/man/man3 build/man3/*.3

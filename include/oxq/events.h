@@ -32,7 +32,7 @@ struct oxq_events_opts {
     uint64_t reserved[4];
 };
 
-/* Owns: caller, oxq_events_close. */
+/* Errors: ARGUMENT (`after` is no place), those of the way to the server. Owns: caller, oxq_events_close. */
 OXQ_MUST_USE oxq_err oxq_events_open(oxq_queue *queue, const struct oxq_events_opts *opts, oxq_events **out,
                                      struct oxq_error *err);
 /*
@@ -46,6 +46,14 @@ const char *oxq_event_field(const struct oxq_event *event, const char *name);
 /* The call that waits, and all later ones, return CANCELLED. Threads: any, before oxq_events_close. */
 void oxq_events_cancel(oxq_events *events);
 void oxq_events_close(oxq_events *events);
+
+/*
+ * Tells an event of the program's own: all who follow the queue's events hear of it, QueueEvents in Node too. kind: any that BullMQ does
+ * not have. fields: none of them is called "event"; at most OXQ_EVENT_FIELDS_MAX. Errors: ARGUMENT.
+ */
+#define OXQ_EVENT_FIELDS_MAX 64
+OXQ_MUST_USE oxq_err oxq_queue_publish(oxq_queue *queue, const char *kind, const struct oxq_event_field *fields,
+                                       size_t fields_count, struct oxq_error *err);
 
 /*
  * Waits until a job has finished, at most timeout_ms (-1: as long as it takes). out_state: completed or failed; out_text: its result (JSON)

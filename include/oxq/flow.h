@@ -27,6 +27,13 @@ struct oxq_flow_node {
 OXQ_MUST_USE oxq_err oxq_flow_add(oxq *store, const struct oxq_flow_node *root, char out_id[OXQ_ID_MAX],
                                   struct oxq_error *err);
 
+/*
+ * Several trees at once, all of them or none, at most OXQ_ATOMIC_JOBS_MAX jobs together. out_ids: of their roots, room for `count`; may be
+ * NULL. Errors: as of oxq_flow_add.
+ */
+OXQ_MUST_USE oxq_err oxq_flow_add_many(oxq *store, const struct oxq_flow_node *roots, size_t count,
+                                       char (*out_ids)[OXQ_ID_MAX], struct oxq_error *err);
+
 /* A job of a tree that was read, with those below it. */
 typedef struct oxq_flow oxq_flow;
 

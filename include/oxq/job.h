@@ -116,6 +116,8 @@ struct oxq_job_fields {
     const char *processed_by;
     const char *scheduler_id;
     const char *deduplication_id;
+    /* The next worker that takes it fails it with this: a child of it failed, or it stalled too often. */
+    const char *deferred_failure;
     const char *dead_id; /* of its dead letter, in the queue that its own names for them */
     size_t data_bytes, result_bytes;
     int64_t added_ms, delay_ms, priority;

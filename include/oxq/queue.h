@@ -42,7 +42,9 @@ OXQ_MUST_USE oxq_err oxq_queue_add(oxq_queue *queue, const char *name, const cha
 typedef struct oxq_batch oxq_batch;
 
 struct oxq_batch_opts {
-    bool is_atomic; /* all or none: at most OXQ_ATOMIC_JOBS_MAX; in a cluster their queues share a hash tag */
+    /* In one step, which nobody sees half done: all of them, or none when one is refused. At most OXQ_ATOMIC_JOBS_MAX; in a
+     * cluster their queues share a hash tag. */
+    bool is_atomic;
     uint64_t reserved[4];
 };
 #define OXQ_ATOMIC_JOBS_MAX 10000
@@ -56,7 +58,8 @@ OXQ_MUST_USE oxq_err oxq_batch_add(oxq_batch *batch, oxq_queue *queue, const cha
                                    const struct oxq_job_opts *opts, struct oxq_error *err);
 size_t oxq_batch_count(const oxq_batch *batch);
 /*
- * Adds them all. Errors: of the way to the server; OXQ_OK though single jobs were refused: oxq_batch_error tells.
+ * Adds them all. Errors: of the way to the server; is_atomic: also why a job was refused, and so all (oxq_batch_error: CANCELLED for those
+ * that are not to blame). Else OXQ_OK though single jobs were refused: oxq_batch_error tells.
  * Afterwards the results can be asked for until the next oxq_batch_add, which begins anew.
  */
 OXQ_MUST_USE oxq_err oxq_batch_run(oxq_batch *batch, struct oxq_error *err);
@@ -148,7 +151,7 @@ void oxq_workers_free(oxq_workers *workers);
  * jobs go in portions, the job itself last; when it is refused then, part of its children is gone.
  */
 OXQ_MUST_USE oxq_err oxq_queue_remove(oxq_queue *queue, const char *id, bool with_children, struct oxq_error *err);
-/* A failed (or completed) job waits again. with_attempts_reset: as if it had never run. */
+/* A failed (or completed) job waits again, before all others when its options say lifo. with_attempts_reset: as if it had never run. */
 OXQ_MUST_USE oxq_err oxq_queue_retry(oxq_queue *queue, const char *id, oxq_state from, bool with_attempts_reset,
                                      struct oxq_error *err);
 /* A delayed job waits now. */
@@ -161,6 +164,7 @@ OXQ_MUST_USE oxq_err oxq_queue_change_priority(oxq_queue *queue, const char *id,
 OXQ_MUST_USE oxq_err oxq_queue_update_data(oxq_queue *queue, const char *id, const char *data, struct oxq_error *err);
 OXQ_MUST_USE oxq_err oxq_queue_update_progress(oxq_queue *queue, const char *id, const char *progress,
                                                struct oxq_error *err);
+/* The job's keep_logs is for the lines of its handler: these are all kept. */
 OXQ_MUST_USE oxq_err oxq_queue_log(oxq_queue *queue, const char *id, const char *line, struct oxq_error *err);
 /* Deletes the job's lines but the newest `keep`. */
 OXQ_MUST_USE oxq_err oxq_queue_clear_logs(oxq_queue *queue, const char *id, int64_t keep, struct oxq_error *err);
@@ -252,7 +256,7 @@ OXQ_MUST_USE oxq_err oxq_queue_set_rate_limit(oxq_queue *queue, int64_t max, int
                                               struct oxq_error *err);
 OXQ_MUST_USE oxq_err oxq_queue_get_rate_limit(oxq_queue *queue, int64_t *out_max, int64_t *out_duration_ms,
                                               struct oxq_error *err);
-/* No job is begun for so long; 0: from now on they are. */
+/* No job is begun for so long; 0: from now on they are, by a worker that waits when its drain_wait_ms are over. */
 OXQ_MUST_USE oxq_err oxq_queue_rate_limit(oxq_queue *queue, int64_t for_ms, struct oxq_error *err);
 /* How long none will be begun; 0: some may be. */
 OXQ_MUST_USE oxq_err oxq_queue_rate_limit_ttl(oxq_queue *queue, int64_t *out_ms, struct oxq_error *err);

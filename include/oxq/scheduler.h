@@ -17,7 +17,8 @@ struct oxq_schedule {
     int64_t limit;            /* runs in all; 0: no limit */
     int64_t start_ms, end_ms; /* 0: none */
     bool immediately;         /* with a pattern: the first run is now */
-    uint64_t reserved[4];
+    int64_t offset_ms; /* with every_ms: runs are so long after its multiples since 1970; 0: after the first run's */
+    uint64_t reserved[3];
 };
 
 /*

@@ -38,6 +38,8 @@ struct oxq_opts {
  *     redis+sentinel://[[user]:password@]host[:port],.../master[/db]
  *     redis+cluster://[[user]:password@]host[:port],...
  *
+ * %XX stands for a byte, in all of them.
+ *
  * The first process that opens a folder hosts it in a thread; when it ends, another that has it open takes over. After fork without
  * exec the child opens its own.
  * Errors: ARGUMENT (the URL, a cluster's prefix without a hash tag), TLS (a file), PERMISSION, IO (the folder).

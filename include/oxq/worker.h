@@ -13,13 +13,14 @@ typedef struct oxq_worker oxq_worker;
 
 /* How a handler ended: made by the oxq_job_* calls below, or OXQ_DONE. */
 typedef enum oxq_outcome {
-    OXQ_DONE,             /* completed */
+    OXQ_DONE,             /* completed; failed instead while it has children that have not finished */
     OXQ_FAILED,           /* this attempt; another follows while there are some left */
     OXQ_UNRECOVERABLE,    /* failed, no other attempt */
     OXQ_RETRY,            /* failed; the next attempt comes at a time of its own */
     OXQ_DELAYED,          /* comes again later, and no attempt was made */
     OXQ_WAITING_CHILDREN, /* comes again when its children have finished */
-    OXQ_RATE_LIMITED      /* comes again when the queue's rate limit ends; no attempt was made */
+    OXQ_RATE_LIMITED,     /* comes again when the queue's rate limit ends; no attempt was made */
+    OXQ_WAITING           /* waits again, for whoever comes next; no attempt was made */
 } oxq_outcome;
 
 /*
@@ -41,6 +42,8 @@ oxq_outcome oxq_job_delay(oxq_job *job, int64_t delay_ms);
 oxq_outcome oxq_job_wait_for_children(oxq_job *job);
 /* No job of the queue is begun for so long, by any worker. */
 oxq_outcome oxq_job_rate_limit(oxq_job *job, int64_t for_ms);
+/* It waits again, before all others of its priority: this worker, too, may be the next to have it. */
+oxq_outcome oxq_job_give_back(oxq_job *job);
 /* A text for the stack trace of the failure; without it that is the failure and the job's id. */
 void oxq_job_set_stack(oxq_job *job, const char *stack);
 
@@ -93,9 +96,9 @@ typedef enum oxq_worker_event_kind {
 
 struct oxq_worker_event {
     oxq_worker_event_kind kind;
-    oxq_job *job;     /* ACTIVE, COMPLETED, FAILED, LOCK_LOST; valid during the call */
-    const char *id;   /* of the job, STALLED too; else NULL */
-    const char *text; /* FAILED, ERROR: why; else NULL */
+    oxq_job *job;     /* ACTIVE, COMPLETED, FAILED; LOCK_LOST and ERROR: or NULL; valid during the call */
+    const char *id;   /* of the job, LOCK_LOST and STALLED too; else NULL */
+    const char *text; /* FAILED, ERROR: why; LOCK_LOST: or NULL; else NULL */
     bool is_final;
 };
 
@@ -105,10 +108,10 @@ struct oxq_worker_opts {
     int64_t limiter_max;          /* jobs begun ... */
     int64_t limiter_ms;           /* ... in each span of this length, over all workers that say the same; 0: no limit */
     int64_t lock_ms;              /* how long a job stays ours when we stop renewing; 0: 30,000 */
-    int64_t lock_renew_ms;        /* 0: half of lock_ms */
+    int64_t lock_renew_ms;        /* 0: half of lock_ms; -1: locks are not renewed */
     int64_t stalled_every_ms;     /* how often jobs of dead workers are looked for; 0: 30,000; -1: not by this one */
     int64_t stalled_max;          /* a job that stalled more often fails; 0: 1; -1: at the first */
-    int64_t attempts_started_max; /* a job begun more often fails; 0: no limit */
+    int64_t attempts_started_max; /* a job is begun so often at most, whatever attempts are left; 0: no limit */
     /*
      * Of a handler; 0: none. Then its job is cancelled: when it ends with anything but OXQ_DONE the attempt has failed; when it does
      * not end, its lock is renewed no more and the job counts as stalled.
@@ -135,15 +138,17 @@ OXQ_MUST_USE oxq_err oxq_worker_open(oxq *store, const char *queue, const struct
 /*
  * Takes no more jobs, waits for those that run, at most timeout_ms (-1: as long as it takes), then cancels them; a handler that does not
  * end even then keeps its thread, and its job is given back when its lock ends (TIMEOUT: the worker is closed all the same). When nothing
- * runs it waits two seconds at most for a server that does not answer.
+ * runs it waits, whatever the time-out, two seconds at most for a server that does not answer.
  */
 oxq_err oxq_worker_close(oxq_worker *worker, int64_t timeout_ms, struct oxq_error *err);
-/* Takes no more jobs; those that run go on. wait: until they have ended. */
+/* Takes no more jobs; those that run go on. wait: until the store knows their ends. */
 void oxq_worker_pause(oxq_worker *worker, bool wait);
 void oxq_worker_resume(oxq_worker *worker);
 bool oxq_worker_is_paused(const oxq_worker *worker);
 /* Cancels a job that runs here; false: none of that id does. */
 bool oxq_worker_cancel(oxq_worker *worker, const char *id, const char *reason);
+/* All that run here. */
+void oxq_worker_cancel_all(oxq_worker *worker, const char *reason);
 /* Jobs that run now. */
 size_t oxq_worker_running(const oxq_worker *worker);
 /*
@@ -159,7 +164,10 @@ OXQ_MUST_USE oxq_err oxq_worker_wait_until_idle(oxq_worker *worker, int64_t time
  * there is none. Its lock is renewed until it is finished. Owns: the worker, until oxq_worker_finish.
  */
 OXQ_MUST_USE oxq_err oxq_worker_fetch(oxq_worker *worker, int64_t wait_ms, oxq_job **out, struct oxq_error *err);
-/* Ends a job that was fetched, as if a handler had returned that. out_next: the next job, fetched in the same step; NULL: do not. */
+/*
+ * Ends a job that was fetched, as if a handler had returned that. out_next: the next job, fetched in the same step; NULL: do not. Errors: STATE
+ * (children of it have not finished, or one has failed it: it has failed), LOCK_LOST, ...
+ */
 OXQ_MUST_USE oxq_err oxq_worker_finish(oxq_worker *worker, oxq_job *job, oxq_outcome outcome, oxq_job **out_next,
                                        struct oxq_error *err);
 

@@ -24,21 +24,24 @@ static oxq_err act(oxq_queue *q, struct arena *arena, const struct request *r, c
 oxq_err oxq_queue_retry(oxq_queue *queue, const char *id, oxq_state from, bool with_attempts_reset,
                         struct oxq_error *err)
 {
+    oxq_err e = queue_check_id(id, err);
+    if (e) return e;
     if (from != OXQ_STATE_FAILED && from != OXQ_STATE_COMPLETED)
         return err_set(err, OXQ_ERR_ARGUMENT, "jobs are retried from failed or completed");
     struct arena arena = {0};
     struct client_reply reply = {0};
     struct request r;
-    struct rerun_job job = {.id = slice_from_text(id)};
+    struct slice job = slice_from_text(id);
     struct rerun_batch batch = {.prefix = queue->prefix,
                                 .have_failed = from == OXQ_STATE_FAILED,
                                 .resets_attempts = with_attempts_reset,
                                 .resets_starts = with_attempts_reset,
-                                .jobs = &job,
+                                .heeds_lifo = true,
+                                .ids = &job,
                                 .count = 1};
-    oxq_err e = rerun_request(&arena, &batch, &r, err);
+    e = rerun_request(&arena, &batch, &r, err);
     if (!e) e = client_call(queue->store->client, &r.command, 0, &reply, err);
-    if (!e) e = rerun_result(&reply.value, 0, job.id, err);
+    if (!e) e = rerun_result(&reply.value, 0, job, err);
     client_reply_deinit(&reply);
     arena_deinit(&arena);
     return e;
@@ -46,9 +49,13 @@ oxq_err oxq_queue_retry(oxq_queue *queue, const char *id, oxq_state from, bool w
 
 oxq_err oxq_queue_update_data(oxq_queue *queue, const char *id, const char *data, struct oxq_error *err)
 {
+    oxq_err e = queue_check_id(id, err);
+    if (e) return e;
+    e = text_check(data, "the data", err);
+    if (e) return e;
     struct arena arena = {0};
     struct request r;
-    oxq_err e = running_set_data(&arena, queue->prefix, slice_from_text(id), slice_from_text(data), &r, err);
+    e = running_set_data(&arena, queue->prefix, slice_from_text(id), slice_from_text(data), &r, err);
     if (!e) return act(queue, &arena, &r, "update the data of job", id, err);
     arena_deinit(&arena);
     return e;
@@ -56,9 +63,13 @@ oxq_err oxq_queue_update_data(oxq_queue *queue, const char *id, const char *data
 
 oxq_err oxq_queue_update_progress(oxq_queue *queue, const char *id, const char *progress, struct oxq_error *err)
 {
+    oxq_err e = queue_check_id(id, err);
+    if (e) return e;
+    e = text_check(progress, "the progress", err);
+    if (e) return e;
     struct arena arena = {0};
     struct request r;
-    oxq_err e = running_progress(&arena, queue->prefix, slice_from_text(id), slice_from_text(progress), &r, err);
+    e = running_progress(&arena, queue->prefix, slice_from_text(id), slice_from_text(progress), &r, err);
     if (!e) return act(queue, &arena, &r, "update the progress of job", id, err);
     arena_deinit(&arena);
     return e;
@@ -66,6 +77,10 @@ oxq_err oxq_queue_update_progress(oxq_queue *queue, const char *id, const char *
 
 oxq_err oxq_queue_log(oxq_queue *queue, const char *id, const char *line, struct oxq_error *err)
 {
+    oxq_err e = queue_check_id(id, err);
+    if (e) return e;
+    e = text_check(line, "the line", err);
+    if (e) return e;
     struct arena arena = {0};
     struct request r;
     running_log(&arena, queue->prefix, slice_from_text(id), slice_from_text(line), 0, &r);
@@ -74,6 +89,8 @@ oxq_err oxq_queue_log(oxq_queue *queue, const char *id, const char *line, struct
 
 oxq_err oxq_queue_clear_logs(oxq_queue *queue, const char *id, int64_t keep, struct oxq_error *err)
 {
+    oxq_err e = queue_check_id(id, err);
+    if (e) return e;
     if (keep < 0) return err_set(err, OXQ_ERR_ARGUMENT, "lines to keep: from 0 on");
     struct arena arena = {0};
     struct request r;

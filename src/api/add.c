@@ -62,7 +62,7 @@ static void take_along(oxq_queue *q, struct round *r)
 static void take_result(struct adder *a, const struct resp_value *reply, size_t i)
 {
     struct slice id;
-    a->result = add_result(reply, i, &id, a->err);
+    a->result = add_result(reply, i, a->job, &id, a->err);
     if (!a->result && a->out_id) store_copy_id(id, a->out_id);
 }
 
@@ -179,7 +179,7 @@ static oxq_err add_alone(oxq_queue *q, const struct new_job *job, char *out_id, 
     struct slice id;
     struct add_batch batch = {.prefix = q->prefix, .now_ms = store_now_ms(), .jobs = job, .count = 1};
     oxq_err e = send(q, &batch, 0, &arena, &reply, err);
-    if (!e) e = add_result(&reply.value, 0, &id, err);
+    if (!e) e = add_result(&reply.value, 0, job, &id, err);
     if (!e && out_id) store_copy_id(id, out_id);
     client_reply_deinit(&reply);
     arena_deinit(&arena);

@@ -49,6 +49,11 @@ Test(api, bad_input_is_told_with_what_instead)
         {"{\"a\":1}", {.size_limit_bytes = 3}, "3"},
         {"{}", {.parent_id = "1"}, "parent_queue"},
         {"{}", {.on_complete = {.kind = (oxq_keep_kind)9}}, "on_complete"},
+        {"{}", {.on_complete = {.count = 5}}, "OXQ_KEEP_SOME"},
+        {"", {0}, "NULL stands for {}"},
+        {"{}", {.job_id = "completed"}, "of its own"},
+        {"{}", {.deduplication = {.id = ""}}, "empty"},
+        {"{}", {.deduplication = {.id = "a", .replace = true, .reschedule = true}}, "either"},
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         err.text[0] = '\0';
@@ -61,7 +66,62 @@ Test(api, bad_input_is_told_with_what_instead)
     cr_assert_eq(oxq_open("rdis://x", NULL, &none, &err), OXQ_ERR_ARGUMENT);
     cr_assert_not_null(strstr(err.text, "redis"), "%s", err.text);
     cr_assert_eq(oxq_open("redis+cluster://x", NULL, &none, &err), OXQ_ERR_ARGUMENT);
+    cr_assert_eq(oxq_open("Redis+Cluster://x", NULL, &none, &err), OXQ_ERR_ARGUMENT);
     cr_assert_not_null(strstr(err.text, "{bull}"), "%s", err.text);
+}
+
+Test(api, what_is_null_is_told)
+{
+    oxq *none;
+    oxq_queue *other;
+    oxq_worker *worker;
+    oxq_job *job;
+    const struct {
+        oxq_err code;
+        const char *what;
+    } cases[] = {
+        {oxq_open(NULL, NULL, &none, &err), "the URL"},
+        {oxq_queue_open(store, NULL, NULL, &other, &err), "the queue's name"},
+        {oxq_worker_open(store, NULL, NULL, NULL, NULL, &worker, &err), "the queue's name"},
+        {oxq_queue_add(queue, NULL, NULL, NULL, NULL, &err), "the job's name"},
+        {oxq_queue_get(queue, NULL, &job, &err), "the job's id"},
+        {oxq_queue_remove(queue, NULL, false, &err), "the job's id"},
+        {oxq_queue_wait(queue, NULL, 0, NULL, NULL, &err), "the job's id"},
+        {oxq_queue_update_data(queue, "1", NULL, &err), "the data"},
+        {oxq_queue_update_progress(queue, "1", NULL, &err), "the progress"},
+        {oxq_queue_log(queue, "1", NULL, &err), "the line"},
+        {oxq_queue_remove_deduplication(queue, NULL, NULL, &err), "the deduplication id"},
+        {oxq_scheduler_remove(queue, NULL, NULL, &err), "the scheduler's id"},
+        {oxq_flow_add(store, NULL, NULL, &err), "the flow's root"},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+        cr_assert_eq(cases[i].code, OXQ_ERR_ARGUMENT, "%s", cases[i].what);
+    cr_assert_str_eq(err.text, "a flow has a root");
+}
+
+Test(api, what_a_queue_keeps_of_its_own_is_no_job)
+{
+    static const char *const names[] = {"wait", "meta", "events", "metrics:completed", "de:a"};
+    oxq_job *job;
+    OK(oxq_queue_add(queue, "x", NULL, NULL, NULL, &err));
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        cr_assert_eq(oxq_queue_get(queue, names[i], &job, &err), OXQ_ERR_NOT_FOUND, "%s", names[i]);
+        cr_assert_eq(oxq_queue_remove(queue, names[i], true, &err), OXQ_ERR_NOT_FOUND, "%s", names[i]);
+        cr_assert_eq(oxq_queue_update_data(queue, names[i], "1", &err), OXQ_ERR_NOT_FOUND, "%s", names[i]);
+    }
+    cr_assert_eq(testkit_count(queue, OXQ_STATE_WAITING), 1);
+}
+
+Test(api, the_longest_id_comes_back_whole)
+{
+    char id[OXQ_ID_MAX + 1], got[OXQ_ID_MAX];
+    memset(id, 'a', OXQ_ID_MAX);
+    id[OXQ_ID_MAX] = '\0';
+    struct oxq_job_opts opts = {.job_id = id};
+    cr_assert_eq(oxq_queue_add(queue, "x", NULL, &opts, got, &err), OXQ_ERR_ARGUMENT);
+    id[OXQ_ID_MAX - 1] = '\0';
+    OK(oxq_queue_add(queue, "x", NULL, &opts, got, &err));
+    cr_assert_str_eq(got, id);
 }
 
 Test(api, a_server_that_is_not_there_is_told_at_once)
@@ -203,6 +263,47 @@ Test(api, events_are_read_in_order_from_where_one_likes)
     oxq_events_close(events);
 }
 
+Test(api, events_after_what_is_no_place_are_refused_at_once)
+{
+    static const char *const bad[] = {"", "x", "$", "-1", "1-", "1-2-3", "99999999999999999999999-0"};
+    oxq_events *events;
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        struct oxq_events_opts opts = {.after = bad[i]};
+        cr_assert_eq(oxq_events_open(queue, &opts, &events, &err), OXQ_ERR_ARGUMENT, "%s", bad[i]);
+        cr_assert_not_null(strstr(err.text, bad[i]), "%s", err.text);
+    }
+    OK(oxq_events_open(queue, &(struct oxq_events_opts){.after = "18446744073709551615-1"}, &events, &err));
+    oxq_events_close(events);
+}
+
+Test(api, a_program_tells_events_of_its_own)
+{
+    const struct oxq_event_field fields[] = {{"jobId", "7"}, {"note", "half way"}};
+    const struct oxq_event_field twice[] = {{"event", "x"}}, none[] = {{"x", NULL}};
+    struct oxq_event_field many[OXQ_EVENT_FIELDS_MAX + 1];
+    for (size_t i = 0; i <= OXQ_EVENT_FIELDS_MAX; i++) many[i] = fields[1];
+    oxq_events *events;
+    const struct oxq_event *event;
+    OK(oxq_queue_publish(queue, "custom", fields, 2, &err));
+    OK(oxq_queue_publish(queue, "bare", NULL, 0, &err));
+    OK(oxq_queue_publish(queue, "wide", many, OXQ_EVENT_FIELDS_MAX, &err));
+    cr_assert_eq(oxq_queue_publish(queue, "", NULL, 0, &err), OXQ_ERR_ARGUMENT);
+    cr_assert_eq(oxq_queue_publish(queue, "x", twice, 1, &err), OXQ_ERR_ARGUMENT);
+    cr_assert_eq(oxq_queue_publish(queue, "x", none, 1, &err), OXQ_ERR_ARGUMENT);
+    cr_assert_eq(oxq_queue_publish(queue, "x", many, OXQ_EVENT_FIELDS_MAX + 1, &err), OXQ_ERR_ARGUMENT);
+    OK(oxq_events_open(queue, &(struct oxq_events_opts){.after = "0"}, &events, &err));
+    OK(oxq_events_next(events, PATIENCE_MS, &event, &err));
+    cr_assert_str_eq(event->kind, "custom");
+    cr_assert_str_eq(event->job_id, "7");
+    cr_assert_str_eq(oxq_event_field(event, "note"), "half way");
+    OK(oxq_events_next(events, PATIENCE_MS, &event, &err));
+    cr_assert_str_eq(event->kind, "bare");
+    cr_assert_eq(event->fields_count, 1);
+    OK(oxq_events_next(events, PATIENCE_MS, &event, &err));
+    cr_assert_eq(event->fields_count, OXQ_EVENT_FIELDS_MAX + 1);
+    oxq_events_close(events);
+}
+
 Test(api, a_failed_job_is_retried_as_if_it_had_never_run)
 {
     char id[OXQ_ID_MAX];
@@ -245,12 +346,15 @@ Test(api, a_scheduler_has_one_run_ahead_and_the_worker_adds_the_next)
     struct oxq_schedule often = {.every_ms = 1};
     struct oxq_schedule nightly = {.pattern = "0 30 4 * * *", .tz = "Europe/Berlin"};
     struct oxq_schedule never = {.pattern = "0 0 31 2 *"};
+    struct oxq_schedule nowhere = {.pattern = "0 4 * * *", .tz = "Europe/Atlantis"};
     oxq_schedulers *list;
     struct oxq_counts counts;
     bool was_there;
     OK(oxq_scheduler_upsert(queue, "often", &often, &(struct oxq_job_template){.name = "tick"}, NULL, &err));
     OK(oxq_scheduler_upsert(queue, "nightly", &nightly, NULL, NULL, &err));
     cr_assert_eq(oxq_scheduler_upsert(queue, "never", &never, NULL, NULL, &err), OXQ_ERR_ARGUMENT);
+    cr_assert_eq(oxq_scheduler_upsert(queue, "nowhere", &nowhere, NULL, NULL, &err), OXQ_ERR_ARGUMENT);
+    cr_assert_eq(err.code, OXQ_ERR_ARGUMENT);
     OK(oxq_schedulers_list(queue, 0, 0, &list, &err));
     cr_assert_eq(oxq_schedulers_count(list), 2);
     cr_assert_str_eq(oxq_schedulers_at(list, 0)->id, "often");
@@ -270,6 +374,80 @@ Test(api, a_scheduler_has_one_run_ahead_and_the_worker_adds_the_next)
     oxq_schedulers_free(list);
 }
 
+Test(api, an_atomic_batch_adds_all_or_none)
+{
+    struct oxq_job_opts parent = {.job_id = "parent"}, child = {.parent_queue = "mail", .parent_id = "parent"},
+                        orphan = {.parent_queue = "mail", .parent_id = "gone"};
+    oxq_queue *other = testkit_open_queue("pdf");
+    oxq_batch *batch;
+    OK(oxq_batch_new(store, &(struct oxq_batch_opts){.is_atomic = true}, &batch, &err));
+    OK(oxq_batch_add(batch, other, "first", NULL, NULL, &err));
+    for (int i = 0; i < 2500; i++) OK(oxq_batch_add(batch, queue, "x", NULL, NULL, &err));
+    OK(oxq_batch_add(batch, queue, "orphan", NULL, &orphan, &err));
+    cr_assert_eq(oxq_batch_run(batch, &err), OXQ_ERR_NOT_FOUND);
+    cr_assert_not_null(strstr(err.text, "job 2502, \"orphan\": add a child of bull:mail:gone:"), "%s", err.text);
+    cr_assert_eq(oxq_batch_failed_count(batch), 2502);
+    cr_assert_null(oxq_batch_id(batch, 0));
+    cr_assert_eq(oxq_batch_error(batch, 0, &err), OXQ_ERR_CANCELLED);
+    cr_assert_eq(oxq_batch_error(batch, 2501, &err), OXQ_ERR_NOT_FOUND);
+    cr_assert_eq(testkit_count(queue, OXQ_STATE_WAITING) + testkit_count(other, OXQ_STATE_WAITING), 0);
+
+    /* A parent that comes with its children is there. */
+    OK(oxq_batch_add(batch, queue, "parent", NULL, &parent, &err));
+    for (int i = 0; i < 1500; i++) OK(oxq_batch_add(batch, other, "child", NULL, &child, &err));
+    OK(oxq_batch_run(batch, &err));
+    cr_assert_eq(oxq_batch_failed_count(batch), 0);
+    cr_assert_eq(testkit_count(other, OXQ_STATE_WAITING), 1500);
+    oxq_batch_free(batch);
+    oxq_queue_close(other);
+}
+
+/* One that is added before its children, one whose place another has, one that is another's child. */
+Test(api, an_atomic_batch_looks_as_far_as_it_goes)
+{
+    struct oxq_job_opts held = {.job_id = "held", .deduplication = {.id = "d"}},
+                        late = {.job_id = "late", .deduplication = {.id = "d"}},
+                        of_late = {.parent_queue = "mail", .parent_id = "late"},
+                        of_held = {.job_id = "one", .parent_queue = "mail", .parent_id = "held"},
+                        of_other = {.job_id = "one", .parent_queue = "mail", .parent_id = "other"},
+                        other = {.job_id = "other"};
+    const struct {
+        const struct oxq_job_opts *opts[4];
+        oxq_err wanted;
+    } rows[] = {
+        {{&of_held, &held}, OXQ_ERR_NOT_FOUND},
+        {{&held, &late, &of_late}, OXQ_ERR_NOT_FOUND},
+        {{&held, &other, &of_held, &of_other}, OXQ_ERR_EXISTS},
+        {{&held, &of_held, &of_held}, OXQ_OK},
+        {{&other, &of_other}, OXQ_ERR_EXISTS},
+        {{&late, &of_late}, OXQ_ERR_NOT_FOUND},
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        int64_t before = testkit_count(queue, OXQ_STATE_WAITING);
+        oxq_batch *batch;
+        OK(oxq_batch_new(store, &(struct oxq_batch_opts){.is_atomic = true}, &batch, &err));
+        for (size_t j = 0; j < 4 && rows[i].opts[j]; j++)
+            OK(oxq_batch_add(batch, queue, "x", NULL, rows[i].opts[j], &err));
+        cr_assert_eq(oxq_batch_run(batch, &err), rows[i].wanted, "%zu: %s", i, err.text);
+        cr_assert_eq(testkit_count(queue, OXQ_STATE_WAITING) - before, rows[i].wanted ? 0 : 2, "%zu", i);
+        oxq_batch_free(batch);
+    }
+}
+
+Test(api, a_flow_with_the_child_of_another_adds_nothing)
+{
+    struct oxq_job_opts mine = {.job_id = "page"};
+    struct oxq_flow_node page = {.queue = "mail", .name = "page", .opts = &mine};
+    struct oxq_flow_node book = {.queue = "mail", .name = "book", .children = &page, .children_count = 1};
+    OK(oxq_flow_add(store, &book, NULL, &err));
+    struct oxq_flow_node pages[] = {{.queue = "mail", .name = "new"}, page};
+    struct oxq_flow_node second = {.queue = "mail", .name = "book", .children = pages, .children_count = 2};
+    cr_assert_eq(oxq_flow_add(store, &second, NULL, &err), OXQ_ERR_EXISTS);
+    cr_assert_not_null(strstr(err.text, "job 3 of the flow, \"page\""), "%s", err.text);
+    cr_assert_eq(testkit_count(queue, OXQ_STATE_WAITING), 1);
+    cr_assert_eq(testkit_count(queue, OXQ_STATE_WAITING_CHILDREN), 1);
+}
+
 Test(api, a_flow_runs_its_children_first)
 {
     struct oxq_flow_node pages[] = {{.queue = "mail", .name = "page"}, {.queue = "mail", .name = "page"}};
@@ -283,4 +461,43 @@ Test(api, a_flow_runs_its_children_first)
     work();
     OK(oxq_queue_counts(queue, &counts, &err));
     cr_assert_eq(counts.of[OXQ_STATE_COMPLETED], 3);
+}
+
+Test(api, several_flows_are_added_at_once_or_not_at_all)
+{
+    struct oxq_flow_node page = {.queue = "mail", .name = "page"};
+    struct oxq_flow_node books[] = {{.queue = "mail", .name = "a", .children = &page, .children_count = 1},
+                                    {.queue = "mail", .name = "b"},
+                                    {.queue = "mail", .name = "c", .data = "no json"}};
+    char ids[2][OXQ_ID_MAX];
+    struct oxq_counts counts;
+    oxq_job *job;
+    cr_assert_eq(oxq_flow_add_many(store, books, 3, NULL, &err), OXQ_ERR_FORMAT);
+    cr_assert_eq(oxq_flow_add_many(store, books, 0, NULL, &err), OXQ_ERR_ARGUMENT);
+    cr_assert_eq(oxq_flow_add_many(store, books, OXQ_ATOMIC_JOBS_MAX + 1, NULL, &err), OXQ_ERR_LIMIT);
+    OK(oxq_queue_counts(queue, &counts, &err));
+    cr_assert_eq(counts.of[OXQ_STATE_WAITING] + counts.of[OXQ_STATE_WAITING_CHILDREN], 0);
+    OK(oxq_flow_add_many(store, books, 2, ids, &err));
+    for (int i = 0; i < 2; i++) {
+        OK(oxq_queue_get(queue, ids[i], &job, &err));
+        cr_assert_str_eq(oxq_job_name(job), books[i].name);
+        oxq_job_free(job);
+    }
+    OK(oxq_queue_counts(queue, &counts, &err));
+    cr_assert_eq(counts.of[OXQ_STATE_WAITING_CHILDREN], 1);
+    cr_assert_eq(counts.of[OXQ_STATE_WAITING], 2);
+}
+
+Test(api, runs_of_a_scheduler_have_an_offset)
+{
+    oxq_schedulers *list;
+    struct oxq_schedule s = {.every_ms = 3600000, .offset_ms = 60000};
+    OK(oxq_scheduler_upsert(queue, "beat", &s, NULL, NULL, &err));
+    OK(oxq_scheduler_get(queue, "beat", &list, &err));
+    cr_assert_eq(oxq_schedulers_at(list, 0)->offset_ms, 60000);
+    cr_assert_eq(oxq_schedulers_at(list, 0)->next_ms % 3600000, 60000);
+    oxq_schedulers_free(list);
+    s.pattern = "0 0 * * *";
+    s.every_ms = 0;
+    cr_assert_eq(oxq_scheduler_upsert(queue, "beat", &s, NULL, NULL, &err), OXQ_ERR_ARGUMENT);
 }

@@ -23,6 +23,7 @@ struct batch_job {
 struct oxq_batch {
     oxq *store; /* borrowed */
     bool is_atomic, was_run;
+    struct oxq_error refusal; /* of an atomic batch: why none was added */
     struct arena arena;
     struct batch_job *jobs; /* owned */
     size_t count, cap, failed_count;
@@ -54,19 +55,21 @@ static void begin_anew(oxq_batch *b)
     b->was_run = false;
 }
 
-oxq_err oxq_batch_add(oxq_batch *batch, oxq_queue *queue, const char *name, const char *data,
-                      const struct oxq_job_opts *opts, struct oxq_error *err)
+/* The name of a job is part of what is said of it. */
+static oxq_err take_in(oxq_batch *batch, oxq_queue *queue, const char *name, const char *data,
+                       const struct oxq_job_opts *opts, struct oxq_error *err)
 {
-    begin_anew(batch);
     struct arena *a = &batch->arena;
     if (batch->is_atomic && batch->count == OXQ_ATOMIC_JOBS_MAX)
         return err_set(err, OXQ_ERR_LIMIT, "at most %d jobs are added as one", OXQ_ATOMIC_JOBS_MAX);
     struct job_options options = queue->defaults;
-    oxq_err e = opts ? queue_read_options(batch->store, a, opts, &options, err) : OXQ_OK;
+    struct slice ignored;
+    oxq_err e = queue_read_data(data, &ignored, err);
+    if (!e && opts) e = queue_read_options(batch->store, a, opts, &options, err);
     if (e) return e;
     queue_keep_texts(a, &options);
     if (!arena_reserve(a, strlen(name) + (data ? strlen(data) : 0) + 64))
-        return err_set(err, OXQ_ERR_MEMORY, "not enough memory for the data of job %zu of the batch", batch->count + 1);
+        return err_set(err, OXQ_ERR_MEMORY, "not enough memory for its data");
     struct new_job job = {.name = arena_copy(a, slice_from_text(name)),
                           .data = data ? arena_copy(a, slice_from_text(data)) : SLICE_LIT(""),
                           .options = &options,
@@ -79,6 +82,17 @@ oxq_err oxq_batch_add(oxq_batch *batch, oxq_queue *queue, const char *name, cons
     }
     batch->jobs[batch->count++] = (struct batch_job){.job = job, .options = options};
     return OXQ_OK;
+}
+
+oxq_err oxq_batch_add(oxq_batch *batch, oxq_queue *queue, const char *name, const char *data,
+                      const struct oxq_job_opts *opts, struct oxq_error *err)
+{
+    struct oxq_error why = {.code = OXQ_OK};
+    begin_anew(batch);
+    oxq_err e = text_check(name, "the job's name", err);
+    if (e) return e;
+    e = take_in(batch, queue, name, data, opts, &why);
+    return e ? err_set(err, e, "job %zu, \"%.40s\": %s", batch->count + 1, name, why.text) : OXQ_OK;
 }
 
 size_t oxq_batch_count(const oxq_batch *batch)
@@ -97,10 +111,14 @@ static oxq_err make_requests(oxq_batch *b, struct arena *arena, struct client_ba
         jobs[i].options = &b->jobs[i].options;
     }
     oxq_err e = OXQ_OK;
+    bool is_whole = b->is_atomic && add_may_be_refused(jobs, b->count);
     for (size_t from = 0, portion = 0; !e && from < b->count; portion++) {
-        size_t count = add_portion(jobs + from, b->count - from);
-        struct add_batch batch = {
-            .prefix = jobs[from].queue, .now_ms = store_now_ms(), .jobs = jobs + from, .count = count};
+        size_t count = is_whole ? b->count : add_portion(jobs + from, b->count - from);
+        struct add_batch batch = {.prefix = jobs[from].queue,
+                                  .now_ms = store_now_ms(),
+                                  .jobs = jobs + from,
+                                  .count = count,
+                                  .is_whole = is_whole};
         for (size_t i = from; i < from + count; i++) {
             if (slice_equal(jobs[i].queue, batch.prefix)) jobs[i].queue = SLICE_LIT("");
         }
@@ -122,14 +140,18 @@ static void read_results(oxq_batch *b, const struct client_batch *replies, const
     bool was_sent = b->jobs[b->count - 1].portion < replies->count;
     for (size_t i = 0; i < b->count; i++) {
         struct batch_job *j = &b->jobs[i];
+        j->job.options = &j->options;
         const struct resp_value *reply = was_sent ? client_batch_reply(replies, j->portion) : NULL;
         struct slice id = SLICE_LIT("");
-        oxq_err e = reply ? add_result(reply, j->place, &id, &j->error)
+        oxq_err e = reply ? add_result(reply, j->place, &j->job, &id, &j->error)
                     : was_sent
                         ? err_set(&j->error, OXQ_ERR_UNCERTAIN, "the answer was lost: the job may have been added")
                         : err_set(&j->error, why->code, "%s", why->text);
         j->id = e ? NULL : arena_copy_text(&b->arena, id);
         b->failed_count += e != OXQ_OK;
+        if (b->is_atomic && e && e != OXQ_ERR_CANCELLED && !b->refusal.code)
+            err_set(&b->refusal, e, "job %zu, \"%.*s\": %s", i + 1, (int)(j->job.name.len < 40 ? j->job.name.len : 40),
+                    j->job.name.at, j->error.text);
     }
 }
 
@@ -138,11 +160,16 @@ oxq_err oxq_batch_run(oxq_batch *batch, struct oxq_error *err)
     struct arena arena = {0};
     struct client_batch requests = {.is_atomic = batch->is_atomic};
     batch->failed_count = 0;
+    batch->refusal.code = OXQ_OK;
     oxq_err e = make_requests(batch, &arena, &requests, err);
     if (!e && batch->count > 0) {
         struct oxq_error why = {.code = OXQ_OK};
         e = client_batch_run(batch->store->client, &requests, 0, &why);
         read_results(batch, &requests, &why);
+        if (!e && batch->refusal.code) {
+            e = batch->refusal.code;
+            why = batch->refusal;
+        }
         if (e) err_set(err, e, "%s", why.text);
     }
     batch->was_run = true;

@@ -62,12 +62,14 @@ oxq_err oxq_job_dead_letter(oxq_job *job, struct oxq_dead_letter *out, struct ox
 
 oxq_err oxq_queue_replay(oxq_queue *dead, const char *id, char out_id[OXQ_ID_MAX], struct oxq_error *err)
 {
+    oxq_err e = queue_check_id(id, err);
+    if (e) return e;
     struct arena arena = {0};
     struct client_reply reply = {0};
     struct request r;
     struct slice text = slice_from_text(id), job;
     struct dead_replay replay = {.prefix = dead->prefix, .now_ms = store_now_ms(), .ids = &text, .count = 1};
-    oxq_err e = dead_replay(&arena, &replay, &r, err);
+    e = dead_replay(&arena, &replay, &r, err);
     if (!e) e = client_call(dead->store->client, &r.command, 0, &reply, err);
     if (!e) e = dead_result(&reply.value, 0, text, &job, err);
     if (!e && out_id) store_copy_id(job, out_id);

@@ -31,6 +31,40 @@ struct oxq_events {
     size_t count, next;
 };
 
+/* ---------------------------------------------------------------- telling one */
+
+static oxq_err check_event(const char *kind, const struct oxq_event_field *fields, size_t count, struct oxq_error *err)
+{
+    if (!kind || !*kind) return err_set(err, OXQ_ERR_ARGUMENT, "an event has a kind");
+    if (count > OXQ_EVENT_FIELDS_MAX)
+        return err_set(err, OXQ_ERR_ARGUMENT, "an event has at most %d fields", OXQ_EVENT_FIELDS_MAX);
+    for (size_t i = 0; i < count; i++) {
+        if (!fields[i].name || !fields[i].value)
+            return err_set(err, OXQ_ERR_ARGUMENT, "field %zu of the event: it has a name and a value", i + 1);
+        if (strcmp(fields[i].name, "event") == 0)
+            return err_set(err, OXQ_ERR_ARGUMENT, "field %zu of the event: \"event\" is its kind", i + 1);
+    }
+    return OXQ_OK;
+}
+
+oxq_err oxq_queue_publish(oxq_queue *queue, const char *kind, const struct oxq_event_field *fields, size_t fields_count,
+                          struct oxq_error *err)
+{
+    oxq_err e = check_event(kind, fields, fields_count, err);
+    if (e) return e;
+    struct arena arena = {0};
+    struct request r;
+    request_begin(&r, &arena, &transition_publish, queue->prefix);
+    request_put_text(&r, kind);
+    for (size_t i = 0; i < fields_count; i++) {
+        request_put_text(&r, fields[i].name);
+        request_put_text(&r, fields[i].value);
+    }
+    e = store_act(queue->store->client, &r, "tell an event of", slice_from_text(queue->name), err);
+    arena_deinit(&arena);
+    return e;
+}
+
 /* ---------------------------------------------------------------- open and close */
 
 /* The stream's last id, so that nothing between here and the first read is missed. */
@@ -49,11 +83,27 @@ static oxq_err find_end(oxq_events *v, struct oxq_error *err)
     return e;
 }
 
+/* "1700000000000-0", or the milliseconds alone. */
+static oxq_err check_place(const char *place, struct oxq_error *err)
+{
+    uint64_t number;
+    struct slice whole = slice_from_text(place);
+    const char *dash = strchr(place, '-');
+    struct slice ms = dash ? slice_of(place, (size_t)(dash - place)) : whole;
+    if (num_parse_uint(ms, &number) && (!dash || num_parse_uint(slice_from(whole, ms.len + 1), &number))) return OXQ_OK;
+    return err_set(
+        err, OXQ_ERR_ARGUMENT,
+        "events after \"%.40s\": write the `at` of an event, such as 1700000000000-0, or 0; NULL: from now on", place);
+}
+
 oxq_err oxq_events_open(oxq_queue *queue, const struct oxq_events_opts *opts, oxq_events **out, struct oxq_error *err)
 {
+    oxq_err e = opts && opts->after ? check_place(opts->after, err) : OXQ_OK;
+    if (e) return e;
     oxq_events *v = mem_alloc_zero(sizeof(*v));
     v->key = keys_join(&v->names, queue->prefix, SLICE_LIT("events"));
-    oxq_err e = store_new_client(queue->store, CLIENT_FAIL_FAST, NULL, &v->client, err);
+    const char *name = store_name_connection(queue->store, &v->names, slice_from_text(queue->name), SLICE_LIT(":qe"));
+    e = store_new_client(queue->store, CLIENT_FAIL_FAST, name, &v->client, err);
     if (!e) v->line = client_line_new(v->client, v->key);
     if (!e && opts && opts->after)
         snprintf(v->place, sizeof(v->place), "%s", opts->after);

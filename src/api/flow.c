@@ -20,14 +20,17 @@ static oxq_err convert_node(struct conversion *c, const struct oxq_flow_node *fr
     if (depth > OXQ_FLOW_DEPTH_MAX || ++c->count > OXQ_ATOMIC_JOBS_MAX)
         return err_set(err, OXQ_ERR_LIMIT, "a flow is at most %d levels deep and has at most %d jobs",
                        OXQ_FLOW_DEPTH_MAX, OXQ_ATOMIC_JOBS_MAX);
+    struct slice data;
+    oxq_err e = queue_read_data(from->data, &data, err);
+    if (e) return e;
     if (!from->queue || !from->name) return err_set(err, OXQ_ERR_ARGUMENT, "each job of a flow has a queue and a name");
     *to = (struct flow_node){.queue = slice_from_text(from->queue),
                              .prefix = c->store->prefix,
                              .name = slice_from_text(from->name),
-                             .data = from->data ? slice_from_text(from->data) : SLICE_LIT("")};
+                             .data = data};
     if (from->opts) {
         struct job_options *o = arena_alloc(c->arena, sizeof(*o));
-        oxq_err e = queue_read_options(c->store, c->arena, from->opts, o, err);
+        e = queue_read_options(c->store, c->arena, from->opts, o, err);
         if (e) return e;
         to->options = o;
     }
@@ -36,7 +39,7 @@ static oxq_err convert_node(struct conversion *c, const struct oxq_flow_node *fr
     to->children_count = from->children_count;
     /* Bounded by OXQ_FLOW_DEPTH_MAX. */
     for (size_t i = 0; i < from->children_count; i++) {
-        oxq_err e = convert_node(c, &from->children[i], &children[i], depth + 1, err);
+        e = convert_node(c, &from->children[i], &children[i], depth + 1, err);
         if (e) return e;
     }
     return OXQ_OK;
@@ -48,8 +51,9 @@ static void fill_random(void *ctx, void *out, size_t bytes)
     random_fill(out, bytes);
 }
 
+/* out_ids: of all jobs, the roots first. */
 static oxq_err send_flow(oxq *store, const struct flow *f, struct arena *arena, struct client_batch *batch,
-                         struct slice *out_id, struct oxq_error *err)
+                         struct slice *out_ids, struct oxq_error *err)
 {
     batch->is_atomic = f->requests_count > 1;
     for (size_t i = 0; i < f->requests_count; i++) client_batch_add(batch, &f->requests[i].command);
@@ -57,28 +61,49 @@ static oxq_err send_flow(oxq *store, const struct flow *f, struct arena *arena, 
     if (e) return e;
     struct resp_value *replies = ARENA_ARRAY(arena, struct resp_value, f->requests_count);
     for (size_t i = 0; i < f->requests_count; i++) replies[i] = *client_batch_reply(batch, i);
-    struct slice id = SLICE_LIT("");
-    for (size_t i = 0; !e && i < f->jobs_count; i++) {
-        e = flow_result(f, replies, i, &id, err);
-        if (i == 0) *out_id = id;
+    /* Those that are not to blame say CANCELLED. */
+    for (size_t i = 0; i < f->jobs_count && (!e || e == OXQ_ERR_CANCELLED); i++) {
+        oxq_err one = flow_result(f, replies, i, &out_ids[i], err);
+        if (one) e = one;
     }
+    return e;
+}
+
+static oxq_err convert_roots(struct conversion *c, const struct oxq_flow_node *roots, size_t count,
+                             struct flow_node **out, struct oxq_error *err)
+{
+    if (!roots || count == 0) return err_set(err, OXQ_ERR_ARGUMENT, "a flow has a root");
+    if (count > OXQ_ATOMIC_JOBS_MAX)
+        return err_set(err, OXQ_ERR_LIMIT, "at most %d jobs are added as one", OXQ_ATOMIC_JOBS_MAX);
+    struct flow_node *nodes = ARENA_ARRAY(c->arena, struct flow_node, count);
+    oxq_err e = OXQ_OK;
+    for (size_t i = 0; !e && i < count; i++) e = convert_node(c, &roots[i], &nodes[i], 1, err);
+    *out = nodes;
+    return e;
+}
+
+oxq_err oxq_flow_add_many(oxq *store, const struct oxq_flow_node *roots, size_t count, char (*out_ids)[OXQ_ID_MAX],
+                          struct oxq_error *err)
+{
+    struct arena arena = {0};
+    struct client_batch batch = {0};
+    struct conversion c = {.store = store, .arena = &arena};
+    struct flow_node *nodes = NULL;
+    struct flow f;
+    struct slice *ids = NULL;
+    struct flow_opts opts = {
+        .prefix = store->prefix, .now_ms = store_now_ms(), .random = fill_random, .is_whole = true};
+    oxq_err e = convert_roots(&c, roots, count, &nodes, err);
+    if (!e) e = flow_requests(&arena, &opts, nodes, count, &f, err);
+    if (!e) ids = ARENA_ARRAY(&arena, struct slice, f.jobs_count);
+    if (!e) e = send_flow(store, &f, &arena, &batch, ids, err);
+    for (size_t i = 0; !e && out_ids && i < count; i++) store_copy_id(ids[i], out_ids[i]);
+    client_batch_deinit(&batch);
+    arena_deinit(&arena);
     return e;
 }
 
 oxq_err oxq_flow_add(oxq *store, const struct oxq_flow_node *root, char out_id[OXQ_ID_MAX], struct oxq_error *err)
 {
-    struct arena arena = {0};
-    struct client_batch batch = {0};
-    struct conversion c = {.store = store, .arena = &arena};
-    struct flow_node node;
-    struct flow f;
-    struct slice id = SLICE_LIT("");
-    struct flow_opts opts = {.prefix = store->prefix, .now_ms = store_now_ms(), .random = fill_random};
-    oxq_err e = convert_node(&c, root, &node, 1, err);
-    if (!e) e = flow_requests(&arena, &opts, &node, 1, &f, err);
-    if (!e) e = send_flow(store, &f, &arena, &batch, &id, err);
-    if (!e && out_id) store_copy_id(id, out_id);
-    client_batch_deinit(&batch);
-    arena_deinit(&arena);
-    return e;
+    return oxq_flow_add_many(store, root, 1, (char(*)[OXQ_ID_MAX])out_id, err);
 }

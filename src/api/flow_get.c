@@ -72,10 +72,12 @@ static oxq_err convert(const struct flow_read_node *from, oxq_flow *nodes, oxq_f
 oxq_err oxq_flow_get(oxq_queue *queue, const char *id, size_t depth, size_t breadth, oxq_flow **out,
                      struct oxq_error *err)
 {
+    oxq_err e = queue_check_id(id, err);
+    if (e) return e;
     struct arena arena = {0};
     struct flow_read r;
     flow_read_begin(&r, &arena, queue->prefix, slice_from_text(id), depth, breadth);
-    oxq_err e = read_tree(queue, &r, err);
+    e = read_tree(queue, &r, err);
     if (!e && !r.nodes[0].is_there) e = err_set(err, OXQ_ERR_NOT_FOUND, "job %s: there is no such job", id);
     if (!e) {
         oxq_flow *nodes = mem_alloc_zero(r.nodes_count * sizeof(*nodes));

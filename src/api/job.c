@@ -37,10 +37,13 @@ static const char *copy_field(struct arena *arena, struct slice text)
 /* Of all its texts, each with its NUL and rounded up. */
 static size_t texts_bytes(const char *queue, const struct job *j)
 {
-    const struct slice texts[] = {j->id,          j->name,           j->data,         j->opts,
-                                  j->returnvalue, j->progress,       j->stacktrace,   j->failed_reason,
-                                  j->parent_key,  j->repeat_job_key, j->processed_by, j->deduplication_id,
-                                  j->dead_id};
+    const struct slice texts[] = {j->id,           j->name,
+                                  j->data,         j->opts,
+                                  j->returnvalue,  j->progress,
+                                  j->stacktrace,   j->failed_reason,
+                                  j->parent_key,   j->repeat_job_key,
+                                  j->processed_by, j->deduplication_id,
+                                  j->dead_id,      j->deferred_failure};
     size_t bytes = strlen(queue) + 32;
     for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) bytes += texts[i].len + 32;
     return bytes;
@@ -68,6 +71,7 @@ oxq_err job_new(const char *queue, const struct job *from, oxq_job **out, struct
         .processed_by = copy_field(a, from->processed_by),
         .scheduler_id = copy_field(a, from->repeat_job_key),
         .deduplication_id = copy_field(a, from->deduplication_id),
+        .deferred_failure = copy_field(a, from->deferred_failure),
         .dead_id = copy_field(a, from->dead_id),
         .data_bytes = from->data.len > 0 ? from->data.len : 2,
         .result_bytes = from->returnvalue.len,

@@ -117,6 +117,9 @@ oxq_err oxq_queue_list(oxq_queue *queue, const struct oxq_list_opts *opts, oxq_l
     if (o.data_value && !o.data_path) return err_set(err, OXQ_ERR_ARGUMENT, "data_value needs a data_path");
     if (o.data_path && o.without_data)
         return err_set(err, OXQ_ERR_ARGUMENT, "a data_path needs the data: list without without_data");
+    if (o.data_path && o.data_path[0] && o.data_path[0] != '/')
+        return err_set(err, OXQ_ERR_ARGUMENT, "data_path %.80s: a JSON pointer begins with /, as in /to/0/name",
+                       o.data_path);
     struct oxq_list *l = mem_alloc_zero(sizeof(*l));
     l->queue = queue;
     l->opts = o;

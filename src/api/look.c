@@ -35,6 +35,8 @@ static void ask(struct client_batch *b, const struct slice *argv, size_t argc)
 
 oxq_err oxq_queue_state(oxq_queue *queue, const char *id, oxq_state *out, struct oxq_error *err)
 {
+    oxq_err e = queue_check_id(id, err);
+    if (e) return e;
     struct arena arena = {0};
     /* As one, or a job that moves would be nowhere. */
     struct client_batch b = {.is_atomic = true};
@@ -45,7 +47,7 @@ oxq_err oxq_queue_state(oxq_queue *queue, const char *id, oxq_state *out, struct
     }
     struct slice paused[] = {SLICE_LIT("LPOS"), state_paused_key(queue, &arena), slice_from_text(id)};
     ask(&b, paused, 3);
-    oxq_err e = store_run(queue->store->client, &b, err);
+    e = store_run(queue->store->client, &b, err);
     oxq_state found = OXQ_STATE_UNKNOWN;
     if (!e && client_batch_reply(&b, b.count - 1)->kind != RESP_NULL) found = OXQ_STATE_WAITING;
     for (int s = OXQ_STATE_WAITING; !e && s < OXQ_STATES_COUNT; s++) {
@@ -86,6 +88,8 @@ oxq_err oxq_queue_counts(oxq_queue *queue, struct oxq_counts *out, struct oxq_er
 oxq_err oxq_queue_logs(oxq_queue *queue, const char *id, int64_t start, int64_t end, oxq_names **out,
                        struct oxq_error *err)
 {
+    oxq_err e = queue_check_id(id, err);
+    if (e) return e;
     struct arena arena = {0};
     struct client_reply reply = {0};
     struct request r;
@@ -95,7 +99,7 @@ oxq_err oxq_queue_logs(oxq_queue *queue, const char *id, int64_t start, int64_t 
     request_put_int(&r, start);
     request_put_int(&r, end);
     r.command.is_idempotent = true;
-    oxq_err e = client_call(queue->store->client, &r.command, 0, &reply, err);
+    e = client_call(queue->store->client, &r.command, 0, &reply, err);
     if (!e) e = client_reply_check(&reply.value, err);
     if (!e) {
         *out = names_new();

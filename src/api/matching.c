@@ -39,13 +39,12 @@ static oxq_err send_portion(oxq_queue *q, const struct request *r, int64_t *out_
 
 static oxq_err retry_portion(oxq_queue *q, struct portion *p, int64_t *out_done, struct oxq_error *err)
 {
-    struct rerun_job jobs[PORTION_MAX];
-    for (size_t i = 0; i < p->count; i++) jobs[i] = (struct rerun_job){.id = p->ids[i]};
     struct rerun_batch batch = {.prefix = q->prefix,
                                 .have_failed = p->state == OXQ_STATE_FAILED,
                                 .resets_attempts = true,
                                 .resets_starts = true,
-                                .jobs = jobs,
+                                .heeds_lifo = true,
+                                .ids = p->ids,
                                 .count = p->count};
     struct request r;
     oxq_err e = rerun_request(&p->arena, &batch, &r, err);

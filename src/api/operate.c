@@ -16,8 +16,9 @@
 
 oxq_err oxq_queue_remove(oxq_queue *queue, const char *id, bool with_children, struct oxq_error *err)
 {
+    oxq_err e = queue_check_id(id, err);
+    if (e) return e;
     bool has_more = true;
-    oxq_err e = OXQ_OK;
     while (!e && has_more) {
         struct arena arena = {0};
         struct client_reply reply = {0};
@@ -33,11 +34,13 @@ oxq_err oxq_queue_remove(oxq_queue *queue, const char *id, bool with_children, s
 
 oxq_err oxq_queue_promote(oxq_queue *queue, const char *id, struct oxq_error *err)
 {
+    oxq_err e = queue_check_id(id, err);
+    if (e) return e;
     struct arena arena = {0};
     struct client_reply reply = {0};
     struct request r;
     struct slice text = slice_from_text(id);
-    oxq_err e = operate_promote(&arena, queue->prefix, &text, 1, &r, err);
+    e = operate_promote(&arena, queue->prefix, &text, 1, &r, err);
     if (!e) e = client_call(queue->store->client, &r.command, 0, &reply, err);
     if (!e) e = operate_read_promote(&reply.value, 0, text, err);
     client_reply_deinit(&reply);
@@ -47,10 +50,12 @@ oxq_err oxq_queue_promote(oxq_queue *queue, const char *id, struct oxq_error *er
 
 oxq_err oxq_queue_change_delay(oxq_queue *queue, const char *id, int64_t delay_ms, struct oxq_error *err)
 {
+    oxq_err e = queue_check_id(id, err);
+    if (e) return e;
     struct arena arena = {0};
     struct request r;
     struct operate_delay delay = {slice_from_text(id), store_now_ms(), delay_ms};
-    oxq_err e = operate_change_delay(&arena, queue->prefix, &delay, &r, err);
+    e = operate_change_delay(&arena, queue->prefix, &delay, &r, err);
     if (!e) e = store_act(queue->store->client, &r, "change the delay of job", slice_from_text(id), err);
     arena_deinit(&arena);
     return e;
@@ -58,10 +63,12 @@ oxq_err oxq_queue_change_delay(oxq_queue *queue, const char *id, int64_t delay_m
 
 oxq_err oxq_queue_change_priority(oxq_queue *queue, const char *id, int64_t priority, bool lifo, struct oxq_error *err)
 {
+    oxq_err e = queue_check_id(id, err);
+    if (e) return e;
     struct arena arena = {0};
     struct request r;
     struct operate_priority change = {slice_from_text(id), priority, lifo};
-    oxq_err e = operate_change_priority(&arena, queue->prefix, &change, &r, err);
+    e = operate_change_priority(&arena, queue->prefix, &change, &r, err);
     if (!e) e = store_act(queue->store->client, &r, "change the priority of job", slice_from_text(id), err);
     arena_deinit(&arena);
     return e;
@@ -69,12 +76,14 @@ oxq_err oxq_queue_change_priority(oxq_queue *queue, const char *id, int64_t prio
 
 oxq_err oxq_queue_remove_child_dependency(oxq_queue *queue, const char *id, bool *out_had, struct oxq_error *err)
 {
+    oxq_err e = queue_check_id(id, err);
+    if (e) return e;
     struct arena arena = {0};
     struct client_reply reply = {0};
     struct request r;
     struct slice text = slice_from_text(id);
     operate_disown_child(&arena, queue->prefix, text, &r);
-    oxq_err e = store_request(queue->store->client, &r, "separate from its parent job", text, &reply, err);
+    e = store_request(queue->store->client, &r, "separate from its parent job", text, &reply, err);
     if (!e && out_had) *out_had = reply.value.integer == 1;
     client_reply_deinit(&reply);
     arena_deinit(&arena);
@@ -97,9 +106,10 @@ static oxq_err remove_some_children(oxq_queue *q, struct slice id, struct operat
 oxq_err oxq_queue_remove_unprocessed_children(oxq_queue *queue, const char *id, int64_t *out_count,
                                               struct oxq_error *err)
 {
+    oxq_err e = queue_check_id(id, err);
+    if (e) return e;
     struct operate_purged purged = {.removed_count = 1, .may_have_more = true};
     int64_t done = 0;
-    oxq_err e = OXQ_OK;
     /* Of more than a thousand that stay, a portion may find no other. */
     while (!e && purged.may_have_more && purged.removed_count > 0) {
         e = remove_some_children(queue, slice_from_text(id), &purged, err);
@@ -117,6 +127,8 @@ static struct slice deduplication_key(const oxq_queue *queue, struct arena *aren
 oxq_err oxq_queue_deduplication_holder(oxq_queue *queue, const char *deduplication_id, char out_id[OXQ_ID_MAX],
                                        struct oxq_error *err)
 {
+    oxq_err e = text_check(deduplication_id, "the deduplication id", err);
+    if (e) return e;
     struct arena arena = {0};
     struct client_reply reply = {0};
     struct request r;
@@ -124,7 +136,7 @@ oxq_err oxq_queue_deduplication_holder(oxq_queue *queue, const char *deduplicati
     request_begin_plain(&r, &arena, "GET");
     request_put(&r, deduplication_key(queue, &arena, id));
     r.command.is_idempotent = true;
-    oxq_err e = store_request(queue->store->client, &r, "who holds the deduplication id", id, &reply, err);
+    e = store_request(queue->store->client, &r, "who holds the deduplication id", id, &reply, err);
     if (!e && reply.value.kind == RESP_NULL)
         e = err_set(err, OXQ_ERR_NOT_FOUND, "deduplication id %.80s: no job holds it", deduplication_id);
     if (!e) snprintf(out_id, OXQ_ID_MAX, "%.*s", (int)reply.value.text.len, reply.value.text.at);
@@ -136,13 +148,15 @@ oxq_err oxq_queue_deduplication_holder(oxq_queue *queue, const char *deduplicati
 oxq_err oxq_queue_remove_deduplication(oxq_queue *queue, const char *deduplication_id, bool *out_was_there,
                                        struct oxq_error *err)
 {
+    oxq_err e = text_check(deduplication_id, "the deduplication id", err);
+    if (e) return e;
     struct arena arena = {0};
     struct client_reply reply = {0};
     struct request r;
     struct slice id = slice_from_text(deduplication_id);
     request_begin_plain(&r, &arena, "DEL");
     request_put(&r, deduplication_key(queue, &arena, id));
-    oxq_err e = store_request(queue->store->client, &r, "free the deduplication id", id, &reply, err);
+    e = store_request(queue->store->client, &r, "free the deduplication id", id, &reply, err);
     if (!e && out_was_there) *out_was_there = reply.value.integer == 1;
     client_reply_deinit(&reply);
     arena_deinit(&arena);
@@ -280,13 +294,12 @@ static oxq_err move_portion(struct mover *m, int64_t count, int64_t *out_moved, 
     if (!e) e = client_reply_check(&ids.value, err);
     size_t found = e ? 0 : ids.value.count;
     struct slice *texts = ARENA_ARRAY(&arena, struct slice, found + 1);
-    struct rerun_job *jobs = ARENA_ARRAY(&arena, struct rerun_job, found + 1);
-    for (size_t i = 0; i < found; i++) jobs[i] = (struct rerun_job){.id = texts[i] = ids.value.items[i].text};
+    for (size_t i = 0; i < found; i++) texts[i] = ids.value.items[i].text;
     struct rerun_batch batch = {.prefix = m->queue->prefix,
                                 .have_failed = m->set[0] == 'f',
                                 .resets_attempts = true,
                                 .resets_starts = true,
-                                .jobs = jobs,
+                                .ids = texts,
                                 .count = found};
     if (!e && found > 0) {
         e = m->is_rerun ? rerun_request(&arena, &batch, &r, err)

@@ -8,6 +8,27 @@
 
 /* ---------------------------------------------------------------- options */
 
+oxq_err text_check(const char *text, const char *what, struct oxq_error *err)
+{
+    return text ? OXQ_OK : err_set(err, OXQ_ERR_ARGUMENT, "%s is NULL", what);
+}
+
+oxq_err queue_check_id(const char *id, struct oxq_error *err)
+{
+    oxq_err e = text_check(id, "the job's id", err);
+    if (e || !keys_is_own_name(slice_from_text(id))) return e;
+    return err_set(err, OXQ_ERR_NOT_FOUND,
+                   "job %s: there is no such job; under this name the queue keeps something of its own", id);
+}
+
+oxq_err queue_read_data(const char *data, struct slice *out, struct oxq_error *err)
+{
+    *out = data ? slice_from_text(data) : SLICE_LIT("");
+    if (!data || data[0]) return OXQ_OK;
+    return err_set(err, OXQ_ERR_FORMAT,
+                   "the data is not JSON: it is empty; NULL stands for {}, and \"\" is an empty text");
+}
+
 static struct slice text_or_empty(const char *text)
 {
     return text ? slice_from_text(text) : SLICE_LIT("");
@@ -34,6 +55,18 @@ static oxq_err check_keep(const struct oxq_keep *k, const char *name, struct oxq
 {
     if ((unsigned)k->kind > OXQ_KEEP_SOME || k->count < 0 || k->age_s < 0 || k->limit < 0)
         return err_set(err, OXQ_ERR_ARGUMENT, "%s: a kind of enum oxq_keep_kind, and numbers from 0 on", name);
+    if (k->kind != OXQ_KEEP_SOME && (k->count > 0 || k->age_s > 0 || k->limit > 0))
+        return err_set(err, OXQ_ERR_ARGUMENT, "%s: count, age_s and limit are of the kind OXQ_KEEP_SOME", name);
+    return OXQ_OK;
+}
+
+static oxq_err check_deduplication(const struct oxq_deduplication *d, struct oxq_error *err)
+{
+    if (d->id && !d->id[0])
+        return err_set(err, OXQ_ERR_ARGUMENT, "the deduplication id is empty; NULL stands for none");
+    if (d->replace && d->reschedule)
+        return err_set(err, OXQ_ERR_ARGUMENT,
+                       "deduplication: either replace, the newer job, or reschedule, the first one");
     return OXQ_OK;
 }
 
@@ -61,6 +94,7 @@ oxq_err queue_read_options(const oxq *store, struct arena *arena, const struct o
     };
     oxq_err e = check_keep(&opts->on_complete, "on_complete", err);
     if (!e) e = check_keep(&opts->on_fail, "on_fail", err);
+    if (!e) e = check_deduplication(&opts->deduplication, err);
     if (e) return e;
     if ((unsigned)opts->on_failure > OXQ_CHILD_IS_REMOVED)
         return err_set(err, OXQ_ERR_ARGUMENT, "on_failure: one of enum oxq_child_failure");
@@ -101,11 +135,13 @@ void queue_keep_texts(struct arena *a, struct job_options *o)
 oxq_err oxq_queue_open(oxq *store, const char *name, const struct oxq_queue_opts *opts, oxq_queue **out,
                        struct oxq_error *err)
 {
+    oxq_err e = text_check(name, "the queue's name", err);
+    if (e) return e;
     oxq_queue *q = mem_alloc_zero(sizeof(*q));
     q->store = store;
     lock_init(&q->adding);
     link_init(&q->adders);
-    oxq_err e = keys_prefix(&q->arena, store->prefix, slice_from_text(name), &q->prefix, err);
+    e = keys_prefix(&q->arena, store->prefix, slice_from_text(name), &q->prefix, err);
     if (!e && opts && opts->job_defaults)
         e = queue_read_options(store, &q->arena, opts->job_defaults, &q->defaults, err);
     if (!e && opts && opts->events_max < 0) e = err_set(err, OXQ_ERR_ARGUMENT, "events_max: a number from 0 on");
@@ -142,9 +178,12 @@ oxq_err oxq_queue_add(oxq_queue *queue, const char *name, const char *data, cons
 {
     struct arena arena = {0};
     struct job_options options;
-    oxq_err e = opts ? queue_read_options(queue->store, &arena, opts, &options, err) : OXQ_OK;
-    struct new_job job = {
-        .name = slice_from_text(name), .data = text_or_empty(data), .options = opts ? &options : &queue->defaults};
+    struct new_job job = {.options = opts ? &options : &queue->defaults};
+    oxq_err e = text_check(name, "the job's name", err);
+    if (e) return e;
+    job.name = slice_from_text(name);
+    e = queue_read_data(data, &job.data, err);
+    if (!e && opts) e = queue_read_options(queue->store, &arena, opts, &options, err);
     if (!e) e = queue_add(queue, &job, out_id, err);
     arena_deinit(&arena);
     return e;
@@ -154,13 +193,15 @@ oxq_err oxq_queue_add(oxq_queue *queue, const char *name, const char *data, cons
 
 oxq_err oxq_queue_get(oxq_queue *queue, const char *id, oxq_job **out, struct oxq_error *err)
 {
+    oxq_err e = queue_check_id(id, err);
+    if (e) return e;
     struct arena arena = {0};
     struct client_reply reply = {0};
     struct request r;
     request_begin_plain(&r, &arena, "HGETALL");
     request_put(&r, keys_join(&arena, queue->prefix, slice_from_text(id)));
     r.command.is_idempotent = true;
-    oxq_err e = client_call(queue->store->client, &r.command, 0, &reply, err);
+    e = client_call(queue->store->client, &r.command, 0, &reply, err);
     if (!e && !job_is_damaged(&reply.value)) e = client_reply_check(&reply.value, err);
     if (!e) e = job_new_from_reply(queue->name, &reply.value, slice_from_text(id), out, err);
     client_reply_deinit(&reply);

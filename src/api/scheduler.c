@@ -90,7 +90,8 @@ static oxq_err read_spec(const char *id, const struct oxq_schedule *s, struct sc
                    .every_ms = s->every_ms,
                    .limit = s->limit,
                    .start_ms = s->start_ms,
-                   .end_ms = s->end_ms},
+                   .end_ms = s->end_ms,
+                   .offset_ms = s->offset_ms},
         .immediately = s->immediately,
     };
     return OXQ_OK;
@@ -109,19 +110,25 @@ static oxq_err make_upsert(oxq_queue *q, struct arena *arena, struct scheduler_s
     }
     spec->name = job && job->name ? slice_from_text(job->name) : SLICE_LIT("");
     spec->data = job && job->data ? slice_from_text(job->data) : SLICE_LIT("");
-    return scheduler_upsert_request(arena, &context, spec, out, err);
+    oxq_err e = scheduler_upsert_request(arena, &context, spec, out, err);
+    if (e != OXQ_ERR_NOT_FOUND) return e;
+    /* The zone: it is the caller who named it. */
+    if (err) err->code = OXQ_ERR_ARGUMENT;
+    return OXQ_ERR_ARGUMENT;
 }
 
 oxq_err oxq_scheduler_upsert(oxq_queue *queue, const char *id, const struct oxq_schedule *schedule,
                              const struct oxq_job_template *job, char out_job_id[OXQ_ID_MAX], struct oxq_error *err)
 {
+    oxq_err e = text_check(id, "the scheduler's id", err);
+    if (e) return e;
     struct arena arena = {0};
     struct client_reply reply = {0};
     struct scheduler_spec spec;
     struct request r;
     struct slice job_id = SLICE_LIT("");
     int64_t delay_ms;
-    oxq_err e = read_spec(id, schedule, &spec, err);
+    e = read_spec(id, schedule, &spec, err);
     if (!e) e = make_upsert(queue, &arena, &spec, job, &r, err);
     if (!e) e = client_call(queue->store->client, &r.command, 0, &reply, err);
     if (!e) e = scheduler_result(&reply.value, &job_id, &delay_ms, err);
@@ -133,11 +140,13 @@ oxq_err oxq_scheduler_upsert(oxq_queue *queue, const char *id, const struct oxq_
 
 oxq_err oxq_scheduler_remove(oxq_queue *queue, const char *id, bool *out_was_there, struct oxq_error *err)
 {
+    oxq_err e = text_check(id, "the scheduler's id", err);
+    if (e) return e;
     struct arena arena = {0};
     struct client_reply reply = {0};
     struct request r;
     scheduler_remove_request(&arena, queue->prefix, slice_from_text(id), &r);
-    oxq_err e = client_call(queue->store->client, &r.command, 0, &reply, err);
+    e = client_call(queue->store->client, &r.command, 0, &reply, err);
     if (!e) e = client_reply_check(&reply.value, err);
     if (!e && out_was_there) *out_was_there = reply.value.integer == 1;
     client_reply_deinit(&reply);
@@ -241,12 +250,14 @@ oxq_err oxq_schedulers_list(oxq_queue *queue, int64_t skip, int64_t count, oxq_s
 
 oxq_err oxq_scheduler_get(oxq_queue *queue, const char *id, oxq_schedulers **out, struct oxq_error *err)
 {
+    oxq_err e = text_check(id, "the scheduler's id", err);
+    if (e) return e;
     struct arena arena = {0};
     struct request r;
     size_t got;
     oxq_schedulers *list = mem_alloc_zero(sizeof(*list));
     scheduler_get_request(&arena, queue->prefix, slice_from_text(id), &r);
-    oxq_err e = read_some(queue, &r, list, &got, err);
+    e = read_some(queue, &r, list, &got, err);
     if (!e && list->count == 0) e = err_set(err, OXQ_ERR_NOT_FOUND, "queue %s has no scheduler %s", queue->name, id);
     arena_deinit(&arena);
     if (e) {

@@ -27,6 +27,11 @@ struct oxq {
 /* A client of its own, for a worker or a reader of events. name: of its connections; NULL: the store's. Owns: caller, client_free. */
 OXQ_MUST_USE oxq_err store_new_client(const oxq *store, enum client_patience patience, const char *name,
                                       struct client **out, struct oxq_error *err);
+/*
+ * The name by which BullMQ knows a queue's connections: "bull:", the queue's name in base64, then `suffix`, ":w:" and a worker's name or
+ * ":qe" for one that reads events. "oxq" when that is too long.
+ */
+const char *store_name_connection(const oxq *store, struct arena *arena, struct slice queue, struct slice suffix);
 /* Now, for requests. */
 int64_t store_now_ms(void);
 /* The time of CLOCK_MONOTONIC that is so long from now; INT64_MAX: never, for a time below 0 or too far to be told. */
@@ -68,6 +73,13 @@ struct oxq_queue {
     unsigned rounds_count;                   /* requests that add and are under way */
     size_t under_way_count;                  /* jobs in these */
 };
+
+/* Errors: ARGUMENT: it is NULL; `what`: "the queue's name". */
+OXQ_MUST_USE oxq_err text_check(const char *text, const char *what, struct oxq_error *err);
+/* Can a job have this id? Errors: ARGUMENT (NULL), NOT_FOUND (a name under which the queue keeps something of its own). */
+OXQ_MUST_USE oxq_err queue_check_id(const char *id, struct oxq_error *err);
+/* The data of a job that is to be made: empty for NULL, its default. Errors: FORMAT (an empty text). */
+OXQ_MUST_USE oxq_err queue_read_data(const char *data, struct slice *out, struct oxq_error *err);
 
 /* Adds a job, together with those of other threads. out_id may be NULL. */
 OXQ_MUST_USE oxq_err queue_add(oxq_queue *q, const struct new_job *job, char out_id[OXQ_ID_MAX], struct oxq_error *err);

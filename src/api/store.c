@@ -2,16 +2,19 @@
 #include "api/state.h"
 
 #include "base/mem.h"
+#include "codec/base64.h"
 #include "jobs/keys.h"
 #include "os/clock.h"
 
 #include <string.h>
+#include <strings.h>
 
 /* A folder's host comes back in milliseconds: who waits for it asks often. */
 #define FOLDER_BACKOFF_MS 5
 #define FOLDER_BACKOFF_MAX_MS 100
 #define FOLDER_ATTEMPTS 100
 #define NAME_DEFAULT "oxq"
+#define CONNECTION_NAME_BYTES_MAX 4096
 
 void store_copy_id(struct slice id, char out[OXQ_ID_MAX])
 {
@@ -91,7 +94,7 @@ static oxq_err open_folder(oxq *s, const char *url, struct oxq_error *err)
 
 static oxq_err check_prefix(const char *url, struct slice prefix, struct oxq_error *err)
 {
-    bool is_cluster = strncmp(url, "redis+cluster:", 14) == 0 || strncmp(url, "rediss+cluster:", 15) == 0;
+    bool is_cluster = strncasecmp(url, "redis+cluster:", 14) == 0 || strncasecmp(url, "rediss+cluster:", 15) == 0;
     if (!is_cluster || keys_has_hash_tag(prefix)) return OXQ_OK;
     return err_set(err, OXQ_ERR_ARGUMENT,
                    "the prefix \"%.*s\" has no hash tag, so that a cluster would spread a queue's keys over its nodes: "
@@ -102,10 +105,14 @@ static oxq_err check_prefix(const char *url, struct slice prefix, struct oxq_err
 oxq_err oxq_open(const char *url, const struct oxq_opts *opts, oxq **out, struct oxq_error *err)
 {
     static const struct oxq_opts defaults = {0};
+    oxq_err e = text_check(url, "the URL", err);
+    if (!e && opts && (opts->timeout_ms < 0 || opts->attempts < 0))
+        e = err_set(err, OXQ_ERR_ARGUMENT, "timeout_ms and attempts are from 0, the default, on");
+    if (e) return e;
     oxq *s = mem_alloc_zero(sizeof(*s));
     copy_opts(s, url, opts ? opts : &defaults);
-    oxq_err e = check_prefix(url, s->prefix, err);
-    if (!e && strncmp(url, "file:", 5) == 0) e = open_folder(s, url, err);
+    e = check_prefix(url, s->prefix, err);
+    if (!e && strncasecmp(url, "file:", 5) == 0) e = open_folder(s, url, err);
     if (!e) e = store_new_client(s, CLIENT_FAIL_FAST, NULL, &s->client, err);
     if (e) {
         oxq_close(s);
@@ -131,6 +138,18 @@ oxq_err store_new_client(const oxq *store, enum client_patience patience, const 
     o.patience = patience;
     if (name) o.name = name;
     return client_new(&o, out, err);
+}
+
+const char *store_name_connection(const oxq *store, struct arena *arena, struct slice queue, struct slice suffix)
+{
+    struct buf text = {.limit_bytes = CONNECTION_NAME_BYTES_MAX};
+    oxq_err e = buf_append(&text, store->prefix);
+    if (!e) e = buf_append(&text, SLICE_LIT(":"));
+    if (!e) e = base64_encode(queue, &text);
+    if (!e) e = buf_append(&text, suffix);
+    const char *copy = arena_copy_text(arena, e ? SLICE_LIT(NAME_DEFAULT) : slice_of(text.at, text.len));
+    buf_deinit(&text);
+    return copy;
 }
 
 /* ---------------------------------------------------------------- requests */

@@ -198,6 +198,8 @@ oxq_err oxq_queue_metrics(oxq_queue *queue, oxq_state finished, struct oxq_metri
 oxq_err oxq_queue_dependency_counts(oxq_queue *queue, const char *id, struct oxq_dependency_counts *out,
                                     struct oxq_error *err)
 {
+    oxq_err e = queue_check_id(id, err);
+    if (e) return e;
     static const struct {
         const char *command, *kind;
     } kinds[] = {{"HLEN", ":processed"}, {"SCARD", ":dependencies"}, {"HLEN", ":failed"}, {"ZCARD", ":unsuccessful"}};
@@ -211,7 +213,7 @@ oxq_err oxq_queue_dependency_counts(oxq_queue *queue, const char *id, struct oxq
         r.command.is_idempotent = true;
         client_batch_add(&b, &r.command);
     }
-    oxq_err e = store_run(queue->store->client, &b, err);
+    e = store_run(queue->store->client, &b, err);
     if (!e) {
         *out = (struct oxq_dependency_counts){
             .processed = client_batch_reply(&b, 0)->integer,
@@ -228,6 +230,8 @@ oxq_err oxq_queue_dependency_counts(oxq_queue *queue, const char *id, struct oxq
 oxq_err oxq_queue_children_values(oxq_queue *queue, const char *id, bool of_ignored, char **out_json,
                                   struct oxq_error *err)
 {
+    oxq_err e = queue_check_id(id, err);
+    if (e) return e;
     struct arena arena = {0};
     struct client_reply reply = {0};
     struct request r;
@@ -235,7 +239,7 @@ oxq_err oxq_queue_children_values(oxq_queue *queue, const char *id, bool of_igno
         running_children_failures(&arena, queue->prefix, slice_from_text(id), &r);
     else
         running_children_results(&arena, queue->prefix, slice_from_text(id), &r);
-    oxq_err e = ask(queue->store, &r, &reply, err);
+    e = ask(queue->store, &r, &reply, err);
     struct buf text = {.limit_bytes = TEXT_BYTES_MAX};
     struct json_writer w = {.out = &text};
     json_write_open(&w, '{');

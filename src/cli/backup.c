@@ -17,6 +17,7 @@
 #include "checkpoint/checkpoint.h"
 #include "cli/cli.h"
 #include "cli/copy.h"
+#include "cli/text.h"
 #include "journal/folder.h"
 #include "journal/pin.h"
 #include "journal/reader.h"
@@ -354,6 +355,25 @@ static void print_summary(const struct backup *b)
     fprintf(stderr, ", in %.1f s\n", progress_seconds(&b->progress));
 }
 
+static int print_json(const struct backup *b)
+{
+    OWNED(buf_deinit) struct buf line = {.limit_bytes = SIZE_MAX};
+    struct json_writer w = {.out = &line};
+    json_write_open(&w, '{');
+    text_write(&w, "folder", b->from);
+    text_write(&w, "target", b->to);
+    text_write_number(&w, "checkpoint_record", (int64_t)b->manifest.checkpoint_seq);
+    text_write_number(&w, "last_record", (int64_t)b->manifest.last_seq);
+    text_write_number(&w, "keys", (int64_t)b->keys_count);
+    text_write_number(&w, "records", (int64_t)b->records_count);
+    text_write_number(&w, "files", (int64_t)b->manifest.files_count);
+    text_write_number(&w, "copied_bytes", (int64_t)b->copier.done_bytes);
+    text_write_number(&w, "kept_bytes", (int64_t)b->kept_bytes);
+    text_write_real(&w, "seconds", progress_seconds(&b->progress));
+    json_write_close(&w, '}');
+    return text_end_line(&w);
+}
+
 /* ---------------------------------------------------------------- the command */
 
 /* "50mb": bytes a second. */
@@ -374,7 +394,12 @@ static bool parse_rate(const char *text, uint64_t *out)
     return false;
 }
 
-static int run_backup(const char *from, const char *to, uint64_t rate_bytes, bool is_quiet)
+struct backup_flags {
+    uint64_t rate_bytes;
+    bool is_json, is_quiet;
+};
+
+static int run_backup(const char *from, const char *to, const struct backup_flags *f)
 {
     struct backup b = {.from = from, .to = to, .pin = DISK_CLOSED, .lock = DISK_CLOSED};
     copy_join(b.journal_from, from, "journal");
@@ -387,13 +412,15 @@ static int run_backup(const char *from, const char *to, uint64_t rate_bytes, boo
         return cli_refuse("%s is no data folder of oxq: it has no journal and no checkpoint", from);
     code = open_target(&b);
     if (!code) {
-        progress_begin(&b.progress, "backup", NULL, is_quiet);
-        copier_begin(&b.copier, rate_bytes, &b.progress);
+        progress_begin(&b.progress, "backup", NULL, f->is_quiet);
+        copier_begin(&b.copier, f->rate_bytes, &b.progress);
         oxq_err e = back_up(&b);
         progress_clear(&b.progress);
         if (e)
             code = cli_fail("%s", b.err.text);
-        else if (!is_quiet)
+        else if (f->is_json)
+            code = print_json(&b);
+        else if (!f->is_quiet)
             print_summary(&b);
     }
     close_target(&b);
@@ -404,10 +431,13 @@ static int run_backup(const char *from, const char *to, uint64_t rate_bytes, boo
 int cli_backup(int argc, char **argv)
 {
     const char *rate = NULL;
-    bool is_quiet = false, is_help = false;
-    uint64_t rate_bytes = 0;
+    bool is_help = false;
+    struct backup_flags f = {0};
     char from[PATH_MAX];
-    const struct cli_flag flags[] = {{"--rate", &rate, NULL}, {"--quiet", NULL, &is_quiet}, {"--help", NULL, &is_help}};
+    const struct cli_flag flags[] = {{"--rate", &rate, NULL},
+                                     {"--json", NULL, &f.is_json},
+                                     {"--quiet", NULL, &f.is_quiet},
+                                     {"--help", NULL, &is_help}};
     int code = cli_take_flags(&argc, argv, flags, sizeof(flags) / sizeof(flags[0]));
     if (code) return code;
     if (is_help) {
@@ -418,11 +448,12 @@ int cli_backup(int argc, char **argv)
             "An interrupted backup goes on when the same command is given again. oxq restore makes a data folder of it.\n"
             "\n"
             "  --rate <size>      at most so many bytes a second: 50mb\n"
+            "  --json             the summary as one object on standard output, for programs\n"
             "  --quiet            no progress and no summary");
         return CLI_OK;
     }
     if (argc != 2) return cli_refuse("backup needs the data folder and the folder to copy it to");
-    if (rate && !parse_rate(rate, &rate_bytes)) return cli_refuse("--rate %s: it must be a size, such as 50mb", rate);
+    if (rate && !parse_rate(rate, &f.rate_bytes)) return cli_refuse("--rate %s: it must be a size, such as 50mb", rate);
     if (!realpath(argv[0], from)) return cli_refuse("%s is no folder", argv[0]);
-    return run_backup(from, argv[1], rate_bytes, is_quiet);
+    return run_backup(from, argv[1], &f);
 }

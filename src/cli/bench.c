@@ -6,7 +6,8 @@
  *   process   a worker of this process takes and completes them
  *   latency   one job at a time, from before it is added until its handler begins: what a job waits when nothing else does
  *
- * How durable the store is decides more than all else: it is asked, and told.
+ * How durable the store is decides more than all else: it is asked, and told. A worker tries again for ever; we do not: when its errors keep it
+ * from any job for as long as one waits for the store (--timeout), that is the end.
  */
 #include "base/mem.h"
 #include "cli/durability.h"
@@ -43,7 +44,7 @@ static const char help[] =
 
 struct bench {
     struct cli_store store;
-    int64_t jobs, concurrency, size;
+    int64_t jobs, concurrency, size, timeout_ms;
     char *data; /* owned: JSON of `size` bytes */
     struct progress progress;
     char durability[DURABILITY_CHARS];
@@ -52,6 +53,7 @@ struct bench {
     int64_t done_count;      /* handlers that ran; inside lock */
     int64_t begun_us;        /* when the last one began; inside lock */
     char failure[256];       /* what a worker told; inside lock */
+    int64_t failed_us;       /* when it told that; inside lock */
     double add_s, process_s; /* results */
     int64_t p50_us, p99_us, latency_jobs;
 };
@@ -78,14 +80,23 @@ static void on_event(void *ctx, oxq_worker *worker, const struct oxq_worker_even
     if (event->kind != OXQ_WORKER_ERROR) return;
     lock_enter(&b->lock);
     snprintf(b->failure, sizeof(b->failure), "%s", event->text);
+    b->failed_us = clock_mono_us(os_clock());
     lock_leave(&b->lock);
 }
 
-/* Until so many handlers have run. False: interrupted. */
+/* Errors, and no job since `from_us` or the last one: for too long. Inside the lock. */
+static bool is_stuck(const struct bench *b, int64_t from_us)
+{
+    int64_t moved_us = b->begun_us > from_us ? b->begun_us : from_us;
+    return b->failed_us > moved_us && clock_mono_us(os_clock()) - moved_us > b->timeout_ms * 1000;
+}
+
+/* Until so many handlers have run. False: interrupted, or the worker is stuck. */
 static bool wait_until_done(struct bench *b, int64_t count, const char *what)
 {
+    int64_t from_us = clock_mono_us(os_clock());
     lock_enter(&b->lock);
-    while (b->done_count < count && !interrupt_came()) {
+    while (b->done_count < count && !interrupt_came() && !is_stuck(b, from_us)) {
         (void)lock_wait(&b->lock, clock_mono_us(os_clock()) + LOOK_US);
         int64_t done = b->done_count;
         lock_leave(&b->lock);
@@ -95,6 +106,12 @@ static bool wait_until_done(struct bench *b, int64_t count, const char *what)
     bool is_done = b->done_count >= count;
     lock_leave(&b->lock);
     return is_done;
+}
+
+/* After wait_until_done was false. Returns an exit code. */
+static int tell_end(const struct bench *b)
+{
+    return interrupt_came() ? CLI_OK : cli_fail("no job was taken for %" PRId64 " ms: given up", b->timeout_ms);
 }
 
 /* ---------------------------------------------------------------- what is measured */
@@ -142,7 +159,7 @@ static int measure_processing(struct bench *b, oxq_worker *worker)
     oxq_err e = is_done ? oxq_worker_wait_until_idle(worker, CLOSE_MS, &err) : OXQ_OK;
     b->process_s = (double)(clock_mono_us(os_clock()) - start_us) / 1e6;
     progress_clear(&b->progress);
-    return cli_result(e, &err);
+    return is_done ? cli_result(e, &err) : tell_end(b);
 }
 
 static int compare(const void *a, const void *b)
@@ -156,16 +173,19 @@ static int measure_latency(struct bench *b)
     struct oxq_error err;
     int64_t us[LATENCY_JOBS_MAX], count = 0, wanted = b->jobs < LATENCY_JOBS_MAX ? b->jobs : LATENCY_JOBS_MAX;
     oxq_err e = OXQ_OK;
+    bool is_done = true;
     progress_begin(&b->progress, "latency", "jobs", false);
     while (count < wanted && !interrupt_came()) {
         int64_t start_us = clock_mono_us(os_clock());
         e = oxq_queue_add(b->store.queue, "bench", b->data, NULL, NULL, &err);
-        if (e || !wait_until_done(b, b->jobs + count + 1, NULL)) break;
+        is_done = !e && wait_until_done(b, b->jobs + count + 1, NULL);
+        if (!is_done) break;
         us[count++] = b->begun_us - start_us;
         progress_show(&b->progress, (uint64_t)count, (uint64_t)wanted, (uint64_t)count);
     }
     progress_clear(&b->progress);
     if (e) return cli_result(e, &err);
+    if (!is_done) return tell_end(b);
     b->latency_jobs = count;
     if (count == 0) return CLI_OK;
     qsort(us, (size_t)count, sizeof(us[0]), compare);
@@ -220,10 +240,7 @@ static int print_json(const struct bench *b)
     json_write_integer(&w, b->size);
     json_write_name(&w, "concurrency");
     json_write_integer(&w, b->concurrency);
-    for (size_t i = 0; i < sizeof(rates) / sizeof(rates[0]); i++) {
-        json_write_name(&w, rates[i].name);
-        json_write_real(&w, rates[i].value);
-    }
+    for (size_t i = 0; i < sizeof(rates) / sizeof(rates[0]); i++) text_write_real(&w, rates[i].name, rates[i].value);
     json_write_close(&w, '}');
     return text_end_line(&w);
 }
@@ -284,7 +301,10 @@ static int run(struct bench *b)
 
 int cli_bench(int argc, char **argv)
 {
-    struct bench b = {.jobs = JOBS_DEFAULT, .concurrency = CONCURRENCY_DEFAULT, .size = SIZE_DEFAULT};
+    struct bench b = {.jobs = JOBS_DEFAULT,
+                      .concurrency = CONCURRENCY_DEFAULT,
+                      .size = SIZE_DEFAULT,
+                      .timeout_ms = CLI_TIMEOUT_MS_DEFAULT};
     const char *jobs = NULL, *concurrency = NULL, *size = NULL;
     const struct cli_flag own[] = {
         {"--jobs", &jobs, NULL}, {"--concurrency", &concurrency, NULL}, {"--size", &size, NULL}};
@@ -295,6 +315,7 @@ int cli_bench(int argc, char **argv)
     code = cli_read_number("--jobs", jobs, 1, 100000000, &b.jobs);
     if (!code) code = cli_read_number("--concurrency", concurrency, 1, 1024, &b.concurrency);
     if (!code) code = cli_read_number("--size", size, 2, 16 << 20, &b.size);
+    if (!code) code = cli_read_number("--timeout", b.store.timeout, 1, INT32_MAX, &b.timeout_ms);
     lock_init(&b.lock);
     if (!code) code = run(&b);
     cli_store_deinit(&b.store);

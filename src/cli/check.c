@@ -3,6 +3,7 @@
 #include "cli/check.h"
 
 #include "cli/copy.h"
+#include "cli/table.h"
 #include "os/clock.h"
 #include "os/file.h"
 
@@ -22,10 +23,11 @@ void check_tell(struct check *c, const char *format, ...)
     progress_clear(&c->progress);
     if (++c->damages_count > CHECK_TOLD_MAX) return;
     va_start(args, format);
-    fputs("damage: ", stdout);
-    vprintf(format, args);
-    putchar('\n');
+    const char *text = arena_vprint(&c->arena, format, args);
     va_end(args);
+    c->told[c->damages_count - 1] = text;
+    /* Keys are of others: they must not steer the terminal. */
+    if (!c->is_json) printf("damage: %s\n", table_clean(&c->arena, text, false));
 }
 
 void check_tell_text(void *ctx, const char *text)
@@ -111,6 +113,12 @@ static void print_verdict(const struct check *c)
     putchar('\n');
 }
 
+static void print_data(const struct check *c)
+{
+    for (uint32_t db = 0; db < KEYSPACE_DBS_COUNT; db++) print_keys(c, db);
+    print_verdict(c);
+}
+
 /* ---------------------------------------------------------------- the command */
 
 /* The rows that can still be reached in a checkpoint that cannot be opened, as one that can; then all is read once more. */
@@ -126,43 +134,83 @@ static oxq_err salvage(struct check *c, const char *folder, struct oxq_error *er
     return check_read(c, err);
 }
 
-static void remove_salvaged(const char *folder)
+static void remove_checkpoint(const char *folder)
 {
-    static const char *const names[] = {"data.mdb", "lock.mdb"};
+    static const char *const names[] = {"data.mdb", "lock.mdb", "new/data.mdb"};
     char path[PATH_MAX];
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
         copy_join(path, folder, names[i]);
         copy_discard(path);
     }
+    copy_join(path, folder, "new");
+    rmdir(path);
     rmdir(folder);
+}
+
+/* A repaired copy that is not whole, of this run or of one that was killed. */
+static void remove_unfinished(const char *folder)
+{
+    char path[PATH_MAX];
+    copy_join(path, folder, "checkpoint");
+    remove_checkpoint(path);
+    copy_join(path, folder, "journal");
+    rmdir(path);
+    rmdir(folder);
+}
+
+/* Beside, and renamed at the end: who sees it sees it whole. Returns an exit code. */
+static int write_repaired(struct check *c, const char *folder, const char *beside)
+{
+    char parent[PATH_MAX];
+    struct oxq_error err;
+    if (file_exists(folder)) return cli_refuse("%s is there already: move it away", folder);
+    remove_unfinished(beside);
+    copy_join(parent, folder, "..");
+    oxq_err e = check_write_repaired(c, beside, &err);
+    if (!e) e = disk_rename(beside, folder, &err);
+    if (!e) e = disk_sync_folder(parent, &err);
+    if (!e) return CLI_OK;
+    remove_unfinished(beside);
+    return cli_refuse("the repaired copy cannot be written: %s", err.text);
+}
+
+/* The checkpoint as far as it can be read, and what is then told. Returns an exit code. */
+static int repair_checkpoint(struct check *c, const char *salvaged)
+{
+    struct oxq_error err;
+    remove_checkpoint(salvaged);
+    oxq_err e = salvage(c, salvaged, &err);
+    remove_checkpoint(salvaged);
+    if (e) return cli_fail("the checkpoint cannot be repaired, restore a backup: %s", err.text);
+    count_keys(c);
+    if (c->is_json) return CLI_OK;
+    print_checkpoint(c);
+    print_data(c);
+    return CLI_OK;
+}
+
+static bool name_beside(const struct check *c, const char *end, char out[PATH_MAX])
+{
+    size_t len = strlen(c->folder);
+    while (len > 1 && c->folder[len - 1] == '/') len--;
+    return snprintf(out, PATH_MAX, "%.*s.%s", (int)len, c->folder, end) < PATH_MAX;
 }
 
 /* Returns an exit code. */
 static int repair(struct check *c)
 {
-    char folder[PATH_MAX], salvaged[PATH_MAX];
-    struct oxq_error err;
-    oxq_err e = OXQ_OK;
-    size_t len = strlen(c->folder);
-    while (len > 1 && c->folder[len - 1] == '/') len--;
-    if (snprintf(folder, sizeof(folder), "%.*s.repaired", (int)len, c->folder) >= (int)sizeof(folder) ||
-        snprintf(salvaged, sizeof(salvaged), "%.*s.salvaged", (int)len, c->folder) >= (int)sizeof(salvaged))
+    char beside[PATH_MAX], salvaged[PATH_MAX];
+    const char *folder = c->repaired_folder;
+    if (!name_beside(c, "repaired", c->repaired_folder) || !name_beside(c, "repairing", beside) ||
+        !name_beside(c, "salvaged", salvaged))
         return cli_refuse("the folder's path is too long");
-    if (c->is_checkpoint_lost) {
-        remove_salvaged(salvaged);
-        e = salvage(c, salvaged, &err);
-        remove_salvaged(salvaged);
-        if (e) return cli_fail("the checkpoint cannot be repaired, restore a backup: %s", err.text);
-        count_keys(c);
-        print_checkpoint(c);
-        for (uint32_t db = 0; db < KEYSPACE_DBS_COUNT; db++) print_keys(c, db);
-        print_verdict(c);
-    }
-    e = check_write_repaired(c, folder, &err);
-    if (e == OXQ_ERR_EXISTS) return cli_refuse("%s", err.text);
-    if (e) return cli_refuse("the repaired copy cannot be written: %s", err.text);
-    printf("repaired: %s holds what could be read; look at what was lost, then start it: oxq serve --dir %s\n", folder,
-           folder);
+    int code = c->is_checkpoint_lost ? repair_checkpoint(c, salvaged) : CLI_OK;
+    if (!code) code = write_repaired(c, folder, beside);
+    if (code) return code;
+    c->is_repaired = true;
+    if (!c->is_json)
+        printf("repaired: %s holds what could be read; look at what was lost, then start it: oxq serve --dir %s\n",
+               folder, folder);
     return CHECK_DAMAGED;
 }
 
@@ -172,13 +220,15 @@ static int check_folder(struct check *c, bool is_repair)
     oxq_err e = check_read(c, &err);
     progress_clear(&c->progress);
     if (e) return cli_refuse("%s", err.text);
+    c->is_read = true;
     count_keys(c);
-    print_checkpoint(c);
-    print_journal(c);
-    for (uint32_t db = 0; db < KEYSPACE_DBS_COUNT; db++) print_keys(c, db);
-    print_verdict(c);
+    if (!c->is_json) {
+        print_checkpoint(c);
+        print_journal(c);
+        print_data(c);
+    }
     if (c->damages_count == 0) {
-        if (is_repair) puts("nothing to repair");
+        if (is_repair && !c->is_json) puts("nothing to repair");
         return CHECK_SOUND;
     }
     return is_repair ? repair(c) : CHECK_DAMAGED;
@@ -220,14 +270,16 @@ static void print_help(void)
         "  --quick            checksums and forms alone: not whether the journal fits the checkpoint, which needs as much\n"
         "                     memory as the server\n"
         "  --repair           where there is damage, write what can be kept to DIR.repaired\n"
+        "  --json             one object at the end, for programs\n"
         "  --quiet            no progress");
 }
 
 int cli_check(int argc, char **argv)
 {
-    bool is_quick = false, is_repair = false, is_quiet = false, is_help = false;
+    bool is_quick = false, is_repair = false, is_json = false, is_quiet = false, is_help = false;
     const struct cli_flag flags[] = {{"--quick", NULL, &is_quick},
                                      {"--repair", NULL, &is_repair},
+                                     {"--json", NULL, &is_json},
                                      {"--quiet", NULL, &is_quiet},
                                      {"--help", NULL, &is_help}};
     int code = cli_take_flags(&argc, argv, flags, sizeof(flags) / sizeof(flags[0]));
@@ -238,7 +290,7 @@ int cli_check(int argc, char **argv)
     }
     if (argc != 1) return cli_refuse("check needs one data folder");
     if (is_quick && is_repair) return cli_refuse("--quick and --repair exclude each other");
-    struct check c = {.folder = argv[0], .is_quick = is_quick};
+    struct check c = {.folder = argv[0], .is_quick = is_quick, .is_json = is_json};
     struct disk_file lock = DISK_CLOSED;
     code = take_folder(&c, &lock);
     if (code) return code;
@@ -247,6 +299,11 @@ int cli_check(int argc, char **argv)
     c.data.is_expiry_paused = true;
     progress_begin(&c.progress, "check", "rows and records", is_quiet);
     code = check_folder(&c, is_repair);
+    if (is_json && c.is_read) {
+        int printed = check_print_json(&c);
+        if (printed) code = printed;
+    }
+    arena_deinit(&c.arena);
     keyspace_deinit(&c.data);
     disk_close(&lock);
     return code;

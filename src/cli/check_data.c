@@ -12,6 +12,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <sys/stat.h>
 
 /* ---------------------------------------------------------------- the checkpoint */
 
@@ -143,6 +144,22 @@ static oxq_err first_seq(const struct check *c, uint64_t *out, struct oxq_error 
     return e;
 }
 
+/* Of all segments, where not even the first one can be read. */
+static uint64_t count_bytes(const struct check *c)
+{
+    struct folder f = {0};
+    char path[PATH_MAX];
+    uint64_t sum = 0;
+    if (folder_read(&f, c->journal_folder, NULL) != OXQ_OK) return 0;
+    for (size_t i = 0; i < f.count; i++) {
+        struct stat st;
+        folder_segment_path(path, c->journal_folder, f.first_seqs[i]);
+        if (stat(path, &st) == 0) sum += (uint64_t)st.st_size;
+    }
+    folder_deinit(&f);
+    return sum;
+}
+
 static oxq_err read_journal(struct check *c, struct oxq_error *err)
 {
     struct journal_reader *r = NULL;
@@ -163,7 +180,7 @@ static oxq_err read_journal(struct check *c, struct oxq_error *err)
         progress_show(&c->progress, done, all, record.seq - from_seq);
     }
     if (e == OXQ_ERR_FORMAT) {
-        c->unread_bytes = all > done ? all - done : 0;
+        c->unread_bytes = !r ? count_bytes(c) : all > done ? all - done : 0;
         check_tell(c, "the journal is lost after record %" PRIu64 ": %s", c->last_seq, err->text);
         e = OXQ_OK;
     }

@@ -4,7 +4,9 @@
 
 #include "base/crc32c.h"
 #include "checkpoint/checkpoint.h"
+#include "cli/check.h"
 #include "cli/manifest.h"
+#include "codec/json.h"
 #include "journal/folder.h"
 #include "journal/format.h"
 #include "journal/journal.h"
@@ -21,8 +23,10 @@
 
 #include <criterion/criterion.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #define CHECKPOINT_SEQ 100
@@ -336,6 +340,52 @@ Test(cli_data, check_names_a_damaged_row_and_repair_keeps_the_others)
     cr_assert_eq(run(cli_check, "--repair", path("data"), NULL), 2, "it is there already");
 }
 
+/* One line, which is one object. */
+static struct json *read_object(void)
+{
+    struct json *root;
+    struct oxq_error err;
+    cr_assert_eq(strchr(output, '\n'), output + strlen(output) - 1, "%s", output);
+    cr_assert_eq(json_read(slice_from_text(output), &root, &err), OXQ_OK, "%s", output);
+    return root;
+}
+
+Test(cli_data, check_tells_damage_as_one_object)
+{
+    make_data(0);
+    const char *file = path("data/checkpoint/data.mdb");
+    damage(file, find_text(file, "content of job 123") + 3);
+    cr_assert_eq(run(cli_check, "--json", "--repair", path("data")), 1);
+    struct json *root = read_object();
+    const struct json *damages = json_member(root, "damages");
+    cr_assert_not(json_truth(json_member(root, "is_sound")));
+    cr_assert_eq(json_number(json_member(json_member(root, "lost"), "keys")), 1);
+    cr_assert_eq(json_number(json_member(root, "damages_count")), 1);
+    cr_assert_eq(json_count(damages), 1);
+    says("'bull:q:123'");
+    says("\"databases\":[{\"db\":0,\"keys\":500,\"types\":{\"list\":1,\"hash\":499}}]");
+    says("data.repaired\"}\n");
+    json_release(root);
+    cr_assert(file_exists(path("data.repaired")));
+    cr_assert_eq(run(cli_check, "--json", path("data.repaired"), NULL), 0, "%s", output);
+    says("\"is_sound\":true,");
+}
+
+Test(cli_data, check_tells_lost_parts_as_one_object)
+{
+    make_data(200);
+    damage(segment(path("data/journal"), 1), 4096 + 100);
+    cr_assert_eq(truncate(path("data/checkpoint/data.mdb"), 0), 0);
+    cr_assert_eq(run(cli_check, "--json", path("data"), NULL), 1);
+    struct json *root = read_object();
+    const struct json *lost = json_member(root, "lost");
+    cr_assert_eq(json_kind_of(json_member(root, "checkpoint")), JSON_KIND_NULL);
+    cr_assert(json_truth(json_member(lost, "checkpoint")));
+    cr_assert_gt(json_number(json_member(lost, "journal_bytes")), 0);
+    cr_assert_eq(json_number(json_member(root, "damages_count")), 2);
+    json_release(root);
+}
+
 Test(cli_data, check_names_rows_that_belong_to_no_key_and_repair_leaves_them_out)
 {
     OWNED(buf_deinit) struct buf items = {.limit_bytes = SIZE_MAX};
@@ -372,6 +422,66 @@ Test(cli_data, repair_keeps_the_rows_of_a_checkpoint_that_lost_its_structure)
     cr_assert(kept > 400 && kept < 501 + 30, "%s", output);
 }
 
+static int tell_damage(int argc, char **argv)
+{
+    struct check c = {.folder = "data"};
+    (void)argc;
+    (void)argv;
+    check_tell(&c, "the hash '%s' is lost", "bull:\033[2J:\xc2\x9b\n");
+    arena_deinit(&c.arena);
+    return 0;
+}
+
+Test(cli_data, a_key_in_a_damage_does_not_steer_the_terminal)
+{
+    run(tell_damage, NULL, NULL, NULL);
+    cr_assert_str_eq(output, "damage: the hash 'bull:\\x1b[2J:\\x9b ' is lost\n");
+}
+
+Test(cli_data, a_checkpoint_file_without_a_byte_is_damage)
+{
+    make_data(30);
+    cr_assert_eq(truncate(path("data/checkpoint/data.mdb"), 0), 0);
+    cr_assert_eq(run(cli_check, path("data"), NULL, NULL), 1, "%s", output);
+    says("damage: the checkpoint is lost: ");
+    says("it has 0 bytes");
+}
+
+Test(cli_data, a_journal_whose_first_segment_is_gone_is_counted_as_lost)
+{
+    make_data(200);
+    cr_assert_eq(unlink(segment(path("data/journal"), 0)), 0);
+    cr_assert_eq(run(cli_check, path("data"), NULL, NULL), 1);
+    says("damage: the journal is lost after record 100: ");
+    says(" of the journal lost after record 100");
+}
+
+static void limit_files(rlim_t bytes)
+{
+    cr_assert_eq(setrlimit(RLIMIT_FSIZE, &(struct rlimit){.rlim_cur = bytes, .rlim_max = RLIM_INFINITY}), 0);
+}
+
+Test(cli_data, a_repaired_copy_is_there_whole_or_not_at_all)
+{
+    make_data(0);
+    const char *file = path("data/checkpoint/data.mdb");
+    damage(file, find_text(file, "content of job 123") + 3);
+    signal(SIGXFSZ, SIG_IGN);
+    limit_files(40000);
+    cr_assert_eq(run(cli_check, "--repair", path("data"), NULL), 2, "%s", output);
+    limit_files(RLIM_INFINITY);
+    cr_assert_not(file_exists(path("data.repaired")));
+    cr_assert_not(file_exists(path("data.repairing")));
+    /* What a run that was killed has left is in nobody's way. */
+    cr_assert_eq(file_make_folder(path("data.repairing"), NULL), OXQ_OK);
+    cr_assert_eq(file_make_folder(path("data.repairing/checkpoint"), NULL), OXQ_OK);
+    cr_assert_eq(rename(path("data/lock"), path("data.repairing/checkpoint/data.mdb")), 0);
+    cr_assert_eq(run(cli_check, "--repair", path("data"), NULL), 1, "%s", output);
+    cr_assert_not(file_exists(path("data.repairing")));
+    cr_assert_eq(run(cli_check, path("data.repaired"), NULL, NULL), 0, "%s", output);
+    says("database 0: 500 keys (1 list, 499 hash)");
+}
+
 Test(cli_data, check_names_where_the_journal_is_damaged_and_repair_keeps_what_is_before)
 {
     make_data(200);
@@ -400,6 +510,14 @@ Test(cli_data, check_tells_a_torn_end_and_finds_no_fault_in_it)
     cr_assert_eq(run(cli_check, path("data"), NULL, NULL), 0, "%s", output);
     says("torn end: ");
     says("\nsound\n");
+    cr_assert_eq(run(cli_check, "--json", path("data"), NULL), 0);
+    struct json *root = read_object();
+    const struct json *journal = json_member(root, "journal");
+    cr_assert(json_truth(json_member(root, "is_sound")));
+    cr_assert_gt(json_number(json_member(journal, "torn_bytes")), 0);
+    cr_assert_gt(json_number(json_member(journal, "torn_offset")), 0);
+    cr_assert_gt(json_text(json_member(journal, "torn_segment")).len, 0);
+    json_release(root);
 }
 
 /* ---------------------------------------------------------------- backup, restore */

@@ -5,7 +5,9 @@
 #include "cli/table.h"
 #include "codec/json.h"
 
+#include <fcntl.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -19,6 +21,7 @@ const struct cli_command cli_commands[] = {
     {"job", cli_job, "QUEUE ID [flags]", "show everything about one job", NULL},
     {"retry", cli_retry, "QUEUE ID...|--all [flags]", "let failed jobs wait again", NULL},
     {"promote", cli_promote, "QUEUE ID...|--all [flags]", "let delayed jobs wait now", NULL},
+    {"change", cli_change, "QUEUE ID [flags]", "change a job's data, delay or priority", NULL},
     {"remove", cli_remove, "QUEUE ID... [flags]", "remove jobs", NULL},
     {"queues", cli_queues, "[QUEUE...] [flags]", "show the queues and how many jobs they have", "Queues"},
     {"stats", cli_stats, "QUEUE [flags]", "tell how a queue does: attempts, times, errors in groups", NULL},
@@ -27,6 +30,7 @@ const struct cli_command cli_commands[] = {
     {"workers", cli_workers, "QUEUE [flags]", "show who takes jobs of a queue", NULL},
     {"pause", cli_pause, "QUEUE [flags]", "let no worker take another job of a queue", NULL},
     {"resume", cli_resume, "QUEUE [flags]", "let workers take its jobs again", NULL},
+    {"limit", cli_limit, "QUEUE [flags]", "limit how many jobs run or begin at a time, over all workers", NULL},
     {"drain", cli_drain, "QUEUE [flags]", "remove the jobs that wait", NULL},
     {"clean", cli_clean, "QUEUE [flags]", "remove old jobs of a state", NULL},
     {"obliterate", cli_obliterate, "QUEUE [flags]", "remove a queue with all that it has", NULL},
@@ -45,9 +49,9 @@ const struct cli_command cli_commands[] = {
     {"backup", cli_backup, "[flags] DIR TARGET", "copy a data folder, also while its server works", NULL},
     {"restore", cli_restore, "[flags] TARGET DIR", "make a data folder from such a copy", NULL},
     {"check", cli_check, "[flags] DIR", "read a data folder and tell whether it is sound", NULL},
-    {"commands", cli_commands_list, "", "print the Redis commands that the server answers", "This program"},
+    {"commands", cli_commands_list, "[flags]", "print the Redis commands that the server answers", "This program"},
     {"completions", cli_completions, "bash|zsh|fish", "print what a shell completes oxq's words with", NULL},
-    {"version", cli_version, "", "print the version", NULL},
+    {"version", cli_version, "[flags]", "print the version", NULL},
     {"help", cli_help, "[command]", "print this, or a command's flags", NULL},
     {0},
 };
@@ -57,6 +61,14 @@ OXQ_PRINTF(1, 0) static void say(const char *format, va_list args)
 {
     OWNED(arena_deinit) struct arena arena = {0};
     fprintf(stderr, "oxq: %s\n", table_clean(&arena, arena_vprint(&arena, format, args), true));
+}
+
+void cli_tell(const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    say(format, args);
+    va_end(args);
 }
 
 int cli_refuse(const char *format, ...)
@@ -77,11 +89,11 @@ int cli_fail(const char *format, ...)
     return CLI_FAILED;
 }
 
-static int refuse_command(const char *name)
+int cli_refuse_command(const char *name, const char *before)
 {
     struct nearest n = nearest_to(slice_from_text(name));
     for (const struct cli_command *c = cli_commands; c->name; c++) nearest_offer(&n, c->name);
-    if (n.best) return cli_refuse("unknown command '%s': did you mean 'oxq %s'?", name, n.best);
+    if (n.best) return cli_refuse("unknown command '%s': did you mean '%s%s'?", name, before, n.best);
     return cli_refuse("unknown command '%s': see oxq help", name);
 }
 
@@ -94,8 +106,24 @@ static int end_output(int code)
     return cli_fail("standard output cannot be written");
 }
 
+/*
+ * A descriptor that was closed for us (>&-) would be given to the next file or socket, and what we print would go into the data. Its place is
+ * taken by one that fails as a closed one does.
+ */
+static void take_closed_descriptors(void)
+{
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
+        if (fcntl(fd, F_GETFD) >= 0) continue;
+        if (open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY) != fd)
+            return; /* NOLINT: it stays open on purpose */
+    }
+}
+
 int cli_run(int argc, char **argv)
 {
+    take_closed_descriptors();
+    /* A file that may not grow (ulimit -f) is an error of that write, which is told, and no sudden end. */
+    signal(SIGXFSZ, SIG_IGN);
     json_adopt_memory();
     if (argc < 2) {
         cli_help(0, argv);
@@ -108,5 +136,5 @@ int cli_run(int argc, char **argv)
     for (const struct cli_command *c = cli_commands; c->name; c++) {
         if (strcmp(name, c->name) == 0) return end_output(c->run(argc - 2, argv + 2));
     }
-    return refuse_command(name);
+    return cli_refuse_command(name, "oxq ");
 }

@@ -8,6 +8,9 @@
 /* Done; it went wrong (the server cannot be reached, it said no); the command line makes no sense. */
 enum { CLI_OK = 0, CLI_FAILED = 1, CLI_REFUSED = 2 };
 
+/* How long a store or a server is waited for, without --timeout. */
+#define CLI_TIMEOUT_MS_DEFAULT 5000
+
 struct cli_command {
     const char *name;
     /* argv[0 .. argc) follow the name. Returns the exit code. */
@@ -37,6 +40,8 @@ int cli_complete(int argc, char **argv);      /* completions.c; no row: what its
 int cli_add(int argc, char **argv);           /* add.c */
 int cli_retry(int argc, char **argv);         /* retry.c */
 int cli_promote(int argc, char **argv);       /* promote.c */
+int cli_change(int argc, char **argv);        /* change.c */
+int cli_limit(int argc, char **argv);         /* limit.c */
 int cli_remove(int argc, char **argv);        /* remove.c */
 int cli_drain(int argc, char **argv);         /* drain.c */
 int cli_clean(int argc, char **argv);         /* clean.c */
@@ -59,8 +64,11 @@ int cli_commands_list(int argc, char **argv); /* commands.c */
 int cli_version(int argc, char **argv);       /* version.c */
 int cli_help(int argc, char **argv);          /* help.c */
 
-/* One line on standard error, and CLI_REFUSED or CLI_FAILED. */
+/* One line on standard error that steers no terminal, whatever is in it; and CLI_REFUSED or CLI_FAILED. */
+void cli_tell(const char *format, ...) OXQ_PRINTF(1, 2);
 int cli_refuse(const char *format, ...) OXQ_PRINTF(1, 2);
+/* Of a command that there is not; a similar one is offered as it is typed: `before` ("oxq ") and its name. */
+int cli_refuse_command(const char *name, const char *before);
 int cli_fail(const char *format, ...) OXQ_PRINTF(1, 2);
 
 /* ---- flags.c ---- */
@@ -91,11 +99,12 @@ struct cli_server {
 /* These flags, as help prints them. */
 extern const char cli_server_flags[];
 
-/* Takes them out of argv (what is left moves up, *argc shrinks). Returns CLI_OK, or the exit code after a line on standard error. */
-OXQ_MUST_USE int cli_take_server(int *argc, char **argv, struct cli_server *out);
-/* With flags of the command's own beside them. */
-OXQ_MUST_USE int cli_take_server_and(int *argc, char **argv, struct cli_server *out, const struct cli_flag *own,
-                                     size_t own_count);
+/*
+ * Takes them, and the command's own beside them, out of argv (what is left moves up, *argc shrinks). Returns CLI_OK, or the exit code after a
+ * line on standard error.
+ */
+OXQ_MUST_USE int cli_take_server(int *argc, char **argv, struct cli_server *out, const struct cli_flag *own,
+                                 size_t own_count);
 /* Connects. Returns likewise. Owns: caller, cli_disconnect. */
 OXQ_MUST_USE int cli_connect(const struct cli_server *s, struct client_line **out);
 /* NULL is fine. */

@@ -159,7 +159,7 @@ static void read_flags(struct completion *c)
     static char text[HELP_BYTES_MAX];
     int fd = memfd_create("help", MFD_CLOEXEC);
     if (fd < 0) return;
-    bool has_help = c->command->run != cli_version && c->command->run != cli_help && run_help(c->command, fd);
+    bool has_help = c->command->run != cli_help && run_help(c->command, fd);
     ssize_t bytes = has_help ? pread(fd, text, sizeof(text) - 1, 0) : 0;
     close(fd);
     text[bytes > 0 ? bytes : 0] = '\0';

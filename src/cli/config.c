@@ -3,6 +3,8 @@
 #include "cli/cli.h"
 
 #include "base/mem.h"
+#include "cli/table.h"
+#include "cli/text.h"
 #include "daemon/daemon.h"
 
 #include <stdio.h>
@@ -16,6 +18,8 @@ static void print_help(void)
          "\n"
          "get shows parameters of a running server, set changes them until it ends, all or none. print shows what\n"
          "oxq serve with the same flags would start with, and where each value comes from.\n"
+         "\n"
+         "  --json             of get and print: one object, for programs\n"
          "\n"
          "Flags of get and set:");
     puts(cli_server_flags);
@@ -37,16 +41,39 @@ static int call(struct client_line *line, struct slice word, int argc, char **ar
     return CLI_OK;
 }
 
-static int get(struct client_line *line, int argc, char **argv)
+static void print(const struct resp_value *pairs)
+{
+    OWNED(arena_deinit) struct arena arena = {0};
+    for (size_t i = 0; i + 1 < pairs->count; i += 2) {
+        const char *name = arena_copy_text(&arena, pairs->items[i].text);
+        const char *value = arena_copy_text(&arena, pairs->items[i + 1].text);
+        printf("%s: %s\n", table_clean(&arena, name, false), table_clean(&arena, value, false));
+    }
+}
+
+/* One object, whose values are texts. */
+static int print_json(const struct resp_value *pairs)
+{
+    OWNED(buf_deinit) struct buf line = {.limit_bytes = SIZE_MAX};
+    OWNED(arena_deinit) struct arena arena = {0};
+    struct json_writer w = {.out = &line};
+    json_write_open(&w, '{');
+    for (size_t i = 0; i + 1 < pairs->count; i += 2)
+        text_write(&w, arena_copy_text(&arena, pairs->items[i].text),
+                   arena_copy_text(&arena, pairs->items[i + 1].text));
+    json_write_close(&w, '}');
+    return text_end_line(&w);
+}
+
+static int get(struct client_line *line, bool is_json, int argc, char **argv)
 {
     struct resp_value reply = {0};
     int code = call(line, SLICE_LIT("GET"), argc, argv, &reply);
     if (code) return code;
-    for (size_t i = 0; i + 1 < reply.count; i += 2) {
-        const struct slice name = reply.items[i].text, value = reply.items[i + 1].text;
-        printf("%.*s: %.*s\n", (int)name.len, name.at, (int)value.len, value.at);
-    }
-    return reply.count > 0 ? CLI_OK : cli_fail("no parameter has such a name");
+    if (reply.count == 0) return cli_fail("no parameter has such a name");
+    if (is_json) return print_json(&reply);
+    print(&reply);
+    return CLI_OK;
 }
 
 static int set(struct client_line *line, int argc, char **argv)
@@ -59,7 +86,9 @@ static int ask_server(bool is_get, int argc, char **argv)
 {
     struct cli_server server;
     struct client_line *line = NULL;
-    int code = cli_take_server(&argc, argv, &server);
+    bool is_json = false;
+    const struct cli_flag own[] = {{"--json", NULL, &is_json}};
+    int code = cli_take_server(&argc, argv, &server, own, is_get ? 1 : 0);
     if (code) return code;
     if (server.is_help) {
         print_help();
@@ -69,7 +98,7 @@ static int ask_server(bool is_get, int argc, char **argv)
     if (!is_get && (argc == 0 || argc % 2 != 0))
         return cli_refuse("config set needs names and values: oxq config set maxmemory 1gb");
     code = cli_connect(&server, &line);
-    if (!code) code = is_get ? get(line, argc, argv) : set(line, argc, argv);
+    if (!code) code = is_get ? get(line, is_json, argc, argv) : set(line, argc, argv);
     cli_disconnect(line);
     return code;
 }

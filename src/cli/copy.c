@@ -23,7 +23,7 @@ void copy_join(char out[PATH_MAX], const char *folder, const char *name)
 
 int copy_look_into(const char *folder)
 {
-    if (access(folder, R_OK | X_OK) == 0 || errno != EACCES) return CLI_OK;
+    if (access(folder, R_OK | W_OK | X_OK) == 0 || errno != EACCES) return CLI_OK;
     return cli_refuse("%s: %s: run this as the user who runs the server", folder, strerror(errno));
 }
 

@@ -46,7 +46,7 @@ OXQ_MUST_USE oxq_err copy_measure(const char *path, struct manifest_file *out, s
 /* folder/name; one that is too long comes out empty, and is never found. */
 void copy_join(char out[PATH_MAX], const char *folder, const char *name);
 
-/* CLI_OK; an exit code after saying that this user may not look into the folder. Whether it is there is somebody else's question. */
+/* CLI_OK; an exit code after saying that this user may not work in the folder, if only for its locks. Whether it is there is somebody else's question. */
 int copy_look_into(const char *folder);
 
 /* Removes a file, if it is there: what follows fails where that mattered. */

@@ -135,7 +135,8 @@ static int read_sizes(struct dump *d, struct dump_key *keys, size_t count)
     for (size_t i = 0; i < count; i++) dump_send(d, commands[keys[i].type], keys[i].name);
     for (size_t i = 0; i < count; i++) {
         struct resp_value reply;
-        int code = dump_next(d, &reply);
+        bool has_changed;
+        int code = dump_next_of_key(d, &reply, &has_changed);
         if (code) return code;
         keys[i].is_small = keys[i].type == DUMP_STRING ? reply.integer <= SMALL_STRING_BYTES
                                                        : keys[i].type != DUMP_STREAM && reply.integer <= SMALL_COUNT;
@@ -162,13 +163,14 @@ static void ask_value(struct dump *d, const struct dump_key *key)
 static int write_small(struct dump *d, const struct dump_key *key)
 {
     struct resp_value reply;
-    int code = dump_next(d, &reply);
+    bool has_changed;
+    int code = dump_next_of_key(d, &reply, &has_changed);
     if (code) return code;
-    if (reply.kind == RESP_ERROR) {
+    if (has_changed) {
         d->changed_count++;
         progress_clear(&d->progress);
-        fprintf(stderr, "oxq: the key '%.*s' is left out, it changed while it was read: %.*s\n", (int)key->name.len,
-                key->name.at, (int)reply.text.len, reply.text.at);
+        cli_tell("the key '%.*s' is left out, it changed while it was read: %.*s", (int)key->name.len, key->name.at,
+                 (int)reply.text.len, reply.text.at);
         return CLI_OK;
     }
     bool is_string = key->type == DUMP_STRING;
@@ -306,7 +308,7 @@ static int read_flags(int *argc, char **argv, struct dump_flags *f)
     const struct cli_flag own[] = {{"--match", &f->match, NULL},   {"--queue", &f->queue, NULL},
                                    {"--prefix", &f->prefix, NULL}, {"--db", &f->db, NULL},
                                    {"--json", NULL, &f->is_json},  {"--quiet", NULL, &f->is_quiet}};
-    int code = cli_take_server_and(argc, argv, &f->server, own, sizeof(own) / sizeof(own[0]));
+    int code = cli_take_server(argc, argv, &f->server, own, sizeof(own) / sizeof(own[0]));
     if (code || f->server.is_help) return code;
     if (*argc > 0) return cli_refuse("dump takes no argument '%s': it writes to standard output", argv[0]);
     if (f->match && f->queue) return cli_refuse("--match and --queue exclude each other");

@@ -162,9 +162,10 @@ static int read_stream_facts(struct dump *d, const struct dump_key *key, struct 
 {
     struct resp_value reply;
     dump_send(d, SLICE_LIT("XINFO"), SLICE_LIT("STREAM"), key->name);
-    int code = dump_next(d, &reply);
-    *out_is_there = reply.kind != RESP_ERROR;
-    if (code || !*out_is_there) return code;
+    bool has_changed;
+    int code = dump_next_of_key(d, &reply, &has_changed);
+    *out_is_there = !has_changed;
+    if (code || has_changed) return code;
     struct resp_value added = member(&reply, "entries-added");
     *out = (struct stream_facts){
         .last_id = arena_copy(&d->arena, member(&reply, "last-generated-id").text),
@@ -331,7 +332,7 @@ int dump_large(struct dump *d, const struct dump_key *key)
     if (code || reply.kind != RESP_NULL) return code;
     d->changed_count++;
     progress_clear(&d->progress);
-    fprintf(stderr, "oxq: the %s '%.*s' changed while it was read: its parts are of different moments\n",
-            dump_type_name(key->type), (int)key->name.len, key->name.at);
+    cli_tell("the %s '%.*s' changed while it was read: its parts are of different moments", dump_type_name(key->type),
+             (int)key->name.len, key->name.at);
     return CLI_OK;
 }

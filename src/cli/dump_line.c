@@ -38,11 +38,23 @@ int dump_next(struct dump *d, struct resp_value *out)
     return client_line_next(d->server, 0, out, &err) == OXQ_OK ? CLI_OK : cli_fail("%s", err.text);
 }
 
+int dump_next_of_key(struct dump *d, struct resp_value *out, bool *out_has_changed)
+{
+    static const struct slice other_type = SLICE_INIT("WRONGTYPE");
+    int code = dump_next(d, out);
+    *out_has_changed = false;
+    if (code || out->kind != RESP_ERROR) return code;
+    struct slice text = out->text;
+    *out_has_changed = slice_equal(text, SLICE_LIT("ERR no such key")) ||
+                       (text.len > other_type.len && memcmp(text.at, other_type.at, other_type.len) == 0);
+    return *out_has_changed ? CLI_OK : cli_fail("the server answers: %.*s", (int)text.len, text.at);
+}
+
 int dump_next_ok(struct dump *d, struct resp_value *out)
 {
-    int code = dump_next(d, out);
-    if (code || out->kind != RESP_ERROR) return code;
-    return cli_fail("the server answers: %.*s", (int)out->text.len, out->text.at);
+    bool has_changed;
+    int code = dump_next_of_key(d, out, &has_changed);
+    return has_changed ? cli_fail("the server answers: %.*s", (int)out->text.len, out->text.at) : code;
 }
 
 /* ---------------------------------------------------------------- lines */

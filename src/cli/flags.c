@@ -36,7 +36,10 @@ static int take_flag(int argc, char **argv, int *at, const struct cli_flag *know
         return CLI_OK;
     }
     if (!value && *at + 1 == argc) return cli_refuse("%s needs a value", arg);
-    *flag->value = value ? value + 1 : argv[++*at];
+    const char *given = value ? value + 1 : argv[++*at];
+    /* Often a variable of a script that is not set: what would be done without the flag is not what was meant. */
+    if (!given[0]) return cli_refuse("%s needs a value, and has an empty one", flag->name);
+    *flag->value = given;
     return CLI_OK;
 }
 

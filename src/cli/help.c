@@ -8,10 +8,11 @@ int cli_help(int argc, char **argv)
 {
     if (argc > 1) return cli_refuse("help takes one command, not '%s' too", argv[1]);
     char flag[] = "--help";
-    for (const struct cli_command *c = cli_commands; argc == 1 && c->name; c++) {
-        if (strcmp(argv[0], c->name) != 0) continue;
-        if (c->run == cli_help || c->run == cli_version) break;
-        return c->run(1, (char *[]){flag, NULL});
+    if (argc == 1 && argv[0][0] != '-') {
+        const struct cli_command *c = cli_commands;
+        while (c->name && strcmp(argv[0], c->name) != 0) c++;
+        if (!c->name) return cli_refuse_command(argv[0], "oxq help ");
+        if (c->run != cli_help) return c->run(1, (char *[]){flag, NULL});
     }
     puts("Usage: oxq <command> [flags]");
     for (const struct cli_command *c = cli_commands; c->name; c++) {

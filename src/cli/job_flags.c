@@ -111,7 +111,10 @@ static bool read_date(const char *text, int64_t *out_ms)
         if (!rest) continue;
         int ms = i < 2 ? read_fraction(&rest) : 0;
         if (!read_offset(rest, &offset_s, &is_local)) continue;
+        int day = tm.tm_mday;
         time_t at = is_local ? mktime(&tm) : timegm(&tm) - offset_s;
+        /* A day that its month does not have has become one of the next month. */
+        if (tm.tm_mday != day) return false;
         *out_ms = (int64_t)at * 1000 + ms;
         return true;
     }

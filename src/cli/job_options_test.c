@@ -136,6 +136,8 @@ Test(job_options, a_time_is_read_in_its_zone)
     static const char *const bad[] = {"",
                                       "tomorrow",
                                       "2026-13-01",
+                                      "2027-02-29",
+                                      "2026-04-31T12:30:00Z",
                                       "2026-03-01T25:00Z",
                                       "2026-03-01T12:30Zulu",
                                       "2026-03-01T12:30+2",

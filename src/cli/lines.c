@@ -51,6 +51,14 @@ int lines_read(struct lines *l)
     return CLI_OK;
 }
 
+/* What some editors put before the first line to say that it is UTF-8. */
+static struct slice without_mark(struct slice line)
+{
+    const struct slice mark = SLICE_LIT("\xef\xbb\xbf");
+    bool has_mark = line.len >= mark.len && memcmp(line.at, mark.at, mark.len) == 0;
+    return has_mark ? slice_from(line, mark.len) : line;
+}
+
 bool lines_take(struct lines *l, struct slice *out)
 {
     size_t left = l->held.len - l->searched;
@@ -60,7 +68,7 @@ bool lines_take(struct lines *l, struct slice *out)
     if (!end && !(l->is_at_end && l->taken < until)) return false;
     *out = slice_of(l->held.at + l->taken, until - l->taken);
     l->taken = l->searched;
-    l->number++;
+    if (++l->number == 1) *out = without_mark(*out);
     return true;
 }
 

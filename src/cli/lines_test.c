@@ -52,6 +52,13 @@ static void expect_next(uint64_t number, const char *text)
     cr_assert_eq(lines.number, number);
 }
 
+Test(lines, a_mark_that_says_utf8_is_no_part_of_the_first_one)
+{
+    open_file("\xef\xbb\xbf{}\n\xef\xbb\xbf{}\n", 0, 0);
+    expect_next(1, "{}");
+    expect_next(2, "\xef\xbb\xbf{}");
+}
+
 Test(lines, come_one_by_one_the_last_without_its_end_too)
 {
     struct slice line;

@@ -3,10 +3,12 @@
  * oxq load: lines of a dump (dump.h) become keys of a server.
  *
  * Every value is built under a name of its own and then renamed, so that nobody ever sees half a value, and RENAMENX decides
- * in the same moment whether the key was there: a value of one line in one transaction, a large one in as many commands as
- * it takes, under a name that expires should we not come to the end.
+ * in the same moment whether the key was there: a value that one command makes in one transaction, any other in as many commands
+ * as it takes, under a name that expires should we not come to the end.
  *
  *   MULTI  HSET tmp ...  PEXPIREAT tmp ms  RENAMENX tmp key  UNLINK tmp  EXEC
+ *
+ * A transaction goes on after a command that fails: where there are several, the key gets its name when all of them are known to have done it.
  *
  * Commands are sent in batches; what must come of each is kept until its reply is read.
  */
@@ -15,6 +17,7 @@
 #include "base/mem.h"
 #include "base/num.h"
 #include "cli/lines.h"
+#include "cli/text.h"
 #include "os/random.h"
 
 #include <inttypes.h>
@@ -57,6 +60,8 @@ struct loading {
     struct unfinished unfinished;
     char tmp_prefix[TMP_CHARS / 2];
     bool is_open; /* a dump's first line came, its last did not */
+    bool is_in_transaction, has_batch_failed;
+    uint64_t unread_count; /* replies of a batch that failed which nobody has read */
     uint64_t keys_count, skipped_count, expired_count;
 };
 
@@ -129,6 +134,7 @@ static int take_replies(struct loading *l, const struct expected *x)
     for (uint64_t i = 0; i < x->replies_count; i++) {
         if (client_line_next(l->base.server, 0, &reply, &err) != OXQ_OK)
             return lines_fail(&l->in, x->line, "%s", err.text);
+        l->unread_count--;
         bool is_exec = x->is_last && i + 1 == x->replies_count;
         /* What EXEC says after an error of one of its commands tells less than that error. */
         if (code) continue;
@@ -143,7 +149,9 @@ static int take_replies(struct loading *l, const struct expected *x)
 static int finish_batch(struct loading *l)
 {
     int code = l->base.is_out_of_memory ? cli_fail("not enough memory") : CLI_OK;
+    l->unread_count = l->base.sent_count;
     for (size_t i = 0; i < l->expected_count && !code; i++) code = take_replies(l, &l->expected[i]);
+    l->has_batch_failed = code != CLI_OK;
     l->expected_count = 0;
     l->base.sent_count = 0;
     arena_reset(&l->batch);
@@ -189,21 +197,28 @@ static int load_content(struct loading *l, enum dump_type type, const struct jso
     return lines_fail(&l->in, l->in.number, "%s", err.text);
 }
 
+static int refuse_without_value(struct loading *l)
+{
+    return lines_fail(&l->in, l->in.number, "a \"value\" is missing");
+}
+
 static int load_whole(struct loading *l, enum dump_type type, const struct json *line, struct slice key,
                       int64_t expire_ms)
 {
     uint64_t before = l->base.sent_count;
     struct slice tmp = slice_from_text(l->tmp_prefix);
-    if (!json_member(line, "value")) return lines_fail(&l->in, l->in.number, "a \"value\" is missing");
+    if (!json_member(line, "value")) return refuse_without_value(l);
     load_command(&l->base, SLICE_LIT("MULTI"));
+    l->is_in_transaction = true;
     int code = load_content(l, type, line, tmp);
     if (code) return code;
     send_name(l, tmp, key, expire_ms, false);
+    l->is_in_transaction = false;
     expect(l, l->base.sent_count - before, true, key);
     return CLI_OK;
 }
 
-static int load_part(struct loading *l, const struct json *line)
+static int load_part(struct loading *l, const struct json *line, bool is_last)
 {
     struct unfinished *u = &l->unfinished;
     uint64_t before = l->base.sent_count;
@@ -212,7 +227,9 @@ static int load_part(struct loading *l, const struct json *line)
     if (code) return code;
     load_command(&l->base, SLICE_LIT("PEXPIRE"), tmp, UNFINISHED_MS);
     expect(l, l->base.sent_count - before, false, (struct slice){0});
-    if (!json_truth(json_member(line, "end"))) return CLI_OK;
+    if (!is_last) return CLI_OK;
+    code = finish_batch(l);
+    if (code) return code;
     before = l->base.sent_count;
     load_command(&l->base, SLICE_LIT("MULTI"));
     send_name(l, tmp, buf_borrow(&u->key), u->expire_ms, true);
@@ -225,12 +242,14 @@ static int begin_large(struct loading *l, enum dump_type type, const struct json
                        int64_t expire_ms)
 {
     struct unfinished *u = &l->unfinished;
+    bool has_more = json_truth(json_member(line, "more"));
+    if (!has_more && !json_member(line, "value")) return refuse_without_value(l);
     *u = (struct unfinished){
         .is_there = true, .type = type, .expire_ms = expire_ms, .line = l->in.number, .key = u->key};
     u->key.len = 0;
     if (buf_append(&u->key, key) != OXQ_OK) return cli_fail("not enough memory");
     snprintf(u->tmp, sizeof(u->tmp), "%s:%" PRIu64, l->tmp_prefix, l->in.number);
-    return load_part(l, line);
+    return load_part(l, line, !has_more);
 }
 
 static int load_key(struct loading *l, const struct json *line)
@@ -243,15 +262,15 @@ static int load_key(struct loading *l, const struct json *line)
         if (type_name || !slice_equal(key, buf_borrow(&l->unfinished.key)))
             return lines_fail(&l->in, l->in.number, "the key that starts in line %" PRIu64 " has not come to its end",
                               l->unfinished.line);
-        return load_part(l, line);
+        return load_part(l, line, json_truth(json_member(line, "end")));
     }
     enum dump_type type = dump_type_of(json_text(type_name));
     if (type == DUMP_TYPES_COUNT)
         return lines_fail(&l->in, l->in.number, "\"type\" must be one of string, list, set, hash, zset and stream");
     if (expire && (json_kind_of(expire) != JSON_KIND_INTEGER || json_number(expire) <= 0))
         return lines_fail(&l->in, l->in.number, "\"expire_ms\" must be a number of milliseconds since 1970");
-    if (json_truth(json_member(line, "more"))) return begin_large(l, type, line, key, json_number(expire));
-    return load_whole(l, type, line, key, json_number(expire));
+    bool is_whole = !json_truth(json_member(line, "more")) && load_is_one_command(type, line);
+    return (is_whole ? load_whole : begin_large)(l, type, line, key, json_number(expire));
 }
 
 static int load_mark(struct loading *l, const struct json *line)
@@ -285,7 +304,30 @@ static int load_line(struct loading *l, struct slice text)
 
 /* ---------------------------------------------------------------- a file */
 
-static int load_file(struct loading *l)
+/*
+ * After an error: the lines before one that makes no sense are done, and what was begun of a value is removed, as far as the server can still
+ * be asked; otherwise it expires.
+ */
+static void abandon(struct loading *l)
+{
+    struct resp_value reply;
+    struct oxq_error ignored;
+    const struct slice words[] = {SLICE_LIT("UNLINK"), slice_from_text(l->tmp_prefix),
+                                  slice_from_text(l->unfinished.tmp)};
+    if (l->base.is_out_of_memory) return;
+    l->base.argc = 0;
+    if (l->is_in_transaction) load_command(&l->base, SLICE_LIT("DISCARD"));
+    if (!l->has_batch_failed) (void)finish_batch(l);
+    while (l->unread_count > 0) {
+        if (client_line_next(l->base.server, 0, &reply, &ignored) != OXQ_OK) return;
+        l->unread_count--;
+    }
+    const struct client_command unlink = {.argv = words, .argc = 3};
+    oxq_err e = client_line_call(l->base.server, &unlink, 0, &reply, &ignored);
+    (void)e;
+}
+
+static int load_lines(struct loading *l)
 {
     int code = CLI_OK;
     while (!code && !l->in.is_at_end) {
@@ -306,7 +348,7 @@ static int load_file(struct loading *l)
 struct load_flags {
     struct cli_server server;
     const char *db;
-    bool is_replace, is_skip, is_quiet;
+    bool is_replace, is_skip, is_json, is_quiet;
     int db_number;
 };
 
@@ -321,6 +363,7 @@ static void print_help(void)
         "  --skip             leave keys that are there already as they are\n"
         "  --replace          overwrite them\n"
         "  --db <number>      into this database; otherwise the URL's, otherwise 0\n"
+        "  --json             the summary as one object on standard output, for programs\n"
         "  --quiet            no progress and no summary");
     puts(cli_server_flags);
 }
@@ -331,8 +374,9 @@ static int read_flags(int *argc, char **argv, struct load_flags *f)
     const struct cli_flag own[] = {{"--replace", NULL, &f->is_replace},
                                    {"--skip", NULL, &f->is_skip},
                                    {"--db", &f->db, NULL},
+                                   {"--json", NULL, &f->is_json},
                                    {"--quiet", NULL, &f->is_quiet}};
-    int code = cli_take_server_and(argc, argv, &f->server, own, sizeof(own) / sizeof(own[0]));
+    int code = cli_take_server(argc, argv, &f->server, own, sizeof(own) / sizeof(own[0]));
     if (code || f->server.is_help) return code;
     if (*argc != 1) return cli_refuse("load needs one file, or - for standard input");
     if (f->is_replace && f->is_skip) return cli_refuse("--replace and --skip exclude each other");
@@ -348,6 +392,31 @@ static void print_summary(struct loading *l)
     fprintf(stderr, ", %s, in %.1f s\n", progress_bytes(l->in.bytes, text), progress_seconds(&l->in.progress));
 }
 
+static int print_json(const struct loading *l)
+{
+    OWNED(buf_deinit) struct buf line = {.limit_bytes = SIZE_MAX};
+    struct json_writer w = {.out = &line};
+    json_write_open(&w, '{');
+    text_write_number(&w, "loaded", (int64_t)l->keys_count);
+    text_write_number(&w, "skipped", (int64_t)l->skipped_count);
+    text_write_number(&w, "expired", (int64_t)l->expired_count);
+    text_write_number(&w, "bytes", (int64_t)l->in.bytes);
+    text_write_real(&w, "seconds", progress_seconds(&l->in.progress));
+    json_write_close(&w, '}');
+    return text_end_line(&w);
+}
+
+/* What was loaded is told also when it is not all. Returns `code`, or that of an output that cannot be written. */
+static int tell_summary(struct loading *l, const struct load_flags *f, int code)
+{
+    int printed = CLI_OK;
+    if (f->is_json)
+        printed = print_json(l);
+    else if (!f->is_quiet)
+        print_summary(l);
+    return code ? code : printed;
+}
+
 static int load_flagged(const struct load_flags *f, struct loading *l)
 {
     char digits[17];
@@ -355,9 +424,10 @@ static int load_flagged(const struct load_flags *f, struct loading *l)
     snprintf(l->tmp_prefix, sizeof(l->tmp_prefix), "oxq-load:%s", digits);
     l->if_there = f->is_replace ? IF_THERE_REPLACE : f->is_skip ? IF_THERE_SKIP : IF_THERE_STOP;
     progress_begin(&l->in.progress, "load", "keys", f->is_quiet);
-    int code = load_file(l);
+    int code = load_lines(l);
+    if (code) abandon(l);
     progress_clear(&l->in.progress);
-    if (!f->is_quiet) print_summary(l);
+    code = tell_summary(l, f, code);
     buf_deinit(&l->unfinished.key);
     arena_deinit(&l->base.arena);
     arena_deinit(&l->batch);

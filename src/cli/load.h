@@ -23,6 +23,8 @@ void load_send(struct load *l);
                      sizeof((const struct slice[]){__VA_ARGS__}) / sizeof(struct slice))
 void load_command_all(struct load *l, const struct slice *argv, size_t argc);
 
+/* load_value.c: does one command make all of the value, which then is there whole or not at all? */
+bool load_is_one_command(enum dump_type type, const struct json *line);
 /*
  * load_value.c: queues the commands that add what a line has (value, group, pending, stream) to the value under `to`.
  * Errors: FORMAT; the text says which member is wrong.

@@ -163,6 +163,11 @@ static oxq_err load_stream_facts(struct load *l, const struct json *stream, stru
 
 /* ---------------------------------------------------------------- a line */
 
+bool load_is_one_command(enum dump_type type, const struct json *line)
+{
+    return type != DUMP_STREAM && json_count(json_member(line, "value")) <= COMMAND_COUNT;
+}
+
 static oxq_err load_value(struct load *l, enum dump_type type, const struct json *value, struct slice to,
                           struct oxq_error *err)
 {

@@ -4,7 +4,7 @@
 
 #include <stdio.h>
 
-static int ping(struct client_line *line)
+static int ping(struct client_line *line, bool is_json)
 {
     struct slice argv[] = {SLICE_LIT("PING")};
     struct resp_value reply = {0};
@@ -18,7 +18,7 @@ static int ping(struct client_line *line)
         return cli_fail("the server answers: %.*s%s", (int)reply.text.len, reply.text.at,
                         needs_password ? " Give the password in the URL or as OXQ_PASSWORD." : "");
     }
-    printf("PONG %.3f ms\n", (double)took_us / 1000);
+    printf(is_json ? "{\"ms\":%.3f}\n" : "PONG %.3f ms\n", (double)took_us / 1000);
     return CLI_OK;
 }
 
@@ -26,16 +26,19 @@ int cli_ping(int argc, char **argv)
 {
     struct cli_server server;
     struct client_line *line = NULL;
-    int code = cli_take_server(&argc, argv, &server);
+    bool is_json = false;
+    const struct cli_flag own[] = {{"--json", NULL, &is_json}};
+    int code = cli_take_server(&argc, argv, &server, own, 1);
     if (code) return code;
     if (server.is_help) {
-        puts("Usage: oxq ping [flags]\n\nPrints PONG and the time that it took; exit code 1 when no server answers.\n");
+        puts("Usage: oxq ping [flags]\n\nPrints PONG and the time that it took; exit code 1 when no server answers.\n\n"
+             "  --json             {\"ms\":0.1} instead, for programs");
         puts(cli_server_flags);
         return CLI_OK;
     }
     if (argc > 0) return cli_refuse("ping takes no argument '%s'", argv[0]);
     code = cli_connect(&server, &line);
-    if (!code) code = ping(line);
+    if (!code) code = ping(line, is_json);
     cli_disconnect(line);
     return code;
 }

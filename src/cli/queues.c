@@ -35,46 +35,64 @@ static int print_json(const char *name, const struct oxq_counts *counts)
     return text_end_line(&w);
 }
 
-static int show(struct cli_store *s, struct table *t, const char *name)
+struct listing {
+    struct cli_store store;
+    struct table table;
+    bool has_refused; /* the server, to tell of one of the queues, which was told */
+};
+
+static void deinit(struct listing *l)
+{
+    table_deinit(&l->table);
+    cli_store_deinit(&l->store);
+}
+
+static int show(struct listing *l, const char *name)
 {
     struct oxq_error err;
     struct oxq_counts counts;
+    struct cli_store *s = &l->store;
     int code = cli_open_queue(s, name);
-    if (!code) code = cli_result(oxq_queue_counts(s->queue, &counts, &err), &err);
+    if (code) return code;
+    oxq_err e = oxq_queue_counts(s->queue, &counts, &err);
     oxq_queue_close(s->queue);
     s->queue = NULL;
-    if (code) return code;
+    if (e == OXQ_ERR_SERVER) {
+        l->has_refused = true;
+        (void)cli_fail("queue %s: %s", name, err.text);
+        return CLI_OK;
+    }
+    if (e) return cli_result(e, &err);
     if (s->is_json) return print_json(name, &counts);
-    table_cell(t, "%s", name);
-    for (size_t i = 0; i < STATES_COUNT; i++) table_cell(t, "%lld", (long long)counts.of[states[i]]);
-    table_cell(t, "%s", counts.is_paused ? "paused" : "");
+    table_cell(&l->table, "%s", name);
+    for (size_t i = 0; i < STATES_COUNT; i++) table_cell(&l->table, "%lld", (long long)counts.of[states[i]]);
+    table_cell(&l->table, "%s", counts.is_paused ? "paused" : "");
     return CLI_OK;
 }
 
-static int show_all(struct cli_store *s, struct table *t)
+static int show_all(struct listing *l)
 {
     oxq_names *names;
     struct oxq_error err;
-    int code = cli_result(oxq_queues(s->store, &names, &err), &err);
+    int code = cli_result(oxq_queues(l->store.store, &names, &err), &err);
     if (code) return code;
-    for (size_t i = 0; i < oxq_names_count(names) && !code; i++) code = show(s, t, oxq_names_at(names, i));
-    if (!code && oxq_names_count(names) == 0 && !s->is_json) fputs("no queues\n", stderr);
+    for (size_t i = 0; i < oxq_names_count(names) && !code; i++) code = show(l, oxq_names_at(names, i));
+    if (!code && oxq_names_count(names) == 0 && !l->store.is_json) fputs("no queues\n", stderr);
     oxq_names_free(names);
     return code;
 }
 
 int cli_queues(int argc, char **argv)
 {
-    OWNED(cli_store_deinit) struct cli_store s = {0};
-    OWNED(table_deinit) struct table t = {0};
-    int code = cli_take_store(&argc, argv, &s, NULL, 0);
+    OWNED(deinit) struct listing l = {0};
+    int code = cli_take_store(&argc, argv, &l.store, NULL, 0);
     if (code) return code;
-    if (s.is_help) return cli_print_help(help);
-    code = cli_open(&s);
+    if (l.store.is_help) return cli_print_help(help);
+    code = cli_open(&l.store);
     if (code) return code;
-    table_init(&t, columns);
-    if (argc == 0) code = show_all(&s, &t);
-    for (int i = 0; i < argc && !code; i++) code = show(&s, &t, argv[i]);
-    table_flush(&t);
-    return code;
+    table_init(&l.table, columns);
+    if (argc == 0) code = show_all(&l);
+    for (int i = 0; i < argc && !code; i++) code = show(&l, argv[i]);
+    table_flush(&l.table);
+    return !code && l.has_refused ? CLI_FAILED : code;
 }

@@ -106,7 +106,6 @@ oxq_err check_write_repaired(struct check *c, const char *folder, struct oxq_err
 {
     char path[PATH_MAX];
     struct repair r = {.items.limit_bytes = SIZE_MAX, .value.limit_bytes = SIZE_MAX, .next_number = KEYSPACE_DBS_COUNT};
-    if (file_exists(folder)) return err_set(err, OXQ_ERR_EXISTS, "%s is there already: move it away", folder);
     snprintf(path, sizeof(path), "%s/journal", folder);
     oxq_err e = file_make_folder(path, err);
     snprintf(path, sizeof(path), "%s/checkpoint", folder);

@@ -5,6 +5,7 @@
  */
 #include "cli/cli.h"
 #include "cli/copy.h"
+#include "cli/text.h"
 #include "os/file.h"
 
 #include <errno.h>
@@ -105,7 +106,22 @@ static void print_summary(const struct restore *r)
             progress_bytes(r->copier.done_bytes, bytes), r->manifest.last_seq, progress_seconds(&r->progress), r->to);
 }
 
-static int run_restore(struct restore *r, bool is_quiet)
+static int print_json(const struct restore *r)
+{
+    OWNED(buf_deinit) struct buf line = {.limit_bytes = SIZE_MAX};
+    struct json_writer w = {.out = &line};
+    json_write_open(&w, '{');
+    text_write(&w, "target", r->from);
+    text_write(&w, "folder", r->to);
+    text_write_number(&w, "last_record", (int64_t)r->manifest.last_seq);
+    text_write_number(&w, "files", (int64_t)r->manifest.files_count);
+    text_write_number(&w, "copied_bytes", (int64_t)r->copier.done_bytes);
+    text_write_real(&w, "seconds", progress_seconds(&r->progress));
+    json_write_close(&w, '}');
+    return text_end_line(&w);
+}
+
+static int run_restore(struct restore *r, bool is_json, bool is_quiet)
 {
     int code = read_backup(r);
     if (!code) code = look_at_target(r);
@@ -117,6 +133,8 @@ static int run_restore(struct restore *r, bool is_quiet)
         progress_clear(&r->progress);
         if (e)
             code = cli_fail("%s", r->err.text);
+        else if (is_json)
+            code = print_json(r);
         else if (!is_quiet)
             print_summary(r);
     }
@@ -126,8 +144,9 @@ static int run_restore(struct restore *r, bool is_quiet)
 
 int cli_restore(int argc, char **argv)
 {
-    bool is_quiet = false, is_help = false;
-    const struct cli_flag flags[] = {{"--quiet", NULL, &is_quiet}, {"--help", NULL, &is_help}};
+    bool is_json = false, is_quiet = false, is_help = false;
+    const struct cli_flag flags[] = {
+        {"--json", NULL, &is_json}, {"--quiet", NULL, &is_quiet}, {"--help", NULL, &is_help}};
     int code = cli_take_flags(&argc, argv, flags, sizeof(flags) / sizeof(flags[0]));
     if (code) return code;
     if (is_help) {
@@ -136,6 +155,7 @@ int cli_restore(int argc, char **argv)
             "\n"
             "Makes the data folder DIR, which must be empty or not there, from a backup that oxq backup made in TARGET.\n"
             "\n"
+            "  --json             the summary as one object on standard output, for programs\n"
             "  --quiet            no progress and no summary");
         return CLI_OK;
     }
@@ -146,5 +166,5 @@ int cli_restore(int argc, char **argv)
     if (snprintf(r.to, sizeof(r.to), "%.*s", (int)len, argv[1]) >= (int)sizeof(r.to) ||
         snprintf(r.beside, sizeof(r.beside), "%s.restoring", r.to) >= (int)sizeof(r.beside))
         return cli_refuse("the folder's path is too long");
-    return run_restore(&r, is_quiet);
+    return run_restore(&r, is_json, is_quiet);
 }

@@ -14,6 +14,7 @@ static const char help[] =
     "  --cron <text>      [second] minute hour day month weekday: \"30 4 * * 1-5\"; L, W, #, names, @daily\n"
     "  --tz <zone>        of the cron text: Europe/Berlin; otherwise this machine's\n"
     "  --every <time>     every so often instead: 30s, 10m\n"
+    "  --offset <time>    with --every: so long after each multiple of it since 1970, in UTC\n"
     "  --limit <number>   so many runs in all\n"
     "  --start <when>     none before: 2026-03-01T00:00:00Z\n"
     "  --end <when>       none after\n"
@@ -21,9 +22,12 @@ static const char help[] =
     "  --name <text>      of its jobs, otherwise the id\n"
     "  --data <json>      of its jobs, otherwise {}\n\n";
 
+/* Beside those of a job. */
+#define OWN_FLAGS_COUNT 10
+
 struct schedule {
     struct cli_store store;
-    const char *every, *limit, *start, *end;
+    const char *every, *offset, *limit, *start, *end;
     struct oxq_schedule spec;
     struct oxq_job_template job;
     struct job_flags flags;
@@ -38,10 +42,13 @@ static int read_flags(struct schedule *s)
     int code = cli_read_duration("--every", s->every, &s->spec.every_ms);
     if (!code && s->every && s->spec.every_ms == 0)
         code = cli_refuse("--every %s: it must be longer than nothing", s->every);
+    if (!code) code = cli_read_span("--offset", s->offset, 1, &s->spec.offset_ms);
     if (!code) code = cli_read_number("--limit", s->limit, 1, INT64_MAX, &s->spec.limit);
     if (!code) code = cli_read_time("--start", s->start, &s->spec.start_ms);
     if (!code) code = cli_read_time("--end", s->end, &s->spec.end_ms);
     if (!code) code = job_flags_read(&s->flags, clock_wall_ms(os_clock()), &s->arena, &s->opts);
+    if (!code && s->offset && (!s->every || s->spec.offset_ms >= s->spec.every_ms))
+        return cli_refuse("--offset goes with --every, and is shorter than that");
     if (s->spec.tz && s->every) return cli_refuse("--tz is for --cron");
     return code;
 }
@@ -94,18 +101,14 @@ static int run(struct schedule *s, int argc, char **argv)
 int cli_schedule(int argc, char **argv)
 {
     struct schedule s = {0};
-    struct cli_flag own[JOB_FLAGS_OF_SCHEDULERS + 9] = {
-        {"--cron", &s.spec.pattern, NULL},
-        {"--tz", &s.spec.tz, NULL},
-        {"--every", &s.every, NULL},
-        {"--limit", &s.limit, NULL},
-        {"--start", &s.start, NULL},
-        {"--end", &s.end, NULL},
-        {"--immediately", NULL, &s.spec.immediately},
-        {"--name", &s.job.name, NULL},
-        {"--data", &s.job.data, NULL},
+    struct cli_flag own[JOB_FLAGS_OF_SCHEDULERS + OWN_FLAGS_COUNT] = {
+        {"--cron", &s.spec.pattern, NULL}, {"--tz", &s.spec.tz, NULL},
+        {"--every", &s.every, NULL},       {"--offset", &s.offset, NULL},
+        {"--limit", &s.limit, NULL},       {"--start", &s.start, NULL},
+        {"--end", &s.end, NULL},           {"--immediately", NULL, &s.spec.immediately},
+        {"--name", &s.job.name, NULL},     {"--data", &s.job.data, NULL},
     };
-    job_flags_name(&s.flags, own + 9, JOB_FLAGS_OF_SCHEDULERS);
+    job_flags_name(&s.flags, own + OWN_FLAGS_COUNT, JOB_FLAGS_OF_SCHEDULERS);
     int code = cli_take_store(&argc, argv, &s.store, own, sizeof(own) / sizeof(own[0]));
     if (!code && s.store.is_help) {
         printf("%s%s\n", help, job_flags_help);

@@ -84,7 +84,7 @@ int cli_schedulers(int argc, char **argv)
     if (s.is_help) return cli_print_help(help);
     if (argc != 1) return cli_refuse("schedulers takes the name of a queue: oxq schedulers QUEUE");
     code = cli_open_queue(&s, argv[0]);
-    if (!code) code = cli_result(oxq_schedulers_list(s.queue, 0, 0, &list, &err), &err);
+    if (!code) code = cli_found(oxq_schedulers_list(s.queue, 0, 0, &list, &err), &err);
     if (code) return code;
     code = print_all(&s, list);
     oxq_schedulers_free(list);

@@ -7,8 +7,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define TIMEOUT_MS_DEFAULT 5000
-
 const char cli_server_flags[] =
     "  --url <url>        redis://[:password@]host:port, rediss://..., unix:///path or /path; otherwise OXQ_URL,\n"
     "                     otherwise redis://127.0.0.1:7700\n"
@@ -19,12 +17,7 @@ const char cli_server_flags[] =
     "  --tls-cert <file>  our own certificate, and\n"
     "  --tls-key <file>   its key, where the server wants one";
 
-int cli_take_server(int *argc, char **argv, struct cli_server *out)
-{
-    return cli_take_server_and(argc, argv, out, NULL, 0);
-}
-
-int cli_take_server_and(int *argc, char **argv, struct cli_server *out, const struct cli_flag *own, size_t own_count)
+int cli_take_server(int *argc, char **argv, struct cli_server *out, const struct cli_flag *own, size_t own_count)
 {
     *out = (struct cli_server){0};
     const struct cli_flag known[] = {
@@ -57,7 +50,7 @@ static int find_url(const struct cli_server *f, char *text, size_t cap, const ch
 
 static int find_timeout(const struct cli_server *f, int64_t *out)
 {
-    *out = TIMEOUT_MS_DEFAULT;
+    *out = CLI_TIMEOUT_MS_DEFAULT;
     if (f->timeout && (!num_parse_int(slice_from_text(f->timeout), out) || *out <= 0))
         return cli_refuse("--timeout %s: it must be a number of milliseconds", f->timeout);
     return CLI_OK;

@@ -2,6 +2,7 @@
 #include "cli/store.h"
 
 #include "base/num.h"
+#include "client/url.h"
 #include "os/log.h"
 
 #include <errno.h>
@@ -11,9 +12,10 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#define TIMEOUT_MS_DEFAULT 5000
 #define FOLDER_DEFAULT "./oxq-data"
 #define SERVER_DEFAULT "redis://127.0.0.1:7700"
+/* Longer is a mistake, and what is added to now stays far from where numbers end. */
+#define SPAN_MS_MAX ((int64_t)366 * 24 * 3600 * 1000)
 
 const char cli_store_flags[] =
     "Where the jobs are, and how they are printed:\n"
@@ -51,7 +53,7 @@ static void warn(void *ctx, const char *text)
     if (log_is_on(LOG_WARNING))
         log_event(LOG_WARNING, "store", log_text("reason", text));
     else if (s->is_open)
-        fprintf(stderr, "oxq: warning: %s\n", text);
+        cli_tell("warning: %s", text);
     else
         snprintf(s->warning, sizeof(s->warning), "%s", text);
 }
@@ -105,13 +107,13 @@ static int refuse_missing_folder(const char *url)
     const char *begin = strncmp(url, "file://", 7) == 0 ? url + 7 : url + 5;
     size_t len = strcspn(begin, "?");
     snprintf(path, sizeof(path), "%.*s", (int)(len < sizeof(path) ? len : 0), begin);
-    if (!path[0] || stat(path, &st) == 0 || errno != ENOENT) return CLI_OK;
+    if (!client_url_decode(path) || !path[0] || stat(path, &st) == 0 || errno != ENOENT) return CLI_OK;
     return cli_fail("there is no folder %s: oxq add, oxq schedule and oxq work make one", path);
 }
 
 int cli_open(struct cli_store *s)
 {
-    int64_t timeout_ms = TIMEOUT_MS_DEFAULT;
+    int64_t timeout_ms = CLI_TIMEOUT_MS_DEFAULT;
     int code = cli_read_number("--timeout", s->timeout, 1, INT32_MAX, &timeout_ms);
     if (code) return code;
     const char *url = s->url ? s->url : getenv("OXQ_URL");
@@ -153,6 +155,11 @@ int cli_result(oxq_err e, const struct oxq_error *err)
     return is_ours ? cli_refuse("%s", err->text) : cli_fail("%s", err->text);
 }
 
+int cli_found(oxq_err e, const struct oxq_error *err)
+{
+    return e == OXQ_ERR_FORMAT ? cli_fail("%s", err->text) : cli_result(e, err);
+}
+
 /* ---------------------------------------------------------------- values of flags */
 
 int cli_read_number(const char *flag, const char *text, int64_t min, int64_t max, int64_t *out)
@@ -181,6 +188,26 @@ int cli_read_duration(const char *flag, const char *text, int64_t *out_ms)
         return CLI_OK;
     }
     return cli_refuse("%s %s: it must be a time such as 250ms, 5s, 10m, 2h or 7d", flag, text);
+}
+
+int cli_read_span(const char *flag, const char *text, int64_t min_ms, int64_t *out_ms)
+{
+    int code = cli_read_duration(flag, text, out_ms);
+    if (!code && text && (*out_ms < min_ms || *out_ms > SPAN_MS_MAX))
+        return cli_refuse("%s %s: it must be from %lldms to 366d", flag, text, (long long)min_ms);
+    return code;
+}
+
+int cli_read_rate(const char *flag, const char *text, int64_t *out_max, int64_t *out_ms)
+{
+    char number[32] = "";
+    const char *slash = text ? strchr(text, '/') : NULL;
+    if (!text) return CLI_OK;
+    if (!slash || (size_t)(slash - text) >= sizeof(number))
+        return cli_refuse("%s %s: it must be a number and a time, such as 100/1m", flag, text);
+    memcpy(number, text, (size_t)(slash - text));
+    int code = cli_read_number(flag, number, 1, INT32_MAX, out_max);
+    return code ? code : cli_read_span(flag, slash + 1, 1, out_ms);
 }
 
 int cli_read_state(const char *flag, const char *text, oxq_state *out)

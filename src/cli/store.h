@@ -59,6 +59,8 @@ void cli_store_deinit(struct cli_store *s);
 int cli_print_help(const char *text);
 /* CLI_OK, or err's text on standard error: CLI_REFUSED for what the caller wrote wrongly, else CLI_FAILED. */
 int cli_result(oxq_err e, const struct oxq_error *err);
+/* The same of a call that reads: what makes no sense is in the store then, and was not asked for. */
+int cli_found(oxq_err e, const struct oxq_error *err);
 
 /* ---- values of flags; NULL leaves *out as it is. Return CLI_OK, or CLI_REFUSED after a line that names the flag ---- */
 
@@ -66,6 +68,10 @@ int cli_result(oxq_err e, const struct oxq_error *err);
 OXQ_MUST_USE int cli_read_number(const char *flag, const char *text, int64_t min, int64_t max, int64_t *out);
 /* "250" or "250ms", "5s", "10m", "2h", "7d": milliseconds, not negative. */
 OXQ_MUST_USE int cli_read_duration(const char *flag, const char *text, int64_t *out_ms);
+/* The same, from min_ms to a year. */
+OXQ_MUST_USE int cli_read_span(const char *flag, const char *text, int64_t min_ms, int64_t *out_ms);
+/* "100/1m": so many in so many ms. */
+OXQ_MUST_USE int cli_read_rate(const char *flag, const char *text, int64_t *out_max, int64_t *out_ms);
 /* The name of a state. */
 OXQ_MUST_USE int cli_read_state(const char *flag, const char *text, oxq_state *out);
 

@@ -1,16 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 #include "cli/table.h"
 
+#include "base/utf8.h"
+#include "cli/width.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <time.h>
 #include <unistd.h>
 
 #define GAP 2
 #define CELL_CHARS_MAX 4096
+/* What a text is left of that is made narrower for the sake of other columns. */
+#define TEXT_COLUMNS_MIN 8
 
 /* ---------------------------------------------------------------- texts */
 
@@ -40,29 +44,34 @@ const char *table_time(int64_t at_ms, char out[TABLE_TEXT_CHARS])
     return out;
 }
 
-/* Also the C1 controls, which are two bytes in UTF-8. */
-static bool steers(const unsigned char *p)
-{
-    return p[0] < 0x20 || p[0] == 0x7f || (p[0] == 0xc2 && p[1] >= 0x80 && p[1] < 0xa0);
-}
-
-const char *table_clean(struct arena *arena, const char *text, bool keeps_lines)
+static char *put_hex(char *to, unsigned char byte)
 {
     static const char hex[] = "0123456789abcdef";
-    char *out = arena_alloc(arena, strlen(text) * 4 + 1), *to = out;
-    for (const unsigned char *p = (const unsigned char *)text; *p; p++) {
-        bool is_space = *p == '\n' || *p == '\t' || *p == '\r';
-        if (is_space) {
-            *to++ = keeps_lines && *p != '\r' ? (char)*p : ' ';
-        } else if (!steers(p)) {
-            *to++ = (char)*p;
+    *to++ = '\\';
+    *to++ = 'x';
+    *to++ = hex[byte >> 4];
+    *to++ = hex[byte & 15];
+    return to;
+}
+
+/* A byte that is no UTF-8 steers too: a terminal of another character set might obey it. */
+const char *table_clean(struct arena *arena, const char *text, bool keeps_lines)
+{
+    struct slice rest = slice_from_text(text);
+    char *out = arena_alloc(arena, rest.len * 4 + 1), *to = out;
+    while (rest.len > 0) {
+        char c = rest.at[0];
+        size_t len = utf8_length(rest);
+        uint32_t code = utf8_code(rest, len);
+        if (c == '\n' || c == '\t' || c == '\r') {
+            *to++ = keeps_lines && c != '\r' ? c : ' ';
+        } else if (len == 0 || utf8_is_control(code)) {
+            to = put_hex(to, len > 0 ? (unsigned char)code : (unsigned char)c);
         } else {
-            if (*p == 0xc2) p++;
-            *to++ = '\\';
-            *to++ = 'x';
-            *to++ = hex[*p >> 4];
-            *to++ = hex[*p & 15];
+            memcpy(to, rest.at, len);
+            to += len;
         }
+        rest = slice_from(rest, len > 0 ? len : 1);
     }
     *to = '\0';
     return out;
@@ -70,32 +79,17 @@ const char *table_clean(struct arena *arena, const char *text, bool keeps_lines)
 
 /* ---------------------------------------------------------------- rows */
 
-static bool begins_character(char byte)
-{
-    return ((unsigned char)byte & 0xc0) != 0x80;
-}
-
-/* Characters, as far as one column each goes. */
-static size_t width_of(const char *text)
-{
-    size_t width = 0;
-    for (; *text; text++) width += begins_character(*text);
-    return width;
-}
-
 void table_init(struct table *t, const struct table_column *columns)
 {
     memset(t, 0, sizeof(*t));
     t->columns = columns;
     while (columns[t->columns_count].title) {
         CHECK(t->columns_count < TABLE_COLUMNS_MAX);
-        t->widths[t->columns_count] = width_of(columns[t->columns_count].title);
+        t->widths[t->columns_count] = width_of(slice_from_text(columns[t->columns_count].title));
         t->columns_count++;
     }
-    struct winsize size = {0};
     t->is_terminal = isatty(STDOUT_FILENO) == 1;
-    t->terminal_width =
-        t->is_terminal && ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : SIZE_MAX;
+    t->terminal_width = width_of_terminal(STDOUT_FILENO);
 }
 
 void table_deinit(struct table *t)
@@ -112,25 +106,22 @@ void table_cell(struct table *t, const char *format, ...)
     va_end(args);
     const char *clean = table_clean(&t->arena, text, false);
     t->cells[t->rows][t->at] = (char *)(uintptr_t)clean;
-    size_t width = width_of(clean);
+    size_t width = width_of(slice_from_text(clean));
     if (width > t->widths[t->at]) t->widths[t->at] = width;
     if (++t->at < t->columns_count) return;
     t->at = 0;
     if (++t->rows == TABLE_PAGE) table_flush(t);
 }
 
-/* At most `cap` characters of a text; returns how many. */
+/* At most `cap` columns of a text; returns how many. */
 static size_t put(const char *text, size_t cap)
 {
-    size_t width = width_of(text);
-    bool is_cut = width > cap;
-    size_t left = is_cut ? cap - 1 : width, shown = left;
-    for (; *text && (left > 0 || !begins_character(*text)); text++) {
-        if (begins_character(*text)) left--;
-        putchar(*text);
-    }
+    struct slice shown = slice_from_text(text);
+    bool is_cut = width_of(shown) > cap;
+    if (is_cut) shown.len = width_fit(shown, cap - 1);
+    fwrite(shown.at, 1, shown.len, stdout);
     if (is_cut) fputs("…", stdout);
-    return is_cut ? shown + 1 : shown;
+    return width_of(shown) + is_cut;
 }
 
 static void pad(size_t spaces)
@@ -142,8 +133,9 @@ static void print_row(const struct table *t, const char *const *cells)
 {
     size_t used = 0;
     for (size_t c = 0; c < t->columns_count && used < t->terminal_width; c++) {
-        size_t cap = t->terminal_width - used, width = t->widths[c] < cap ? t->widths[c] : cap;
-        if (t->columns[c].is_right && width_of(cells[c]) < width) pad(width - width_of(cells[c]));
+        size_t cap = t->terminal_width - used, width = t->shown[c] < cap ? t->shown[c] : cap;
+        size_t own = width_of(slice_from_text(cells[c]));
+        if (t->columns[c].is_right && own < width) pad(width - own);
         size_t shown = put(cells[c], width);
         bool is_last = c + 1 == t->columns_count;
         if (!is_last && !t->columns[c].is_right) pad(width - shown);
@@ -152,6 +144,40 @@ static void print_row(const struct table *t, const char *const *cells)
         used += GAP;
     }
     putchar('\n');
+}
+
+/* What a column of texts may shrink to. Numbers are not cut: they would read as others. */
+static size_t least_width(const struct table *t, size_t c)
+{
+    size_t title = width_of(slice_from_text(t->columns[c].title)),
+           least = title > TEXT_COLUMNS_MIN ? title : TEXT_COLUMNS_MIN;
+    return t->columns[c].is_right || t->widths[c] < least ? t->widths[c] : least;
+}
+
+static size_t width_with(const struct table *t, size_t from, size_t cap)
+{
+    size_t sum = (t->columns_count - 1) * GAP;
+    for (size_t c = 0; c < t->columns_count; c++) {
+        size_t least = least_width(t, c), capped = cap > least ? cap : least;
+        sum += c < from || t->widths[c] < capped ? t->widths[c] : capped;
+    }
+    return sum;
+}
+
+/*
+ * One long text must not push all that is behind it over the terminal's edge: the widest columns of texts are made equally narrow until
+ * the row fits, or there is nothing left to take. The first, by which a row is called, comes last.
+ */
+static void fit_columns(struct table *t)
+{
+    memcpy(t->shown, t->widths, sizeof(t->shown));
+    if (width_with(t, t->columns_count, 0) <= t->terminal_width) return;
+    size_t from = width_with(t, 1, 0) <= t->terminal_width ? 1 : 0, cap = CELL_CHARS_MAX;
+    while (cap > 0 && width_with(t, from, cap) > t->terminal_width) cap--;
+    for (size_t c = from; c < t->columns_count; c++) {
+        size_t least = least_width(t, c), capped = cap > least ? cap : least;
+        if (t->shown[c] > capped) t->shown[c] = capped;
+    }
 }
 
 static void print_heading(struct table *t)
@@ -166,6 +192,7 @@ static void print_heading(struct table *t)
 
 void table_flush(struct table *t)
 {
+    if (t->rows > 0) fit_columns(t);
     if (t->rows > 0 && !t->has_heading) print_heading(t);
     for (size_t r = 0; r < t->rows; r++) print_row(t, (const char *const *)t->cells[r]);
     t->rows = 0;

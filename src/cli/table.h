@@ -10,8 +10,8 @@
  *     table_cell(&t, "%lld", count);       the last column ends the row
  *     table_flush(&t);
  *
- * Where standard output is a terminal, rows end at its edge and the heading is bold. Bytes that would steer the terminal are
- * shown as \x1b.
+ * Where standard output is a terminal, columns of texts are made narrower until rows fit it, rows end at its edge, and the heading is bold. Bytes
+ * that would steer the terminal, or are no UTF-8, are shown as \x1b.
  */
 #ifndef CLI_TABLE_H
 #define CLI_TABLE_H
@@ -31,8 +31,9 @@ struct table_column {
 struct table {
     const struct table_column *columns; /* borrowed; ended by one without a title */
     size_t columns_count, at, rows;     /* at: the next cell's column; rows: in this page */
-    size_t widths[TABLE_COLUMNS_MAX];
-    bool has_heading; /* it was printed */
+    size_t widths[TABLE_COLUMNS_MAX];   /* that the cells need, in columns of the terminal */
+    size_t shown[TABLE_COLUMNS_MAX];    /* that they have */
+    bool has_heading;                   /* it was printed */
     bool is_terminal;
     size_t terminal_width;
     struct arena arena;

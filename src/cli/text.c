@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "cli/text.h"
 
+#include "base/utf8.h"
 #include "cli/cli.h"
 #include "cli/table.h"
 
@@ -47,10 +48,16 @@ void text_write_json(struct json_writer *w, const char *name, const char *json)
     arena_deinit(&arena);
 }
 
-static void write_number(struct json_writer *w, const char *name, int64_t n)
+void text_write_number(struct json_writer *w, const char *name, int64_t n)
 {
     json_write_name(w, name);
     json_write_integer(w, n);
+}
+
+void text_write_real(struct json_writer *w, const char *name, double x)
+{
+    json_write_name(w, name);
+    json_write_real(w, x);
 }
 
 void text_write_job(struct json_writer *w, const oxq_job *job, oxq_state state)
@@ -63,12 +70,12 @@ void text_write_job(struct json_writer *w, const oxq_job *job, oxq_state state)
     text_write_json(w, "data", f->data);
     text_write_json(w, "opts", f->opts);
     json_write_some_integer(w, "timestamp", f->added_ms);
-    write_number(w, "delay", f->delay_ms);
-    write_number(w, "priority", f->priority);
-    write_number(w, "attemptsMade", f->attempts_made);
-    write_number(w, "attemptsStarted", f->attempts_started);
-    write_number(w, "attempts", f->attempts_max);
-    write_number(w, "stalledCounter", f->stalled_count);
+    text_write_number(w, "delay", f->delay_ms);
+    text_write_number(w, "priority", f->priority);
+    text_write_number(w, "attemptsMade", f->attempts_made);
+    text_write_number(w, "attemptsStarted", f->attempts_started);
+    text_write_number(w, "attempts", f->attempts_max);
+    text_write_number(w, "stalledCounter", f->stalled_count);
     json_write_some_integer(w, "processedOn", f->processed_ms);
     json_write_some_integer(w, "finishedOn", f->finished_ms);
     text_write_json(w, "progress", f->progress);
@@ -82,10 +89,36 @@ void text_write_job(struct json_writer *w, const oxq_job *job, oxq_state state)
     text_write(w, "deadLetterId", f->dead_id);
 }
 
+/* DEL and C1: two bytes of UTF-8 that begin with this one. */
+static size_t find_control(struct slice json)
+{
+    size_t i = 0;
+    while (i < json.len && json.at[i] != 0x7f && !((unsigned char)json.at[i] == 0xc2 && i + 1 < json.len)) i++;
+    return i;
+}
+
+/* JSON of others may have what steers a terminal in its texts, where JSON asks for no escape. */
+static void put_json(struct slice json)
+{
+    while (json.len > 0) {
+        size_t plain = find_control(json);
+        fwrite(json.at, 1, plain, stdout);
+        json = slice_from(json, plain);
+        if (json.len == 0) return;
+        size_t len = json.at[0] == 0x7f ? 1 : 2;
+        uint32_t code = utf8_code(json, len);
+        if (utf8_is_control(code))
+            printf("\\u%04x", (unsigned)code);
+        else
+            fwrite(json.at, 1, len, stdout);
+        json = slice_from(json, len);
+    }
+}
+
 int text_end_line(struct json_writer *w)
 {
     if (w->error) return cli_fail("a line of JSON: %s", oxq_err_text(w->error));
-    fwrite(w->out->at, 1, w->out->len, stdout);
+    put_json(buf_borrow(w->out));
     putchar('\n');
     w->out->len = 0;
     w->needs_comma = false;

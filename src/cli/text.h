@@ -18,6 +18,8 @@ void text_write_job(struct json_writer *w, const oxq_job *job, oxq_state state);
 void text_write_json(struct json_writer *w, const char *name, const char *json);
 /* A member, unless the text is NULL; an element of a list when the name is. Bytes that are not UTF-8 come as {"base64": ...}. */
 void text_write(struct json_writer *w, const char *name, const char *text);
+void text_write_number(struct json_writer *w, const char *name, int64_t n);
+void text_write_real(struct json_writer *w, const char *name, double x);
 /* Ends the object's line on standard output, and empties the buffer. Returns the exit code. */
 OXQ_MUST_USE int text_end_line(struct json_writer *w);
 

@@ -60,9 +60,7 @@ static void fill_view(struct top *t)
 
 static void write_rate(struct json_writer *w, const char *name, double per_second)
 {
-    if (per_second < 0) return;
-    json_write_name(w, name);
-    json_write_real(w, per_second);
+    if (per_second >= 0) text_write_real(w, name, per_second);
 }
 
 static void write_failures(struct json_writer *w, const struct top_row *row)
@@ -85,6 +83,7 @@ static void write_row(struct json_writer *w, const struct top_row *row)
 {
     json_write_open(w, '{');
     text_write(w, "queue", row->name);
+    text_write(w, "error", row->problem);
     for (int s = OXQ_STATE_WAITING; s < OXQ_STATES_COUNT; s++) {
         json_write_name(w, oxq_state_name((oxq_state)s));
         json_write_integer(w, row->counts.of[s]);
@@ -131,6 +130,16 @@ static void wait_until(int64_t until_us)
     }
 }
 
+static int tell_problems(const struct top *t)
+{
+    int code = CLI_OK;
+    for (size_t i = 0; i < t->sampler.count; i++) {
+        const struct top_row *row = &t->sampler.rows[i];
+        if (row->problem) code = cli_fail("queue %s: %s", row->name, row->problem);
+    }
+    return code;
+}
+
 /* The first look only starts the counting. */
 static int run_plain(struct top *t, bool is_once)
 {
@@ -148,7 +157,7 @@ static int run_plain(struct top *t, bool is_once)
         fill_view(t);
         code = t->s.is_json ? print_json(t) : print_frame(t);
     } while (!code && !is_once && !ferror(stdout));
-    return code;
+    return code ? code : tell_problems(t);
 }
 
 /* ---------------------------------------------------------------- on a terminal */

@@ -31,6 +31,8 @@ struct top_row {
     int64_t oldest_ms;            /* since when the job at the head of the line has waited; 0: none waits */
     struct top_failure failures[TOP_FAILURES]; /* the newest first */
     size_t failures_count;
+    /* Why the store could not tell of it, while it told of others: nothing else is known then. NULL: it did. */
+    const char *problem;
 };
 
 /* ---- top_sample.c ---- */
@@ -48,7 +50,7 @@ struct top_sampler {
 OXQ_MUST_USE oxq_err top_begin(struct top_sampler *t, oxq *store, const char *const *names, size_t names_count,
                                struct oxq_error *err);
 void top_end(struct top_sampler *t);
-/* Fills the rows anew. */
+/* Fills the rows anew. What the server says no to is its queue's problem alone. */
 OXQ_MUST_USE oxq_err top_sample(struct top_sampler *t, struct oxq_error *err);
 
 /* ---- top_view.c ---- */

@@ -11,6 +11,7 @@ struct top_queue {
     struct arena names; /* the row's name */
     struct arena failures;
     int64_t failed_seen; /* how many had failed when the failures were read; -1: never */
+    struct oxq_error problem;
 };
 
 /* ---------------------------------------------------------------- begin and end */
@@ -154,17 +155,35 @@ static oxq_err find_failures(struct top_queue *q, struct top_row *row, struct ox
     return e;
 }
 
+static oxq_err sample_queue(struct top_queue *q, struct top_row *row, int64_t elapsed_us, struct oxq_error *err)
+{
+    oxq_err e = measure(q, row, elapsed_us, err);
+    if (!e) e = oxq_queue_counts(q->queue, &row->counts, err);
+    if (!e) e = find_oldest(q, row, err);
+    return e ? e : find_failures(q, row, err);
+}
+
+static void forget(struct top_queue *q, struct top_row *row)
+{
+    *row = (struct top_row){.name = row->name, .problem = q->problem.text};
+    for (size_t i = 0; i < TOP_RATES; i++) row->per_second[i] = -1;
+    q->failed_seen = -1;
+}
+
 oxq_err top_sample(struct top_sampler *t, struct oxq_error *err)
 {
     int64_t now_us = clock_mono_us(os_clock()), elapsed_us = t->sampled_us ? now_us - t->sampled_us : 0;
     oxq_err e = OXQ_OK;
     for (size_t i = 0; i < t->count && !e; i++) {
         struct top_queue *q = &t->queues[i];
-        struct top_row *row = &t->rows[i];
-        e = measure(q, row, elapsed_us, err);
-        if (!e) e = oxq_queue_counts(q->queue, &row->counts, err);
-        if (!e) e = find_oldest(q, row, err);
-        if (!e) e = find_failures(q, row, err);
+        t->rows[i].problem = NULL;
+        e = sample_queue(q, &t->rows[i], elapsed_us, &q->problem);
+        if (e == OXQ_ERR_SERVER) {
+            forget(q, &t->rows[i]);
+            e = OXQ_OK;
+        } else if (e) {
+            *err = q->problem;
+        }
     }
     t->sampled_us = now_us;
     return e;

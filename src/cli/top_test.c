@@ -3,6 +3,7 @@
 #include "cli/top.h"
 
 #include "base/mem.h"
+#include "cli/width.h"
 
 #include <criterion/criterion.h>
 #include <stdio.h>
@@ -96,15 +97,16 @@ Test(top, rows_are_in_the_order_of_a_column)
 
 static size_t columns_of(const char *line, size_t len)
 {
-    size_t columns = 0;
+    char plain[512];
+    size_t plain_len = 0;
     for (size_t i = 0; i < len; i++) {
         if (line[i] == '\033') {
             while (line[i] != 'm') i++;
         } else {
-            columns += ((unsigned char)line[i] & 0xc0) != 0x80;
+            plain[plain_len++] = line[i];
         }
     }
-    return columns;
+    return width_of(slice_of(plain, plain_len));
 }
 
 Test(top, a_frame_never_outgrows_the_terminal)
@@ -112,6 +114,7 @@ Test(top, a_frame_never_outgrows_the_terminal)
     for (size_t height = 1; height < 30; height++) {
         for (size_t width = 1; width < 150; width += 7) {
             struct top_view v = view_of(height, width);
+            rows[2].name = height % 2 ? "pdf" : "請求書の作成と送信のための行列😀😀";
             v.problem = "no answer";
             v.cursor = 2;
             size_t lines = 0;
@@ -122,6 +125,26 @@ Test(top, a_frame_never_outgrows_the_terminal)
             }
             cr_assert_leq(lines, height > 4 ? height : 5, "%zu lines on a terminal of %zu", lines, height);
         }
+    }
+}
+
+Test(top, on_a_narrow_terminal_a_number_is_whole_or_not_there)
+{
+    rows[1].name = "a-queue-with-a-name-of-forty-characters-";
+    for (size_t width = 10; width < 140; width++) {
+        struct top_view v = view_of(10, width);
+        rows[0].counts.of[OXQ_STATE_COMPLETED] = 7654321;
+        const char *mail = strstr(draw(&v), "\nmail");
+        cr_assert_not_null(mail);
+        char line[256];
+        snprintf(line, sizeof(line), "%.*s", (int)strcspn(mail + 1, "\n"), mail + 1);
+        size_t words = 0;
+        for (char *word = strtok(line, " "); word; word = strtok(NULL, " "), words++) {
+            static const char *const whole[] = {"mail", "1234567", "0", "0",       "3", "12.3", "251",
+                                                "-",    "60",      "s", "7654321", "0", "0"};
+            cr_assert_str_eq(word, whole[words], "on %zu columns", width);
+        }
+        cr_assert(width < 20 || words >= 2, "%zu words on %zu columns", words, width);
     }
 }
 
@@ -137,6 +160,15 @@ Test(top, the_row_under_the_cursor_is_shown_and_stands_out)
     text = draw(&v);
     cr_expect_not_null(strstr(text, "p go on"));
     cr_expect_not_null(strstr(text, "[view paused]"));
+}
+
+Test(top, a_queue_that_the_server_cannot_tell_of_says_why)
+{
+    struct top_view v = view_of(0, 0);
+    rows[0].problem = "the server answers: WRONG\033TYPE";
+    expect_line(draw(&v), 4, "mail        the server answers: WRONG\\x1bTYPE");
+    v = view_of(24, 30);
+    cr_expect_not_null(strstr(draw(&v), "\nmail        the server answers\n"));
 }
 
 Test(top, an_empty_store_has_a_frame_too)

@@ -4,6 +4,7 @@
 #include "cli/table.h"
 #include "cli/text.h"
 #include "cli/top.h"
+#include "cli/width.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -59,31 +60,13 @@ OXQ_PRINTF(2, 3) static void put(struct frame *f, const char *format, ...)
     if (e) f->error = e;
 }
 
-/* Bytes of the first `chars` characters. */
-static size_t bytes_of(struct slice text, size_t chars)
-{
-    size_t i = 0;
-    for (; i < text.len; i++) {
-        bool begins = ((unsigned char)text.at[i] & 0xc0) != 0x80;
-        if (begins && chars-- == 0) break;
-    }
-    return i;
-}
-
-static size_t chars_of(const char *text)
-{
-    size_t chars = 0;
-    for (; *text; text++) chars += ((unsigned char)*text & 0xc0) != 0x80;
-    return chars;
-}
-
 /* A text of others in a column of its own; on no terminal it is never cut. */
 static void put_text(struct frame *f, const char *text, size_t chars)
 {
     const char *clean = table_clean(&f->arena, text, false);
     struct slice shown = slice_from_text(clean);
-    if (f->view->width > 0) shown.len = bytes_of(shown, chars);
-    size_t used = chars_of(clean);
+    if (f->view->width > 0) shown.len = width_fit(shown, chars);
+    size_t used = width_of(shown);
     put(f, "%.*s%*s", (int)shown.len, shown.at, used < chars ? (int)(chars - used) : 0, "");
 }
 
@@ -103,7 +86,7 @@ static void end_line(struct frame *f, const char *style)
 {
     struct slice line = buf_borrow(&f->line);
     bool has_style = style && f->view->width > 0;
-    if (f->view->width > 0) line.len = bytes_of(line, f->view->width);
+    if (f->view->width > 0) line.len = width_fit(line, f->view->width);
     while (!has_style && line.len > 0 && line.at[line.len - 1] == ' ') line.len--;
     if (has_style) {
         append(f, SLICE_LIT("\033["));
@@ -172,15 +155,28 @@ static size_t name_chars(const struct top_view *v)
 {
     size_t chars = NAME_CHARS_MIN;
     for (size_t i = 0; i < v->rows_count; i++) {
-        size_t own = chars_of(v->rows[i].name);
+        size_t own = width_of(slice_from_text(v->rows[i].name));
         if (own > chars) chars = own;
     }
-    return v->width > 0 && chars > NAME_CHARS_MAX ? NAME_CHARS_MAX : chars;
+    size_t third = v->width / 3, most = third > NAME_CHARS_MAX ? NAME_CHARS_MAX : third;
+    if (most < NAME_CHARS_MIN) most = NAME_CHARS_MIN;
+    return v->width > 0 && chars > most ? most : chars;
+}
+
+/* The first column that is not shown: what does not fit as a whole is left out, for a number that is cut reads as another. */
+static int columns_end(const struct top_view *v, size_t chars)
+{
+    size_t used = chars;
+    for (int c = TOP_BY_NAME + 1; c < TOP_SORTS; c++) {
+        used += 1 + (size_t)columns[c].chars;
+        if (v->width > 0 && used > v->width) return c;
+    }
+    return TOP_SORTS;
 }
 
 static void draw_heading(struct frame *f, size_t chars)
 {
-    for (int c = 0; c < TOP_SORTS; c++) {
+    for (int c = 0; c < columns_end(f->view, chars); c++) {
         bool is_sort = f->view->width > 0 && c == (int)f->view->sort;
         char title[32];
         snprintf(title, sizeof(title), "%s%s", is_sort ? "*" : "", columns[c].title);
@@ -207,7 +203,8 @@ static void put_cell(struct frame *f, const struct top_row *row, const struct co
 static void draw_row(struct frame *f, const struct top_row *row, size_t chars, bool stands_out)
 {
     put_text(f, row->name, chars);
-    for (int c = TOP_BY_NAME + 1; c < TOP_SORTS; c++) put_cell(f, row, &columns[c]);
+    for (int c = TOP_BY_NAME + 1; !row->problem && c < columns_end(f->view, chars); c++) put_cell(f, row, &columns[c]);
+    if (row->problem) put(f, "  %s", table_clean(&f->arena, row->problem, false));
     if (row->counts.is_paused) put(f, "  paused");
     end_line(f, stands_out ? "7" : NULL);
 }

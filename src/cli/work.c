@@ -4,6 +4,7 @@
 #include "os/clock.h"
 #include "os/file.h"
 #include "os/log.h"
+#include "os/process.h"
 #include "os/signals.h"
 #include "os/thread.h"
 #include "runner/exec.h"
@@ -17,6 +18,9 @@
 #include <unistd.h>
 
 #define CONCURRENCY_MAX 4096
+/* Both ends of a program's four pipes while it is started; a request needs fewer. And what there is beside them. */
+#define FILES_PER_JOB 8
+#define FILES_FIXED 48
 #define DEADLINE_MS_PUSH 30000
 #define CONNECT_TIMEOUT_MS 10000
 #define RETRY_AFTER_MS 30000
@@ -26,7 +30,6 @@
 #define END_SLACK_MS 5000
 #define RESULT_BYTES_MAX ((int64_t)16 << 20)
 #define SECRETS_BYTES_MAX ((size_t)64 * 1024)
-#define DURATION_MS_MAX ((int64_t)366 * 24 * 3600 * 1000)
 
 static const char help[] =
     "Usage: oxq work QUEUE --exec CMD [flags]\n"
@@ -44,7 +47,7 @@ static const char help[] =
     "  --retry-after <time>  until a job comes again after exit code 75, or 429 without Retry-After, 30s\n"
     "  --limit <n>/<time>    at most so many jobs are begun in that time, over all workers that say the same: 100/1m\n"
     "  --lock <time>         how long a job stays ours when this process dies, 30s\n"
-    "  --starts-max <n>      a job that was begun more often fails\n"
+    "  --starts-max <n>      a job is begun so often at most, whatever attempts are left\n"
     "  --name <text>         of this worker, where workers are listed\n"
     "  --result-max <bytes>  of a result, 16777216\n"
     "  --drain               end when nothing waits\n"
@@ -115,37 +118,26 @@ static const char *const *cut_program(int *argc, char **argv)
     return NULL;
 }
 
-static int read_time(const char *flag, const char *text, int64_t min_ms, int64_t *out_ms)
-{
-    int code = cli_read_duration(flag, text, out_ms);
-    if (!code && text && (*out_ms < min_ms || *out_ms > DURATION_MS_MAX))
-        return cli_refuse("%s %s: it must be from %lldms to 366d", flag, text, (long long)min_ms);
-    return code;
-}
-
-/* "100/1m" */
-static int read_limit(const char *text, struct oxq_worker_opts *out)
-{
-    char number[32] = "";
-    const char *slash = text ? strchr(text, '/') : NULL;
-    if (!text) return CLI_OK;
-    if (!slash || (size_t)(slash - text) >= sizeof(number))
-        return cli_refuse("--limit %s: it must be a number and a time, such as 100/1m", text);
-    memcpy(number, text, (size_t)(slash - text));
-    int code = cli_read_number("--limit", number, 1, INT32_MAX, &out->limiter_max);
-    return code ? code : read_time("--limit", slash + 1, 1, &out->limiter_ms);
-}
-
 static int read_worker(const struct work *w, struct oxq_worker_opts *out)
 {
     int64_t concurrency = 1;
     int code = cli_read_number("--concurrency", w->concurrency, 1, CONCURRENCY_MAX, &concurrency);
     if (!code) code = cli_read_number("--starts-max", w->starts_max, 1, INT32_MAX, &out->attempts_started_max);
-    if (!code) code = read_time("--lock", w->lock, 1000, &out->lock_ms);
-    if (!code) code = read_limit(w->limit, out);
+    if (!code) code = cli_read_span("--lock", w->lock, 1000, &out->lock_ms);
+    if (!code) code = cli_read_rate("--limit", w->limit, &out->limiter_max, &out->limiter_ms);
     out->concurrency = (size_t)concurrency;
     out->name = w->name;
     return code;
+}
+
+/* Jobs would be put off one after the other where there are too few. */
+static int raise_files(size_t concurrency)
+{
+    size_t want = concurrency * FILES_PER_JOB + FILES_FIXED, got = process_raise_files(want);
+    if (got >= want) return CLI_OK;
+    return cli_refuse(
+        "--concurrency %zu needs %zu open files and the limit is %zu: raise that (ulimit -n), or do fewer at a time",
+        concurrency, want, got);
 }
 
 static int read_values(struct work *w)
@@ -157,11 +149,11 @@ static int read_values(struct work *w)
     w->push_opts.connect_timeout_ms = CONNECT_TIMEOUT_MS;
     r->grace_ms = GRACE_MS;
     int code = read_worker(w, &r->worker);
-    if (!code) code = read_time("--deadline", w->deadline, 1, &deadline_ms);
-    if (!code) code = read_time("--retry-after", w->retry_after, 0, &retry_after_ms);
-    if (!code) code = read_time("--grace", w->grace, 0, &r->grace_ms);
-    if (!code) code = read_time("--kill-after", w->kill_after, 0, &w->exec_opts.end_ms);
-    if (!code) code = read_time("--connect-timeout", w->connect_timeout, 1, &w->push_opts.connect_timeout_ms);
+    if (!code) code = cli_read_span("--deadline", w->deadline, 1, &deadline_ms);
+    if (!code) code = cli_read_span("--retry-after", w->retry_after, 0, &retry_after_ms);
+    if (!code) code = cli_read_span("--grace", w->grace, 0, &r->grace_ms);
+    if (!code) code = cli_read_span("--kill-after", w->kill_after, 0, &w->exec_opts.end_ms);
+    if (!code) code = cli_read_span("--connect-timeout", w->connect_timeout, 1, &w->push_opts.connect_timeout_ms);
     if (!code) code = cli_read_number("--count", w->count, 1, INT64_MAX, &r->count_max);
     if (!code) code = cli_read_number("--result-max", w->result_max, 1, INT32_MAX, &w->result_bytes_max);
     w->exec_opts.retry_after_ms = w->push_opts.retry_after_ms = retry_after_ms;
@@ -169,7 +161,7 @@ static int read_values(struct work *w)
     w->exec_opts.result_bytes_max = w->push_opts.result_bytes_max = (size_t)w->result_bytes_max;
     r->end_ms = w->exec_opts.end_ms + END_SLACK_MS;
     if (r->count_max > 0 && r->worker.concurrency > (size_t)r->count_max) r->worker.concurrency = (size_t)r->count_max;
-    return code;
+    return code ? code : raise_files(r->worker.concurrency > 0 ? r->worker.concurrency : 1);
 }
 
 /* What is to be done, one of three forms. */

@@ -14,7 +14,7 @@
 
 /* Active jobs that are looked at. */
 #define ACTIVE_MAX 10000
-#define LINE_BYTES_MAX ((size_t)64 << 10)
+#define LINE_BYTES_MAX ((size_t)1 << 30)
 
 static const char help[] = "Usage: oxq workers QUEUE [flags]\n\n"
                            "The workers that are connected to a queue: how many connections each has, from where, and\n"

@@ -157,6 +157,16 @@ static void tell_missing(const struct config *c)
         log_event(LOG_INFO, "HTTP is not in this version, nothing listens on its port", log_int("port", c->http_port));
 }
 
+static void tell_unknown(void *ctx, const char *name, const char *nearest)
+{
+    (void)ctx;
+    if (nearest[0])
+        log_event(LOG_WARNING, "a variable is no parameter and has no effect", log_text("name", name),
+                  log_text("nearest", nearest));
+    else
+        log_event(LOG_WARNING, "a variable is no parameter and has no effect", log_text("name", name));
+}
+
 static void tell_ready(const struct daemon *d)
 {
     const struct config *c = &d->config;
@@ -177,8 +187,21 @@ static void print_help(void)
         "--name=value, as OXQ_NAME in the environment, or as name: value in oxq.yaml; the first of these that is there holds.\n");
     printf("  %-36s %s\n", "--config <file>", "read this file; otherwise oxq.yaml if it is there");
     printf("  %-36s %s\n", "--print-config", "show all values and where each came from, and end");
+    printf("  %-36s %s\n", "--json", "of --print-config: one object, for programs");
     options_print_flags(stdout);
     puts("\nA <size> is a number of bytes or one with kb, mb or gb.");
+}
+
+static int print_config(const struct config *c, const struct options *o)
+{
+    OWNED(buf_deinit) struct buf json = {.limit_bytes = SIZE_MAX};
+    if (!o->is_json) {
+        options_print(c, o, stdout);
+        return DAEMON_OK;
+    }
+    if (options_print_json(c, o, &json) != OXQ_OK) return refuse("not enough memory for the list", "");
+    printf("%.*s\n", (int)json.len, json.at);
+    return DAEMON_OK;
 }
 
 static int run(struct daemon *d)
@@ -187,6 +210,7 @@ static int run(struct daemon *d)
     const char *mend;
     log_start(STDERR_FILENO, os_clock());
     server_set_log(&d->config);
+    options_find_unknown(environ, tell_unknown, NULL);
     if (open_all(d, &mend, &err) != OXQ_OK) return refuse(err.text, mend);
     tell_missing(&d->config);
     if (config_is_in_memory(&d->config)) {
@@ -211,7 +235,9 @@ int daemon_serve(int argc, char **argv)
     else if (d.options.is_help)
         print_help();
     else if (d.options.is_print)
-        options_print(&d.config, &d.options, stdout);
+        code = print_config(&d.config, &d.options);
+    else if (d.options.is_json)
+        code = refuse("--json is for --print-config", "the form of the log is --log-format json");
     else
         code = run(&d);
     close_all(&d);
@@ -228,7 +254,7 @@ int daemon_print_config(int argc, char **argv)
     if (options_load(&config, argc, argv, getenv, &options, &err) != OXQ_OK)
         code = refuse(err.text, "");
     else
-        options_print(&config, &options, stdout);
+        code = print_config(&config, &options);
     config_deinit(&config);
     return code;
 }

@@ -6,12 +6,13 @@
 #include "daemon/options.h"
 
 #include "base/buf.h"
+#include "codec/json_writer.h"
 #include "os/file.h"
 #include "oxq/version.h"
 
 #include <string.h>
 
-#define VARIABLE_MAX 64
+#define PREFIX "OXQ_"
 
 /* A value as error texts show it: not at all when it is a secret. */
 static const char *show(struct slice name, const char *value)
@@ -66,6 +67,10 @@ static oxq_err walk_flags(int argc, char **argv, struct options *o, use_flag_fn 
             o->is_print = true;
             continue;
         }
+        if (strcmp(argv[i], "--json") == 0) {
+            o->is_json = true;
+            continue;
+        }
         struct slice name = {0}, value = {0};
         oxq_err e = take_flag(argc, argv, &i, &name, &value, err);
         if (!e) e = fn(ctx, name, value, err);
@@ -92,9 +97,9 @@ static oxq_err use_flag(void *ctx, struct slice name, struct slice value, struct
 /* ---------------------------------------------------------------- environment */
 
 /* "tls-cert" -> "OXQ_TLS_CERT" */
-static void name_variable(const char *name, char out[static VARIABLE_MAX])
+static void name_variable(const char *name, char out[static OPTIONS_VARIABLE_MAX])
 {
-    snprintf(out, VARIABLE_MAX, "OXQ_%s", name);
+    snprintf(out, OPTIONS_VARIABLE_MAX, PREFIX "%s", name);
     for (char *at = out; *at; at++) {
         if (*at == '-') *at = '_';
         if (*at >= 'a' && *at <= 'z') *at = (char)(*at - ('a' - 'A'));
@@ -103,7 +108,7 @@ static void name_variable(const char *name, char out[static VARIABLE_MAX])
 
 static oxq_err use_variable(struct config *c, const char *name, char *(*env)(const char *), struct oxq_error *err)
 {
-    char variable[VARIABLE_MAX];
+    char variable[OPTIONS_VARIABLE_MAX];
     struct oxq_error why;
     name_variable(name, variable);
     const char *value = env(variable);
@@ -124,6 +129,56 @@ static oxq_err use_environment(struct config *c, char *(*env)(const char *), str
         if (e) return e;
     }
     return OXQ_OK;
+}
+
+/*
+ * Not parameters: what names the file; where commands find a server, what `oxq work` reads, and what it gives its programs, of which the server
+ * may be one; the program that tests take.
+ */
+static const char *const others[] = {"OXQ_CONFIG", "OXQ_URL",     "OXQ_PUSH_SECRET", "OXQ_JOB_ID", "OXQ_JOB_NAME",
+                                     "OXQ_QUEUE",  "OXQ_ATTEMPT", "OXQ_ATTEMPTS",    "OXQ_BIN"};
+
+static bool is_known(struct slice variable)
+{
+    char name[OPTIONS_VARIABLE_MAX];
+    for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+        if (slice_equal(variable, slice_from_text(others[i]))) return true;
+    }
+    for (size_t row = 0; row < config_rows_count(); row++) {
+        if (config_row_classify(row) != CONFIG_ROW_OWN) continue;
+        name_variable(config_row_name(row), name);
+        if (slice_equal(variable, slice_from_text(name))) return true;
+        name_variable(config_row_flag(row), name);
+        if (slice_equal(variable, slice_from_text(name))) return true;
+    }
+    return false;
+}
+
+/* The variable of the parameter that may be meant; empty: none is near. */
+static void find_nearest(struct slice variable, char out[static OPTIONS_VARIABLE_MAX])
+{
+    char name[OPTIONS_VARIABLE_MAX];
+    size_t len = 0;
+    for (size_t i = strlen(PREFIX); i < variable.len && len < sizeof(name); i++) {
+        char c = variable.at[i];
+        name[len++] = c == '_' ? '-' : c >= 'A' && c <= 'Z' ? (char)(c + ('a' - 'A')) : c;
+    }
+    const char *nearest = config_nearest(slice_of(name, len));
+    out[0] = '\0';
+    if (nearest) name_variable(nearest, out);
+}
+
+void options_find_unknown(char *const *all, options_unknown_fn *fn, void *ctx)
+{
+    for (; *all; all++) {
+        char name[OPTIONS_VARIABLE_MAX], nearest[OPTIONS_VARIABLE_MAX];
+        struct slice variable = slice_of(*all, strcspn(*all, "="));
+        if (variable.len <= strlen(PREFIX) || strncmp(variable.at, PREFIX, strlen(PREFIX)) != 0 || is_known(variable))
+            continue;
+        find_nearest(variable, nearest);
+        snprintf(name, sizeof(name), "%.*s", (int)variable.len, variable.at);
+        fn(ctx, name, nearest);
+    }
 }
 
 /* ---------------------------------------------------------------- all of them */
@@ -208,11 +263,57 @@ void options_print(const struct config *c, const struct options *o, FILE *out)
     }
 }
 
+/* Paths may be no UTF-8. */
+static void write_text(struct json_writer *w, const char *text)
+{
+    OWNED(buf_deinit) struct buf value = {.limit_bytes = w->out->limit_bytes};
+    oxq_err e = json_put_bytes(&value, slice_from_text(text));
+    if (e && !w->error) w->error = e;
+    if (!e) json_write_raw(w, buf_borrow(&value));
+}
+
+static void write_parameter(struct json_writer *w, const struct config *c, size_t row)
+{
+    char text[CONFIG_TEXT_MAX];
+    config_row_text(c, row, text, sizeof(text));
+    json_write_name(w, config_row_flag(row));
+    json_write_open(w, '{');
+    json_write_name(w, "value");
+    if (config_row_is_secret(row) && text[0])
+        json_write_null(w);
+    else
+        write_text(w, text);
+    json_write_name(w, "source");
+    write_text(w, name_source(config_row_source(c, row)));
+    json_write_close(w, '}');
+}
+
+oxq_err options_print_json(const struct config *c, const struct options *o, struct buf *out)
+{
+    struct json_writer w = {.out = out};
+    json_write_open(&w, '{');
+    json_write_name(&w, "version");
+    write_text(&w, OXQ_VERSION);
+    json_write_name(&w, "file");
+    if (o->file)
+        write_text(&w, o->file);
+    else
+        json_write_null(&w);
+    json_write_name(&w, "parameters");
+    json_write_open(&w, '{');
+    for (size_t row = 0; row < config_rows_count(); row++) {
+        if (config_row_classify(row) == CONFIG_ROW_OWN) write_parameter(&w, c, row);
+    }
+    json_write_close(&w, '}');
+    json_write_close(&w, '}');
+    return w.error;
+}
+
 void options_print_flags(FILE *out)
 {
     for (size_t row = 0; row < config_rows_count(); row++) {
         if (config_row_classify(row) != CONFIG_ROW_OWN) continue;
-        char flag[VARIABLE_MAX];
+        char flag[OPTIONS_VARIABLE_MAX];
         snprintf(flag, sizeof(flag), "--%s %s", config_row_flag(row), config_row_shape(row));
         fprintf(out, "  %-36s %s\n", flag, config_row_help(row));
     }

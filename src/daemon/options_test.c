@@ -125,6 +125,55 @@ Test(options, prefers_flags_to_the_environment_and_that_to_the_file)
     cr_assert_eq(config_row_source(&config, (size_t)config_row_find(SLICE_LIT("dir"))), CONFIG_DEFAULT);
 }
 
+struct unknown {
+    char text[512];
+};
+
+static void note_unknown(void *ctx, const char *name, const char *nearest)
+{
+    struct unknown *u = ctx;
+    size_t len = strlen(u->text);
+    snprintf(u->text + len, sizeof(u->text) - len, "%s>%s ", name, nearest);
+}
+
+Test(options, finds_variables_that_are_no_parameters)
+{
+    static const char *const known[] = {"OXQ_PORT=1",
+                                        "OXQ_REQUIREPASS=x",
+                                        "OXQ_PASSWORD=x",
+                                        "OXQ_TLS_CERT_FILE=x",
+                                        "OXQ_TLS_CERT=x",
+                                        "OXQ_CONFIG=x",
+                                        "OXQ_URL=x",
+                                        "OXQ_PUSH_SECRET=x",
+                                        "OXQ_JOB_ID=1",
+                                        "OXQ_JOB_NAME=x",
+                                        "OXQ_QUEUE=q",
+                                        "OXQ_ATTEMPT=1",
+                                        "OXQ_ATTEMPTS=1",
+                                        "OXQ_BIN=/x",
+                                        "PATH=/bin",
+                                        "OXQ_=x",
+                                        "oxq_prot=x",
+                                        "OXQP=x",
+                                        NULL};
+    static const char *const unknown[] = {
+        "OXQ_PROT=1", "OXQ_MAXMEMROY=s", "OXQ_port=", "OXQ_TLS-CERT=x", "OXQ_SOMETHING_ELSE=x=y", NULL};
+    struct unknown u = {""};
+    options_find_unknown((char *const *)known, note_unknown, &u);
+    cr_assert_str_eq(u.text, "");
+    options_find_unknown((char *const *)unknown, note_unknown, &u);
+    cr_assert_str_eq(u.text, "OXQ_PROT>OXQ_PORT OXQ_MAXMEMROY>OXQ_MAXMEMORY OXQ_port>OXQ_PORT "
+                             "OXQ_TLS-CERT>OXQ_TLS_CERT OXQ_SOMETHING_ELSE> ");
+    char longest[200];
+    memset(longest, 'X', sizeof(longest));
+    memcpy(longest, "OXQ_", 4);
+    longest[sizeof(longest) - 1] = '\0';
+    u.text[0] = '\0';
+    options_find_unknown((char *const[]){longest, NULL}, note_unknown, &u);
+    cr_assert_eq(strlen(u.text), OPTIONS_VARIABLE_MAX - 1 + 2);
+}
+
 Test(options, reads_the_file_that_is_named)
 {
     static const char *const env[] = {"OXQ_CONFIG=none.yaml", NULL};

@@ -18,6 +18,7 @@
 
 #include "base/link.h"
 #include "base/mem.h"
+#include "client/url.h"
 #include "embed/host.h"
 #include "os/file.h"
 #include "os/log.h"
@@ -29,6 +30,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -222,7 +224,7 @@ static oxq_err add_folder(const char *dir, const char *query, struct embed **out
 oxq_err embed_open(const char *url, struct embed **out, struct oxq_error *err)
 {
     static const char scheme[] = "file:";
-    if (strncmp(url, scheme, strlen(scheme)) != 0)
+    if (strncasecmp(url, scheme, strlen(scheme)) != 0)
         return err_set(err, OXQ_ERR_ARGUMENT, "'%s' is no file: URL, such as file:./data", url);
     const char *path = url + strlen(scheme);
     if (strncmp(path, "//", 2) == 0) path += 2;
@@ -232,6 +234,9 @@ oxq_err embed_open(const char *url, struct embed **out, struct oxq_error *err)
     if (len >= sizeof(given)) return err_set(err, OXQ_ERR_ARGUMENT, "the path of a file: URL is too long");
     memcpy(given, path, len);
     given[len] = '\0';
+    if (!client_url_decode(given))
+        return err_set(err, OXQ_ERR_ARGUMENT,
+                       "the path of a file: URL has a %% that is not followed by two hex digits: write %%25");
     oxq_err code = resolve(given, dir, err);
     if (code) return code;
     lock_enter(&folders_lock);

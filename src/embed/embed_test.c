@@ -14,6 +14,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -119,6 +120,26 @@ Test(embed, two_names_of_a_folder_are_one)
     cr_assert_eq(open_folder(other), e);
     embed_close(e);
     embed_close(e);
+}
+
+Test(embed, a_folder_is_named_as_all_urls_name_things)
+{
+    struct oxq_error err = {0};
+    struct stat st;
+    struct embed *e, *same;
+    char name[sizeof(url) + 32];
+    snprintf(name, sizeof(name), "FILE:%s/a%%20%%3f%%25?durability=off", folder);
+    e = open_folder(name);
+    snprintf(name, sizeof(name), "%s/a ?%%", folder);
+    cr_assert_eq(stat(name, &st), 0);
+    snprintf(name, sizeof(name), "file://%s/%%61 %%3F%%25", folder);
+    same = open_folder(name);
+    cr_assert_eq(same, e);
+    embed_close(e);
+    embed_close(same);
+    snprintf(name, sizeof(name), "file:%s/a%%", folder);
+    cr_assert_eq(embed_open(name, &e, &err), OXQ_ERR_ARGUMENT);
+    cr_assert_not_null(strstr(err.text, "%25"), "%s", err.text);
 }
 
 Test(embed, who_has_the_folder_open_takes_over_when_the_host_is_killed)

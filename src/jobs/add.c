@@ -194,11 +194,21 @@ static bool are_plain(const struct add_batch *batch)
 static int64_t count_numbered(const struct add_batch *batch)
 {
     if (batch->is_split) return -1;
+    if (batch->is_whole) return -2;
     for (size_t i = 0; i < batch->count; i++) {
         const struct new_job *job = &batch->jobs[i];
         if (job->queue.len > 0 || options_of(job)->parent.id.len > 0) return 0;
     }
     return (int64_t)batch->count;
+}
+
+/* A parent may be gone, and a job with an id of the user's may be another's child. */
+bool add_may_be_refused(const struct new_job *jobs, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (options_of(&jobs[i])->parent.id.len > 0 && jobs[i].made_id.len == 0) return true;
+    }
+    return false;
 }
 
 size_t add_portion(const struct new_job *jobs, size_t count)
@@ -228,7 +238,7 @@ static oxq_err put_checked(struct request *r, const struct add_batch *batch, siz
 
 oxq_err add_request(struct arena *arena, const struct add_batch *batch, struct request *out, struct oxq_error *err)
 {
-    if (batch->count == 0 || batch->count > ADD_JOBS_MAX) {
+    if (batch->count == 0 || (batch->count > ADD_JOBS_MAX && !batch->is_whole)) {
         return err_set(err, OXQ_ERR_LIMIT, "%zu jobs at once: write 1 .. %d, and the rest in further calls",
                        batch->count, ADD_JOBS_MAX);
     }
@@ -242,7 +252,20 @@ oxq_err add_request(struct arena *arena, const struct add_batch *batch, struct r
     return e;
 }
 
-oxq_err add_result(const struct resp_value *reply, size_t i, struct slice *out_id, struct oxq_error *err)
+/* A refusal that has to do with its parent names it. */
+static oxq_err check_one(const struct resp_value *one, const struct new_job *job, struct oxq_error *err)
+{
+    const struct job_parent *p = &options_of(job)->parent;
+    OWNED(buf_deinit) struct buf parent = {.limit_bytes = ADD_TEXT_BYTES_MAX};
+    oxq_err e = p->id.len > 0 ? buf_append(&parent, p->queue) : OXQ_ERR_NOT_FOUND;
+    if (!e) e = buf_append(&parent, SLICE_LIT(":"));
+    if (!e) e = buf_append(&parent, p->id);
+    return e ? request_check(one, "add", SLICE_LIT("job"), err)
+             : request_check(one, "add a child of", buf_borrow(&parent), err);
+}
+
+oxq_err add_result(const struct resp_value *reply, size_t i, const struct new_job *job, struct slice *out_id,
+                   struct oxq_error *err)
 {
     oxq_err e = request_check(reply, "add", SLICE_LIT("jobs"), err);
     if (e) return e;
@@ -250,7 +273,7 @@ oxq_err add_result(const struct resp_value *reply, size_t i, struct slice *out_i
         return err_set(err, OXQ_ERR_SERVER, "add: the server's answer has no job %zu", i + 1);
     }
     const struct resp_value *one = &reply->items[i];
-    e = request_check(one, "add", SLICE_LIT("job"), err);
+    e = check_one(one, job, err);
     if (e) return e;
     *out_id = one->text;
     return OXQ_OK;

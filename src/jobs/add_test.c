@@ -105,9 +105,13 @@ Test(add, each_job_has_its_own_answer)
 {
     struct resp_value items[] = {{.kind = RESP_BULK, .text = SLICE_INIT("7")}, {.kind = RESP_INTEGER, .integer = -5}};
     struct resp_value reply = {.kind = RESP_ARRAY, .items = items, .count = 2};
+    struct job_options child = {.parent = {.id = SLICE_INIT("5"), .queue = SLICE_INIT("bull:mail")}};
+    struct new_job jobs[3] = {{.name = SLICE_INIT("a")}, {.name = SLICE_INIT("b"), .options = &child}};
     struct slice id;
-    cr_assert_eq(add_result(&reply, 0, &id, NULL), OXQ_OK);
+    struct oxq_error err = {0};
+    cr_assert_eq(add_result(&reply, 0, &jobs[0], &id, NULL), OXQ_OK);
     cr_assert(slice_equal(id, SLICE_LIT("7")));
-    cr_assert_eq(add_result(&reply, 1, &id, NULL), OXQ_ERR_NOT_FOUND);
-    cr_assert_eq(add_result(&reply, 2, &id, NULL), OXQ_ERR_SERVER);
+    cr_assert_eq(add_result(&reply, 1, &jobs[1], &id, &err), OXQ_ERR_NOT_FOUND);
+    cr_assert(strstr(err.text, "add a child of bull:mail:5: there is no such parent"), "%s", err.text);
+    cr_assert_eq(add_result(&reply, 2, &jobs[2], &id, NULL), OXQ_ERR_SERVER);
 }

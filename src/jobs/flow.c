@@ -105,13 +105,16 @@ static oxq_err cut(struct arena *arena, const struct flow_opts *opts, struct flo
 {
     f->requests = ARENA_ARRAY(arena, struct request, f->jobs_count);
     f->request_ends = ARENA_ARRAY(arena, size_t, f->jobs_count);
+    bool is_whole = opts->is_whole && add_may_be_refused(f->jobs, f->jobs_count);
     for (size_t from = 0; from < f->jobs_count;) {
-        size_t count = add_portion(f->jobs + from, f->jobs_count - from), end = from + count;
+        size_t rest = f->jobs_count - from, count = is_whole ? rest : add_portion(f->jobs + from, rest),
+               end = from + count;
         struct add_batch batch = {
             .prefix = f->jobs[from].queue,
             .now_ms = opts->now_ms,
             .jobs = f->jobs + from,
             .count = count,
+            .is_whole = is_whole,
             .is_split = end < f->jobs_count && are_siblings(&f->jobs[end - 1], &f->jobs[end]),
         };
         oxq_err e = add_request(arena, &batch, &f->requests[f->requests_count], err);
@@ -149,7 +152,7 @@ oxq_err flow_result(const struct flow *f, const struct resp_value *replies, size
     while (r < f->requests_count && i >= f->request_ends[r]) r++;
     if (r == f->requests_count) return err_set(err, OXQ_ERR_ARGUMENT, "the flow has no job %zu", i + 1);
     struct oxq_error why = {0};
-    oxq_err e = add_result(&replies[r], i - (r > 0 ? f->request_ends[r - 1] : 0), out_id, &why);
+    oxq_err e = add_result(&replies[r], i - (r > 0 ? f->request_ends[r - 1] : 0), &f->jobs[i], out_id, &why);
     if (!e) return OXQ_OK;
     const struct slice *name = &f->jobs[i].name;
     return err_set(err, e, "job %zu of the flow, \"%.*s\": %s", i + 1, name->len < 40 ? (int)name->len : 40, name->at,

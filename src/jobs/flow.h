@@ -33,6 +33,7 @@ struct flow_opts {
     int64_t now_ms;
     flow_random_fn *random; /* for the ids of jobs that have none; os/random.h */
     void *random_ctx;
+    bool is_whole; /* nothing is added when a job is refused; else, as in BullMQ, the others are */
 };
 
 /* A flow as requests; all in the arena. */

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "jobs/keys.h"
 
+#include "codec/json.h"
+
 static int shown(struct slice s)
 {
     return s.len < 80 ? (int)s.len : 80;
@@ -25,6 +27,8 @@ oxq_err keys_prefix(struct arena *arena, struct slice prefix, struct slice queue
         return err_set(err, OXQ_ERR_ARGUMENT, "queue %.*s...: name and prefix have %d bytes at most", shown(queue),
                        queue.at, KEYS_NAME_BYTES_MAX);
     }
+    if (!json_is_utf8(queue) || !json_is_utf8(prefix))
+        return err_set(err, OXQ_ERR_ARGUMENT, "the name and the prefix of a queue are UTF-8");
     char *at = arena_alloc(arena, prefix.len + queue.len + 2);
     memcpy(at, prefix.at, prefix.len);
     at[prefix.len] = ':';
@@ -71,6 +75,23 @@ static size_t count_colons(struct slice s)
     return count;
 }
 
+bool keys_is_own_name(struct slice name)
+{
+    static const char *const names[] = {
+        "wait",    "paused",    "active",        "delayed", "prioritized", "waiting-children",
+        "failed",  "completed", "stalled-check", "stalled", "events",      "meta",
+        "limiter", "marker",    "repeat",        "delay",   "id",          "pc"};
+    static const char *const kinds[] = {"metrics:", "de:"};
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        if (slice_equal(name, slice_from_text(names[i]))) return true;
+    }
+    for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+        size_t len = strlen(kinds[i]);
+        if (name.len > len && memcmp(name.at, kinds[i], len) == 0) return true;
+    }
+    return false;
+}
+
 oxq_err keys_check_job_id(struct slice id, struct oxq_error *err)
 {
     if (id.len == 0) return err_set(err, OXQ_ERR_ARGUMENT, "a job's id is not empty; leave it out to have one made");
@@ -82,6 +103,12 @@ oxq_err keys_check_job_id(struct slice id, struct oxq_error *err)
         return err_set(err, OXQ_ERR_ARGUMENT,
                        "job id %.*s: numbers are the ids that the queue makes; put something before it: order-%.*s",
                        shown(id), id.at, shown(id), id.at);
+    }
+    if (keys_is_own_name(id)) {
+        return err_set(
+            err, OXQ_ERR_ARGUMENT,
+            "job id %.*s: under this name the queue keeps something of its own; put something before it: order-%.*s",
+            shown(id), id.at, shown(id), id.at);
     }
     size_t colons = count_colons(id);
     if ((colons != 0 && colons != 2) || (colons == 2 && id.at[0] == '0' && id.at[1] == ':')) {

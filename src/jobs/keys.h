@@ -12,10 +12,11 @@
 #define KEYS_PREFIX_DEFAULT "bull"
 /* Of a prefix and of a queue's name. */
 #define KEYS_NAME_BYTES_MAX 512
-#define KEYS_JOB_ID_BYTES_MAX 1024
+/* OXQ_ID_MAX without its NUL. */
+#define KEYS_JOB_ID_BYTES_MAX 1023
 
 /*
- * `prefix` empty: KEYS_PREFIX_DEFAULT. Errors: ARGUMENT: no name, a colon in it, too long. *out is in the arena.
+ * `prefix` empty: KEYS_PREFIX_DEFAULT. Errors: ARGUMENT: no name, a colon in it, too long, no UTF-8. *out is in the arena.
  */
 OXQ_MUST_USE oxq_err keys_prefix(struct arena *arena, struct slice prefix, struct slice queue, struct slice *out,
                                  struct oxq_error *err);
@@ -25,6 +26,8 @@ struct slice keys_join(struct arena *arena, struct slice prefix, struct slice na
 struct slice keys_qualified(struct slice prefix);
 /* `mail` of `bull:mail:`, borrowed. */
 struct slice keys_queue(struct slice prefix);
+/* Does the queue keep something of its own under this name (`wait`, `meta`, `metrics:completed`), so that it is no job's id? */
+bool keys_is_own_name(struct slice name);
 /*
  * Is this an id that a user may give a job? Ids of digits only are those that queues count themselves; colons divide keys, but for
  * two of them, which BullMQ has always let pass (`repeat:nightly:1700000000000`). Errors: ARGUMENT; the text says what instead.

@@ -2,8 +2,9 @@
 #include "jobs/limits.h"
 
 #include "jobs/keys.h"
+#include "jobs/options.h"
 
-/* More than any rate allows; the number that BullMQ takes. */
+/* More than any rate allows; the number that BullMQ takes, and HELD in lua/lib/fetch.lua. */
 #define ALL_TAKEN ((INT64_C(1) << 53) - 1)
 
 void limits_request(struct arena *arena, struct slice prefix, int64_t rate_max, struct request *out)
@@ -33,7 +34,9 @@ oxq_err limits_read(const struct resp_value *reply, struct limits *out, struct o
 
 oxq_err limits_hold(struct arena *arena, struct slice prefix, int64_t ms, struct request *out, struct oxq_error *err)
 {
-    if (ms < 1) return err_set(err, OXQ_ERR_ARGUMENT, "no job for %lld ms: write 1 or more", (long long)ms);
+    if (ms < 1 || ms > JOB_TIME_MAX_MS)
+        return err_set(err, OXQ_ERR_ARGUMENT, "no job for %lld ms: write 1 .. %lld", (long long)ms,
+                       (long long)JOB_TIME_MAX_MS);
     request_begin_plain(out, arena, "SET");
     request_put(out, keys_join(arena, prefix, SLICE_LIT("limiter")));
     request_put_int(out, ALL_TAKEN);

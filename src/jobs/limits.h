@@ -16,7 +16,10 @@ void limits_request(struct arena *arena, struct slice prefix, int64_t rate_max, 
 /* Errors: SERVER, FORMAT. */
 OXQ_MUST_USE oxq_err limits_read(const struct resp_value *reply, struct limits *out, struct oxq_error *err);
 
-/* Workers with a rate take no job for so long. Errors: ARGUMENT (ms below 1). */
+/*
+ * No worker of this library takes a job for so long, and none of BullMQ that has a rate. Errors: ARGUMENT (ms below 1, or above
+ * JOB_TIME_MAX_MS).
+ */
 OXQ_MUST_USE oxq_err limits_hold(struct arena *arena, struct slice prefix, int64_t ms, struct request *out,
                                  struct oxq_error *err);
 /* The rate is as if no job had been taken. The reply is 1 or 0. */

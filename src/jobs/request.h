@@ -59,7 +59,8 @@ void request_put_int(struct request *r, int64_t n);
     X(LETTER_TAKEN, -103, LOCK_LOST, "a worker has the dead letter; wait for its end")                                 \
     X(JOB_DAMAGED, -104, TYPE,                                                                                         \
       "its key is a hash no more, somebody has overwritten it, and the job has left the queue; remove the key and "    \
-      "add the job anew")
+      "add the job anew")                                                                                              \
+    X(OTHER_REFUSED, -105, CANCELLED, "another of the jobs that are added all or none is refused")
 
 enum refusal {
 #define REFUSAL_ENUM(name, number, error, text) REFUSAL_##name = number,

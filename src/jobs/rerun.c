@@ -9,10 +9,8 @@ oxq_err rerun_request(struct arena *arena, const struct rerun_batch *batch, stru
     request_put_text(out, batch->have_failed ? "failed" : "completed");
     request_put_text(out, batch->resets_attempts ? "1" : "0");
     request_put_text(out, batch->resets_starts ? "1" : "0");
-    for (size_t i = 0; i < batch->count; i++) {
-        request_put(out, batch->jobs[i].id);
-        request_put_text(out, batch->jobs[i].is_lifo ? "RPUSH" : "LPUSH");
-    }
+    request_put_text(out, batch->heeds_lifo ? "1" : "0");
+    for (size_t i = 0; i < batch->count; i++) request_put(out, batch->ids[i]);
     return OXQ_OK;
 }
 

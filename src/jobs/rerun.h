@@ -7,17 +7,13 @@
 
 #define RERUN_JOBS_MAX 1000
 
-struct rerun_job {
-    struct slice id;
-    bool is_lifo; /* it is the next one */
-};
-
 struct rerun_batch {
     struct slice prefix;
     bool have_failed;     /* the jobs are failed ones, else completed ones */
     bool resets_attempts; /* what they have made counts no longer */
     bool resets_starts;   /* nor how often they were begun */
-    const struct rerun_job *jobs;
+    bool heeds_lifo;      /* one with the option lifo is the next one; else all go behind those that wait */
+    const struct slice *ids;
     size_t count; /* 1 .. RERUN_JOBS_MAX */
 };
 

@@ -146,6 +146,9 @@ static void put_time(struct request *r, int64_t next_ms)
 
 /* ---------------------------------------------------------------- making and changing */
 
+/* A longer number is one with an exponent when a script writes it down. */
+#define NUMBER_MAX INT64_C(99999999999999)
+
 static oxq_err check_repeat(const struct job_repeat *r, bool immediately, int64_t now_ms, struct oxq_error *err)
 {
     if ((r->pattern.len > 0) == (r->every_ms != 0)) {
@@ -153,6 +156,15 @@ static oxq_err check_repeat(const struct job_repeat *r, bool immediately, int64_
     }
     if (r->every_ms < 0 || r->offset_ms < 0 || r->limit < 0 || r->start_ms < 0 || r->end_ms < 0) {
         return err_set(err, OXQ_ERR_ARGUMENT, "every, offset, limit, start and end are above 0");
+    }
+    if (r->every_ms > JOB_TIME_MAX_MS - now_ms || r->start_ms > JOB_TIME_MAX_MS) {
+        return err_set(err, OXQ_ERR_ARGUMENT,
+                       "every %lld, start %lld: times are milliseconds, and a job is due before September 2039",
+                       (long long)r->every_ms, (long long)r->start_ms);
+    }
+    if (r->limit > NUMBER_MAX || r->end_ms > NUMBER_MAX || r->offset_ms > NUMBER_MAX) {
+        return err_set(err, OXQ_ERR_ARGUMENT, "offset, limit and end are at most %lld: leave out what is none",
+                       (long long)NUMBER_MAX);
     }
     if (r->pattern.len > 0 && r->offset_ms > 0) {
         return err_set(err, OXQ_ERR_ARGUMENT, "an offset goes with `every`; write it into the cron pattern's fields");

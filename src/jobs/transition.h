@@ -27,6 +27,7 @@
     X(resume, RESUME)                                                                                                  \
     X(progress, PROGRESS)                                                                                              \
     X(promote, PROMOTE)                                                                                                \
+    X(publish, PUBLISH)                                                                                                \
     X(purge, PURGE)                                                                                                    \
     X(read_node, READ_NODE)                                                                                            \
     X(read_schedulers, READ_SCHEDULERS)                                                                                \

@@ -377,15 +377,15 @@ Test(limits, are_read_and_set, .fini = empty_arena)
 
 Test(rerun, names_jobs_of_one_state, .fini = empty_arena)
 {
-    const struct rerun_job jobs[] = {{SLICE_INIT("1"), false}, {SLICE_INIT("2"), true}};
-    struct rerun_batch batch = {SLICE_INIT("bull:q:"), true, true, false, jobs, 2};
+    const struct slice ids[] = {SLICE_INIT("1"), SLICE_INIT("2")};
+    struct rerun_batch batch = {SLICE_INIT("bull:q:"), true, true, false, true, ids, 2};
     struct request r;
     cr_assert_eq(rerun_request(&arena, &batch, &r, NULL), OXQ_OK);
-    expect_args(&r, "bull:q: failed 1 0 1 LPUSH 2 RPUSH ");
+    expect_args(&r, "bull:q: failed 1 0 1 1 2 ");
     struct resp_value reply = reply_of("*2\r\n:1\r\n:-3\r\n");
-    cr_assert_eq(rerun_result(&reply, 0, jobs[0].id, NULL), OXQ_OK);
-    cr_assert_eq(rerun_result(&reply, 1, jobs[1].id, NULL), OXQ_ERR_STATE);
-    cr_assert_eq(rerun_result(&reply, 2, jobs[1].id, NULL), OXQ_ERR_FORMAT);
+    cr_assert_eq(rerun_result(&reply, 0, ids[0], NULL), OXQ_OK);
+    cr_assert_eq(rerun_result(&reply, 1, ids[1], NULL), OXQ_ERR_STATE);
+    cr_assert_eq(rerun_result(&reply, 2, ids[1], NULL), OXQ_ERR_FORMAT);
 }
 
 Test(dead, a_dead_letter_queue_is_another_queue, .fini = empty_arena)

@@ -186,7 +186,8 @@ static void tell_end(const struct exec *x, const struct process_end *end, struct
         tell_failure(end, out);
     } else if (end->exit_code == EXEC_RETRY_CODE) {
         out->delay_ms = x->opts.retry_after_ms;
-        outcome_set_said(out, OUTCOME_LATER, "exit code 75: ", text_tail_borrow(&end->said), REASON_BYTES_MAX);
+        struct slice said = text_trim(text_tail_borrow(&end->said));
+        outcome_set_said(out, OUTCOME_LATER, said.len > 0 ? "exit code 75: " : "exit code 75", said, REASON_BYTES_MAX);
     } else {
         outcome_set_result(out, buf_borrow(&end->output));
     }

@@ -225,14 +225,6 @@ static int64_t next_time_us(const struct process *p)
     return INT64_MAX;
 }
 
-/* For poll: a time that is over is 0, and one in parts of a millisecond is not before its end. */
-static int wait_ms(int64_t until_us)
-{
-    if (until_us == INT64_MAX) return -1;
-    int64_t ms = (until_us - clock_mono_us(os_clock()) + 999) / 1000;
-    return ms < 0 ? 0 : ms > INT32_MAX ? INT32_MAX : (int)ms;
-}
-
 static void watch_clock(struct process *p)
 {
     if (clock_mono_us(os_clock()) < next_time_us(p)) return;
@@ -253,7 +245,7 @@ static bool step(struct process *p)
                                       [POLL_STOP] = {.fd = is_running ? p->task->stop_fd : -1, .events = POLLIN}};
     for (int i = 0; i < PIPES_COUNT; i++)
         fds[i] = (struct pollfd){.fd = p->ours[i], .events = i == INPUT ? POLLOUT : POLLIN};
-    if (poll(fds, POLLS_COUNT, wait_ms(next_time_us(p))) < 0) {
+    if (poll(fds, POLLS_COUNT, os_wait_ms(next_time_us(p))) < 0) {
         CHECK(errno == EINTR || errno == ENOMEM || errno == EAGAIN);
         return true;
     }

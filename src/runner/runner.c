@@ -203,12 +203,7 @@ static void wait_for_news(struct runner *r)
         return;
     }
     struct pollfd fds[] = {{.fd = r->opts->signals_fd, .events = POLLIN}, {.fd = r->wake_fd, .events = POLLIN}};
-    int ms = -1;
-    if (r->until_us != INT64_MAX) {
-        int64_t left_ms = (r->until_us - clock_mono_us(os_clock()) + 999) / 1000;
-        ms = left_ms < 0 ? 0 : left_ms > INT32_MAX ? INT32_MAX : (int)left_ms;
-    }
-    (void)poll(fds, sizeof(fds) / sizeof(fds[0]), ms);
+    (void)poll(fds, sizeof(fds) / sizeof(fds[0]), os_wait_ms(r->until_us));
     waker_clear(r->wake_fd);
 }
 

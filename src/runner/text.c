@@ -2,21 +2,17 @@
 #include "runner/text.h"
 
 #include "base/mem.h"
+#include "base/utf8.h"
 #include "codec/json.h"
 
 /* ---------------------------------------------------------------- UTF-8 */
 
 #define REPLACEMENT SLICE_LIT("\xef\xbf\xbd")
-#define CHARACTER_BYTES_MAX 4
 
 /* The bytes of the character that they begin with; 0 when they are none. */
 static size_t character_bytes(struct slice bytes)
 {
-    if (bytes.at[0] == '\0') return 0;
-    for (size_t len = 1; len <= CHARACTER_BYTES_MAX && len <= bytes.len; len++) {
-        if (json_is_utf8(slice_of(bytes.at, len))) return len;
-    }
-    return 0;
+    return bytes.at[0] == '\0' ? 0 : utf8_length(bytes);
 }
 
 oxq_err text_put_mended(struct buf *out, struct slice bytes)

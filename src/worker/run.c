@@ -106,8 +106,12 @@ void run_handle(struct job_run *run)
     if (run->job->fields.scheduler_id) add_next_run(run);
     if (must_not_begin(run)) return;
     worker_tell(w, (struct oxq_worker_event){.kind = OXQ_WORKER_ACTIVE, .job = run->job, .id = run->job->fields.id});
-    oxq_outcome outcome = w->handler(run->job, w->ctx);
-    if ((unsigned)outcome > OXQ_RATE_LIMITED) {
+    run_end(run, w->handler(run->job, w->ctx));
+}
+
+void run_end(struct job_run *run, oxq_outcome outcome)
+{
+    if ((unsigned)outcome > OXQ_WAITING) {
         oxq_job_fail_for_good(run->job, "the handler returned %d, which is no outcome", (int)outcome);
         return;
     }
@@ -189,6 +193,11 @@ oxq_outcome oxq_job_rate_limit(oxq_job *job, int64_t for_ms)
     return end_later(job, OXQ_RATE_LIMITED, for_ms);
 }
 
+oxq_outcome oxq_job_give_back(oxq_job *job)
+{
+    return end_later(job, OXQ_WAITING, 0);
+}
+
 void oxq_job_set_stack(oxq_job *job, const char *stack)
 {
     if (job->run) job->run->stack = stack ? arena_copy_text(&job->arena, slice_from_text(stack)) : NULL;
@@ -241,10 +250,12 @@ static oxq_err send_request(oxq_job *job, struct request *r, const char *what, s
 oxq_err oxq_job_progress(oxq_job *job, const char *progress, struct oxq_error *err)
 {
     if (!job->run) return not_running(job, err);
+    oxq_err e = text_check(progress, "the progress", err);
+    if (e) return e;
     struct arena arena = {0};
     struct request r;
-    oxq_err e = running_progress(&arena, job->run->worker->prefix, slice_from_text(job->fields.id),
-                                 slice_from_text(progress), &r, err);
+    e = running_progress(&arena, job->run->worker->prefix, slice_from_text(job->fields.id), slice_from_text(progress),
+                         &r, err);
     if (!e) e = send_request(job, &r, "progress of job", err);
     arena_deinit(&arena);
     return e;
@@ -253,11 +264,13 @@ oxq_err oxq_job_progress(oxq_job *job, const char *progress, struct oxq_error *e
 oxq_err oxq_job_log(oxq_job *job, const char *line, struct oxq_error *err)
 {
     if (!job->run) return not_running(job, err);
+    oxq_err e = text_check(line, "the line", err);
+    if (e) return e;
     struct arena arena = {0};
     struct request r;
     running_log(&arena, job->run->worker->prefix, slice_from_text(job->fields.id), slice_from_text(line),
                 job->opts.keep_logs, &r);
-    oxq_err e = send_request(job, &r, "log of job", err);
+    e = send_request(job, &r, "log of job", err);
     arena_deinit(&arena);
     return e;
 }
@@ -265,10 +278,12 @@ oxq_err oxq_job_log(oxq_job *job, const char *line, struct oxq_error *err)
 oxq_err oxq_job_update_data(oxq_job *job, const char *data, struct oxq_error *err)
 {
     if (!job->run) return not_running(job, err);
+    oxq_err e = text_check(data, "the data", err);
+    if (e) return e;
     struct arena arena = {0};
     struct request r;
-    oxq_err e = running_set_data(&arena, job->run->worker->prefix, slice_from_text(job->fields.id),
-                                 slice_from_text(data), &r, err);
+    e = running_set_data(&arena, job->run->worker->prefix, slice_from_text(job->fields.id), slice_from_text(data), &r,
+                         err);
     if (!e) e = send_request(job, &r, "data of job", err);
     arena_deinit(&arena);
     if (e) return e;

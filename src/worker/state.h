@@ -100,6 +100,8 @@ struct oxq_worker {
 /* A thread of handlers. */
 void worker_run_thread(void *ctx);
 void worker_tell(oxq_worker *w, struct oxq_worker_event event);
+/* Under the lock: jobs that no thread has begun go back to where they came from. */
+void worker_give_back(oxq_worker *w);
 /* Frees all of it: nobody is left in it. */
 void worker_free(oxq_worker *w);
 
@@ -110,6 +112,8 @@ struct job_run *run_new(oxq_worker *w, const struct fetched_job *from, struct sl
 void run_free(struct job_run *run);
 /* Runs the handler, or finds that it must not; its outcome is known then. */
 void run_handle(struct job_run *run);
+/* What its handler, or who fetched it, says how it ended. */
+void run_end(struct job_run *run, oxq_outcome outcome);
 /* Under the lock. Nothing when it is cancelled already. */
 void run_cancel(struct job_run *run, const char *reason);
 /* Sets the outcome of a failure. */

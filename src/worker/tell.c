@@ -81,6 +81,9 @@ static int64_t next_attempt(struct job_run *run)
     oxq_worker *w = run->worker;
     const struct oxq_job_fields *f = &run->job->fields;
     if (run->outcome == OXQ_UNRECOVERABLE || f->attempts_made + 1 >= f->attempts_max) return BACKOFF_STOP;
+    /* It may not be begun again. */
+    int64_t starts_max = w->opts.attempts_started_max;
+    if (starts_max > 0 && f->attempts_started >= starts_max) return BACKOFF_STOP;
     if (run->outcome == OXQ_RETRY) return run->delay_ms;
     struct job stored = {.id = slice_from_text(f->id), .name = slice_from_text(f->name)};
     struct backoff_case c = {.job = &stored,
@@ -133,6 +136,7 @@ static void put_failure(struct round *r, struct job_run *run)
     }
     struct leaving_job *l = put_leaving(r, run, ms > 0 ? LEAVE_DELAYED : LEAVE_WAIT);
     l->delay_ms = ms;
+    l->is_lifo = run->job->opts.lifo;
     l->is_attempt = true;
     l->failed_reason = slice_from_text(text_of_failure(run));
     l->stacktrace = add_stack(r, run);
@@ -151,6 +155,7 @@ static void put(struct round *r, struct job_run *run)
     case OXQ_RETRY: put_failure(r, run); return;
     case OXQ_DELAYED: put_leaving(r, run, LEAVE_DELAYED)->delay_ms = run->delay_ms; return;
     case OXQ_WAITING_CHILDREN: put_leaving(r, run, LEAVE_CHILDREN); return;
+    case OXQ_WAITING: put_leaving(r, run, LEAVE_FRONT); return;
     case OXQ_RATE_LIMITED:
         if (run->delay_ms > r->hold_ms) r->hold_ms = run->delay_ms;
         put_leaving(r, run, LEAVE_FRONT);
@@ -270,6 +275,20 @@ static void let_go(oxq_worker *w, struct link *told)
     }
 }
 
+/*
+ * A parent does not complete while it has children that have not finished, nor when one of them failed it: that is its failure then, which the
+ * next round tells.
+ */
+static bool must_fail(struct job_run *run, int64_t refusal, const char *why)
+{
+    if (run->outcome != OXQ_DONE && run->outcome != OXQ_WAITING_CHILDREN) return false;
+    if (refusal != REFUSAL_CHILDREN_PENDING && refusal != REFUSAL_CHILD_FAILED) return false;
+    if (run->told) (void)err_set(run->told, OXQ_ERR_STATE, "%s", why);
+    run_fail(run, refusal == REFUSAL_CHILD_FAILED ? OXQ_UNRECOVERABLE : OXQ_FAILED,
+             arena_copy_text(&run->job->arena, slice_from_text(why)));
+    return true;
+}
+
 /* Reads what became of one request's jobs; those that are to be told again stay in runs, the others are NULL. */
 static void read_codes(oxq_worker *w, const struct fetched *f, struct job_run **runs, size_t count)
 {
@@ -284,6 +303,7 @@ static void read_codes(oxq_worker *w, const struct fetched *f, struct job_run **
             run->has_no_children = true;
             continue;
         }
+        if (e == OXQ_ERR_STATE && must_fail(run, f->codes[i].integer, why.text)) continue;
         tell_end(run, e, why.text);
         link_push_tail(&told, &run->link);
         runs[i] = NULL;
@@ -323,8 +343,12 @@ static void take_jobs(oxq_worker *w, const struct round *r, const struct fetched
     }
     /* As many as were asked for: there may be more. */
     if (f->count > 0 && (int64_t)f->count == r->fetch.count) w->is_hungry = true;
-    w->rate_until_us = f->rate_wait_ms > 0 ? clock_mono_us(os_clock()) + f->rate_wait_ms * 1000 : 0;
+    /* Somebody may end a hold before its time. */
+    int64_t rate_wait_ms = f->rate_wait_ms < w->opts.drain_wait_ms ? f->rate_wait_ms : w->opts.drain_wait_ms;
+    w->rate_until_us = rate_wait_ms > 0 ? clock_mono_us(os_clock()) + rate_wait_ms * 1000 : 0;
     if (f->next_due_ms > 0) w->due_ms = f->next_due_ms;
+    /* It was told to take none while these were on their way. */
+    if (w->is_paused || w->is_closing) worker_give_back(w);
     lock_leave(&w->lock);
 }
 

@@ -141,7 +141,7 @@ void timer_run(void *ctx)
     oxq_worker *w = ctx;
     int64_t renew_us = w->opts.lock_renew_ms * 1000, sweep_us = w->opts.stalled_every_ms * 1000;
     int64_t now_us = clock_mono_us(os_clock());
-    int64_t renew_at_us = now_us + renew_us, sweep_at_us = sweep_us > 0 ? now_us : INT64_MAX;
+    int64_t renew_at_us = renew_us > 0 ? now_us + renew_us : INT64_MAX, sweep_at_us = sweep_us > 0 ? now_us : INT64_MAX;
     lock_enter(&w->lock);
     while (!w->is_closing || w->running_count > 0) {
         now_us = clock_mono_us(os_clock());

@@ -13,7 +13,7 @@
 
 #include "base/mem.h"
 #include "base/num.h"
-#include "codec/base64.h"
+#include "jobs/fetch.h"
 #include "jobs/keys.h"
 #include "os/clock.h"
 #include "os/random.h"
@@ -54,12 +54,13 @@ static struct job_run *take_ready(oxq_worker *w)
     return run;
 }
 
-/* How many jobs this thread, which is free, may take for itself and those that are idle. */
+/* How many jobs this thread, which is free, may take for itself and those that are idle; where one request cannot take them all, the next goes on. */
 static size_t count_wanted(const oxq_worker *w)
 {
     if (w->is_closing || w->is_paused || clock_mono_us(os_clock()) < w->rate_until_us) return 0;
-    size_t wanted = 1 + w->idle_count;
-    return wanted > w->ready_count ? wanted - w->ready_count : 0;
+    size_t free_count = 1 + w->idle_count;
+    size_t wanted = free_count > w->ready_count ? free_count - w->ready_count : 0;
+    return wanted < FETCH_JOBS_MAX ? wanted : FETCH_JOBS_MAX;
 }
 
 static bool can_tell(const oxq_worker *w)
@@ -163,7 +164,7 @@ static oxq_err check_opts(const struct oxq_worker_opts *o, struct oxq_error *err
     if (o->lock_ms > TIME_MS_MAX || o->lock_renew_ms > TIME_MS_MAX || o->stalled_every_ms > TIME_MS_MAX ||
         o->drain_wait_ms > TIME_MS_MAX)
         return err_set(err, OXQ_ERR_ARGUMENT, "the times of a worker are at most %lld ms", (long long)TIME_MS_MAX);
-    if (o->lock_ms < 0 || o->lock_renew_ms < 0 || o->deadline_ms < 0 || o->drain_wait_ms < 0 || o->metrics_points < 0)
+    if (o->lock_ms < 0 || o->lock_renew_ms < -1 || o->deadline_ms < 0 || o->drain_wait_ms < 0 || o->metrics_points < 0)
         return err_set(err, OXQ_ERR_ARGUMENT, "times and numbers of a worker are from 0 on");
     if ((o->limiter_max > 0) != (o->limiter_ms > 0) || o->limiter_max < 0)
         return err_set(err, OXQ_ERR_ARGUMENT, "a limiter has both limiter_max, jobs, and limiter_ms, their time");
@@ -184,19 +185,10 @@ static void fill_defaults(struct oxq_worker_opts *o)
     if (!o->stack_bytes) o->stack_bytes = STACK_BYTES_DEFAULT;
 }
 
-/* "bull:" and the queue's name in base64, then ":w:" and the worker's own: by that name Queue.getWorkers finds it. */
 static const char *name_connections(oxq_worker *w)
 {
-    struct buf text = {.limit_bytes = 4096};
-    struct slice prefix = w->store->prefix;
-    oxq_err e = buf_append(&text, prefix);
-    if (!e) e = buf_append(&text, SLICE_LIT(":"));
-    if (!e) e = base64_encode(slice_from_text(w->queue), &text);
-    if (!e && w->name.len > 0) e = buf_append(&text, SLICE_LIT(":w:"));
-    if (!e) e = buf_append(&text, w->name);
-    const char *copy = arena_copy_text(&w->arena, e ? SLICE_LIT("oxq") : slice_of(text.at, text.len));
-    buf_deinit(&text);
-    return copy;
+    struct slice suffix = w->name.len > 0 ? keys_join(&w->arena, SLICE_LIT(":w:"), w->name) : SLICE_LIT("");
+    return store_name_connection(w->store, &w->arena, slice_from_text(w->queue), suffix);
 }
 
 static void init_shared(oxq_worker *w)
@@ -237,7 +229,8 @@ static oxq_err start_threads(oxq_worker *w, struct oxq_error *err)
 static oxq_err open_worker(oxq_worker *w, const char *queue, const struct oxq_worker_opts *opts, struct oxq_error *err)
 {
     if (opts) w->opts = *opts;
-    oxq_err e = check_opts(&w->opts, err);
+    oxq_err e = text_check(queue, "the queue's name", err);
+    if (!e) e = check_opts(&w->opts, err);
     if (!e) e = keys_prefix(&w->arena, w->store->prefix, slice_from_text(queue), &w->prefix, err);
     if (e) return e;
     fill_defaults(&w->opts);
@@ -298,8 +291,7 @@ void worker_free(oxq_worker *w)
     mem_free(w);
 }
 
-/* Under the lock: jobs that no thread has begun go back to where they came from. */
-static void give_back_ready(oxq_worker *w)
+void worker_give_back(oxq_worker *w)
 {
     struct job_run *run;
     while ((run = take_ready(w))) {
@@ -336,12 +328,12 @@ static bool end_threads(oxq_worker *w, int64_t timeout_ms)
 {
     int64_t until_us = store_until_us(timeout_ms);
     w->is_closing = true;
-    give_back_ready(w);
+    worker_give_back(w);
     wait_cancel(w);
     condition_notify_all(&w->work);
     condition_notify_all(&w->change);
     bool has_jobs = !link_is_empty(&w->held);
-    if (!has_jobs && until_us > after_us(ANSWER_GRACE_US)) until_us = after_us(ANSWER_GRACE_US);
+    if (!has_jobs) until_us = after_us(ANSWER_GRACE_US);
     if (wait_for_threads(w, until_us)) return true;
     cancel_all(w, "the worker is closing");
     if ((has_jobs || !link_is_empty(&w->held)) && wait_for_threads(w, after_us(CLOSE_GRACE_US))) return true;
@@ -398,9 +390,10 @@ void oxq_worker_pause(oxq_worker *worker, bool wait)
     lock_enter(&worker->lock);
     bool was_paused = worker->is_paused;
     worker->is_paused = true;
-    give_back_ready(worker);
+    worker_give_back(worker);
     condition_notify_one(&worker->work);
-    while (wait && worker->running_count > 0) (void)condition_wait(&worker->change, &worker->lock, INT64_MAX);
+    /* A job is held until the store knows its end. */
+    while (wait && !link_is_empty(&worker->held)) (void)condition_wait(&worker->change, &worker->lock, INT64_MAX);
     lock_leave(&worker->lock);
     if (!was_paused) worker_tell(worker, (struct oxq_worker_event){.kind = OXQ_WORKER_PAUSED});
 }
@@ -411,7 +404,7 @@ void oxq_worker_resume(oxq_worker *worker)
     bool was_paused = worker->is_paused;
     worker->is_paused = false;
     worker->is_hungry = true;
-    condition_notify_one(&worker->work);
+    condition_notify_all(&worker->work);
     lock_leave(&worker->lock);
     if (was_paused) worker_tell(worker, (struct oxq_worker_event){.kind = OXQ_WORKER_RESUMED});
 }
@@ -437,6 +430,16 @@ bool oxq_worker_cancel(oxq_worker *worker, const char *id, const char *reason)
     }
     lock_leave(&worker->lock);
     return is_found;
+}
+
+void oxq_worker_cancel_all(oxq_worker *worker, const char *reason)
+{
+    lock_enter(&worker->lock);
+    for (struct link *l = worker->held.next; l != &worker->held; l = l->next) {
+        struct job_run *run = LINK_OWNER(l, struct job_run, held_link);
+        if (run->is_running) run_cancel(run, reason ? reason : "cancelled");
+    }
+    lock_leave(&worker->lock);
 }
 
 size_t oxq_worker_running(const oxq_worker *worker)

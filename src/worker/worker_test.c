@@ -2,11 +2,14 @@
 /* Workers on a folder of their own: the store is real, and so are the threads. */
 #include "api/testkit.h"
 #include "client/fakeserver.h"
+#include "os/clock.h"
 
 #include <poll.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <unistd.h>
+
+#define HOLD_MS 60
 
 TestSuite(worker, .init = testkit_start, .fini = testkit_stop);
 
@@ -154,6 +157,70 @@ static void expect_done(oxq_worker *w, const char *id, int64_t attempts_made)
     }
 }
 
+static oxq_outcome give_back_once(oxq_job *job, void *ctx)
+{
+    struct tally *t = ctx;
+    return atomic_fetch_add(&t->calls, 1) == 0 ? oxq_job_give_back(job) : OXQ_DONE;
+}
+
+Test(worker, a_job_that_is_given_back_is_the_next_one_and_no_attempt_was_made)
+{
+    char id[OXQ_ID_MAX], other[OXQ_ID_MAX];
+    struct tally t = {0};
+    add("first", NULL, NULL, id);
+    add("second", NULL, NULL, other);
+    work(NULL, give_back_once, &t);
+    cr_assert_eq(atomic_load(&t.calls), 3);
+    oxq_job *first = get(id), *second = get(other);
+    cr_assert_eq(oxq_job_fields(first)->attempts_made, 1);
+    cr_assert_eq(oxq_job_fields(first)->attempts_started, 2);
+    cr_assert_leq(oxq_job_fields(first)->finished_ms, oxq_job_fields(second)->processed_ms);
+    oxq_job_free(first);
+    oxq_job_free(second);
+}
+
+static oxq_outcome always_fail(oxq_job *job, void *ctx)
+{
+    struct tally *t = ctx;
+    return oxq_job_fail(job, "call %d", atomic_fetch_add(&t->calls, 1) + 1);
+}
+
+Test(worker, a_job_is_begun_no_more_often_than_allowed_though_attempts_are_left)
+{
+    char id[OXQ_ID_MAX];
+    struct tally t = {0};
+    add("x", NULL, &(struct oxq_job_opts){.attempts = 5}, id);
+    work(&(struct oxq_worker_opts){.attempts_started_max = 2}, always_fail, &t);
+    cr_assert_eq(atomic_load(&t.calls), 2);
+    oxq_job *job = get(id);
+    cr_assert_str_eq(oxq_job_fields(job)->failure, "call 2");
+    cr_assert_gt(oxq_job_fields(job)->finished_ms, 0);
+    oxq_job_free(job);
+}
+
+/* Fails the first time; notes the order in which jobs run, by the first letter of their names. */
+struct order {
+    char letters[8];
+    int count;
+};
+
+static oxq_outcome fail_first_and_note(oxq_job *job, void *ctx)
+{
+    struct order *o = ctx;
+    o->letters[o->count++] = oxq_job_name(job)[0];
+    return o->count == 1 ? oxq_job_fail(job, "once") : OXQ_DONE;
+}
+
+Test(worker, a_lifo_job_that_is_tried_again_is_the_next_one)
+{
+    struct order o = {.count = 0};
+    add("a", NULL, NULL, (char[OXQ_ID_MAX]){0});
+    add("b", NULL, NULL, (char[OXQ_ID_MAX]){0});
+    add("x", NULL, &(struct oxq_job_opts){.attempts = 2, .lifo = true}, (char[OXQ_ID_MAX]){0});
+    work(NULL, fail_first_and_note, &o);
+    cr_assert_str_eq(o.letters, "xxab");
+}
+
 Test(worker, a_job_may_come_again_later)
 {
     static const struct {
@@ -170,6 +237,31 @@ Test(worker, a_job_may_come_again_later)
         cr_assert_eq(atomic_load(&t.calls), 2);
         close_worker(w);
     }
+}
+
+struct hold {
+    int64_t began_us[2];
+    atomic_int calls;
+};
+
+static oxq_outcome hold_once(oxq_job *job, void *ctx)
+{
+    struct hold *h = ctx;
+    int call = atomic_fetch_add(&h->calls, 1);
+    if (call < 2) h->began_us[call] = clock_mono_us(os_clock());
+    return call == 0 ? oxq_job_rate_limit(job, HOLD_MS) : OXQ_DONE;
+}
+
+Test(worker, a_handler_holds_the_queue_though_its_worker_has_no_rate)
+{
+    char id[OXQ_ID_MAX];
+    struct hold h = {.calls = 0};
+    add("x", NULL, NULL, id);
+    oxq_worker *w = open_worker(NULL, hold_once, &h);
+    expect_done(w, id, 1);
+    close_worker(w);
+    cr_assert_eq(atomic_load(&h.calls), 2);
+    cr_assert_geq(h.began_us[1] - h.began_us[0], (HOLD_MS - 1) * 1000);
 }
 
 /* ---------------------------------------------------------------- threads */
@@ -278,6 +370,34 @@ Test(worker, a_handler_that_does_not_end_keeps_nobody_from_closing)
     cr_assert_eq(write(fds[1], "x", 1), 1);
 }
 
+/* However little time it has: what a request under way brings would else stay locked for nobody. It may take long, but not give up at once. */
+Test(worker, a_close_without_time_gives_back_what_it_has_asked_for)
+{
+    for (int i = 0; i < 300; i++) add("x", NULL, NULL, (char[OXQ_ID_MAX]){0});
+    for (int i = 0; i < 100; i++) {
+        oxq_worker *w = open_worker(&(struct oxq_worker_opts){.concurrency = 2}, greet, NULL);
+        int64_t begin_us = clock_mono_us(os_clock());
+        oxq_err e = oxq_worker_close(w, 0, &err);
+        cr_assert(!e || clock_mono_us(os_clock()) - begin_us >= 400000, "%d: %s", i, err.text);
+    }
+}
+
+/* Its threads share a connection, which one of them makes while others wait for it: it may be gone again before they wake. */
+Test(worker, may_be_closed_while_it_connects)
+{
+    char url[TESTFOLDER_PATH_MAX + 32];
+    oxq *remote;
+    snprintf(url, sizeof(url), "unix:%s/data/oxq.sock", testkit_folder);
+    OK(oxq_ping(store, &err)); /* its socket is there then */
+    OK(oxq_open(url, NULL, &remote, &err));
+    for (int i = 0; i < 300; i++) {
+        oxq_worker *w;
+        OK(oxq_worker_open(remote, "mail", &(struct oxq_worker_opts){.concurrency = 2}, greet, NULL, &w, &err));
+        close_worker(w);
+    }
+    oxq_close(remote);
+}
+
 Test(worker, a_paused_worker_takes_nothing)
 {
     struct tally t = {0};
@@ -288,6 +408,21 @@ Test(worker, a_paused_worker_takes_nothing)
     oxq_worker_resume(w);
     cr_assert_eq(oxq_worker_wait_until_idle(w, PATIENCE_MS, &err), OXQ_OK, "%s", err.text);
     cr_assert_eq(atomic_load(&t.calls), 1);
+    close_worker(w);
+}
+
+Test(worker, a_pause_that_waits_ends_when_the_store_knows_what_ran)
+{
+    struct tally t = {0};
+    oxq_worker *w = open_worker(&(struct oxq_worker_opts){.concurrency = 4}, count_most, &t);
+    for (int i = 0; i < 100; i++) {
+        add("x", NULL, NULL, (char[OXQ_ID_MAX]){0});
+        oxq_worker_pause(w, true);
+        cr_assert_eq(testkit_count(queue, OXQ_STATE_COMPLETED), atomic_load(&t.calls));
+        oxq_worker_resume(w);
+    }
+    cr_assert_eq(oxq_worker_wait_until_idle(w, PATIENCE_MS, &err), OXQ_OK, "%s", err.text);
+    cr_assert_eq(testkit_count(queue, OXQ_STATE_COMPLETED), 100);
     close_worker(w);
 }
 
@@ -390,6 +525,43 @@ Test(worker, a_job_waits_for_children_that_it_added)
     oxq_job_free(job);
 }
 
+Test(worker, all_that_runs_is_cancelled_at_once)
+{
+    char ids[2][OXQ_ID_MAX];
+    for (int i = 0; i < 2; i++) add("x", NULL, NULL, ids[i]);
+    oxq_worker *w = open_worker(&(struct oxq_worker_opts){.concurrency = 2}, wait_for_cancel, NULL);
+    while (oxq_worker_running(w) < 2) {
+    }
+    oxq_worker_cancel_all(w, "enough");
+    cr_assert_eq(oxq_worker_wait_until_idle(w, PATIENCE_MS, &err), OXQ_OK, "%s", err.text);
+    close_worker(w);
+    for (int i = 0; i < 2; i++) {
+        oxq_job *job = get(ids[i]);
+        cr_assert_str_eq(oxq_job_fields(job)->failure, "enough");
+        oxq_job_free(job);
+    }
+}
+
+static oxq_outcome be_hasty(oxq_job *job, void *ctx)
+{
+    (void)ctx;
+    if (strcmp(oxq_job_name(job), "child") == 0) return OXQ_DONE;
+    cr_assert_eq(oxq_job_add_child(job, "mail", &(struct oxq_job_template){.name = "child"}, NULL, &err), OXQ_OK, "%s",
+                 err.text);
+    return OXQ_DONE;
+}
+
+Test(worker, a_parent_that_does_not_wait_for_its_children_fails)
+{
+    char id[OXQ_ID_MAX];
+    add("parent", NULL, NULL, id);
+    work(NULL, be_hasty, NULL);
+    oxq_job *job = get(id);
+    cr_assert_not_null(strstr(oxq_job_fields(job)->failure, "children that have not finished"));
+    cr_assert_gt(oxq_job_fields(job)->finished_ms, 0);
+    oxq_job_free(job);
+}
+
 /* ---------------------------------------------------------------- without threads */
 
 Test(worker, jobs_are_fetched_and_finished_by_hand)
@@ -409,6 +581,73 @@ Test(worker, jobs_are_fetched_and_finished_by_hand)
     close_worker(w);
     job = get(second);
     cr_assert_str_eq(oxq_job_fields(job)->failure, "no");
+    oxq_job_free(job);
+}
+
+Test(worker, a_parent_that_is_finished_by_hand_too_early_fails_and_that_is_told)
+{
+    char id[OXQ_ID_MAX];
+    oxq_job *job;
+    add("parent", NULL, NULL, id);
+    oxq_worker *w = open_worker(NULL, NULL, NULL);
+    cr_assert_eq(oxq_worker_fetch(w, PATIENCE_MS, &job, &err), OXQ_OK, "%s", err.text);
+    cr_assert_eq(oxq_worker_finish(w, job, be_hasty(job, NULL), NULL, &err), OXQ_ERR_STATE);
+    close_worker(w);
+    job = get(id);
+    cr_assert_gt(oxq_job_fields(job)->finished_ms, 0);
+    cr_assert_not_null(oxq_job_fields(job)->failure);
+    oxq_job_free(job);
+}
+
+Test(worker, a_fetch_gives_up_in_time_though_the_queue_is_held)
+{
+    oxq_job *job;
+    add("a", NULL, NULL, (char[OXQ_ID_MAX]){0});
+    OK(oxq_queue_rate_limit(queue, (int64_t)24 * 3600 * 1000, &err));
+    oxq_worker *w = open_worker(&(struct oxq_worker_opts){.drain_wait_ms = 20}, NULL, NULL);
+    OK(oxq_worker_fetch(w, 30, &job, &err));
+    cr_assert_null(job);
+    OK(oxq_worker_fetch(w, 0, &job, &err));
+    cr_assert_null(job);
+    OK(oxq_queue_rate_limit(queue, 0, &err));
+    OK(oxq_worker_fetch(w, PATIENCE_MS, &job, &err));
+    cr_assert_not_null(job, "the hold is over before its time");
+    OK(oxq_worker_finish(w, job, OXQ_DONE, NULL, &err));
+    close_worker(w);
+}
+
+Test(worker, a_paused_worker_gives_nothing_by_hand)
+{
+    oxq_job *job, *next;
+    add("a", NULL, NULL, (char[OXQ_ID_MAX]){0});
+    add("b", NULL, NULL, (char[OXQ_ID_MAX]){0});
+    oxq_worker *w = open_worker(NULL, NULL, NULL);
+    OK(oxq_worker_fetch(w, PATIENCE_MS, &job, &err));
+    oxq_worker_pause(w, false);
+    OK(oxq_worker_finish(w, job, OXQ_DONE, &next, &err));
+    cr_assert_null(next);
+    OK(oxq_worker_fetch(w, 1, &job, &err));
+    cr_assert_null(job);
+    cr_assert_eq(testkit_count(queue, OXQ_STATE_WAITING), 1);
+    oxq_worker_resume(w);
+    OK(oxq_worker_fetch(w, PATIENCE_MS, &job, &err));
+    cr_assert_str_eq(oxq_job_name(job), "b");
+    OK(oxq_worker_finish(w, job, OXQ_DONE, NULL, &err));
+    close_worker(w);
+}
+
+Test(worker, what_is_no_outcome_fails_the_job)
+{
+    char id[OXQ_ID_MAX];
+    oxq_job *job;
+    add("a", NULL, NULL, id);
+    oxq_worker *w = open_worker(NULL, NULL, NULL);
+    OK(oxq_worker_fetch(w, PATIENCE_MS, &job, &err));
+    OK(oxq_worker_finish(w, job, (oxq_outcome)99, NULL, &err));
+    close_worker(w);
+    cr_assert_eq(testkit_state(queue, id), OXQ_STATE_FAILED);
+    job = get(id);
+    cr_assert_str_eq(oxq_job_fields(job)->failure, "the handler returned 99, which is no outcome");
     oxq_job_free(job);
 }
 
@@ -442,6 +681,7 @@ Test(worker, options_that_make_no_sense_are_told)
         {{.concurrency = 100000}, "concurrency 100000: 1 to"},
         {{.limiter_max = 5}, "limiter_ms"},
         {{.lock_ms = 100, .lock_renew_ms = 100}, "lock_renew_ms"},
+        {{.lock_renew_ms = -2}, "from 0 on"},
         {{.deadline_ms = -1}, "from 0 on"},
         {{.stalled_every_ms = INT64_MAX}, "at most"},
     };

@@ -406,9 +406,62 @@ test('what says no job, or too much, is refused', async (t) => {
   await refused(['not cleaned'], 'clean', 'q', '--state', 'waiting-children', '--older', '0');
   await refused(['--cron', '--every'], 'schedule', 'q', 's');
   await refused(['--cron', '--every'], 'schedule', 'q', 's', '--every', '5s', '--cron', '* * * * *');
+  await refused(['--offset'], 'schedule', 'q', 's', '--every', '5s', '--offset', '5s');
+  await refused(['--offset'], 'schedule', 'q', 's', '--cron', '* * * * *', '--offset', '5s');
   await refused(['unknown flag --delay'], 'schedule', 'q', 's', '--every', '5s', '--delay', '5s');
   const never = await t.oxq(['schedule', 'q', 's', '--cron', '0 0 30 2 *', '--url', 'file:./data']);
   check(never.status === 2 && never.lines.length === 1, 'a pattern that never fires', never.stderr);
+  for (const zone of ['Europe/Atlantis', 'Europe', '../etc/passwd']) {
+    const nowhere = await t.oxq(['schedule', 'q', 's', '--cron', '0 4 * * *', '--tz', zone, '--url', 'file:./data']);
+    check(nowhere.status === 2 && nowhere.lines.length === 1 && nowhere.stderr.includes('Europe/Berlin'), 'a time zone that is none', zone, nowhere.stderr);
+  }
+});
+
+/* ---------------------------------------------------------------- change, limit */
+
+onEach('change: BullMQ sees the data, the delay and the priority', async (t, { node, ok, run }) => {
+  const queue = node.queue('q');
+  const id = await ok('add', 'q', 'late', '{"n":1}', '--delay', '1h');
+  equal(await ok('change', 'q', id, '--data', '{"n":2}', '--priority', 5, '--delay', '2h'), 'changed 1 job');
+  const job = await queue.getJob(id);
+  equal([job.data, job.priority, job.delay], [{ n: 2 }, 5, 7_200_000]);
+  const [first, second] = [await ok('add', 'q', 'a', '--priority', 3), await ok('add', 'q', 'b', '--priority', 3)];
+  equal(await ok('change', 'q', second, '--priority', 3, '--lifo', '--json'), '{"changed":1}');
+  equal((await queue.getPrioritized()).map((one) => one.id), [second, first]);
+  const refused = async (status, text, ...args) => {
+    const done = await run('change', 'q', ...args);
+    check(done.status === status && done.stderr.includes(text), `it ends with ${status}, and tells of ${text}`, done.status, done.stderr);
+  };
+  await refused(1, 'no such job', 'gone', '--delay', '5s');
+  await refused(1, 'not in the state', first, '--delay', '5s');
+  await refused(2, 'JSON', first, '--data', '{');
+  await refused(2, '--data, --delay or --priority', first);
+  await refused(2, '--lifo goes with --priority', first, '--lifo', '--delay', '5s');
+  await refused(2, '2097151', first, '--priority', 2097152);
+});
+
+onEach('limit: what is set holds for BullMQ, and what BullMQ set is shown', async (t, { node, ok }) => {
+  const queue = node.queue('q');
+  equal(lines(await ok('limit', 'q')), ['concurrency  none', 'rate         none', 'hold         none']);
+  equal(lines(await ok('limit', 'q', '--concurrency', 7, '--rate', '100/90s')).slice(0, 2), ['concurrency  7', 'rate         100/90s']);
+  equal([await queue.getGlobalConcurrency(), await queue.getGlobalRateLimit()], [7, { max: 100, duration: 90_000 }]);
+  await queue.setGlobalConcurrency(3);
+  await queue.setGlobalRateLimit(9, 3_600_000);
+  equal(lines(await ok('limit', 'q')).slice(0, 2), ['concurrency  3', 'rate         9/1h']);
+  const [held] = objects(await ok('limit', 'q', '--hold', '1h', '--json'));
+  check(held.held > 3_000_000 && held.held <= 3_600_000, 'no job is begun for an hour', held);
+  check((await queue.getRateLimitTtl()) > 3_000_000, 'BullMQ sees it');
+  equal(objects(await ok('limit', 'q', '--concurrency', 'none', '--rate', 'none', '--hold', 0, '--json')), [{ queue: 'q', concurrency: null, max: null, duration: null, held: null }]);
+  equal([await queue.getGlobalConcurrency(), await queue.getGlobalRateLimit()], [null, null]);
+});
+
+test('limits that make no sense are refused', async (t) => {
+  const refused = (texts, ...args) => t.refused(['limit', ...args, '--url', 'file:./data'], texts);
+  await refused(['name of a queue']);
+  await refused(['--concurrency'], 'q', '--concurrency', '0');
+  await refused(['--rate', '100/1m'], 'q', '--rate', '100');
+  await refused(['--rate'], 'q', '--rate', '5/0s');
+  await refused(['--hold'], 'q', '--hold', 'long');
 });
 
 /* ---------------------------------------------------------------- schedule */
@@ -430,6 +483,14 @@ onEach('schedule: BullMQ sees the scheduler, runs it, and no longer when it is r
   equal((await queue.getJobSchedulers()).map((scheduler) => scheduler.key), ['nightly']);
   const none = await run('unschedule', 'q', 'often');
   check(none.status === 1 && none.lines[0].includes('no scheduler often'), 'it is gone', none.stderr);
+});
+
+onEach('schedule: runs with an offset', async (t, { node, ok }) => {
+  const queue = node.queue('q');
+  const [told] = objects(await ok('schedule', 'q', 'hourly', '--every', '1h', '--offset', '15m', '--json'));
+  equal(told.next_ms % 3_600_000, 900_000);
+  const [hourly] = await queue.getJobSchedulers();
+  equal([hourly.every, hourly.offset, hourly.next], [3_600_000, 900_000, told.next_ms]);
 });
 
 /* ---------------------------------------------------------------- a folder */

@@ -145,6 +145,26 @@ onEach('bench: measures, says how durable that is, and leaves nothing', async (t
   equal(await ok('queues', '--json'), '', 'no queue is left');
 });
 
+onRedis('bench: more jobs at a time than one request takes', async (t, { url }) => {
+  const bench = t.spawn(['bench', '--jobs', 1100, '--concurrency', 1024, '--json', '--url', url]);
+  await bench.ended;
+  /* A machine that allows no thousand threads cannot tell. */
+  if (bench.stderr.includes('too many threads')) return;
+  equal(bench.status, 0, bench.stderr);
+  const [told] = objects(bench.stdout);
+  equal([told.jobs, told.concurrency], [1100, 1024]);
+});
+
+test('bench: a worker that gets nothing but errors is waited for no longer than --timeout', async (t) => {
+  const redis = await t.redis(['--rename-command', 'RPOPLPUSH', '', '--rename-command', 'RPOP', '']);
+  const url = `redis://127.0.0.1:${redis.port}`;
+  const bench = t.spawn(['bench', '--jobs', 20, '--timeout', 1500, '--json', '--url', url]);
+  const status = await bench.ended;
+  equal(status, 1, bench.stdout + bench.stderr);
+  equal(bench.stdout, '', 'nothing was measured');
+  check(bench.stderr.includes('no job was taken for 1500 ms') && /the worker said: .*Unknown Redis command/.test(bench.stderr), 'why', bench.stderr);
+});
+
 onRedis('bench: Ctrl-C ends it, and leaves nothing', async (t, { url, ok }) => {
   const bench = t.spawn(['bench', '--jobs', 100_000_000, '--url', url]);
   await until('its queue is there', async () => (await ok('queues', '--json')) !== '');

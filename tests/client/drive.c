@@ -7,7 +7,7 @@
  *   drive block URL KEY                 a line that pops what comes, and one that is cancelled while it waits
  *   drive bench URL THREADS SECONDS ping|script|batch
  *
- * PATIENT=1, TIMEOUT_MS=n in the environment. Warnings go to standard error.
+ * PATIENT=1, TIMEOUT_MS=n, SILENCE_MS=n in the environment. Warnings go to standard error.
  */
 #include "base/num.h"
 #include "base/rng.h"
@@ -46,10 +46,11 @@ static int fail(const struct oxq_error *err)
 
 static oxq_err open_client(const char *url, struct oxq_error *err)
 {
-    const char *timeout = getenv("TIMEOUT_MS");
+    const char *timeout = getenv("TIMEOUT_MS"), *silence = getenv("SILENCE_MS");
     struct client_opts opts = {.url = url,
                                .patience = getenv("PATIENT") ? CLIENT_PATIENT : CLIENT_FAIL_FAST,
                                .timeout_ms = timeout ? atoll(timeout) : 0,
+                               .silence_ms = silence ? atoll(silence) : 0,
                                .on_warning = warn};
     return client_new(&opts, &client, err);
 }
@@ -247,8 +248,13 @@ static int run_load(int threads)
     struct timespec tick = {.tv_nsec = 50000000};
     while (sigtimedwait(&end, NULL, &tick) < 0) {
         uint64_t good = 0;
-        for (int i = 0; i < threads; i++) good += callers[i].calls - callers[i].failures;
-        printf("good %llu\n", (unsigned long long)good);
+        bool has_idle = false;
+        for (int i = 0; i < threads; i++) {
+            good += callers[i].calls - callers[i].failures;
+            has_idle |= callers[i].calls == 0;
+        }
+        /* It has not begun before each of them has. */
+        printf("good %llu\n", has_idle ? 0 : (unsigned long long)good);
         fflush(stdout);
     }
     atomic_store(&is_over, true);

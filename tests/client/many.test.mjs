@@ -57,3 +57,30 @@ test('cluster: a node that was killed is replaced by its replica', async (t) => 
   equal(sums.idle, 0, sums.line);
   equal(sums.failures, sums.uncertain, sums.line);
 });
+
+/* Its system keeps its connections open and takes what is sent. */
+const stopped = { PATIENT: '1', TIMEOUT_MS: '2000', SILENCE_MS: '1000', MAY_LOSE: '1' };
+
+test('sentinel: a master that stopped without ending is left for the new one', async (t) => {
+  const { master, replica, ports } = await startSentinels(t);
+  const load = startLoad(t, `redis+sentinel://127.0.0.1:${ports[0]}/jobs?sentinel_password=watch`, 16, stopped);
+  await load.more(1000);
+  master.kill('SIGSTOP');
+  await until('the replica takes over', async () => (await info(t, replica.port, 'replication')).includes('role:master'));
+  await load.more(1000);
+  const sums = await load.end();
+  equal(sums.mismatches, 0, sums.line);
+  equal(sums.idle, 0, sums.line);
+});
+
+test('cluster: a node that stopped without ending is left for its replica', async (t) => {
+  const nodes = await startCluster(t);
+  const load = startLoad(t, urlOf(nodes.slice(0, 2)), 16, stopped);
+  await load.more(2000);
+  nodes[0].kill('SIGSTOP');
+  await until('the replica takes over', async () => (await info(t, nodes[3].port, 'replication')).includes('role:master'));
+  await load.more(2000);
+  const sums = await load.end();
+  equal(sums.mismatches, 0, sums.line);
+  equal(sums.idle, 0, sums.line);
+});

@@ -21,7 +21,7 @@ test('cli: version and help', async (t) => {
     equal(help.status, 0);
     for (const name of ['serve', 'ping', 'config', 'dump', 'load', 'backup', 'restore', 'check', 'version', 'help']) check(help.stdout.includes(`\n  ${name} `), `${name} is listed`, help.stdout);
   }
-  for (const name of ['serve', 'ping', 'config', 'dump', 'load', 'backup', 'restore', 'check']) {
+  for (const name of ['serve', 'ping', 'config', 'dump', 'load', 'backup', 'restore', 'check', 'commands', 'version']) {
     const one = await t.oxq(['help', name]);
     check(one.status === 0 && one.stdout.startsWith(`Usage: oxq ${name}`), `help of ${name}`, one.stdout);
     equal((await t.oxq([name, '--help'])).stdout, one.stdout);
@@ -65,6 +65,43 @@ test('cli: ping says PONG and the time', async (t) => {
   equal((await t.oxq(['ping'], { OXQ_URL: `redis://127.0.0.1:${server.port}` })).status, 0);
 });
 
+test('cli: ping and config get are JSON for programs', async (t) => {
+  const server = await t.serve();
+  const ping = JSON.parse((await t.oxq(['ping', '--json', '--port', server.port])).stdout);
+  equal([Object.keys(ping), ping.ms > 0], [['ms'], true]);
+  const config = await t.oxq(['config', 'get', '--json', '--port', server.port, 'maxmemory', 'durability']);
+  equal(JSON.parse(config.stdout), { durability: 'always', maxmemory: '0' });
+  await t.refused(['config', 'set', '--json', 'a', 'b'], ['unknown flag --json']);
+});
+
+test('cli: version, commands and the configuration are JSON for programs', async (t) => {
+  const objects = async (...args) => (await t.oxq(args)).stdout.trim().split('\n').map((line) => JSON.parse(line));
+  const [{ version, ...more }] = await objects('version', '--json');
+  equal([`oxq ${version}\n`, more], [(await t.oxq(['version'])).stdout, {}]);
+  const commands = await objects('commands', '--json');
+  const markdown = (await t.oxq(['commands'])).stdout;
+  equal(commands.map(({ name, arguments: args }) => `${name} ${args}`.trim()), [...markdown.matchAll(/^\| `(.*?)` \|/gm)].map((match) => match[1].replaceAll('\\|', '|')), 'those in Markdown');
+  equal(commands.find(({ name }) => name === 'CLIENT PAUSE'), {
+    name: 'CLIENT PAUSE',
+    group: 'connection',
+    arguments: 'timeout [WRITE | ALL]',
+    summary: 'Keeps commands back for a while.',
+    complexity: 'O(1)',
+    since: '3.0.0',
+  });
+  const env = { OXQ_TIMEOUT: '40', OXQ_PASSWORD: 'sesame' };
+  const print = await t.oxq(['config', 'print', '--json', '--port=7003'], env);
+  equal(print.stdout, (await t.oxq(['serve', '--port=7003', '--json', '--print-config'], env)).stdout);
+  const config = JSON.parse(print.stdout);
+  equal([config.version, config.file], [version, null]);
+  equal([config.parameters.port, config.parameters.timeout], [{ value: '7003', source: 'flag' }, { value: '40', source: 'environment' }]);
+  equal([config.parameters.password, config.parameters.maxmemory], [{ value: null, source: 'environment' }, { value: '0', source: 'default' }]);
+  const names = (await t.oxq(['config', 'print', '--port=7003'], env)).stdout.matchAll(/^(?:# )?([a-z-]+): .*#/gm);
+  equal(Object.keys(config.parameters), [...names].map((match) => match[1]), 'as many as in YAML');
+  check(!print.stdout.includes('sesame'), 'the password is not printed', print.stdout);
+  await t.refused(['serve', '--json'], ['--print-config', '--log-format']);
+});
+
 test('cli: ping gives the password', async (t) => {
   const { port } = await t.serve(['--password', 'se same']);
   await failed(t, ['ping', '--port', port], 'NOAUTH');
@@ -82,6 +119,9 @@ test('cli: ping over TLS checks the certificate', async (t) => {
   equal((await t.oxq(['ping', '--url', `rediss://localhost:${port}`, '--tls-ca', ca])).status, 0);
   equal((await t.oxq(['ping', '--url', `rediss://127.0.0.1:${port}`, '--tls-ca', ca])).status, 0);
   await failed(t, ['ping', '--url', `rediss://127.0.0.1:${port}`], 'certificate');
+  await failed(t, ['ping', '--url', `rediss://127.0.0.1:${port}`, '--tls-ca', t.path('none')], 'No such file or directory');
+  const plain = await t.serve(['--dir', t.path('plain')]);
+  await failed(t, ['ping', '--url', `rediss://127.0.0.1:${plain.port}`, '--tls-ca', ca], 'what the other side says is no TLS');
 });
 
 test('cli: ping says why nobody answers', async (t) => {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /* oxq backup, restore and check with a server that works: tests of damage are src/cli/check_test.c. */
-import { existsSync } from 'node:fs';
+import { existsSync, realpathSync } from 'node:fs';
 import { ask, check, equal, test, until } from './lib/kit.mjs';
 
 /** Writes jobs until it is stopped; `acknowledged` counts those that were answered. */
@@ -75,6 +75,41 @@ test('data: check refuses the folder of a server that runs, and likes it when it
   await server.stop('SIGKILL');
   const run = await t.oxq(['check', t.path('data')]);
   check(run.status === 0 && run.stdout.includes('database 0: 1 keys (1 string)'), 'it is sound', run.stdout + run.stderr);
+});
+
+test('data: check, backup and restore are JSON for programs', async (t) => {
+  const one = async (...args) => {
+    const run = await t.oxq(args);
+    equal([run.status, run.stderr, run.stdout.split('\n').length], [0, '', 2], `oxq ${args.join(' ')}`);
+    return JSON.parse(run.stdout);
+  };
+  const server = await t.serve();
+  const client = await t.connect(server);
+  await ask(client, 'SET', 'key', 'value');
+  await ask(client, 'SAVE');
+  await ask(client, 'RPUSH', 'list', 'a', 'b');
+  const { seconds, copied_bytes, ...copied } = await one('backup', '--json', t.path('data'), t.path('copy'));
+  check(seconds >= 0 && copied_bytes > 0, 'how much in what time', seconds, copied_bytes);
+  const { checkpoint_record, last_record, files } = copied;
+  equal(copied, { folder: realpathSync(t.path('data')), target: t.path('copy'), checkpoint_record, last_record, keys: 1, records: last_record - checkpoint_record, files, kept_bytes: 0 });
+  check(last_record > checkpoint_record && files >= 2, 'the list after the checkpoint', copied);
+  equal((await t.oxq(['backup', '--json', t.path('data'), t.path('copy')])).stdout, '', 'no result of what was not done');
+  await server.stop();
+  const back = await one('restore', '--json', t.path('copy'), t.path('new'));
+  equal({ ...back, seconds: 0 }, { target: t.path('copy'), folder: t.path('new'), last_record, files, copied_bytes, seconds: 0 });
+  const { checkpoint, journal, ...found } = await one('check', '--json', t.path('new'));
+  equal(found, {
+    folder: t.path('new'),
+    is_sound: true,
+    is_quick: false,
+    databases: [{ db: 0, keys: 2, types: { string: 1, list: 1 } }],
+    lost: { keys: 0, records: 0, journal_bytes: 0, checkpoint: false },
+    damages_count: 0,
+    damages: [],
+  });
+  equal([checkpoint.record, checkpoint.keys, checkpoint.saved_ms > 0, checkpoint.bytes > 0], [checkpoint_record, 1, true, true]);
+  equal([journal.records, journal.last_record, journal.torn_bytes], [last_record - checkpoint_record, last_record, 0]);
+  await t.refused(['check', '--json', t.folder], ['no data folder']);
 });
 
 test('data: words that make no sense', async (t) => {

@@ -109,3 +109,11 @@ test('start: the settings reach the server', async (t) => {
   const get = async (name) => (await ask(client, 'CONFIG', 'GET', name)).items[1].text;
   equal([await get('maxmemory'), await get('timeout'), await get('maxclients')], ['67108864', '77', '55']);
 });
+
+test('start: a variable that is no parameter is told, without its value', async (t) => {
+  const jobs = { OXQ_URL: 'file:x', OXQ_JOB_ID: '1', OXQ_JOB_NAME: 'n', OXQ_QUEUE: 'q', OXQ_ATTEMPT: '1', OXQ_ATTEMPTS: '3', OXQ_PUSH_SECRET: 's' };
+  const server = await t.serve([], { ...jobs, OXQ_MAXMEMROY: 'sesame', OXQ_MAXCLIENTS: '55' });
+  const told = server.logged('no parameter');
+  equal(told.length, 1);
+  check(told[0].includes(' name=OXQ_MAXMEMROY nearest=OXQ_MAXMEMORY') && !told[0].includes('sesame'), 'what was meant', told[0]);
+});

@@ -73,7 +73,8 @@ test('tls: it can have a port of its own beside the plain one', async (t) => {
 test('tls: files that cannot be used are named', async (t) => {
   const [own, other] = [certificate(t, 'own'), certificate(t, 'other')];
   await t.refused(['serve', '--tls-cert', own.cert], ['both a certificate and its key']);
-  await t.refused(['serve', '--tls-cert', t.path('none.pem'), '--tls-key', own.key], ['none.pem']);
+  await t.refused(['serve', '--tls-cert', t.path('none.pem'), '--tls-key', own.key], ['none.pem', 'No such file or directory']);
   await t.refused(['serve', '--tls-cert', own.cert, '--tls-key', other.key], [other.key]);
   await t.refused(['serve', ...flags(own), '--tls-ca', own.key], ['certificate authority', own.key]);
+  await t.refused(['serve', ...flags(own), '--tls-ca', t.path('none.pem')], ['certificate authority', 'none.pem', 'No such file or directory']);
 });

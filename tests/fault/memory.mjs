@@ -24,6 +24,9 @@ const SAYS_WHY = /memory|cannot allocate/i;
 const COLD = { ...SMALL, 'memory-target': '1mb' };
 const COOL_MS = 30;
 const FAULTS_MAX = 10;
+/* Runs of a sweep side by side: they wait more than they work. */
+const LANES = 4;
+const SAID_FROM = 1000;
 const COMMAND_MS = 60_000;
 
 /* ---- programs that lack memory ---- */
@@ -37,14 +40,14 @@ function faultOfEnd(status, said) {
 
 const lastOf = (said) => said.trim().split('\n').slice(-3).join(' | ');
 
-/** A sweep's common part: programs under memory.c in a folder of their own. */
+/** A sweep's common part: programs under memory.c in a folder of their own. There is one in each lane. */
 class Sweep {
-  constructor(options) {
-    Object.assign(this, options);
+  constructor(options, lane) {
+    Object.assign(this, options, lane);
   }
 
   get where() {
-    return `${this.images}/${this.name}`;
+    return `${this.images}/${this.name}${this.number}`;
   }
 
   get dir() {
@@ -238,15 +241,15 @@ class Library extends Command {
 /* ---- the sweeps ---- */
 
 /** The folder that a killed server left, with what it had acknowledged. */
-async function makeLeft(options) {
-  const life = new Life(options);
+async function makeLeft(options, lane) {
+  const life = new Life(options, lane);
   rmSync(life.where, { recursive: true, force: true });
   mkdirSync(life.where, { recursive: true });
   const victim = life.victim();
   await victim.start();
-  const client = await Client.open(options.port);
+  const client = await Client.open(lane.port);
   const acked = await makeWide(client);
-  const writers = Array.from({ length: CONNECTIONS }, (_, c) => new Writer({ port: options.port, seed: options.seed, c, depth: depthOf(c), limit: options.steps / 2 / CONNECTIONS }));
+  const writers = Array.from({ length: CONNECTIONS }, (_, c) => new Writer({ port: lane.port, seed: options.seed, c, depth: depthOf(c), limit: options.steps / 2 / CONNECTIONS }));
   const write = () => Promise.all(writers.map((writer) => writer.run(async () => writer.acked)));
   await write();
   await client.call('SAVE');
@@ -257,60 +260,75 @@ async function makeLeft(options) {
   return { files: readFolder(life.dir), acked, writers };
 }
 
-/** All of them, or about so many, spread evenly. */
-function choose(count, tries, random) {
+/** All of them, or about so many, spread evenly; or from the first to the last of `at`. */
+function choose(count, tries, random, at) {
+  if (at) return Array.from({ length: at.at(-1) - at[0] + 1 }, (_, i) => at[0] + i);
   if (tries >= count) return Array.from({ length: count }, (_, i) => i + 1);
   return Array.from({ length: tries }, (_, i) => 1 + Math.floor(((i + random()) * count) / tries));
 }
 
+/** What each lane has for itself. `replay` is a client of a server on which histories are done again, `sink` is loaded into. */
+async function makeLane(folder, images, number) {
+  const other = await Victim.make({ kind: 'redis-forgets', dir: `${folder}/replay${number}`, log: `${folder}/replay${number}.log` });
+  const sink = await Victim.make({ kind: 'oxq', dir: `${images}/sink${number}`, log: `${images}/sink${number}.log`, small: SMALL });
+  await other.start();
+  await sink.start();
+  return { number, port: await freePort(), replay: await Client.open(other.port), sink, victims: [other, sink] };
+}
+
 /** @returns { name, faults, note } */
-export async function run({ kind, folder, seed, steps, tries, triesWanted = tries, only }) {
+export async function run({ kind, folder, seed, steps, tries, triesWanted = tries, only, at }) {
   if (kind !== 'oxq') throw new Error('the part memory is for oxq alone');
   buildShims();
   const images = imagesFolder(folder);
-  const other = await Victim.make({ kind: 'redis-forgets', dir: `${folder}/replay`, log: `${folder}/replay.log` });
   const served = await Victim.make({ kind, dir: `${images}/served`, log: `${images}/served.log`, small: SMALL });
-  const sink = await Victim.make({ kind, dir: `${images}/sink`, log: `${images}/sink.log`, small: SMALL });
   const random = rng(seed + 5);
+  const lanes = [];
   const faults = [];
   const notes = [];
   try {
-    await other.start();
-    const options = { images, seed, steps, served, sink, port: await freePort(), replay: await Client.open(other.port), target: `${images}/target`, file: `${images}/dumped` };
-    options.left = await makeLeft(options);
+    for (let number = 0; number < LANES; number++) lanes.push(await makeLane(folder, images, number));
+    const options = { images, seed, steps, served, target: `${images}/target`, file: `${images}/dumped` };
+    options.left = await makeLeft(options, lanes[0]);
     writeImage(options.left.files, served.dir);
     await served.start();
-    await sink.start();
     const helper = new Command(options);
     await helper.command(['backup', '--quiet', served.dir, options.target], {});
     options.dumped = (await helper.command(['dump', '--quiet', '--json', '--db', 5, '--port', served.port], {})).out;
     writeFileSync(options.file, options.dumped);
     if (!existsSync(options.target) || readFileSync(options.file, 'utf8').length < 1000) throw new Error('no backup and no dump to begin with');
     for (const Kind of [Life, Recovery, Check, Backup, Restore, Dump, Load, Library]) {
-      const sweep = new Kind(options);
-      if (only && !only.includes(sweep.name)) continue;
-      await doSweep(sweep, { tries: triesWanted, random, faults, notes });
+      const sweeps = lanes.map((lane) => new Kind(options, lane));
+      if (only && !only.includes(sweeps[0].name)) continue;
+      await doSweep(sweeps, { tries: triesWanted, random, at, faults, notes });
     }
   } finally {
-    for (const victim of [other, served, sink]) await (victim.pid && victim.kill());
+    for (const victim of [...lanes.flatMap(({ victims }) => victims), served]) await (victim.pid && victim.kill());
     rmSync(images, { recursive: true, force: true });
   }
   return { name: 'allocations that fail', faults, note: notes.join(', ') };
 }
 
-async function doSweep(sweep, { tries, random, faults, notes }) {
-  const { count, fault } = await sweep.run();
-  if (fault) return void faults.push(`${sweep.name}: nothing failed: ${fault}`);
-  if (count === 0) return void faults.push(`${sweep.name}: no allocation was seen (a sanitizer build has an allocator of its own)`);
-  const chosen = choose(count, tries, random);
+async function doSweep(sweeps, { tries, random, at, faults, notes }) {
+  const [{ name }] = sweeps;
+  const { count, fault } = await sweeps[0].run();
+  if (fault) return void faults.push(`${name}: nothing failed: ${fault}`);
+  if (count === 0) return void faults.push(`${name}: no allocation was seen (a sanitizer build has an allocator of its own)`);
+  const chosen = choose(count, tries, random, at);
+  const rest = chosen.values();
   let met = 0;
-  for (const n of chosen) {
-    if (faults.length >= FAULTS_MAX) break;
-    const lasts = n % 2 === 0;
-    const outcome = await sweep.run(n, lasts);
-    met += outcome.wasMet;
-    if (outcome.fault) faults.push(`${sweep.name}: allocation ${n} of ${count}${lasts ? ' and all after it' : ''}: ${outcome.fault}`);
-  }
-  if (met < chosen.length / 2) faults.push(`${sweep.name}: only ${met} of ${chosen.length} were met`);
-  notes.push(`${sweep.name}: ${met} of ${count}`);
+  const sweepRest = async (sweep) => {
+    for (const n of rest) {
+      if (faults.length >= FAULTS_MAX) break;
+      const lasts = n % 2 === 0;
+      const outcome = await sweep.run(n, lasts);
+      met += outcome.wasMet;
+      if (outcome.fault) faults.push(`${name}: allocation ${n} of ${count}${lasts ? ' and all after it' : ''}: ${outcome.fault}`);
+    }
+  };
+  await Promise.all(sweeps.map(sweepRest));
+  if (met < chosen.length / 2) faults.push(`${name}: only ${met} of ${chosen.length} were met`);
+  notes.push(`${name}: ${met} of ${count}`);
+  // a whole sweep takes minutes
+  if (chosen.length > SAID_FROM) console.log(`     ${notes.at(-1)} allocations`);
 }

@@ -12,12 +12,14 @@
  *   get QUEUE ID            prints its fields, one a line
  *   wait QUEUE ID           prints how it ended
  *   events QUEUE            prints `kind id` until SIGTERM
- *   work QUEUE THREADS      runs jobs, prints what happens, until SIGTERM
+ *   work QUEUE THREADS [STARTS]
+ *                           runs jobs, prints what happens, until SIGTERM; each STARTS times at most (0: no limit)
  *   queues QUEUE            prints the names of all queues
  *   host                    has the store open until SIGTERM
  *
  * PREFIX in the environment is that of all keys. Its jobs do what their names say: `fail` until as many attempts were made as its data's
- * `until`, `fatal` for ever, `gate` waits until there is the file that its data names.
+ * `until`, `fatal` for ever, `again` is given back and `later` is delayed when it is begun first, `gate` waits until there is the file that
+ * its data names.
  */
 #include <oxq/oxq.h>
 
@@ -214,6 +216,8 @@ static oxq_outcome handle(oxq_job *job, void *ctx)
     if (strcmp(f->name, "fatal") == 0) return oxq_job_fail_for_good(job, "never");
     if (strcmp(f->name, "fail") == 0 && f->attempts_made < oxq_json_integer(oxq_job_json(job), "/until", 0))
         return oxq_job_fail(job, "attempt %lld of C", (long long)f->attempts_made);
+    if (strcmp(f->name, "again") == 0) return f->attempts_started < 2 ? oxq_job_give_back(job) : OXQ_DONE;
+    if (strcmp(f->name, "later") == 0) return f->attempts_started < 2 ? oxq_job_delay(job, 20) : OXQ_DONE;
     if (strcmp(f->name, "x") == 0) return OXQ_DONE;
     if (strcmp(f->name, "gate") == 0) {
         while (access(oxq_json_text(oxq_job_json(job), "/file", ""), F_OK) != 0) pause_for(10);
@@ -235,13 +239,18 @@ static void tell_worker_event(void *ctx, oxq_worker *worker, const struct oxq_wo
     if (event->kind == OXQ_WORKER_ERROR) printf("trouble %s\n", or_none(event->text));
 }
 
-/* Its processes are killed: jobs may stall often, and are given to others soon. */
-static void work(oxq *store, const char *queue, size_t threads)
+/*
+ * Its processes are killed: jobs may stall often, and are given to others soon. With a limit of starts it is one that is left alone, and
+ * whose jobs never stall, however slow the machine is.
+ */
+static void work(oxq *store, const char *queue, int argc, char **argv)
 {
+    bool is_alone = argc > 1;
     struct oxq_worker_opts opts = {.name = "peer",
-                                   .concurrency = threads,
-                                   .lock_ms = 2000,
-                                   .stalled_every_ms = 500,
+                                   .concurrency = (size_t)atoi(argv[0]),
+                                   .attempts_started_max = is_alone ? atoll(argv[1]) : 0,
+                                   .lock_ms = is_alone ? 0 : 2000,
+                                   .stalled_every_ms = is_alone ? -1 : 500,
                                    .stalled_max = 1000,
                                    .drain_wait_ms = 1000,
                                    .on_event = tell_worker_event};
@@ -260,7 +269,7 @@ static void on_warning(void *ctx, const char *text)
 /* False: there is no such command. */
 static int command(oxq *store, oxq_queue *q, const char *name, int argc, char **argv)
 {
-    if (strcmp(name, "work") == 0 && argc == 1) return work(store, oxq_queue_name(q), (size_t)atoi(argv[0])), 1;
+    if (strcmp(name, "work") == 0 && argc >= 1) return work(store, oxq_queue_name(q), argc, argv), 1;
     if (strcmp(name, "add") == 0 && argc >= 2) return add(q, argc, argv), 1;
     if (strcmp(name, "feed") == 0 && argc == 2) return feed(q, argv), 1;
     if (strcmp(name, "batch") == 0 && argc == 2) return add_batch(store, q, argv), 1;

@@ -323,3 +323,12 @@ for (const [name, open] of Object.entries({ ...STORES, 'a folder': null })) {
     equal(await worker.stop(), 0);
   });
 }
+
+benchTest('exec: as many programs as were asked for, though the limit of open files begins lower', async (b) => {
+  const count = 40;
+  await b.queue.addBulk(Array.from({ length: count }, () => ({ name: 'job', data: {} })));
+  /* Each waits for all the others. */
+  const program = `touch begun.$OXQ_JOB_ID; set -- begun.*; while [ $# -lt ${count} ]; do sleep 1; set -- begun.*; done`;
+  const worker = await b.t.shell(`ulimit -Sn 96; exec "$OXQ" work q --url ${b.url} --concurrency ${count} --deadline 40s --drain --exec '${program}'`);
+  equal([worker.status, worker.logged(' completed ').length, worker.logged(' later ').length], [0, count, 0], worker.stderr);
+});

@@ -30,7 +30,7 @@ static oxq_err run_add(struct driver_call *call)
     json_write_open(call->answer, '[');
     for (size_t i = 0; i < count; i++) {
         struct slice id;
-        e = add_result(&reply, i, &id, &call->err);
+        e = add_result(&reply, i, &jobs[i], &id, &call->err);
         if (e == OXQ_ERR_SERVER) return e;
         if (e) {
             json_write_integer(call->answer, reply.items[i].integer);

@@ -396,23 +396,24 @@ static oxq_err run_hold(struct driver_call *call)
     return e ? e : driver_send(call, &r, &reply);
 }
 
-/* args: id, lifo, failed, attempts, starts */
+/* args: id, failed, attempts, starts */
 static oxq_err run_rerun(struct driver_call *call)
 {
-    struct rerun_job job = {driver_text(call->args, "id"), truth(call->args, "lifo")};
+    struct slice id = driver_text(call->args, "id");
     struct rerun_batch batch = {
         .prefix = call->prefix,
         .have_failed = truth(call->args, "failed"),
         .resets_attempts = truth(call->args, "attempts"),
         .resets_starts = truth(call->args, "starts"),
-        .jobs = &job,
+        .heeds_lifo = true,
+        .ids = &id,
         .count = 1,
     };
     struct request r;
     struct resp_value reply;
     oxq_err e = rerun_request(&call->arena, &batch, &r, &call->err);
     if (!e) e = driver_send(call, &r, &reply);
-    if (!e && rerun_result(&reply, 0, job.id, &call->err) == OXQ_ERR_SERVER) e = OXQ_ERR_SERVER;
+    if (!e && rerun_result(&reply, 0, id, &call->err) == OXQ_ERR_SERVER) e = OXQ_ERR_SERVER;
     if (!e) json_write_integer(call->answer, reply.items[0].integer);
     return e;
 }

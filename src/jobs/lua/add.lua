@@ -3,7 +3,8 @@
 --   KEYS[1]     prefix
 --   ARGV[1]     now
 --   ARGV[2]     how many jobs take their numbers together: all of them, or 0 when each takes it in its turn (it may have no parent, or be
---               of another queue); -1 is 0, and more children of the last job's parent follow in the next call
+--               of another queue); -1 is 0, and more children of the last job's parent follow in the next call; -2 is 0, and none is
+--               added when one is refused
 --   ARGV[3...]  for each job: its id, or empty for its number, name, data, options as JSON, and empty or a map (MessagePack) of
 --                 timestamp  when it was made, if not now          lifo      true to be next
 --                 delay      ms                                    children  true when it waits for children
@@ -11,7 +12,7 @@
 --                 parent     list: prefix of its queue, its id, and as JSON what the child keeps of it
 --                 de         map: id, ttl, extend, replace, reschedule, keepLastIfActive
 -- Returns for each its id; or the id of the job that holds its deduplication id; or why it was not added, a number below 0. A job whose id
--- exists is not added either.
+-- exists is not added either. Of those that are added all or none, the others return -105 when one is refused.
 --@use meta place marker release delete hold
 
 -- What is known of a queue in this call. Jobs go to `wait` together, at the end.
@@ -200,6 +201,49 @@ local function add_job(batch, i, number)
     return id
 end
 
+-- ---------------------------------------------------------------- all or none
+
+-- Will the job not be there, because another holds its deduplication id?
+local function is_held_off(look, key, prefix, de)
+    local holder_key = prefix .. 'de:' .. de.id
+    local holder = call('GET', holder_key)
+    local is_held = look.held[holder_key] or holder and not is_stale({ prefix = prefix }, holder, holder_key)
+    look.held[holder_key] = true
+    return is_held and not (key and call('EXISTS', key) == 1)
+end
+
+-- The parent that a job has, or will have when those before it were added.
+local function parent_of(look, key)
+    return look.parents[key] or call('HGET', key, 'parentKey')
+end
+
+local function refusal_of(look, key, parent_key)
+    if not look.parents[parent_key] and call('EXISTS', parent_key) == 0 then return -5 end
+    local old = key and parent_of(look, key)
+    if not old or old == '' or old == parent_key then return nil end
+    if look.parents[old] or call('EXISTS', old) == 1 then return -7 end
+    return nil
+end
+
+-- Goes through the jobs as add_job will, and changes nothing. look.parents: of the jobs that will be there, the key of its parent or ''.
+local function look_through(batch)
+    local argv, look, replies, is_refused = batch.argv, { parents = {}, held = {} }, {}, false
+    for i = 3, #argv, 5 do
+        local more = argv[i + 4] == '' and batch.nothing or cmsgpack.unpack(argv[i + 4])
+        local prefix, parent = more.queue or batch.prefix, more.parent
+        local key = argv[i] ~= '' and prefix .. argv[i]
+        local parent_key = parent and parent[1] .. parent[2]
+        local number = parent_key and refusal_of(look, key, parent_key)
+        local is_there = not number and not (more.de and is_held_off(look, key, prefix, more.de))
+        if key and is_there then look.parents[key] = parent_key or parent_of(look, key) or '' end
+        is_refused = is_refused or number
+        replies[#replies + 1] = number or -105
+    end
+    return is_refused and replies
+end
+
+-- ---------------------------------------------------------------- all of them
+
 local function add_jobs(batch)
     local argv, replies = batch.argv, {}
     local numbered = tonumber(argv[2])
@@ -209,7 +253,7 @@ local function add_jobs(batch)
         replies[#replies + 1] = add_job(batch, i, number)
     end
     for _, q in pairs(batch.queues) do close_queue(q) end
-    if numbered < 0 then
+    if numbered == -1 then
         local parent = cmsgpack.unpack(argv[#argv]).parent
         batch.ready[parent[1] .. parent[2]] = nil
     end
@@ -219,4 +263,5 @@ local function add_jobs(batch)
     return replies
 end
 
-return add_jobs({ prefix = queue, argv = ARGV, queues = {}, ready = {}, nothing = {} })
+local batch = { prefix = queue, argv = ARGV, queues = {}, ready = {}, nothing = {} }
+return ARGV[2] == '-2' and look_through(batch) or add_jobs(batch)

@@ -4,7 +4,8 @@
 --   ARGV[1]     completed or failed
 --   ARGV[2]     1: their attempts are counted anew
 --   ARGV[3]     1: so are their starts
---   ARGV[4...]  for each job: id, LPUSH or RPUSH to be next
+--   ARGV[4]     1: one with the option lifo is the next one
+--   ARGV[5...]  ids
 -- Returns for each 1, -1 or -3.
 --@use meta events marker place rejoin damage
 
@@ -15,14 +16,18 @@ local function forget_run(key, argv)
     call('HDEL', key, unpack(fields))
 end
 
+local function is_lifo(opts)
+    return opts and string.find(opts, '"lifo"', 1, true) and cjson.decode(opts).lifo == true
+end
+
 local function rerun(prefix, argv, i, meta)
     local id, state = argv[i], argv[1]
     local key = prefix .. id
-    local job = try('HMGET', key, 'timestamp', 'parentKey', 'priority')
+    local job = try('HMGET', key, 'timestamp', 'parentKey', 'priority', 'opts')
     if not job[1] then return -1 end
     if call('ZREM', prefix .. state, id) == 0 then return -3 end
     forget_run(key, argv)
-    place(prefix, id, tonumber(job[3]) or 0, argv[i + 1])
+    place(prefix, id, tonumber(job[3]) or 0, argv[4] == '1' and is_lifo(job[4]) and 'RPUSH' or 'LPUSH')
     if count_room(prefix, meta) > 0 then wake_workers(prefix) end
     join_parent(job[2], key, state)
     emit_and_trim(prefix, events_max_of(prefix, meta), 'waiting', 'jobId', id, 'prev', state)
@@ -31,5 +36,5 @@ end
 
 local meta = read_meta(queue)
 local codes = {}
-for i = 4, #ARGV, 2 do codes[#codes + 1] = rerun(queue, ARGV, i, meta) end
+for i = 5, #ARGV do codes[#codes + 1] = rerun(queue, ARGV, i, meta) end
 return codes

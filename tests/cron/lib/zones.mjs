@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 /** Time zones as Node has them: offsets, and where they change. */
+import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 
@@ -11,9 +12,11 @@ export const ZONES = ['Europe/Berlin', 'America/New_York', 'Australia/Lord_Howe'
 
 /* Before 1970 Debian's data tells of places apart that Node's joins. */
 export const FIRST_MS = Date.UTC(1971, 0, 1);
-/* The future of these is announced anew each year, and Node's data may be older or younger than the system's. */
+/* The future of these is announced anew each year, and Node's data may be older or younger than the system's: the years before both are told alike. */
 const UNSETTLED = ['Africa/Casablanca', 'Asia/Gaza'];
-export const lastOf = (zone) => Date.UTC(UNSETTLED.includes(zone) ? 2025 : 2060, 0, 1);
+const [, systemYear] = /^# version (\d{4})/.exec(readFileSync('/usr/share/zoneinfo/tzdata.zi', 'utf8'));
+const SETTLED_YEAR = Math.min(Number.parseInt(process.versions.tz, 10), Number(systemYear));
+export const lastOf = (zone) => Date.UTC(UNSETTLED.includes(zone) ? SETTLED_YEAR : 2060, 0, 1);
 const STRIDE_MS = 12 * 86400_000;
 
 /** In seconds. */

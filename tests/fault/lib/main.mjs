@@ -14,6 +14,7 @@ const USAGE = `usage: tests/fault/run [options] [PART...]
   --seed N      the history and the choice of cuts and faults follow from it (1)
   --modes A,B   of the power cuts: none all prefix writes sectors
   --only A,B    of the sweeps of memory: life recovery check backup restore dump load library
+  --at A-B      of the sweeps of memory: these allocations alone
   --tries N     in place of the form's number: images of power, damages of corrupt, allocations of each sweep of memory
   --keep        leave the folder with records and logs there, and say where
 PARTS: power faults full corrupt memory; otherwise all. OXQ_BIN names the oxq to test.`;
@@ -22,8 +23,13 @@ await runSuite({
   name: 'tests/fault',
   usage: USAGE,
   seed: 1,
-  flags: { modes: { type: 'string' }, only: { type: 'string' }, tries: { type: 'string' } },
-  optionsOf: ({ modes, only, tries }) => ({ modes: modes?.split(','), only: only?.split(','), triesWanted: tries && Number(tries) }),
+  flags: { modes: { type: 'string' }, only: { type: 'string' }, at: { type: 'string' }, tries: { type: 'string' } },
+  optionsOf: ({ modes, only, at, tries }) => ({
+    modes: modes?.split(','),
+    only: only?.split(','),
+    at: at?.split('-').map(Number),
+    triesWanted: tries && Number(tries),
+  }),
   parts: {
     power: { run: power.run, short: { steps: 600, images: 300, seeds: 1 }, long: { steps: 3000, images: Infinity, seeds: 3 } },
     faults: { run: faults.run, short: { steps: 150, tries: 40 }, long: { steps: 600, tries: Infinity } },

@@ -9,8 +9,8 @@ const HERE = path.dirname(fileURLToPath(import.meta.url));
 const PEER = path.resolve(process.env.OXQ_PEER ?? path.join(HERE, '../../../build/tests/interop'));
 const load = createRequire(path.resolve(HERE, '../../e2e/package.json'));
 
-/** What makes connections to a cluster. */
-export const { Cluster } = load('ioredis');
+/** What makes connections to a server, and to a cluster. */
+export const { Cluster, Redis } = load('ioredis');
 export const BULLS = { 'BullMQ 6': load('bullmq'), 'BullMQ 5': load('bullmq5') };
 
 /** Where a peer is: a URL, and what its environment has beside. */

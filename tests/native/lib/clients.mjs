@@ -25,7 +25,7 @@ function withBackend(one) {
 
 export class Clients {
   constructor(port) {
-    this.bulls = new Map(PACKAGES.map((name) => [name, new (name === 'bullmq5' ? OldBull : Bull)(name, port, 0)]));
+    this.bulls = new Map(PACKAGES.map((name) => [name, new (name.startsWith('bullmq5') ? OldBull : Bull)(name, port, 0)]));
   }
 
   of(name) {

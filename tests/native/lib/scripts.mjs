@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url';
 
 const require = createRequire(fileURLToPath(new URL('../../e2e/package.json', import.meta.url)));
 
-export const PACKAGES = ['bullmq', 'bullmq62', 'bullmq60', 'bullmq5'];
+export const PACKAGES = ['bullmq', 'bullmq62', 'bullmq60', 'bullmq5', 'bullmq561'];
 
 export const sha1 = (text) => createHash('sha1').update(text, 'latin1').digest('hex');
 

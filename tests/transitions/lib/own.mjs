@@ -186,6 +186,24 @@ const checks = {
     const { jobs, damaged } = await fetch(driver, 'mail', 2);
     assert.deepEqual([jobs.map((one) => one.id), damaged], [['b'], { a: 'string' }]);
   },
+  async 'when the time of a rate is over its jobs are taken and no more'(driver, db) {
+    await add(driver, 'mail', job('a'), job('b'), job('c'));
+    /* As the key is seen in its last millisecond: it has been used up and says nothing of a time to wait. */
+    await db.set('bull:mail:limiter', 5);
+    const { jobs } = await ok(driver, { op: 'fetch', queue: 'mail', count: 3, rate: { max: 2, duration: 60_000 } });
+    assert.deepEqual(jobs.map((one) => one.id), ['a', 'b']);
+  },
+  async 'a queue that is held gives no job to a worker without a rate'(driver, db) {
+    await add(driver, 'mail', job('a'));
+    await ok(driver, { op: 'hold', queue: 'mail', ms: 60_000 });
+    const held = await fetch(driver, 'mail', 1);
+    assert.deepEqual([held.jobs, held.isLimited], [[], true]);
+    await ok(driver, { op: 'hold', queue: 'mail', ms: 0 });
+    assert.deepEqual((await fetch(driver, 'mail', 1)).jobs.map((one) => one.id), ['a']);
+    await add(driver, 'mail', job('b'));
+    await db.set('bull:mail:limiter', 3, 'PX', 60_000);
+    assert.deepEqual((await fetch(driver, 'mail', 1)).jobs.map((one) => one.id), ['b'], 'the rate of other workers is not its own');
+  },
   async 'damaged jobs are removed as others are, and stop no limit on finished ones'(driver, db) {
     await add(driver, 'mail', job('a'), job('b'), job('c'), job('d'));
     await fetch(driver, 'mail', 2);

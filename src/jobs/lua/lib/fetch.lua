@@ -22,14 +22,17 @@ local function promote(prefix, now, is_open)
     if is_open then wake_workers(prefix) end
 end
 
--- How many jobs the rate allows; when none, 0 and for how many ms.
+-- What `limiter` holds while nobody may take a job (jobs/limits.c), so that it binds workers without a rate too: these are `max` for.
+local HELD = 9007199254740991
+
+-- How many jobs the rate allows; when none, 0 and for how many ms. In the millisecond in which the time is over the key is still there.
 local function count_allowed(prefix, max)
     local left = max - (tonumber(call('GET', prefix .. 'limiter')) or 0)
     if left > 0 then return left end
     local ttl_ms = call('PTTL', prefix .. 'limiter')
     if ttl_ms > 0 then return 0, ttl_ms end
     if ttl_ms == 0 then call('DEL', prefix .. 'limiter') end
-    return math.huge
+    return max
 end
 
 local function use_rate(prefix, used, duration_ms)
@@ -115,8 +118,8 @@ end
 local function fetch_jobs(prefix, argv, meta, reply)
     local room = count_room(prefix, meta)
     promote(prefix, argv[1], room > 0)
-    local max, allowed, limit_ms = tonumber(meta[3] or argv[6]), math.huge, nil
-    if max then allowed, limit_ms = count_allowed(prefix, max) end
+    local max = tonumber(meta[3] or argv[6])
+    local allowed, limit_ms = count_allowed(prefix, max or HELD)
     reply[2], reply[3] = limit_ms or 0, 0
     if limit_ms or room <= 0 then return false end
 

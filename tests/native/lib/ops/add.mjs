@@ -33,4 +33,14 @@ export default [
     make: (rng) => ({ queue: rng.pick(QUEUES), jobs: Array.from({ length: rng.int(2, 6) }, () => job(rng)) }),
     bullmq: (bull, { queue, jobs }) => outcome(bull.queue(queue).addBulk(jobs).then((added) => added.map((one) => one.id))),
   },
+  {
+    name: 'repeated', // version 5 only: the job has the key of what makes it
+    weight: 1,
+    themes: { mixed: 0.3, deduplication: 0, family: 0, schedule: 2, work: 0.3 },
+    make: (rng) => ({ queue: rng.pick(QUEUES), repeat: { every: rng.pick([1000, 60_000]), ...(rng.chance(0.3) ? { limit: 2 } : {}) }, priority: rng.pick([0, 0, 3]) }),
+    bullmq(bull, { queue, repeat, priority }) {
+      const it = bull.queue(queue);
+      return it.repeat ? outcome(it.add('repeated', {}, { repeat, priority }).then((job) => job?.id)) : undefined;
+    },
+  },
 ];

@@ -18,13 +18,20 @@ function workerOf(rng) {
   return worker;
 }
 
+/** Ours heeds a hold without a rate too; BullMQ's only looks for one when it has a rate. */
+async function rateOf(bull, { queue, rate }) {
+  const isHeld = (await bull.client.get(`bull:${queue}:limiter`)) === String(Number.MAX_SAFE_INTEGER);
+  return rate ?? (isHeld ? { max: 1, duration: 1 } : undefined);
+}
+
 /** BullMQ's worker with these options, for the time of `act`. */
 async function asWorker(bull, args, act) {
   const worker = bull.worker(args.queue);
   const before = { ...worker.opts };
+  const limiter = await rateOf(bull, args);
   Object.assign(worker.opts, {
     name: args.worker,
-    limiter: args.rate,
+    limiter,
     lockDuration: args.lock,
     metrics: args.metrics && { maxDataPoints: args.metrics },
     removeOnComplete: args.keep?.removeOnComplete,
@@ -296,14 +303,13 @@ const others = [
   {
     name: 'rerun',
     weight: 4,
-    make: (rng) => ({ queue: rng.pick(QUEUES), at: rng.int(0, 3), failed: rng.chance(0.5), attempts: rng.chance(0.5), starts: rng.chance(0.5), lifo: false }),
+    make: (rng) => ({ queue: rng.pick(QUEUES), at: rng.int(0, 3), failed: rng.chance(0.5), attempts: rng.chance(0.5), starts: rng.chance(0.5) }),
     /* Which job that is, is found when the step is played. */
     async bullmq(bull, args) {
       const state = args.failed ? 'failed' : 'completed';
       const ids = await bull.client.zrange(`bull:${args.queue}:${state}`, 0, -1);
       args.id = ids[args.at] ?? 'none';
       const job = await bull.lib.Job.fromId(bull.queue(args.queue), args.id);
-      args.lifo = Boolean(job?.opts.lifo);
       if (!job) return -1;
       return numberOf(job.retry(state, { resetAttemptsMade: args.attempts, resetAttemptsStarted: args.starts }).then(() => 1));
     },
