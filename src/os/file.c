@@ -66,15 +66,17 @@ oxq_err file_make_folder(const char *path, struct oxq_error *err)
     char copy[PATH_MAX];
     if ((size_t)snprintf(copy, sizeof(copy), "%s", path) >= sizeof(copy))
         return err_set(err, OXQ_ERR_LIMIT, "the folder's path is longer than %d bytes", PATH_MAX - 1);
+    for (size_t len = strlen(copy); len > 1 && copy[len - 1] == '/'; len--) copy[len - 1] = '\0';
     struct stat st;
-    if (stat(path, &st) != 0) {
+    if (stat(copy, &st) != 0) {
         if (errno != ENOENT) return fail("open the folder", path, err);
         oxq_err e = make_parents(copy, err);
         if (e) return e;
-        if (mkdir(path, 0700) != 0) return fail("create the folder", path, err);
-        return OXQ_OK;
+        if (mkdir(copy, 0700) == 0) return OXQ_OK;
+        /* Another process made it meanwhile, or something that is no folder. */
+        if (errno != EEXIST || stat(copy, &st) != 0) return fail("create the folder", path, err);
     }
     if (!S_ISDIR(st.st_mode)) return err_set(err, OXQ_ERR_EXISTS, "%s is not a folder", path);
-    if (access(path, R_OK | W_OK | X_OK) != 0) return fail("use the folder", path, err);
+    if (access(copy, R_OK | W_OK | X_OK) != 0) return fail("use the folder", path, err);
     return OXQ_OK;
 }

@@ -201,6 +201,47 @@ Test(os_file, makes_a_folder_with_its_parents_for_the_owner_alone)
     cr_assert_eq(file_make_folder(path, &err), OXQ_OK);
 }
 
+Test(os_file, makes_a_folder_whose_name_ends_in_slashes)
+{
+    struct oxq_error err = {0};
+    struct stat st;
+    cr_assert_eq(file_make_folder(path_in("a/b//"), &err), OXQ_OK, "%s", err.text);
+    cr_assert_eq(stat(path_in("a/b"), &st), 0);
+    cr_assert_eq(st.st_mode & 0777, 0700);
+    cr_assert_eq(file_make_folder(path_in("a/b/"), &err), OXQ_OK, "%s", err.text);
+    cr_assert_eq(file_make_folder("/", &err), OXQ_OK, "%s", err.text);
+}
+
+/* Workers that are started together on a new folder each make it. */
+#define MAKERS 4
+#define FOLDERS 300
+static pthread_barrier_t makers_gate;
+
+static void make_folders(void *ctx)
+{
+    size_t *failed = ctx;
+    struct oxq_error err;
+    char path[TESTFOLDER_PATH_MAX + 32];
+    for (int i = 0; i < FOLDERS; i++) {
+        snprintf(path, sizeof(path), "%s/many-%d/jobs", folder, i);
+        (void)pthread_barrier_wait(&makers_gate);
+        if (file_make_folder(path, &err) != OXQ_OK) ++*failed;
+    }
+}
+
+Test(os_file, is_made_by_many_at_once)
+{
+    struct thread makers[MAKERS] = {{0}};
+    size_t failed[MAKERS] = {0};
+    struct oxq_error err;
+    cr_assert_eq(pthread_barrier_init(&makers_gate, NULL, MAKERS), 0);
+    for (int i = 0; i < MAKERS; i++)
+        cr_assert_eq(thread_start(&makers[i], "maker", make_folders, &failed[i], &err), OXQ_OK);
+    for (int i = 0; i < MAKERS; i++) thread_join(&makers[i]);
+    for (int i = 0; i < MAKERS; i++) cr_assert_eq(failed[i], 0, "maker %d failed %zu times", i, failed[i]);
+    pthread_barrier_destroy(&makers_gate);
+}
+
 Test(os_file, says_why_a_folder_cannot_be_used)
 {
     struct oxq_error err = {0};
