@@ -221,7 +221,8 @@ export class Scope {
 
   /** What the programs said last: for a test that failed. */
   get said() {
-    return this.#programs.map((program) => `${program.child.spawnargs.slice(1).join(' ')}: ${program.status ?? 'runs'}\n${program.stderr.slice(-3000)}`).join('');
+    const one = (program) => `${program.child.spawnargs.slice(1).join(' ')}: ${program.status ?? 'runs'}\n${program.stdout.slice(-500)}${program.stderr.slice(-3000)}`;
+    return this.#programs.map(one).join('');
   }
 
   async close() {
