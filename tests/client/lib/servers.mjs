@@ -59,8 +59,12 @@ export async function startSentinels(t, count = 1) {
 
 /* ---------------------------------------------------------------- cluster */
 
+/* Its second port is given too: Redis's own choice, 10,000 further, is among the ports of connections that go out. */
 async function startNode(t, i) {
-  const node = await t.redis(['--cluster-enabled', 'yes', '--cluster-config-file', t.path(`nodes-${i}.conf`), '--cluster-node-timeout', '1000', '--cluster-replica-validity-factor', '0']);
+  const bus = await freePort();
+  const flags = ['--cluster-port', bus, '--cluster-config-file', t.path(`nodes-${i}.conf`), '--cluster-node-timeout', '1000', '--cluster-replica-validity-factor', '0'];
+  const node = await t.redis(['--cluster-enabled', 'yes', ...flags]);
+  node.bus = bus;
   node.id = (await tell(t, node.port, 'CLUSTER', 'MYID')).text;
   return node;
 }
@@ -75,7 +79,7 @@ export async function startCluster(t, replicas = 1) {
   const count = MASTERS + replicas;
   for (let i = 0; i < count; i++) nodes.push(await startNode(t, i));
   for (let i = 0; i < MASTERS; i++) await tell(t, nodes[i].port, 'CLUSTER', 'ADDSLOTSRANGE', firstSlot(i), firstSlot(i + 1) - 1);
-  for (let i = 1; i < count; i++) await tell(t, nodes[i].port, 'CLUSTER', 'MEET', '127.0.0.1', nodes[0].port);
+  for (let i = 1; i < count; i++) await tell(t, nodes[i].port, 'CLUSTER', 'MEET', '127.0.0.1', nodes[0].port, nodes[0].bus);
   const isWhole = async ({ port }) => {
     const text = (await tell(t, port, 'CLUSTER', 'INFO')).text;
     return text.includes('cluster_state:ok') && text.includes(`cluster_known_nodes:${count}`) && text.includes(`cluster_size:${MASTERS}`);
