@@ -13,6 +13,8 @@
  *   Options   a struct whose all-zero value is the default; NULL stands for that. `reserved` stays zero.
  *   Errors    OXQ_OK is 0. Out parameters are written on OXQ_OK only. The last parameter is the caller's, may be NULL, and says what and
  *             where. oxq_err_classify tells whether trying again makes sense.
+ *   NULL      for a handle or a parameter that is not said to bear it is OXQ_ERR_ARGUMENT, and the text names the parameter. A call that has
+ *             no error answers nothing instead: 0, false, NULL.
  *   Text      UTF-8, ends with a NUL; copied by every call. Data, results and progress are JSON texts.
  *   Times     milliseconds; points in time since 1970, UTC.
  *   Owns      x_open and x_new make what x_close and x_free take away; those take NULL. A `const` pointer that a call returns is

@@ -24,7 +24,8 @@ static oxq_err act(oxq_queue *q, struct arena *arena, const struct request *r, c
 oxq_err oxq_queue_retry(oxq_queue *queue, const char *id, oxq_state from, bool with_attempts_reset,
                         struct oxq_error *err)
 {
-    oxq_err e = queue_check_id(id, err);
+    oxq_err e = ARGS_CHECK(err, queue, id);
+    if (!e) e = queue_check_id(id, err);
     if (e) return e;
     if (from != OXQ_STATE_FAILED && from != OXQ_STATE_COMPLETED)
         return err_set(err, OXQ_ERR_ARGUMENT, "jobs are retried from failed or completed");
@@ -49,9 +50,8 @@ oxq_err oxq_queue_retry(oxq_queue *queue, const char *id, oxq_state from, bool w
 
 oxq_err oxq_queue_update_data(oxq_queue *queue, const char *id, const char *data, struct oxq_error *err)
 {
-    oxq_err e = queue_check_id(id, err);
-    if (e) return e;
-    e = text_check(data, "the data", err);
+    oxq_err e = ARGS_CHECK(err, queue, id, data);
+    if (!e) e = queue_check_id(id, err);
     if (e) return e;
     struct arena arena = {0};
     struct request r;
@@ -63,9 +63,8 @@ oxq_err oxq_queue_update_data(oxq_queue *queue, const char *id, const char *data
 
 oxq_err oxq_queue_update_progress(oxq_queue *queue, const char *id, const char *progress, struct oxq_error *err)
 {
-    oxq_err e = queue_check_id(id, err);
-    if (e) return e;
-    e = text_check(progress, "the progress", err);
+    oxq_err e = ARGS_CHECK(err, queue, id, progress);
+    if (!e) e = queue_check_id(id, err);
     if (e) return e;
     struct arena arena = {0};
     struct request r;
@@ -77,9 +76,8 @@ oxq_err oxq_queue_update_progress(oxq_queue *queue, const char *id, const char *
 
 oxq_err oxq_queue_log(oxq_queue *queue, const char *id, const char *line, struct oxq_error *err)
 {
-    oxq_err e = queue_check_id(id, err);
-    if (e) return e;
-    e = text_check(line, "the line", err);
+    oxq_err e = ARGS_CHECK(err, queue, id, line);
+    if (!e) e = queue_check_id(id, err);
     if (e) return e;
     struct arena arena = {0};
     struct request r;
@@ -89,7 +87,8 @@ oxq_err oxq_queue_log(oxq_queue *queue, const char *id, const char *line, struct
 
 oxq_err oxq_queue_clear_logs(oxq_queue *queue, const char *id, int64_t keep, struct oxq_error *err)
 {
-    oxq_err e = queue_check_id(id, err);
+    oxq_err e = ARGS_CHECK(err, queue, id);
+    if (!e) e = queue_check_id(id, err);
     if (e) return e;
     if (keep < 0) return err_set(err, OXQ_ERR_ARGUMENT, "lines to keep: from 0 on");
     struct arena arena = {0};
@@ -108,6 +107,8 @@ oxq_err oxq_queue_clear_logs(oxq_queue *queue, const char *id, int64_t keep, str
 
 oxq_err oxq_queue_trim_events(oxq_queue *queue, int64_t keep, int64_t *out_count, struct oxq_error *err)
 {
+    oxq_err e = ARGS_CHECK(err, queue);
+    if (e) return e;
     if (keep < 0) return err_set(err, OXQ_ERR_ARGUMENT, "events to keep: from 0 on");
     struct arena arena = {0};
     struct client_reply reply = {0};
@@ -117,8 +118,7 @@ oxq_err oxq_queue_trim_events(oxq_queue *queue, int64_t keep, int64_t *out_count
     request_put_text(&r, "MAXLEN");
     request_put_text(&r, "~");
     request_put_int(&r, keep);
-    oxq_err e =
-        store_request(queue->store->client, &r, "trim the events of", slice_from_text(queue->name), &reply, err);
+    e = store_request(queue->store->client, &r, "trim the events of", slice_from_text(queue->name), &reply, err);
     if (!e && out_count) *out_count = reply.value.integer;
     client_reply_deinit(&reply);
     arena_deinit(&arena);
@@ -145,12 +145,14 @@ static oxq_err act_on_all(oxq_queue *q, const struct transition *t, const char *
 
 oxq_err oxq_queue_pause(oxq_queue *queue, struct oxq_error *err)
 {
-    return act_on_all(queue, &transition_pause, "pause", err);
+    oxq_err e = ARGS_CHECK(err, queue);
+    return e ? e : act_on_all(queue, &transition_pause, "pause", err);
 }
 
 oxq_err oxq_queue_resume(oxq_queue *queue, struct oxq_error *err)
 {
-    return act_on_all(queue, &transition_resume, "resume", err);
+    oxq_err e = ARGS_CHECK(err, queue);
+    return e ? e : act_on_all(queue, &transition_resume, "resume", err);
 }
 
 static struct slice meta_of(oxq_queue *q, struct arena *a)
@@ -160,6 +162,8 @@ static struct slice meta_of(oxq_queue *q, struct arena *a)
 
 oxq_err oxq_queue_set_concurrency(oxq_queue *queue, int64_t max, struct oxq_error *err)
 {
+    oxq_err e = ARGS_CHECK(err, queue);
+    if (e) return e;
     if (max < 0) return err_set(err, OXQ_ERR_ARGUMENT, "concurrency %lld: from 0, no limit, on", (long long)max);
     struct arena arena = {0};
     struct request r;
@@ -172,6 +176,8 @@ oxq_err oxq_queue_set_concurrency(oxq_queue *queue, int64_t max, struct oxq_erro
 
 oxq_err oxq_queue_set_rate_limit(oxq_queue *queue, int64_t max, int64_t duration_ms, struct oxq_error *err)
 {
+    oxq_err e = ARGS_CHECK(err, queue);
+    if (e) return e;
     if (max < 0 || duration_ms < 0 || (max > 0 && duration_ms == 0))
         return err_set(err, OXQ_ERR_ARGUMENT, "a rate is a number of jobs and a time above 0; 0 jobs: no limit");
     struct arena arena = {0};
@@ -208,18 +214,22 @@ static oxq_err read_meta(oxq_queue *q, const char *const names[2], int64_t out[2
 
 oxq_err oxq_queue_get_concurrency(oxq_queue *queue, int64_t *out_max, struct oxq_error *err)
 {
+    oxq_err e = ARGS_CHECK(err, queue, out_max);
+    if (e) return e;
     static const char *const names[2] = {"concurrency", "paused"};
     int64_t numbers[2];
-    oxq_err e = read_meta(queue, names, numbers, err);
+    e = read_meta(queue, names, numbers, err);
     if (!e) *out_max = numbers[0];
     return e;
 }
 
 oxq_err oxq_queue_get_rate_limit(oxq_queue *queue, int64_t *out_max, int64_t *out_duration_ms, struct oxq_error *err)
 {
+    oxq_err e = ARGS_CHECK(err, queue, out_max, out_duration_ms);
+    if (e) return e;
     static const char *const names[2] = {"max", "duration"};
     int64_t numbers[2];
-    oxq_err e = read_meta(queue, names, numbers, err);
+    e = read_meta(queue, names, numbers, err);
     if (e) return e;
     *out_max = numbers[0];
     *out_duration_ms = numbers[1];
@@ -228,9 +238,10 @@ oxq_err oxq_queue_get_rate_limit(oxq_queue *queue, int64_t *out_max, int64_t *ou
 
 oxq_err oxq_queue_rate_limit(oxq_queue *queue, int64_t for_ms, struct oxq_error *err)
 {
+    oxq_err e = ARGS_CHECK(err, queue);
+    if (e) return e;
     struct arena arena = {0};
     struct request r;
-    oxq_err e = OXQ_OK;
     if (for_ms == 0)
         limits_release(&arena, queue->prefix, &r);
     else
@@ -242,12 +253,14 @@ oxq_err oxq_queue_rate_limit(oxq_queue *queue, int64_t for_ms, struct oxq_error 
 
 oxq_err oxq_queue_rate_limit_ttl(oxq_queue *queue, int64_t *out_ms, struct oxq_error *err)
 {
+    oxq_err e = ARGS_CHECK(err, queue, out_ms);
+    if (e) return e;
     struct arena arena = {0};
     struct client_reply reply = {0};
     struct request r;
     struct limits limits;
     limits_request(&arena, queue->prefix, 0, &r);
-    oxq_err e = client_call(queue->store->client, &r.command, 0, &reply, err);
+    e = client_call(queue->store->client, &r.command, 0, &reply, err);
     if (!e) e = limits_read(&reply.value, &limits, err);
     if (!e) *out_ms = limits.rate_wait_ms;
     client_reply_deinit(&reply);

@@ -31,6 +31,8 @@ struct oxq_batch {
 
 oxq_err oxq_batch_new(oxq *store, const struct oxq_batch_opts *opts, oxq_batch **out, struct oxq_error *err)
 {
+    oxq_err e = ARGS_CHECK(err, store, out);
+    if (e) return e;
     (void)err;
     oxq_batch *b = mem_alloc_zero(sizeof(*b));
     b->store = store;
@@ -87,17 +89,17 @@ static oxq_err take_in(oxq_batch *batch, oxq_queue *queue, const char *name, con
 oxq_err oxq_batch_add(oxq_batch *batch, oxq_queue *queue, const char *name, const char *data,
                       const struct oxq_job_opts *opts, struct oxq_error *err)
 {
+    oxq_err e = ARGS_CHECK(err, batch, queue, name);
+    if (e) return e;
     struct oxq_error why = {.code = OXQ_OK};
     begin_anew(batch);
-    oxq_err e = text_check(name, "the job's name", err);
-    if (e) return e;
     e = take_in(batch, queue, name, data, opts, &why);
     return e ? err_set(err, e, "job %zu, \"%.40s\": %s", batch->count + 1, name, why.text) : OXQ_OK;
 }
 
 size_t oxq_batch_count(const oxq_batch *batch)
 {
-    return batch->count;
+    return batch ? batch->count : 0;
 }
 
 /* ---------------------------------------------------------------- running */
@@ -157,11 +159,13 @@ static void read_results(oxq_batch *b, const struct client_batch *replies, const
 
 oxq_err oxq_batch_run(oxq_batch *batch, struct oxq_error *err)
 {
+    oxq_err e = ARGS_CHECK(err, batch);
+    if (e) return e;
     struct arena arena = {0};
     struct client_batch requests = {.is_atomic = batch->is_atomic};
     batch->failed_count = 0;
     batch->refusal.code = OXQ_OK;
-    oxq_err e = make_requests(batch, &arena, &requests, err);
+    e = make_requests(batch, &arena, &requests, err);
     if (!e && batch->count > 0) {
         struct oxq_error why = {.code = OXQ_OK};
         e = client_batch_run(batch->store->client, &requests, 0, &why);
@@ -180,11 +184,13 @@ oxq_err oxq_batch_run(oxq_batch *batch, struct oxq_error *err)
 
 const char *oxq_batch_id(const oxq_batch *batch, size_t i)
 {
-    return i < batch->count ? batch->jobs[i].id : NULL;
+    return batch && i < batch->count ? batch->jobs[i].id : NULL;
 }
 
 oxq_err oxq_batch_error(const oxq_batch *batch, size_t i, struct oxq_error *err)
 {
+    oxq_err e = ARGS_CHECK(err, batch);
+    if (e) return e;
     if (i >= batch->count) return err_set(err, OXQ_ERR_ARGUMENT, "the batch has %zu jobs", batch->count);
     if (batch->jobs[i].id || !batch->was_run) return OXQ_OK;
     return err_set(err, batch->jobs[i].error.code, "%s", batch->jobs[i].error.text);
@@ -192,5 +198,5 @@ oxq_err oxq_batch_error(const oxq_batch *batch, size_t i, struct oxq_error *err)
 
 size_t oxq_batch_failed_count(const oxq_batch *batch)
 {
-    return batch->failed_count;
+    return batch ? batch->failed_count : 0;
 }

@@ -6,10 +6,12 @@
 
 oxq_err oxq_queue_set_dead_letters(oxq_queue *queue, const char *dead_queue, struct oxq_error *err)
 {
+    oxq_err e = ARGS_CHECK(err, queue);
+    if (e) return e;
     struct arena arena = {0};
     struct request r;
     struct slice name = dead_queue ? slice_from_text(dead_queue) : SLICE_LIT("");
-    oxq_err e = dead_set_queue(&arena, queue->prefix, name, &r, err);
+    e = dead_set_queue(&arena, queue->prefix, name, &r, err);
     if (!e) e = store_act(queue->store->client, &r, "dead letters of", slice_from_text(queue->name), err);
     arena_deinit(&arena);
     return e;
@@ -17,11 +19,13 @@ oxq_err oxq_queue_set_dead_letters(oxq_queue *queue, const char *dead_queue, str
 
 oxq_err oxq_queue_get_dead_letters(oxq_queue *queue, char out_dead_queue[OXQ_ID_MAX], struct oxq_error *err)
 {
+    oxq_err e = ARGS_CHECK(err, queue, out_dead_queue);
+    if (e) return e;
     struct arena arena = {0};
     struct client_reply reply = {0};
     struct request r;
     dead_get_queue(&arena, queue->prefix, &r);
-    oxq_err e = store_request(queue->store->client, &r, "dead letters of", slice_from_text(queue->name), &reply, err);
+    e = store_request(queue->store->client, &r, "dead letters of", slice_from_text(queue->name), &reply, err);
     if (!e) store_copy_id(reply.value.kind == RESP_NULL ? SLICE_LIT("") : reply.value.text, out_dead_queue);
     client_reply_deinit(&reply);
     arena_deinit(&arena);
@@ -35,6 +39,8 @@ static const char *text_of(struct arena *arena, struct slice text)
 
 oxq_err oxq_job_dead_letter(oxq_job *job, struct oxq_dead_letter *out, struct oxq_error *err)
 {
+    oxq_err e = ARGS_CHECK(err, job, out);
+    if (e) return e;
     struct arena *a = &job->arena;
     struct dead_letter letter;
     if (!dead_read(a, slice_of(job->fields.data, job->fields.data_bytes), &letter))
@@ -62,7 +68,8 @@ oxq_err oxq_job_dead_letter(oxq_job *job, struct oxq_dead_letter *out, struct ox
 
 oxq_err oxq_queue_replay(oxq_queue *dead, const char *id, char out_id[OXQ_ID_MAX], struct oxq_error *err)
 {
-    oxq_err e = queue_check_id(id, err);
+    oxq_err e = ARGS_CHECK(err, dead, id);
+    if (!e) e = queue_check_id(id, err);
     if (e) return e;
     struct arena arena = {0};
     struct client_reply reply = {0};

@@ -50,7 +50,9 @@ static oxq_err check_event(const char *kind, const struct oxq_event_field *field
 oxq_err oxq_queue_publish(oxq_queue *queue, const char *kind, const struct oxq_event_field *fields, size_t fields_count,
                           struct oxq_error *err)
 {
-    oxq_err e = check_event(kind, fields, fields_count, err);
+    oxq_err e = ARGS_CHECK(err, queue, kind);
+    if (!e && fields_count > 0) e = ARGS_CHECK(err, fields);
+    if (!e) e = check_event(kind, fields, fields_count, err);
     if (e) return e;
     struct arena arena = {0};
     struct request r;
@@ -98,7 +100,8 @@ static oxq_err check_place(const char *place, struct oxq_error *err)
 
 oxq_err oxq_events_open(oxq_queue *queue, const struct oxq_events_opts *opts, oxq_events **out, struct oxq_error *err)
 {
-    oxq_err e = opts && opts->after ? check_place(opts->after, err) : OXQ_OK;
+    oxq_err e = ARGS_CHECK(err, queue, out);
+    if (!e && opts && opts->after) e = check_place(opts->after, err);
     if (e) return e;
     oxq_events *v = mem_alloc_zero(sizeof(*v));
     v->key = keys_join(&v->names, queue->prefix, SLICE_LIT("events"));
@@ -119,7 +122,7 @@ oxq_err oxq_events_open(oxq_queue *queue, const struct oxq_events_opts *opts, ox
 
 void oxq_events_cancel(oxq_events *events)
 {
-    client_line_cancel(events->line);
+    if (events) client_line_cancel(events->line);
 }
 
 void oxq_events_close(oxq_events *events)
@@ -190,6 +193,8 @@ static oxq_err read_more(oxq_events *v, int64_t wait_ms, struct oxq_error *err)
 
 oxq_err oxq_events_next(oxq_events *events, int64_t wait_ms, const struct oxq_event **out, struct oxq_error *err)
 {
+    oxq_err e = ARGS_CHECK(err, events, out);
+    if (e) return e;
     int64_t until_us = store_until_us(wait_ms);
     bool is_first = true;
     while (events->next == events->count) {
@@ -198,7 +203,7 @@ oxq_err oxq_events_next(oxq_events *events, int64_t wait_ms, const struct oxq_ev
             *out = NULL;
             return OXQ_OK;
         }
-        oxq_err e = read_more(events, left_ms > WAIT_MS_MAX ? WAIT_MS_MAX : left_ms, err);
+        e = read_more(events, left_ms > WAIT_MS_MAX ? WAIT_MS_MAX : left_ms, err);
         if (e) return e;
         is_first = false;
     }
@@ -209,7 +214,7 @@ oxq_err oxq_events_next(oxq_events *events, int64_t wait_ms, const struct oxq_ev
 
 const char *oxq_event_field(const struct oxq_event *event, const char *name)
 {
-    for (size_t i = 0; i < event->fields_count; i++) {
+    for (size_t i = 0; event && name && i < event->fields_count; i++) {
         if (strcmp(event->fields[i].name, name) == 0) return event->fields[i].value;
     }
     return NULL;
@@ -250,12 +255,14 @@ static bool read_end(const struct oxq_event *event, const char *id, oxq_state *o
 oxq_err oxq_queue_wait(oxq_queue *queue, const char *id, int64_t timeout_ms, oxq_state *out_state, char **out_text,
                        struct oxq_error *err)
 {
+    oxq_err e = ARGS_CHECK(err, queue, id);
+    if (e) return e;
     int64_t until_us = store_until_us(timeout_ms);
     oxq_events *events;
     const struct oxq_event *event;
     bool has_ended = false;
     /* The stream first, then the job: whatever ends after the look is in the stream. */
-    oxq_err e = oxq_events_open(queue, NULL, &events, err);
+    e = oxq_events_open(queue, NULL, &events, err);
     if (e) return e;
     e = look_at_job(queue, id, &has_ended, out_state, out_text, err);
     while (!e && !has_ended) {

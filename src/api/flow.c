@@ -24,6 +24,8 @@ static oxq_err convert_node(struct conversion *c, const struct oxq_flow_node *fr
     oxq_err e = queue_read_data(from->data, &data, err);
     if (e) return e;
     if (!from->queue || !from->name) return err_set(err, OXQ_ERR_ARGUMENT, "each job of a flow has a queue and a name");
+    if (from->children_count > 0 && !from->children)
+        return err_set(err, OXQ_ERR_ARGUMENT, "job \"%.80s\" of the flow: children_count without children", from->name);
     *to = (struct flow_node){.queue = slice_from_text(from->queue),
                              .prefix = c->store->prefix,
                              .name = slice_from_text(from->name),
@@ -85,6 +87,8 @@ static oxq_err convert_roots(struct conversion *c, const struct oxq_flow_node *r
 oxq_err oxq_flow_add_many(oxq *store, const struct oxq_flow_node *roots, size_t count, char (*out_ids)[OXQ_ID_MAX],
                           struct oxq_error *err)
 {
+    oxq_err e = ARGS_CHECK(err, store);
+    if (e) return e;
     struct arena arena = {0};
     struct client_batch batch = {0};
     struct conversion c = {.store = store, .arena = &arena};
@@ -93,7 +97,7 @@ oxq_err oxq_flow_add_many(oxq *store, const struct oxq_flow_node *roots, size_t 
     struct slice *ids = NULL;
     struct flow_opts opts = {
         .prefix = store->prefix, .now_ms = store_now_ms(), .random = fill_random, .is_whole = true};
-    oxq_err e = convert_roots(&c, roots, count, &nodes, err);
+    e = convert_roots(&c, roots, count, &nodes, err);
     if (!e) e = flow_requests(&arena, &opts, nodes, count, &f, err);
     if (!e) ids = ARENA_ARRAY(&arena, struct slice, f.jobs_count);
     if (!e) e = send_flow(store, &f, &arena, &batch, ids, err);
@@ -105,5 +109,6 @@ oxq_err oxq_flow_add_many(oxq *store, const struct oxq_flow_node *roots, size_t 
 
 oxq_err oxq_flow_add(oxq *store, const struct oxq_flow_node *root, char out_id[OXQ_ID_MAX], struct oxq_error *err)
 {
-    return oxq_flow_add_many(store, root, 1, (char(*)[OXQ_ID_MAX])out_id, err);
+    oxq_err e = ARGS_CHECK(err, store, root);
+    return e ? e : oxq_flow_add_many(store, root, 1, (char(*)[OXQ_ID_MAX])out_id, err);
 }

@@ -72,7 +72,8 @@ static oxq_err convert(const struct flow_read_node *from, oxq_flow *nodes, oxq_f
 oxq_err oxq_flow_get(oxq_queue *queue, const char *id, size_t depth, size_t breadth, oxq_flow **out,
                      struct oxq_error *err)
 {
-    oxq_err e = queue_check_id(id, err);
+    oxq_err e = ARGS_CHECK(err, queue, id, out);
+    if (!e) e = queue_check_id(id, err);
     if (e) return e;
     struct arena arena = {0};
     struct flow_read r;
@@ -101,30 +102,30 @@ void oxq_flow_free(oxq_flow *flow)
 
 const struct oxq_job_fields *oxq_flow_job(const oxq_flow *node)
 {
-    return &node->job->fields;
+    return node ? &node->job->fields : NULL;
 }
 
 oxq_state oxq_flow_state(const oxq_flow *node)
 {
-    return node->state;
+    return node ? node->state : OXQ_STATE_UNKNOWN;
 }
 
 oxq_flow_kind oxq_flow_kind_of(const oxq_flow *node)
 {
-    return node->kind;
+    return node ? node->kind : OXQ_FLOW_ROOT;
 }
 
 size_t oxq_flow_children_count(const oxq_flow *node)
 {
-    return node->children_count;
+    return node ? node->children_count : 0;
 }
 
 const oxq_flow *oxq_flow_child(const oxq_flow *node, size_t i)
 {
-    return i < node->children_count ? &node->children[i] : NULL;
+    return node && i < node->children_count ? &node->children[i] : NULL;
 }
 
 bool oxq_flow_has_more(const oxq_flow *node)
 {
-    return node->has_more;
+    return node && node->has_more;
 }

@@ -20,6 +20,7 @@ const char *oxq_state_name(oxq_state state)
 
 oxq_state oxq_state_find(const char *name)
 {
+    if (!name) return OXQ_STATE_UNKNOWN;
     if (strcmp(name, "wait") == 0 || strcmp(name, "paused") == 0) return OXQ_STATE_WAITING;
     for (int i = 0; i < OXQ_STATES_COUNT; i++) {
         if (strcmp(name, state_names[i]) == 0) return (oxq_state)i;
@@ -114,23 +115,23 @@ void oxq_job_free(oxq_job *job)
 
 const struct oxq_job_fields *oxq_job_fields(const oxq_job *job)
 {
-    return &job->fields;
+    return job ? &job->fields : NULL;
 }
 
 const char *oxq_job_id(const oxq_job *job)
 {
-    return job->fields.id;
+    return job ? job->fields.id : NULL;
 }
 
 const char *oxq_job_name(const oxq_job *job)
 {
-    return job->fields.name;
+    return job ? job->fields.name : NULL;
 }
 
 const char *oxq_job_data(const oxq_job *job, size_t *out_bytes)
 {
-    if (out_bytes) *out_bytes = job->fields.data_bytes;
-    return job->fields.data;
+    if (out_bytes) *out_bytes = job ? job->fields.data_bytes : 0;
+    return job ? job->fields.data : NULL;
 }
 
 static oxq_json *parse(const char *text)
@@ -143,6 +144,7 @@ static oxq_json *parse(const char *text)
 
 const oxq_json *oxq_job_json(oxq_job *job)
 {
+    if (!job) return NULL;
     if (!job->is_data_read) job->data = parse(job->fields.data);
     job->is_data_read = true;
     return job->data;
@@ -150,6 +152,7 @@ const oxq_json *oxq_job_json(oxq_job *job)
 
 const oxq_json *oxq_job_result_json(oxq_job *job)
 {
+    if (!job) return NULL;
     if (!job->is_result_read) job->result = parse(job->fields.result);
     job->is_result_read = true;
     return job->result;

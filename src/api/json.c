@@ -42,7 +42,7 @@ const oxq_json *oxq_json_at(const oxq_json *v, const char *pointer)
     const struct json *at = inner(v);
     char step[1024];
     size_t len;
-    while (at && *pointer) {
+    while (at && pointer && *pointer) {
         if (*pointer != '/' || !read_step(&pointer, step, sizeof(step), &len)) return NULL;
         at = step_into(at, step, len);
     }

@@ -111,6 +111,8 @@ static oxq_err go_to_second_list(struct oxq_list *l, struct oxq_error *err)
 
 oxq_err oxq_queue_list(oxq_queue *queue, const struct oxq_list_opts *opts, oxq_list **out, struct oxq_error *err)
 {
+    oxq_err e = ARGS_CHECK(err, queue, out);
+    if (e) return e;
     struct oxq_list_opts o = opts ? *opts : (struct oxq_list_opts){0};
     if (o.skip < 0 || o.count < 0) return err_set(err, OXQ_ERR_ARGUMENT, "skip and count are from 0 on");
     if (o.states >> OXQ_STATES_COUNT) return err_set(err, OXQ_ERR_ARGUMENT, "states: bits 1u << OXQ_STATE_...");
@@ -389,11 +391,13 @@ static oxq_err next_of_page(struct oxq_list *l, struct oxq_error *err)
 
 oxq_err oxq_list_next(oxq_list *list, oxq_job **out, oxq_state *out_state, struct oxq_error *err)
 {
+    oxq_err e = ARGS_CHECK(err, list, out);
+    if (e) return e;
     oxq_job_free(list->job);
     list->job = NULL;
     bool is_full = list->opts.count > 0 && list->given == list->opts.count;
     while (!is_full && list->state < OXQ_STATES_COUNT) {
-        oxq_err e = next_of_page(list, err);
+        e = next_of_page(list, err);
         if (e) return e;
         if (list->job) break;
         if (!list->is_last_page)

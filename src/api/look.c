@@ -35,7 +35,8 @@ static void ask(struct client_batch *b, const struct slice *argv, size_t argc)
 
 oxq_err oxq_queue_state(oxq_queue *queue, const char *id, oxq_state *out, struct oxq_error *err)
 {
-    oxq_err e = queue_check_id(id, err);
+    oxq_err e = ARGS_CHECK(err, queue, id, out);
+    if (!e) e = queue_check_id(id, err);
     if (e) return e;
     struct arena arena = {0};
     /* As one, or a job that moves would be nowhere. */
@@ -61,6 +62,8 @@ oxq_err oxq_queue_state(oxq_queue *queue, const char *id, oxq_state *out, struct
 
 oxq_err oxq_queue_counts(oxq_queue *queue, struct oxq_counts *out, struct oxq_error *err)
 {
+    oxq_err e = ARGS_CHECK(err, queue, out);
+    if (e) return e;
     struct arena arena = {0};
     struct client_batch b = {.is_atomic = true};
     for (int s = OXQ_STATE_WAITING; s < OXQ_STATES_COUNT; s++) {
@@ -73,7 +76,7 @@ oxq_err oxq_queue_counts(oxq_queue *queue, struct oxq_counts *out, struct oxq_er
                              SLICE_LIT("paused")};
     ask(&b, apart, 2);
     ask(&b, paused, 3);
-    oxq_err e = store_run(queue->store->client, &b, err);
+    e = store_run(queue->store->client, &b, err);
     struct oxq_counts counts = {.is_paused = false};
     for (int s = OXQ_STATE_WAITING; !e && s < OXQ_STATES_COUNT; s++)
         counts.of[s] = client_batch_reply(&b, (size_t)s - 1)->integer;
@@ -88,7 +91,8 @@ oxq_err oxq_queue_counts(oxq_queue *queue, struct oxq_counts *out, struct oxq_er
 oxq_err oxq_queue_logs(oxq_queue *queue, const char *id, int64_t start, int64_t end, oxq_names **out,
                        struct oxq_error *err)
 {
-    oxq_err e = queue_check_id(id, err);
+    oxq_err e = ARGS_CHECK(err, queue, id, out);
+    if (!e) e = queue_check_id(id, err);
     if (e) return e;
     struct arena arena = {0};
     struct client_reply reply = {0};

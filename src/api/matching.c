@@ -171,6 +171,8 @@ static oxq_err run(oxq_queue *q, const struct choice *c, portion_fn *act, const 
 oxq_err oxq_queue_retry_matching(oxq_queue *queue, const struct oxq_list_opts *which, const struct oxq_many_opts *opts,
                                  int64_t *out_count, struct oxq_error *err)
 {
+    oxq_err e = ARGS_CHECK(err, queue);
+    if (e) return e;
     struct choice c = {which, ONE(FAILED) | ONE(COMPLETED), ONE(FAILED), true};
     return run(queue, &c, retry_portion, opts, out_count, err);
 }
@@ -178,6 +180,8 @@ oxq_err oxq_queue_retry_matching(oxq_queue *queue, const struct oxq_list_opts *w
 oxq_err oxq_queue_promote_matching(oxq_queue *queue, const struct oxq_list_opts *which,
                                    const struct oxq_many_opts *opts, int64_t *out_count, struct oxq_error *err)
 {
+    oxq_err e = ARGS_CHECK(err, queue);
+    if (e) return e;
     struct choice c = {which, ONE(DELAYED), ONE(DELAYED), false};
     return run(queue, &c, promote_portion, opts, out_count, err);
 }
@@ -185,6 +189,8 @@ oxq_err oxq_queue_promote_matching(oxq_queue *queue, const struct oxq_list_opts 
 oxq_err oxq_queue_remove_matching(oxq_queue *queue, const struct oxq_list_opts *which, const struct oxq_many_opts *opts,
                                   int64_t *out_count, struct oxq_error *err)
 {
+    oxq_err e = ARGS_CHECK(err, queue);
+    if (e) return e;
     struct choice c = {which, ALL_STATES | 1u, ALL_STATES, false};
     return run(queue, &c, remove_portion, opts, out_count, err);
 }
@@ -192,6 +198,8 @@ oxq_err oxq_queue_remove_matching(oxq_queue *queue, const struct oxq_list_opts *
 oxq_err oxq_queue_replay_matching(oxq_queue *dead, const struct oxq_list_opts *which, const struct oxq_many_opts *opts,
                                   int64_t *out_count, struct oxq_error *err)
 {
+    oxq_err e = ARGS_CHECK(err, dead);
+    if (e) return e;
     struct choice c = {which, ALL_STATES | 1u, ALL_STATES, true};
     return run(dead, &c, replay_portion, opts, out_count, err);
 }

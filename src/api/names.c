@@ -48,12 +48,12 @@ void names_sort_once(oxq_names *names)
 
 size_t oxq_names_count(const oxq_names *names)
 {
-    return names->count;
+    return names ? names->count : 0;
 }
 
 const char *oxq_names_at(const oxq_names *names, size_t index)
 {
-    return index < names->count ? names->texts[index] : NULL;
+    return names && index < names->count ? names->texts[index] : NULL;
 }
 
 void oxq_names_free(oxq_names *names)

@@ -16,7 +16,8 @@
 
 oxq_err oxq_queue_remove(oxq_queue *queue, const char *id, bool with_children, struct oxq_error *err)
 {
-    oxq_err e = queue_check_id(id, err);
+    oxq_err e = ARGS_CHECK(err, queue, id);
+    if (!e) e = queue_check_id(id, err);
     if (e) return e;
     bool has_more = true;
     while (!e && has_more) {
@@ -34,7 +35,8 @@ oxq_err oxq_queue_remove(oxq_queue *queue, const char *id, bool with_children, s
 
 oxq_err oxq_queue_promote(oxq_queue *queue, const char *id, struct oxq_error *err)
 {
-    oxq_err e = queue_check_id(id, err);
+    oxq_err e = ARGS_CHECK(err, queue, id);
+    if (!e) e = queue_check_id(id, err);
     if (e) return e;
     struct arena arena = {0};
     struct client_reply reply = {0};
@@ -50,7 +52,8 @@ oxq_err oxq_queue_promote(oxq_queue *queue, const char *id, struct oxq_error *er
 
 oxq_err oxq_queue_change_delay(oxq_queue *queue, const char *id, int64_t delay_ms, struct oxq_error *err)
 {
-    oxq_err e = queue_check_id(id, err);
+    oxq_err e = ARGS_CHECK(err, queue, id);
+    if (!e) e = queue_check_id(id, err);
     if (e) return e;
     struct arena arena = {0};
     struct request r;
@@ -63,7 +66,8 @@ oxq_err oxq_queue_change_delay(oxq_queue *queue, const char *id, int64_t delay_m
 
 oxq_err oxq_queue_change_priority(oxq_queue *queue, const char *id, int64_t priority, bool lifo, struct oxq_error *err)
 {
-    oxq_err e = queue_check_id(id, err);
+    oxq_err e = ARGS_CHECK(err, queue, id);
+    if (!e) e = queue_check_id(id, err);
     if (e) return e;
     struct arena arena = {0};
     struct request r;
@@ -76,7 +80,8 @@ oxq_err oxq_queue_change_priority(oxq_queue *queue, const char *id, int64_t prio
 
 oxq_err oxq_queue_remove_child_dependency(oxq_queue *queue, const char *id, bool *out_had, struct oxq_error *err)
 {
-    oxq_err e = queue_check_id(id, err);
+    oxq_err e = ARGS_CHECK(err, queue, id);
+    if (!e) e = queue_check_id(id, err);
     if (e) return e;
     struct arena arena = {0};
     struct client_reply reply = {0};
@@ -106,7 +111,8 @@ static oxq_err remove_some_children(oxq_queue *q, struct slice id, struct operat
 oxq_err oxq_queue_remove_unprocessed_children(oxq_queue *queue, const char *id, int64_t *out_count,
                                               struct oxq_error *err)
 {
-    oxq_err e = queue_check_id(id, err);
+    oxq_err e = ARGS_CHECK(err, queue, id);
+    if (!e) e = queue_check_id(id, err);
     if (e) return e;
     struct operate_purged purged = {.removed_count = 1, .may_have_more = true};
     int64_t done = 0;
@@ -127,7 +133,7 @@ static struct slice deduplication_key(const oxq_queue *queue, struct arena *aren
 oxq_err oxq_queue_deduplication_holder(oxq_queue *queue, const char *deduplication_id, char out_id[OXQ_ID_MAX],
                                        struct oxq_error *err)
 {
-    oxq_err e = text_check(deduplication_id, "the deduplication id", err);
+    oxq_err e = ARGS_CHECK(err, queue, deduplication_id, out_id);
     if (e) return e;
     struct arena arena = {0};
     struct client_reply reply = {0};
@@ -148,7 +154,7 @@ oxq_err oxq_queue_deduplication_holder(oxq_queue *queue, const char *deduplicati
 oxq_err oxq_queue_remove_deduplication(oxq_queue *queue, const char *deduplication_id, bool *out_was_there,
                                        struct oxq_error *err)
 {
-    oxq_err e = text_check(deduplication_id, "the deduplication id", err);
+    oxq_err e = ARGS_CHECK(err, queue, deduplication_id);
     if (e) return e;
     struct arena arena = {0};
     struct client_reply reply = {0};
@@ -199,9 +205,11 @@ static oxq_err purge_state(const oxq_queue *q, struct operate_purge *purge, stru
 oxq_err oxq_queue_drain(oxq_queue *queue, bool with_delayed, const struct oxq_many_opts *opts, int64_t *out_count,
                         struct oxq_error *err)
 {
+    oxq_err e = ARGS_CHECK(err, queue);
+    if (e) return e;
     static const char *const states[] = {"wait", "paused", "prioritized", "delayed"};
     struct many many;
-    oxq_err e = many_begin(&many, opts, err);
+    e = many_begin(&many, opts, err);
     for (size_t i = 0; !e && i < (with_delayed ? 4U : 3U); i++) {
         struct operate_purge purge = {.state = states[i]};
         e = purge_state(queue, &purge, &many, err);
@@ -213,6 +221,8 @@ oxq_err oxq_queue_drain(oxq_queue *queue, bool with_delayed, const struct oxq_ma
 oxq_err oxq_queue_clean(oxq_queue *queue, oxq_state state, int64_t grace_ms, const struct oxq_many_opts *opts,
                         int64_t *out_count, struct oxq_error *err)
 {
+    oxq_err e = ARGS_CHECK(err, queue);
+    if (e) return e;
     static const char *const keys[OXQ_STATES_COUNT] = {
         [OXQ_STATE_WAITING] = "wait",        [OXQ_STATE_ACTIVE] = "active",           [OXQ_STATE_DELAYED] = "delayed",
         [OXQ_STATE_COMPLETED] = "completed", [OXQ_STATE_PRIORITIZED] = "prioritized", [OXQ_STATE_FAILED] = "failed",
@@ -223,7 +233,7 @@ oxq_err oxq_queue_clean(oxq_queue *queue, oxq_state state, int64_t grace_ms, con
     struct operate_purge purge = {
         .state = keys[state], .has_before = true, .before_ms = store_now_ms() - grace_ms, .is_told = true};
     struct many many;
-    oxq_err e = many_begin(&many, opts, err);
+    e = many_begin(&many, opts, err);
     if (!e) e = purge_state(queue, &purge, &many, err);
     purge.state = "paused";
     if (!e && state == OXQ_STATE_WAITING) e = purge_state(queue, &purge, &many, err);
@@ -248,9 +258,11 @@ static oxq_err obliterate_portion(oxq_queue *q, bool with_active, int64_t count,
 oxq_err oxq_queue_obliterate(oxq_queue *queue, bool with_active, const struct oxq_many_opts *opts,
                              struct oxq_error *err)
 {
+    oxq_err e = ARGS_CHECK(err, queue);
+    if (e) return e;
     struct many many;
     struct operate_purged purged = {.may_have_more = true};
-    oxq_err e = many_begin(&many, opts, err);
+    e = many_begin(&many, opts, err);
     if (!e && many.opts.limit > 0)
         e = err_set(err, OXQ_ERR_ARGUMENT, "a queue is obliterated whole: no limit; clean removes some of its jobs");
     if (!e) e = oxq_queue_pause(queue, err);
@@ -337,6 +349,8 @@ static oxq_err move_all(struct mover *m, const struct oxq_many_opts *opts, int64
 oxq_err oxq_queue_retry_all(oxq_queue *queue, oxq_state from, int64_t finished_to_ms, const struct oxq_many_opts *opts,
                             int64_t *out_count, struct oxq_error *err)
 {
+    oxq_err e = ARGS_CHECK(err, queue);
+    if (e) return e;
     if (from != OXQ_STATE_FAILED && from != OXQ_STATE_COMPLETED)
         return err_set(err, OXQ_ERR_ARGUMENT, "jobs are retried from failed or completed");
     /* Jobs that fail again meanwhile are not of this call. */
@@ -350,6 +364,8 @@ oxq_err oxq_queue_retry_all(oxq_queue *queue, oxq_state from, int64_t finished_t
 oxq_err oxq_queue_promote_all(oxq_queue *queue, const struct oxq_many_opts *opts, int64_t *out_count,
                               struct oxq_error *err)
 {
+    oxq_err e = ARGS_CHECK(err, queue);
+    if (e) return e;
     struct mover m = {.queue = queue, .set = "delayed", .to_ms = -1};
     return move_all(&m, opts, out_count, err);
 }

@@ -8,15 +8,15 @@
 
 /* ---------------------------------------------------------------- options */
 
-oxq_err text_check(const char *text, const char *what, struct oxq_error *err)
+void args_refuse(const char *function, const char *names, size_t i, struct oxq_error *err)
 {
-    return text ? OXQ_OK : err_set(err, OXQ_ERR_ARGUMENT, "%s is NULL", what);
+    for (; i > 0; i--) names += strcspn(names, ",") + strlen(", ");
+    (void)err_set(err, OXQ_ERR_ARGUMENT, "%s: %.*s is NULL", function, (int)strcspn(names, ","), names);
 }
 
 oxq_err queue_check_id(const char *id, struct oxq_error *err)
 {
-    oxq_err e = text_check(id, "the job's id", err);
-    if (e || !keys_is_own_name(slice_from_text(id))) return e;
+    if (!keys_is_own_name(slice_from_text(id))) return OXQ_OK;
     return err_set(err, OXQ_ERR_NOT_FOUND,
                    "job %s: there is no such job; under this name the queue keeps something of its own", id);
 }
@@ -135,7 +135,7 @@ void queue_keep_texts(struct arena *a, struct job_options *o)
 oxq_err oxq_queue_open(oxq *store, const char *name, const struct oxq_queue_opts *opts, oxq_queue **out,
                        struct oxq_error *err)
 {
-    oxq_err e = text_check(name, "the queue's name", err);
+    oxq_err e = ARGS_CHECK(err, store, name, out);
     if (e) return e;
     oxq_queue *q = mem_alloc_zero(sizeof(*q));
     q->store = store;
@@ -168,7 +168,7 @@ void oxq_queue_close(oxq_queue *queue)
 
 const char *oxq_queue_name(const oxq_queue *queue)
 {
-    return queue->name;
+    return queue ? queue->name : NULL;
 }
 
 /* ---------------------------------------------------------------- adding one */
@@ -176,11 +176,11 @@ const char *oxq_queue_name(const oxq_queue *queue)
 oxq_err oxq_queue_add(oxq_queue *queue, const char *name, const char *data, const struct oxq_job_opts *opts,
                       char out_id[OXQ_ID_MAX], struct oxq_error *err)
 {
+    oxq_err e = ARGS_CHECK(err, queue, name);
+    if (e) return e;
     struct arena arena = {0};
     struct job_options options;
     struct new_job job = {.options = opts ? &options : &queue->defaults};
-    oxq_err e = text_check(name, "the job's name", err);
-    if (e) return e;
     job.name = slice_from_text(name);
     e = queue_read_data(data, &job.data, err);
     if (!e && opts) e = queue_read_options(queue->store, &arena, opts, &options, err);
@@ -193,7 +193,8 @@ oxq_err oxq_queue_add(oxq_queue *queue, const char *name, const char *data, cons
 
 oxq_err oxq_queue_get(oxq_queue *queue, const char *id, oxq_job **out, struct oxq_error *err)
 {
-    oxq_err e = queue_check_id(id, err);
+    oxq_err e = ARGS_CHECK(err, queue, id, out);
+    if (!e) e = queue_check_id(id, err);
     if (e) return e;
     struct arena arena = {0};
     struct client_reply reply = {0};

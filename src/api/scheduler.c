@@ -46,7 +46,6 @@ static oxq_err read_zone(struct slice name, struct zone *out, struct oxq_error *
     /* A machine that says nothing has UTC. */
     if (e == OXQ_ERR_NOT_FOUND && name.len == 0) {
         *out = (struct zone){.first_offset_s = 0};
-        e = OXQ_OK;
     }
     return e;
 }
@@ -120,7 +119,7 @@ static oxq_err make_upsert(oxq_queue *q, struct arena *arena, struct scheduler_s
 oxq_err oxq_scheduler_upsert(oxq_queue *queue, const char *id, const struct oxq_schedule *schedule,
                              const struct oxq_job_template *job, char out_job_id[OXQ_ID_MAX], struct oxq_error *err)
 {
-    oxq_err e = text_check(id, "the scheduler's id", err);
+    oxq_err e = ARGS_CHECK(err, queue, id, schedule);
     if (e) return e;
     struct arena arena = {0};
     struct client_reply reply = {0};
@@ -140,7 +139,7 @@ oxq_err oxq_scheduler_upsert(oxq_queue *queue, const char *id, const struct oxq_
 
 oxq_err oxq_scheduler_remove(oxq_queue *queue, const char *id, bool *out_was_there, struct oxq_error *err)
 {
-    oxq_err e = text_check(id, "the scheduler's id", err);
+    oxq_err e = ARGS_CHECK(err, queue, id);
     if (e) return e;
     struct arena arena = {0};
     struct client_reply reply = {0};
@@ -164,12 +163,12 @@ struct oxq_schedulers {
 
 size_t oxq_schedulers_count(const oxq_schedulers *list)
 {
-    return list->count;
+    return list ? list->count : 0;
 }
 
 const struct oxq_scheduler *oxq_schedulers_at(const oxq_schedulers *list, size_t i)
 {
-    return i < list->count ? &list->items[i] : NULL;
+    return list && i < list->count ? &list->items[i] : NULL;
 }
 
 void oxq_schedulers_free(oxq_schedulers *list)
@@ -227,9 +226,11 @@ static oxq_err read_some(oxq_queue *q, const struct request *r, oxq_schedulers *
 
 oxq_err oxq_schedulers_list(oxq_queue *queue, int64_t skip, int64_t count, oxq_schedulers **out, struct oxq_error *err)
 {
+    oxq_err e = ARGS_CHECK(err, queue, out);
+    if (e) return e;
     if (skip < 0 || count < 0) return err_set(err, OXQ_ERR_ARGUMENT, "skip and count are from 0 on");
     oxq_schedulers *list = mem_alloc_zero(sizeof(*list));
-    oxq_err e = OXQ_OK;
+    e = OXQ_OK;
     size_t got = 1;
     for (int64_t first = skip; !e && got > 0 && (count == 0 || first < skip + count); first += (int64_t)got) {
         struct arena arena = {0};
@@ -250,7 +251,7 @@ oxq_err oxq_schedulers_list(oxq_queue *queue, int64_t skip, int64_t count, oxq_s
 
 oxq_err oxq_scheduler_get(oxq_queue *queue, const char *id, oxq_schedulers **out, struct oxq_error *err)
 {
-    oxq_err e = text_check(id, "the scheduler's id", err);
+    oxq_err e = ARGS_CHECK(err, queue, id, out);
     if (e) return e;
     struct arena arena = {0};
     struct request r;

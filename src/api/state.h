@@ -14,6 +14,29 @@
 
 #include <oxq/oxq.h>
 
+/* ---------------------------------------------------------------- parameters */
+
+/*
+ * Each public function that can fail begins so: are the handle and the parameters that it cannot do without there? Errors: ARGUMENT: one is
+ * NULL; the text names it.
+ */
+#define ARGS_CHECK(err, ...)                                                                                           \
+    args_check(__func__, #__VA_ARGS__, (const void *const[]){__VA_ARGS__},                                             \
+               sizeof((const void *const[]){__VA_ARGS__}) / sizeof(void *), err)
+/* names: of args, with commas between them; `i`: which is NULL. */
+void args_refuse(const char *function, const char *names, size_t i, struct oxq_error *err);
+
+OXQ_MUST_USE static inline oxq_err args_check(const char *function, const char *names, const void *const *args,
+                                              size_t count, struct oxq_error *err)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (args[i]) continue;
+        args_refuse(function, names, i, err);
+        return OXQ_ERR_ARGUMENT;
+    }
+    return OXQ_OK;
+}
+
 /* ---------------------------------------------------------------- stores */
 
 struct oxq {
@@ -74,9 +97,7 @@ struct oxq_queue {
     size_t under_way_count;                  /* jobs in these */
 };
 
-/* Errors: ARGUMENT: it is NULL; `what`: "the queue's name". */
-OXQ_MUST_USE oxq_err text_check(const char *text, const char *what, struct oxq_error *err);
-/* Can a job have this id? Errors: ARGUMENT (NULL), NOT_FOUND (a name under which the queue keeps something of its own). */
+/* Can a job have this id? Errors: NOT_FOUND (a name under which the queue keeps something of its own). */
 OXQ_MUST_USE oxq_err queue_check_id(const char *id, struct oxq_error *err);
 /* The data of a job that is to be made: empty for NULL, its default. Errors: FORMAT (an empty text). */
 OXQ_MUST_USE oxq_err queue_read_data(const char *data, struct slice *out, struct oxq_error *err);

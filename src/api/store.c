@@ -104,8 +104,8 @@ static oxq_err check_prefix(const char *url, struct slice prefix, struct oxq_err
 
 oxq_err oxq_open(const char *url, const struct oxq_opts *opts, oxq **out, struct oxq_error *err)
 {
+    oxq_err e = ARGS_CHECK(err, url, out);
     static const struct oxq_opts defaults = {0};
-    oxq_err e = text_check(url, "the URL", err);
     if (!e && opts && (opts->timeout_ms < 0 || opts->attempts < 0))
         e = err_set(err, OXQ_ERR_ARGUMENT, "timeout_ms and attempts are from 0, the default, on");
     if (e) return e;
@@ -179,10 +179,12 @@ oxq_err store_run(struct client *client, struct client_batch *b, struct oxq_erro
 
 oxq_err oxq_ping(oxq *store, struct oxq_error *err)
 {
+    oxq_err e = ARGS_CHECK(err, store);
+    if (e) return e;
     struct slice argv[] = {SLICE_LIT("PING")};
     struct client_command ping = {.argv = argv, .argc = 1, .is_idempotent = true};
     struct client_reply reply = {0};
-    oxq_err e = client_call(store->client, &ping, 0, &reply, err);
+    e = client_call(store->client, &ping, 0, &reply, err);
     if (!e) e = client_reply_check(&reply.value, err);
     client_reply_deinit(&reply);
     return e;

@@ -96,10 +96,11 @@ static oxq_err scan(oxq *store, struct slice *cursor, struct arena *texts, oxq_n
 
 oxq_err oxq_queues(oxq *store, oxq_names **out, struct oxq_error *err)
 {
+    oxq_err e = ARGS_CHECK(err, store, out);
+    if (e) return e;
     struct arena texts = {0};
     struct slice cursor = SLICE_LIT("0");
     oxq_names *names = names_new();
-    oxq_err e;
     do {
         e = scan(store, &cursor, &texts, names, err);
     } while (!e && !slice_equal(cursor, SLICE_LIT("0")));
@@ -118,6 +119,9 @@ oxq_err oxq_queues(oxq *store, oxq_names **out, struct oxq_error *err)
 oxq_err oxq_queue_counts_per_priority(oxq_queue *queue, const int64_t *priorities, size_t count, int64_t *out_counts,
                                       struct oxq_error *err)
 {
+    oxq_err e = ARGS_CHECK(err, queue);
+    if (!e && count > 0) e = ARGS_CHECK(err, priorities, out_counts);
+    if (e) return e;
     struct arena arena = {0};
     struct client_batch b = {.is_atomic = true};
     struct request apart;
@@ -143,7 +147,7 @@ oxq_err oxq_queue_counts_per_priority(oxq_queue *queue, const int64_t *prioritie
         r.command.is_idempotent = true;
         client_batch_add(&b, &r.command);
     }
-    oxq_err e = count > 0 ? store_run(queue->store->client, &b, err) : OXQ_OK;
+    e = count > 0 ? store_run(queue->store->client, &b, err) : OXQ_OK;
     for (size_t i = 0; !e && i < count; i++) {
         int64_t in_paused = priorities[i] == 0 ? client_batch_reply(&b, 0)->integer : 0;
         out_counts[i] = client_batch_reply(&b, i + 1)->integer + in_paused;
@@ -162,6 +166,8 @@ static int64_t number_of(const struct resp_value *v)
 
 oxq_err oxq_queue_metrics(oxq_queue *queue, oxq_state finished, struct oxq_metrics *metrics, struct oxq_error *err)
 {
+    oxq_err e = ARGS_CHECK(err, queue, metrics);
+    if (e) return e;
     if (finished != OXQ_STATE_COMPLETED && finished != OXQ_STATE_FAILED)
         return err_set(err, OXQ_ERR_ARGUMENT, "metrics are of completed or failed jobs");
     struct arena arena = {0};
@@ -180,7 +186,7 @@ oxq_err oxq_queue_metrics(oxq_queue *queue, oxq_state finished, struct oxq_metri
     totals.command.is_idempotent = points.command.is_idempotent = true;
     client_batch_add(&b, &totals.command);
     client_batch_add(&b, &points.command);
-    oxq_err e = store_run(queue->store->client, &b, err);
+    e = store_run(queue->store->client, &b, err);
     if (!e) {
         const struct resp_value *sums = client_batch_reply(&b, 0), *minutes = client_batch_reply(&b, 1);
         metrics->count = sums->count == 2 ? number_of(&sums->items[0]) : 0;
@@ -198,7 +204,8 @@ oxq_err oxq_queue_metrics(oxq_queue *queue, oxq_state finished, struct oxq_metri
 oxq_err oxq_queue_dependency_counts(oxq_queue *queue, const char *id, struct oxq_dependency_counts *out,
                                     struct oxq_error *err)
 {
-    oxq_err e = queue_check_id(id, err);
+    oxq_err e = ARGS_CHECK(err, queue, id, out);
+    if (!e) e = queue_check_id(id, err);
     if (e) return e;
     static const struct {
         const char *command, *kind;
@@ -230,7 +237,8 @@ oxq_err oxq_queue_dependency_counts(oxq_queue *queue, const char *id, struct oxq
 oxq_err oxq_queue_children_values(oxq_queue *queue, const char *id, bool of_ignored, char **out_json,
                                   struct oxq_error *err)
 {
-    oxq_err e = queue_check_id(id, err);
+    oxq_err e = ARGS_CHECK(err, queue, id, out_json);
+    if (!e) e = queue_check_id(id, err);
     if (e) return e;
     struct arena arena = {0};
     struct client_reply reply = {0};

@@ -91,11 +91,13 @@ static oxq_workers *read_lines(struct slice rest, struct slice queue)
 
 oxq_err oxq_queue_workers(oxq_queue *queue, oxq_workers **out, struct oxq_error *err)
 {
+    oxq_err e = ARGS_CHECK(err, queue, out);
+    if (e) return e;
     struct arena arena = {0};
     struct client_batch b = {.is_atomic = true};
     struct request list;
     OWNED(buf_deinit) struct buf name = {.limit_bytes = CONNECTION_NAME_BYTES_MAX};
-    oxq_err e = buf_append(&name, queue->store->prefix);
+    e = buf_append(&name, queue->store->prefix);
     if (!e) e = buf_append(&name, SLICE_LIT(":"));
     if (!e) e = base64_encode(slice_from_text(queue->name), &name);
     if (e) return err_set(err, e, "workers of %s: the name is too long", queue->name);
@@ -114,12 +116,12 @@ oxq_err oxq_queue_workers(oxq_queue *queue, oxq_workers **out, struct oxq_error 
 
 size_t oxq_workers_count(const oxq_workers *workers)
 {
-    return workers->count;
+    return workers ? workers->count : 0;
 }
 
 const struct oxq_worker_connection *oxq_workers_at(const oxq_workers *workers, size_t index)
 {
-    return index < workers->count ? &workers->entries[index] : NULL;
+    return workers && index < workers->count ? &workers->entries[index] : NULL;
 }
 
 void oxq_workers_free(oxq_workers *workers)

@@ -50,7 +50,8 @@ static void look(oxq_worker *w, int64_t wait_ms)
 
 oxq_err oxq_worker_fetch(oxq_worker *worker, int64_t wait_ms, oxq_job **out, struct oxq_error *err)
 {
-    oxq_err e = check(worker, err);
+    oxq_err e = ARGS_CHECK(err, worker, out);
+    if (!e) e = check(worker, err);
     if (e) return e;
     int64_t until_us = store_until_us(wait_ms);
     struct job_run *run;
@@ -75,7 +76,8 @@ oxq_err oxq_worker_fetch(oxq_worker *worker, int64_t wait_ms, oxq_job **out, str
 oxq_err oxq_worker_finish(oxq_worker *worker, oxq_job *job, oxq_outcome outcome, oxq_job **out_next,
                           struct oxq_error *err)
 {
-    oxq_err e = check(worker, err);
+    oxq_err e = ARGS_CHECK(err, worker, job);
+    if (!e) e = check(worker, err);
     if (e) return e;
     if (!job->run || job->run->worker != worker)
         return err_set(err, OXQ_ERR_ARGUMENT, "job %s was not fetched by this worker", job->fields.id);

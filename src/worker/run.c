@@ -126,8 +126,8 @@ OXQ_PRINTF(3, 0)
 static oxq_outcome end_with(oxq_job *job, oxq_outcome outcome, const char *format, va_list args)
 {
     char text[FAILURE_BYTES_MAX];
-    vsnprintf(text, sizeof(text), format, args);
-    if (!job->run) return outcome;
+    if (!job || !job->run) return outcome;
+    vsnprintf(text, sizeof(text), format ? format : "", args);
     run_fail(job->run, outcome, arena_copy_text(&job->arena, slice_from_text(text)));
     return outcome;
 }
@@ -135,7 +135,7 @@ static oxq_outcome end_with(oxq_job *job, oxq_outcome outcome, const char *forma
 oxq_outcome oxq_job_done(oxq_job *job, const char *result)
 {
     struct oxq_error why;
-    if (!job->run) return OXQ_DONE;
+    if (!job || !job->run) return OXQ_DONE;
     if (result && json_check(slice_from_text(result), &why) != OXQ_OK)
         return oxq_job_fail_for_good(job, "the handler's result is not JSON: %s; a text needs its quotes", why.text);
     run_fail(job->run, OXQ_DONE, result ? arena_copy_text(&job->arena, slice_from_text(result)) : NULL);
@@ -166,13 +166,13 @@ oxq_outcome oxq_job_retry_after(oxq_job *job, int64_t delay_ms, const char *form
     va_start(args, format);
     oxq_outcome outcome = end_with(job, OXQ_RETRY, format, args);
     va_end(args);
-    if (job->run) job->run->delay_ms = delay_ms > 0 ? delay_ms : 0;
+    if (job && job->run) job->run->delay_ms = delay_ms > 0 ? delay_ms : 0;
     return outcome;
 }
 
 static oxq_outcome end_later(oxq_job *job, oxq_outcome outcome, int64_t ms)
 {
-    if (!job->run) return outcome;
+    if (!job || !job->run) return outcome;
     run_fail(job->run, outcome, NULL);
     job->run->delay_ms = ms > 0 ? ms : 0;
     return outcome;
@@ -200,7 +200,7 @@ oxq_outcome oxq_job_give_back(oxq_job *job)
 
 void oxq_job_set_stack(oxq_job *job, const char *stack)
 {
-    if (job->run) job->run->stack = stack ? arena_copy_text(&job->arena, slice_from_text(stack)) : NULL;
+    if (job && job->run) job->run->stack = stack ? arena_copy_text(&job->arena, slice_from_text(stack)) : NULL;
 }
 
 /* ---------------------------------------------------------------- cancelling */
@@ -215,7 +215,7 @@ void run_cancel(struct job_run *run, const char *reason)
 
 bool oxq_job_is_cancelled(const oxq_job *job)
 {
-    return job->run && atomic_load(&job->run->is_cancelled);
+    return job && job->run && atomic_load(&job->run->is_cancelled);
 }
 
 const char *oxq_job_cancel_reason(const oxq_job *job)
@@ -225,7 +225,7 @@ const char *oxq_job_cancel_reason(const oxq_job *job)
 
 int oxq_job_cancel_fd(oxq_job *job)
 {
-    struct job_run *run = job->run;
+    struct job_run *run = job ? job->run : NULL;
     struct oxq_error ignored;
     if (!run) return -1;
     lock_enter(&run->worker->lock);
@@ -249,9 +249,9 @@ static oxq_err send_request(oxq_job *job, struct request *r, const char *what, s
 
 oxq_err oxq_job_progress(oxq_job *job, const char *progress, struct oxq_error *err)
 {
-    if (!job->run) return not_running(job, err);
-    oxq_err e = text_check(progress, "the progress", err);
+    oxq_err e = ARGS_CHECK(err, job, progress);
     if (e) return e;
+    if (!job->run) return not_running(job, err);
     struct arena arena = {0};
     struct request r;
     e = running_progress(&arena, job->run->worker->prefix, slice_from_text(job->fields.id), slice_from_text(progress),
@@ -263,9 +263,9 @@ oxq_err oxq_job_progress(oxq_job *job, const char *progress, struct oxq_error *e
 
 oxq_err oxq_job_log(oxq_job *job, const char *line, struct oxq_error *err)
 {
-    if (!job->run) return not_running(job, err);
-    oxq_err e = text_check(line, "the line", err);
+    oxq_err e = ARGS_CHECK(err, job, line);
     if (e) return e;
+    if (!job->run) return not_running(job, err);
     struct arena arena = {0};
     struct request r;
     running_log(&arena, job->run->worker->prefix, slice_from_text(job->fields.id), slice_from_text(line),
@@ -277,9 +277,9 @@ oxq_err oxq_job_log(oxq_job *job, const char *line, struct oxq_error *err)
 
 oxq_err oxq_job_update_data(oxq_job *job, const char *data, struct oxq_error *err)
 {
-    if (!job->run) return not_running(job, err);
-    oxq_err e = text_check(data, "the data", err);
+    oxq_err e = ARGS_CHECK(err, job, data);
     if (e) return e;
+    if (!job->run) return not_running(job, err);
     struct arena arena = {0};
     struct request r;
     e = running_set_data(&arena, job->run->worker->prefix, slice_from_text(job->fields.id), slice_from_text(data), &r,
@@ -306,13 +306,15 @@ static oxq_err lock_is_lost(oxq_job *job, struct oxq_error *err)
 
 oxq_err oxq_job_extend_lock(oxq_job *job, int64_t duration_ms, struct oxq_error *err)
 {
+    oxq_err e = ARGS_CHECK(err, job);
+    if (e) return e;
     if (!job->run) return not_running(job, err);
     struct arena arena = {0};
     struct request r;
     struct client_reply reply = {0};
     oxq_worker *w = job->run->worker;
     struct running_lock lock = {slice_from_text(job->fields.id), job->run->token};
-    oxq_err e = running_extend(&arena, w->prefix, &(struct running_renewal){&lock, 1, duration_ms}, &r, err);
+    e = running_extend(&arena, w->prefix, &(struct running_renewal){&lock, 1, duration_ms}, &r, err);
     if (!e) e = store_request(w->client, &r, "extend the lock of job", lock.id, &reply, err);
     if (!e && reply.value.count > 0) e = lock_is_lost(job, err);
     client_reply_deinit(&reply);
@@ -323,12 +325,14 @@ oxq_err oxq_job_extend_lock(oxq_job *job, int64_t duration_ms, struct oxq_error 
 oxq_err oxq_job_add_child(oxq_job *job, const char *queue, const struct oxq_job_template *template,
                           char out_id[OXQ_ID_MAX], struct oxq_error *err)
 {
+    oxq_err e = ARGS_CHECK(err, job, queue, template);
+    if (e) return e;
     if (!job->run) return not_running(job, err);
     struct oxq_job_opts child = template->opts ? *template->opts : (struct oxq_job_opts){0};
     child.parent_queue = job->fields.queue;
     child.parent_id = job->fields.id;
     oxq_queue *q;
-    oxq_err e = oxq_queue_open(job->run->worker->store, queue, NULL, &q, err);
+    e = oxq_queue_open(job->run->worker->store, queue, NULL, &q, err);
     if (e) return e;
     e = oxq_queue_add(q, template->name, template->data, &child, out_id, err);
     oxq_queue_close(q);
@@ -337,9 +341,11 @@ oxq_err oxq_job_add_child(oxq_job *job, const char *queue, const struct oxq_job_
 
 oxq_err oxq_job_children_values(oxq_job *job, bool of_ignored, char **out_json, struct oxq_error *err)
 {
+    oxq_err e = ARGS_CHECK(err, job, out_json);
+    if (e) return e;
     if (!job->run) return not_running(job, err);
     oxq_queue *q;
-    oxq_err e = oxq_queue_open(job->run->worker->store, job->fields.queue, NULL, &q, err);
+    e = oxq_queue_open(job->run->worker->store, job->fields.queue, NULL, &q, err);
     if (e) return e;
     e = oxq_queue_children_values(q, job->fields.id, of_ignored, out_json, err);
     oxq_queue_close(q);
@@ -377,13 +383,15 @@ static oxq_err keep_step(oxq_job *job, struct slice name, const char *result, st
 oxq_err oxq_job_step(oxq_job *job, const char *name, oxq_step *fn, void *ctx, const char **out_result,
                      struct oxq_error *err)
 {
+    oxq_err e = ARGS_CHECK(err, job, name);
+    if (e) return e;
     if (!job->run) return not_running(job, err);
     struct slice step = slice_from_text(name);
-    if (step.len == 0) return err_set(err, OXQ_ERR_ARGUMENT, "a step has a name");
+    if (step.len == 0 || !fn) return err_set(err, OXQ_ERR_ARGUMENT, "a step has a name and a function");
     const struct run_step *done = find_step(job->run, step);
     if (!done) {
         char *result = NULL;
-        oxq_err e = fn(job, ctx, &result, err);
+        e = fn(job, ctx, &result, err);
         if (!e) e = keep_step(job, step, result ? result : "null", err);
         free(result);
         if (e) return e;

@@ -229,8 +229,7 @@ static oxq_err start_threads(oxq_worker *w, struct oxq_error *err)
 static oxq_err open_worker(oxq_worker *w, const char *queue, const struct oxq_worker_opts *opts, struct oxq_error *err)
 {
     if (opts) w->opts = *opts;
-    oxq_err e = text_check(queue, "the queue's name", err);
-    if (!e) e = check_opts(&w->opts, err);
+    oxq_err e = check_opts(&w->opts, err);
     if (!e) e = keys_prefix(&w->arena, w->store->prefix, slice_from_text(queue), &w->prefix, err);
     if (e) return e;
     fill_defaults(&w->opts);
@@ -251,12 +250,14 @@ static oxq_err open_worker(oxq_worker *w, const char *queue, const struct oxq_wo
 oxq_err oxq_worker_open(oxq *store, const char *queue, const struct oxq_worker_opts *opts, oxq_handler *handler,
                         void *ctx, oxq_worker **out, struct oxq_error *err)
 {
+    oxq_err e = ARGS_CHECK(err, store, queue, out);
+    if (e) return e;
     oxq_worker *w = mem_alloc_zero(sizeof(*w));
     w->store = store;
     w->handler = handler;
     w->ctx = ctx;
     init_shared(w);
-    oxq_err e = open_worker(w, queue, opts, err);
+    e = open_worker(w, queue, opts, err);
     if (e) {
         (void)oxq_worker_close(w, 0, NULL);
         return e;
@@ -387,6 +388,7 @@ oxq_err oxq_worker_close(oxq_worker *worker, int64_t timeout_ms, struct oxq_erro
 
 void oxq_worker_pause(oxq_worker *worker, bool wait)
 {
+    if (!worker) return;
     lock_enter(&worker->lock);
     bool was_paused = worker->is_paused;
     worker->is_paused = true;
@@ -400,6 +402,7 @@ void oxq_worker_pause(oxq_worker *worker, bool wait)
 
 void oxq_worker_resume(oxq_worker *worker)
 {
+    if (!worker) return;
     lock_enter(&worker->lock);
     bool was_paused = worker->is_paused;
     worker->is_paused = false;
@@ -411,6 +414,7 @@ void oxq_worker_resume(oxq_worker *worker)
 
 bool oxq_worker_is_paused(const oxq_worker *worker)
 {
+    if (!worker) return false;
     oxq_worker *w = (oxq_worker *)worker;
     lock_enter(&w->lock);
     bool is_paused = w->is_paused;
@@ -420,6 +424,7 @@ bool oxq_worker_is_paused(const oxq_worker *worker)
 
 bool oxq_worker_cancel(oxq_worker *worker, const char *id, const char *reason)
 {
+    if (!worker || !id) return false;
     bool is_found = false;
     lock_enter(&worker->lock);
     for (struct link *l = worker->held.next; l != &worker->held; l = l->next) {
@@ -434,6 +439,7 @@ bool oxq_worker_cancel(oxq_worker *worker, const char *id, const char *reason)
 
 void oxq_worker_cancel_all(oxq_worker *worker, const char *reason)
 {
+    if (!worker) return;
     lock_enter(&worker->lock);
     for (struct link *l = worker->held.next; l != &worker->held; l = l->next) {
         struct job_run *run = LINK_OWNER(l, struct job_run, held_link);
@@ -444,6 +450,7 @@ void oxq_worker_cancel_all(oxq_worker *worker, const char *reason)
 
 size_t oxq_worker_running(const oxq_worker *worker)
 {
+    if (!worker) return 0;
     oxq_worker *w = (oxq_worker *)worker;
     lock_enter(&w->lock);
     size_t count = w->running_count;
@@ -503,13 +510,15 @@ static int64_t left_ms(int64_t end_us)
  */
 oxq_err oxq_worker_wait_until_idle(oxq_worker *worker, int64_t timeout_ms, struct oxq_error *err)
 {
+    oxq_err e = ARGS_CHECK(err, worker);
+    if (e) return e;
     int64_t end_us = store_until_us(timeout_ms);
     bool is_over = false, has_waiting = false;
     lock_enter(&worker->lock);
     bool is_in_time = wait_idle(worker, end_us);
     while (is_in_time && !is_over) {
         lock_leave(&worker->lock);
-        oxq_err e = look_for_waiting(worker, left_ms(end_us), &has_waiting, err);
+        e = look_for_waiting(worker, left_ms(end_us), &has_waiting, err);
         if (e) return e;
         lock_enter(&worker->lock);
         is_over = !has_waiting && is_idle(worker);
