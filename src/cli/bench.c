@@ -7,7 +7,8 @@
  *   latency   one job at a time, from before it is added until its handler begins: what a job waits when nothing else does
  *
  * How durable the store is decides more than all else: it is asked, and told. A worker tries again for ever; we do not: when its errors keep it
- * from any job for as long as one waits for the store (--timeout), that is the end.
+ * from any job for as long as one waits for the store (--timeout), that is the end. Some time later it is one without errors too, as when
+ * somebody pauses the queue.
  */
 #include "base/mem.h"
 #include "cli/durability.h"
@@ -31,6 +32,8 @@
 #define CONCURRENCY_DEFAULT 16
 #define SIZE_DEFAULT 200
 #define CLOSE_MS 10000
+/* So many time-outs without a job are too many where nothing fails: a slow machine may be late. */
+#define SILENT_TIMEOUTS 6
 /* Between two looks at Ctrl-C. */
 #define LOOK_US 100000
 
@@ -54,6 +57,7 @@ struct bench {
     int64_t begun_us;        /* when the last one began; inside lock */
     char failure[256];       /* what a worker told; inside lock */
     int64_t failed_us;       /* when it told that; inside lock */
+    int64_t stuck_ms;        /* how long it then got no job; inside lock */
     double add_s, process_s; /* results */
     int64_t p50_us, p99_us, latency_jobs;
 };
@@ -84,11 +88,14 @@ static void on_event(void *ctx, oxq_worker *worker, const struct oxq_worker_even
     lock_leave(&b->lock);
 }
 
-/* Errors, and no job since `from_us` or the last one: for too long. Inside the lock. */
-static bool is_stuck(const struct bench *b, int64_t from_us)
+/* No job since `from_us` or the last one: for too long. Inside the lock. */
+static bool is_stuck(struct bench *b, int64_t from_us)
 {
     int64_t moved_us = b->begun_us > from_us ? b->begun_us : from_us;
-    return b->failed_us > moved_us && clock_mono_us(os_clock()) - moved_us > b->timeout_ms * 1000;
+    int64_t patience_ms = b->failed_us > moved_us ? b->timeout_ms : SILENT_TIMEOUTS * b->timeout_ms;
+    if (clock_mono_us(os_clock()) - moved_us <= patience_ms * 1000) return false;
+    b->stuck_ms = patience_ms;
+    return true;
 }
 
 /* Until so many handlers have run. False: interrupted, or the worker is stuck. */
@@ -111,7 +118,9 @@ static bool wait_until_done(struct bench *b, int64_t count, const char *what)
 /* After wait_until_done was false. Returns an exit code. */
 static int tell_end(const struct bench *b)
 {
-    return interrupt_came() ? CLI_OK : cli_fail("no job was taken for %" PRId64 " ms: given up", b->timeout_ms);
+    if (interrupt_came()) return CLI_OK;
+    return cli_fail("no job was taken for %" PRId64 " ms%s: given up", b->stuck_ms,
+                    b->failure[0] ? "" : ", and the worker had no error (is its queue paused?)");
 }
 
 /* ---------------------------------------------------------------- what is measured */

@@ -166,6 +166,8 @@ Test(client_login, says_why_it_was_refused_and_what_would_help)
     expect_refusal(shut, (struct client_opts){0}, OXQ_ERR_PERMISSION, "protected mode");
     static const struct fakeserver_step member[] = {{"PING", "-MOVED 1 127.0.0.1:7001\r\n"}, {"", NULL}};
     expect_refusal(member, (struct client_opts){0}, OXQ_ERR_CONFIG, "redis+cluster://");
+    static const struct fakeserver_step tls[] = {{"CLIENT", FAKESERVER_CLOSE}, {"", NULL}};
+    expect_refusal(tls, (struct client_opts){.attempts = 1}, OXQ_ERR_UNREACHABLE, "if it wants TLS: rediss");
 }
 
 /* It says so instead of an answer to whatever comes first, and closes the connection: nothing was done, and soon there may be room. */

@@ -265,17 +265,30 @@ static oxq_err log_in(const struct login *in)
 
 /* ---------------------------------------------------------------- opening */
 
+/* One who takes a connection and ends it, or holds it, without a word may speak the other of the two. */
+static bool may_speak_other(const struct client_link *l, const struct client_link_opts *o, oxq_err e)
+{
+    bool is_mute = l->stream && o->address->host[0] && l->input.len == 0;
+    return is_mute && (e == OXQ_ERR_CLOSED || (o->tls && e == OXQ_ERR_TIMEOUT));
+}
+
 /* What befalls us before the server has said anything, told as what it means for the caller. */
-static oxq_err explain(oxq_err e, const char *address, const char *hint, struct oxq_error *err)
+static oxq_err explain(const struct client_link *l, const struct client_link_opts *o, oxq_err e, struct oxq_error *err)
 {
     struct oxq_error why = {0};
+    const char *address = l->address;
     if (err) why = *err;
+    if (may_speak_other(l, o, e))
+        return err_set(err, OXQ_ERR_UNREACHABLE, "the server %s takes connections and does not answer: %.120s; %s",
+                       address, why.text,
+                       o->tls ? "if it speaks no TLS: redis:// in place of rediss://"
+                              : "if it wants TLS: rediss:// in place of redis://");
     switch ((int)e) {
     case OXQ_ERR_CLOSED:
     case OXQ_ERR_TIMEOUT:
     case OXQ_ERR_NOT_FOUND:
         return err_set(err, OXQ_ERR_UNREACHABLE, "the server %s is not there: %.150s%s%s", address, why.text,
-                       hint ? "; " : "", hint ? hint : "");
+                       o->hint ? "; " : "", o->hint ? o->hint : "");
     case OXQ_ERR_TLS: return err_set(err, e, "no TLS connection to %s: %.180s", address, why.text);
     default: return e;
     }
@@ -312,7 +325,7 @@ oxq_err client_link_open(const struct client_link_opts *opts, struct client_link
     oxq_err e = dial(l, opts, err);
     if (!e) e = log_in(&(struct login){.link = l, .opts = opts, .err = err});
     if (e) {
-        e = explain(e, l->address, opts->hint, err);
+        e = explain(l, opts, e, err);
         client_link_close(l);
         return e;
     }

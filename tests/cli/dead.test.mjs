@@ -165,6 +165,15 @@ test('bench: a worker that gets nothing but errors is waited for no longer than 
   check(bench.stderr.includes('no job was taken for 1500 ms') && /the worker said: .*Unknown Redis command/.test(bench.stderr), 'why', bench.stderr);
 });
 
+onRedis('bench: a worker that gets neither jobs nor errors is not waited for for ever', async (t, { url, ok }) => {
+  const bench = t.spawn(['bench', '--jobs', 30_000, '--timeout', 1500, '--json', '--url', url]);
+  const [{ queue }] = await until('its queue is there', async () => { const all = objects(await ok('queues', '--json')); return all.length > 0 && all; });
+  await ok('pause', queue);
+  equal(await bench.ended, 1, bench.stdout + bench.stderr);
+  check(bench.stderr.includes('no job was taken for 9000 ms, and the worker had no error (is its queue paused?): given up'), 'why', bench.stderr);
+  equal(await ok('queues', '--json'), '', 'no queue is left');
+});
+
 onRedis('bench: Ctrl-C ends it, and leaves nothing', async (t, { url, ok }) => {
   const bench = t.spawn(['bench', '--jobs', 100_000_000, '--url', url]);
   await until('its queue is there', async () => (await ok('queues', '--json')) !== '');

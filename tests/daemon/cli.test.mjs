@@ -130,6 +130,7 @@ test('cli: ping says why nobody answers', async (t) => {
   const mute = net.createServer(() => {}).listen(0, '127.0.0.1');
   await new Promise((resolve) => mute.once('listening', resolve));
   await failed(t, ['ping', '--timeout', '50', '--port', mute.address().port], 'no answer from');
+  await failed(t, ['ping', '--timeout', '50', '--url', `rediss://127.0.0.1:${mute.address().port}`], 'if it speaks no TLS: redis://');
   mute.close();
   const other = net.createServer((socket) => socket.end('HTTP/1.1 400 Bad Request\r\n\r\n')).listen(0, '127.0.0.1');
   await new Promise((resolve) => other.once('listening', resolve));
