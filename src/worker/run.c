@@ -125,9 +125,9 @@ void run_end(struct job_run *run, oxq_outcome outcome)
 OXQ_PRINTF(3, 0)
 static oxq_outcome end_with(oxq_job *job, oxq_outcome outcome, const char *format, va_list args)
 {
-    char text[FAILURE_BYTES_MAX];
+    char text[FAILURE_BYTES_MAX] = "";
     if (!job || !job->run) return outcome;
-    vsnprintf(text, sizeof(text), format ? format : "", args);
+    if (format) vsnprintf(text, sizeof(text), format, args);
     run_fail(job->run, outcome, arena_copy_text(&job->arena, slice_from_text(text)));
     return outcome;
 }
