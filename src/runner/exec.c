@@ -165,8 +165,10 @@ static void tell_failure(const struct process_end *end, struct outcome *out)
     char how[64];
     struct slice said = text_tail_borrow(&end->said);
     const char *signal_name = end->signal ? sigabbrev_np(end->signal) : NULL;
-    if (end->signal)
-        snprintf(how, sizeof(how), "the program was ended by SIG%s", signal_name ? signal_name : "?");
+    if (signal_name)
+        snprintf(how, sizeof(how), "the program was ended by SIG%s", signal_name);
+    else if (end->signal)
+        snprintf(how, sizeof(how), "the program was ended by signal %d", end->signal);
     else
         snprintf(how, sizeof(how), "the program ended with exit code %d", end->exit_code);
     outcome_set_stack(out, how, said);

@@ -45,7 +45,8 @@ struct process {
     int64_t kill_at_us; /* ENDING */
     struct slice input; /* what is left of it */
     struct text_lines said_lines, control_lines;
-    char *room; /* owned: READ_BYTES */
+    size_t lines_room; /* bytes of lines that may still be told */
+    char *room;        /* owned: READ_BYTES */
 };
 
 /* ---------------------------------------------------------------- pipes */
@@ -167,6 +168,7 @@ static void begin_end(struct process *p, enum process_cut why)
 {
     if (p->phase != RUNNING) return;
     p->phase = ENDING;
+    p->lines_room = PROCESS_LINES_BYTES;
     p->out->cut = why;
     p->kill_at_us = clock_mono_us(os_clock()) + p->task->end_ms * 1000;
     send_signal(p, SIGTERM);
@@ -189,24 +191,29 @@ static void take_output(struct process *p, struct slice bytes)
     if (e) begin_end(p, e == OXQ_ERR_LIMIT ? PROCESS_TALKS_TOO_MUCH : PROCESS_NO_MEMORY);
 }
 
+/* Whoever is told of its lines; NULL: nobody. */
+static text_line_fn *listener_of(const struct process *p, int pipe)
+{
+    if (pipe == SAID) return p->task->on_error_line;
+    return pipe == CONTROL ? p->task->on_control_line : NULL;
+}
+
 static void take_bytes(struct process *p, int pipe, struct slice bytes)
 {
-    const struct process_task *t = p->task;
-    if (pipe == OUTPUT) {
-        take_output(p, bytes);
-    } else if (pipe == SAID) {
-        text_tail_add(&p->out->said, bytes);
-        if (t->on_error_line) text_lines_add(&p->said_lines, bytes, t->on_error_line, t->ctx);
-    } else if (t->on_control_line) {
-        text_lines_add(&p->control_lines, bytes, t->on_control_line, t->ctx);
-    }
+    text_line_fn *listener = listener_of(p, pipe);
+    if (pipe == OUTPUT) take_output(p, bytes);
+    if (pipe == SAID) text_tail_add(&p->out->said, bytes);
+    if (!listener) return;
+    if (bytes.len > p->lines_room) bytes.len = p->lines_room;
+    p->lines_room -= bytes.len;
+    text_lines_add(pipe == SAID ? &p->said_lines : &p->control_lines, bytes, listener, p->task->ctx);
 }
 
 /* What is there now, once. The number of bytes; 0: nothing is, or never will be again. */
 static size_t read_pipe(struct process *p, int pipe)
 {
     if (p->ours[pipe] < 0) return 0;
-    ssize_t n = read(p->ours[pipe], p->room, READ_BYTES);
+    ssize_t n = read(p->ours[pipe], p->room, listener_of(p, pipe) ? PROCESS_LINES_BYTES : READ_BYTES);
     if (n > 0) {
         take_bytes(p, pipe, slice_of(p->room, (size_t)n));
         return (size_t)n;
@@ -307,6 +314,7 @@ oxq_err process_run(const struct process_task *task, struct process_end *out, st
                         .theirs = {-1, -1, -1, -1},
                         .pidfd = -1,
                         .input = task->input,
+                        .lines_room = SIZE_MAX,
                         .room = mem_alloc(READ_BYTES)};
     oxq_err e = start(&p, err);
     if (!e) {

@@ -12,6 +12,9 @@
 /* The descriptor on which a program may write lines to us, beside 0, 1 and 2. */
 #define PROCESS_CONTROL_FD 3
 
+/* So much of its lines is taken in between two looks at its deadline, and once more after it was told to end: more is lost then. */
+#define PROCESS_LINES_BYTES ((size_t)4096)
+
 struct process_task {
     const char *const *argv; /* ended by NULL; argv[0] is looked for in PATH */
     char *const *envp;       /* ended by NULL */

@@ -274,6 +274,36 @@ static void expect_error(const char *program, oxq_err want)
     if (want != OXQ_ERR_FORMAT) cr_assert_eq(process_find(program, &err), want);
 }
 
+struct flood {
+    size_t lines_count;
+    int cancel_fd;
+};
+
+static void cancel_at_first_line(void *ctx, struct slice line)
+{
+    struct flood *flood = ctx;
+    (void)line;
+    if (flood->lines_count++ == 0) waker_wake(flood->cancel_fd);
+}
+
+/* To take a line in takes time: a deadline would come much too late otherwise. */
+Test(process, one_that_writes_lines_without_end_is_ended_before_all_of_them_are_told)
+{
+    const char *const argv[] = {"/bin/sh", "-c", "exec yes >&3", NULL};
+    struct process_task task = task_of(argv);
+    struct process_end end;
+    struct flood flood = {0};
+    cr_assert_eq(waker_open(&flood.cancel_fd, NULL), OXQ_OK);
+    task.cancel_fd = flood.cancel_fd;
+    task.on_control_line = cancel_at_first_line;
+    task.ctx = &flood;
+    cr_assert_eq(process_run(&task, &end, NULL), OXQ_OK);
+    cr_assert_eq(end.cut, PROCESS_CANCELLED);
+    cr_assert_leq(flood.lines_count, 2 * PROCESS_LINES_BYTES / 2, "of two bytes each");
+    process_end_deinit(&end);
+    close(flood.cancel_fd);
+}
+
 Test(process, a_program_that_cannot_be_run_is_named)
 {
     expect_error("no-such-program-of-oxq", OXQ_ERR_NOT_FOUND);

@@ -163,6 +163,8 @@ static void prepare(struct request *r, const struct oxq_job_fields *f)
     curl_easy_setopt(easy, CURLOPT_POSTFIELDS, f->data);
     curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)f->data_bytes);
     curl_easy_setopt(easy, CURLOPT_HTTPHEADER, r->headers);
+    /* An answer that says it is packed is unpacked: where nobody asks, a server may choose. */
+    curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, "");
     curl_easy_setopt(easy, CURLOPT_USERAGENT, "oxq/" OXQ_VERSION);
     curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
     curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)o->deadline_ms);

@@ -54,11 +54,12 @@ benchTest('exec: a failure has standard error as its reason', async (b) => {
 });
 
 benchTest('exec: failures without a word, by a signal, and of a command that is not there', async (b) => {
-  const jobs = [await b.add({}, {}, 'exit 9'), await b.add({}, {}, 'kill -KILL $$'), await b.add({}, {}, 'no-such-command-of-oxq')];
+  const jobs = [await b.add({}, {}, 'exit 9'), await b.add({}, {}, 'kill -KILL $$'), await b.add({}, {}, 'no-such-command-of-oxq'), await b.add({}, {}, 'kill -40 $$')];
   await b.drain(['--exec', 'eval "$OXQ_JOB_NAME"']);
   equal((await b.see(jobs[0])).reason, 'the program ended with exit code 9');
   equal((await b.see(jobs[1])).reason, 'the program was ended by SIGKILL');
   check((await b.see(jobs[2])).reason.includes('not found'), 'the shell says so', (await b.see(jobs[2])).reason);
+  equal((await b.see(jobs[3])).reason, 'the program was ended by signal 40');
 });
 
 benchTest('exec: of much on standard error the last lines are kept', async (b) => {

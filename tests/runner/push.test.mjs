@@ -2,6 +2,7 @@
 /* oxq work --push: an HTTP request for each job, to a server of Node. */
 import { createHmac } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
+import { gzipSync } from 'node:zlib';
 import { writeCertificate } from '../e2e/lib/certificate.mjs';
 import { check, equal, test, until } from '../daemon/lib/kit.mjs';
 import { freePort } from '../support/port.mjs';
@@ -122,6 +123,14 @@ benchTest('push: a result beyond its limit fails for good, an error of that size
   const error = await pushed(b, [[500, big]], { flags, options, state: 'failed' });
   equal(error.seen.attempts, 2);
   check(error.seen.reason.startsWith('HTTP 500: xxx'), 'it says what the server said', error.seen.reason);
+});
+
+benchTest('push: an answer that is packed is unpacked, up to the limit of a result', async (b) => {
+  const packed = (body) => [200, gzipSync(body), { 'content-encoding': 'gzip' }];
+  const done = await pushed(b, [packed('{"zipped":true}')]);
+  equal(done.seen.result, { zipped: true });
+  const bomb = await pushed(b, [packed(Buffer.alloc(10_000_000))], { flags: ['--result-max', '1000'], state: 'failed' });
+  check(bomb.seen.reason.includes('more than 1000 bytes'), 'it says the limit', bomb.seen.reason);
 });
 
 benchTest('push: no answer within the deadline', async (b) => {
