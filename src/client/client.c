@@ -25,6 +25,7 @@
 #include "base/mem.h"
 #include "base/num.h"
 #include "client/cluster.h"
+#include "client/refusal.h"
 #include "client/sentinel.h"
 #include "client/survey.h"
 #include "os/clock.h"
@@ -214,8 +215,8 @@ oxq_err client_command_encode(const struct client_command *command, bool with_te
 oxq_err client_reply_check(const struct resp_value *value, struct oxq_error *err)
 {
     if (value->kind != RESP_ERROR) return OXQ_OK;
-    return err_set(err, OXQ_ERR_SERVER, "the server answers: %.*s", value->text.len > 220 ? 220 : (int)value->text.len,
-                   value->text.at);
+    return err_set(err, client_refusal_error(value->text), "the server answers: %.*s",
+                   value->text.len > 220 ? 220 : (int)value->text.len, value->text.at);
 }
 
 /* ---------------------------------------------------------------- a client */

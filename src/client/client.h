@@ -166,7 +166,7 @@ void client_reply_deinit(struct client_reply *r);
 /* Blocks: until it is answered, at most timeout_ms (0: the client's). Errors: see the head; out->value is then null. */
 OXQ_MUST_USE oxq_err client_call(struct client *c, const struct client_command *command, int64_t timeout_ms,
                                  struct client_reply *out, struct oxq_error *err);
-/* SERVER with the server's words when the value is an error; OK otherwise. */
+/* SERVER with the server's words when the value is an error, AGAIN when that may go by; OK otherwise. */
 OXQ_MUST_USE oxq_err client_reply_check(const struct resp_value *value, struct oxq_error *err);
 
 /* ---------------------------------------------------------------- a line */

@@ -39,6 +39,12 @@ enum client_refusal client_refusal_of(struct slice text)
     return is_readonly_in_script(text) ? CLIENT_REFUSAL_READONLY : CLIENT_REFUSAL_FINAL;
 }
 
+oxq_err client_refusal_error(struct slice text)
+{
+    enum client_refusal refusal = client_refusal_of(text);
+    return refusal == CLIENT_REFUSAL_FINAL || refusal == CLIENT_REFUSAL_LOGIN ? OXQ_ERR_SERVER : OXQ_ERR_AGAIN;
+}
+
 /* Cuts the word before the next space off *text. */
 static struct slice take_word(struct slice *text)
 {

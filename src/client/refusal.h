@@ -3,6 +3,7 @@
 #ifndef CLIENT_REFUSAL_H
 #define CLIENT_REFUSAL_H
 
+#include "base/err.h"
 #include "base/slice.h"
 
 enum client_refusal {
@@ -18,6 +19,8 @@ enum client_refusal {
 
 /* Of the text of an error reply, without its '-'. */
 enum client_refusal client_refusal_of(struct slice text);
+/* What it is for a caller: AGAIN (nothing was done, and later it may be), SERVER. */
+oxq_err client_refusal_error(struct slice text);
 
 /* Where MOVED and ASK send us. The host is empty when it is that of the node which says so. */
 struct client_redirect {

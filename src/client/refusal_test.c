@@ -26,6 +26,16 @@ Test(client_refusal, tells_what_may_be_tried_again)
     cr_assert_eq(of("ERR max number of clients reached"), CLIENT_REFUSAL_FULL);
 }
 
+Test(client_refusal, what_may_go_by_is_worth_another_try)
+{
+    static const char *const passing[] = {"LOADING x",  "MOVED 1 a:2", "ASK 1 a:2",
+                                          "READONLY x", "NOSCRIPT x",  "ERR max number of clients reached"};
+    for (size_t i = 0; i < sizeof(passing) / sizeof(passing[0]); i++)
+        cr_assert_eq(client_refusal_error(slice_from_text(passing[i])), OXQ_ERR_AGAIN, "%s", passing[i]);
+    cr_assert_eq(client_refusal_error(SLICE_LIT("NOPERM no permissions")), OXQ_ERR_SERVER);
+    cr_assert_eq(client_refusal_error(SLICE_LIT("WRONGTYPE Operation")), OXQ_ERR_SERVER);
+}
+
 Test(client_refusal, leaves_all_other_errors_to_the_caller)
 {
     cr_assert_eq(of("ERR unknown command"), CLIENT_REFUSAL_FINAL);

@@ -313,7 +313,7 @@ static void add_all_the_time(void *ctx)
         else if (e == OXQ_ERR_UNCERTAIN)
             atomic_fetch_add(&a->uncertain, 1);
         else
-            cr_assert(e == OXQ_ERR_UNREACHABLE || e == OXQ_ERR_SERVER, "%d %s", (int)e, err.text);
+            cr_assert(e == OXQ_ERR_UNREACHABLE || e == OXQ_ERR_AGAIN, "%d %s", (int)e, err.text);
     }
 }
 

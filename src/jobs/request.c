@@ -2,6 +2,7 @@
 #include "jobs/request.h"
 
 #include "base/num.h"
+#include "client/refusal.h"
 #include "jobs/keys.h"
 
 /* Most requests have fewer arguments. */
@@ -84,6 +85,6 @@ oxq_err request_check(const struct resp_value *reply, const char *what, struct s
 {
     if (reply->kind == RESP_INTEGER && reply->integer < 0) return refusal_set(reply->integer, what, subject, err);
     if (reply->kind != RESP_ERROR) return OXQ_OK;
-    return err_set(err, OXQ_ERR_SERVER, "%s %.*s: %.*s", what, shown(subject), subject.at ? subject.at : "",
-                   reply->text.len < 160 ? (int)reply->text.len : 160, reply->text.at);
+    return err_set(err, client_refusal_error(reply->text), "%s %.*s: %.*s", what, shown(subject),
+                   subject.at ? subject.at : "", reply->text.len < 160 ? (int)reply->text.len : 160, reply->text.at);
 }
