@@ -107,14 +107,15 @@ export class Victim {
     });
   }
 
-  /** Waits until it answers and has loaded its data; false: it ended, or its time is over. */
+  /** Waits until it answers and has loaded its data; false: it ended, or its time is over. Another server on its port does not count. */
   async isReady(ms = START_MS) {
     for (const deadline = Date.now() + ms; this.isRunning && Date.now() < deadline; await sleep(5)) {
       const client = await Client.open(this.port).catch(() => null);
       if (client) this.acceptedAt ??= Date.now();
-      const reply = await client?.call('PING');
+      const isReady = (await client?.call('PING'))?.text === 'PONG';
+      const isOurs = isReady && (await client.call('INFO', 'server')).text?.includes(`process_id:${this.pid}\r\n`);
       client?.destroy();
-      if (reply?.text === 'PONG') return true;
+      if (isOurs) return true;
     }
     return false;
   }
