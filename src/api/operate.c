@@ -207,11 +207,13 @@ oxq_err oxq_queue_drain(oxq_queue *queue, bool with_delayed, const struct oxq_ma
 {
     oxq_err e = ARGS_CHECK(err, queue);
     if (e) return e;
-    static const char *const states[] = {"wait", "paused", "prioritized", "delayed"};
+    /* In BullMQ's order: it is that of the parents that become free. */
+    static const char *const states[] = {"wait", "paused", "delayed", "prioritized"};
     struct many many;
     e = many_begin(&many, opts, err);
-    for (size_t i = 0; !e && i < (with_delayed ? 4U : 3U); i++) {
+    for (size_t i = 0; !e && i < 4; i++) {
         struct operate_purge purge = {.state = states[i]};
+        if (i == 2 && !with_delayed) continue;
         e = purge_state(queue, &purge, &many, err);
     }
     if (out_count) *out_count = many.done;

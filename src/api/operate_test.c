@@ -107,6 +107,39 @@ Test(operate, a_queue_is_drained_of_what_waits)
     cr_assert_eq(count(OXQ_STATE_DELAYED), 0);
 }
 
+static void add_lonely_child(const char *parent, const struct oxq_job_opts *opts)
+{
+    oxq_queue *parents = testkit_open_queue("parents");
+    OK(oxq_queue_add(parents, "x", NULL, &(struct oxq_job_opts){.job_id = parent}, NULL, &err));
+    struct oxq_job_opts child = *opts;
+    child.parent_queue = "parents";
+    child.parent_id = parent;
+    OK(oxq_queue_add(queue, "x", NULL, &child, NULL, &err));
+    oxq_queue_close(parents);
+}
+
+static oxq_outcome await_children(oxq_job *job, void *ctx)
+{
+    (void)ctx;
+    return oxq_job_wait_for_children(job);
+}
+
+/* As they become free: that of a delayed child before that of a prioritized one, and the last of them is taken first. */
+Test(operate, draining_frees_parents_in_bullmqs_order)
+{
+    add_lonely_child("of-urgent", &(struct oxq_job_opts){.priority = 1});
+    add_lonely_child("of-late", &(struct oxq_job_opts){.delay_ms = 3600000});
+    testkit_work("parents", NULL, await_children, NULL);
+    OK(oxq_queue_drain(queue, true, NULL, NULL, &err));
+    oxq_worker *w;
+    oxq_job *job;
+    OK(oxq_worker_open(store, "parents", NULL, NULL, NULL, &w, &err));
+    OK(oxq_worker_fetch(w, PATIENCE_MS, &job, &err));
+    cr_assert_str_eq(oxq_job_id(job), "of-urgent");
+    OK(oxq_worker_finish(w, job, OXQ_DONE, NULL, &err));
+    OK(oxq_worker_close(w, PATIENCE_MS, &err));
+}
+
 static bool stop_at(void *ctx, int64_t done)
 {
     *(int64_t *)ctx = done;

@@ -84,11 +84,12 @@ static oxq_err purge(struct driver_call *call, struct operate_purge *purge, int6
 /* args: delayed */
 static oxq_err run_drain(struct driver_call *call)
 {
-    static const char *const states[] = {"wait", "paused", "prioritized", "delayed"};
+    static const char *const states[] = {"wait", "paused", "delayed", "prioritized"};
     int64_t removed = 0;
     oxq_err e = OXQ_OK;
-    for (size_t i = 0; !e && i < (truth(call->args, "delayed") ? 4U : 3U); i++) {
+    for (size_t i = 0; !e && i < 4; i++) {
         struct operate_purge one = {.prefix = call->prefix, .state = states[i], .count = OPERATE_JOBS_MAX};
+        if (i == 2 && !truth(call->args, "delayed")) continue;
         e = purge(call, &one, &removed);
     }
     if (!e) json_write_null(call->answer);

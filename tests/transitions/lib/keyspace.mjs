@@ -64,7 +64,7 @@ export async function readKeyspace(client, { isExact = false } = {}) {
 }
 
 /* Servers' clocks run on between the two sides. */
-const TTL_SLACK_MS = 5000;
+const TTL_SLACK_MS = 15_000;
 
 /** A line for each key that is not the same. */
 export function differences(theirs, ours, { slackMs = TTL_SLACK_MS, names = ['BullMQ', 'oxq   '] } = {}) {

@@ -45,6 +45,13 @@ const scenarios = {
     add('a', job('p1')), add('a', job('y', { parent: { id: 'p1', queue: 'bull:a' } })), { op: 'lose', args: { queue: 'a', id: 'p1' } },
     add('a', job('p2')), add('a', job('y', { parent: { id: 'p2', queue: 'bull:a' } })),
   ],
+  'draining frees the parents of delayed jobs before those of prioritized ones': [
+    { op: 'flow', args: { queue: 'a', flows: [
+      { queueName: 'b', name: 'root', data: {}, opts: { jobId: 'f1' }, children: [{ ...child('f2'), opts: { jobId: 'f2', priority: 1 } }] },
+      { queueName: 'b', name: 'root', data: {}, opts: { jobId: 'f3' }, children: [{ ...child('f4'), opts: { jobId: 'f4', delay: 5000 } }] },
+    ] } },
+    { op: 'drain', args: { queue: 'a', delayed: true } },
+  ],
   'a job that is replaced takes with it what waited for it': [
     add('a', job('', de({ keepLastIfActive: true }))), fetch('a'), add('a', job('', de({ keepLastIfActive: true }))),
     { op: 'bullmq:delay', args: { queue: 'a', id: '1' } }, add('a', job('', { ...de({ replace: true }), delay: 5000 })),
