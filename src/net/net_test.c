@@ -24,7 +24,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#define TIMEOUT_MS 5000
+#define TIMEOUT_MS 30000
 #define TIMEOUT_US ((int64_t)TIMEOUT_MS * 1000)
 
 static char folder[TESTFOLDER_PATH_MAX];
@@ -420,7 +420,7 @@ Test(net_listener, is_reached_by_the_next_address_when_the_first_is_silent)
     cr_assert_eq(net_listen_tcp(loop, "127.0.0.1", 0, 16, &list, NULL), OXQ_OK);
     struct sockaddr_in silent = at_port("127.0.0.2", list->port);
     struct full f = fill_up((struct sockaddr *)&silent, sizeof(silent));
-    struct net_dial_opts dial = {.host = "two", .port = list->port, .timeout_ms = 400, .lookup = find_two};
+    struct net_dial_opts dial = {.host = "two", .port = list->port, .timeout_ms = 2000, .lookup = find_two};
     cr_assert_eq(net_dial(&dial, &s, &err), OXQ_OK, "%s", err.text);
     net_stream_free(s);
     dial.host = "127.0.0.2";

@@ -12,7 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define TIMEOUT_MS 5000
+#define TIMEOUT_MS 30000
 
 /* ---------------------------------------------------------------- a server to talk to */
 

@@ -425,7 +425,7 @@ for (const [shell, command] of Object.entries(SHELLS)) {
     equal(await complete(`oxq queues --timeout=60000 --url=${url} mai`, {}), ['mail']);
     equal(await complete(`oxq jobs --url redis://127.0.0.1:${await freePort()} `), [], 'nobody there');
     equal(await complete('oxq nonsense '), []);
-  }, 120_000);
+  });
 }
 
 test('completions: every command has flags that its help tells', async (t) => {
@@ -439,7 +439,7 @@ test('completions: every command has flags that its help tells', async (t) => {
   }
   await t.refused(['completions'], ['bash|zsh|fish']);
   await t.refused(['completions', 'tcsh'], ['bash|zsh|fish']);
-}, 120_000);
+});
 
 test('completions: asking for names makes no folder', async (t) => {
   equal((await t.oxq(['__complete', 'jobs', '--url', 'file:./none', ''])).stdout, '');

@@ -83,9 +83,9 @@ test('every command on a cluster', async (t) => {
   } finally {
     connection.disconnect();
   }
-}, 120_000);
+});
 
 test('every command behind Sentinels', async (t) => {
   const { master, ports } = await startSentinels(t);
   await tryAll(t, `redis+sentinel://127.0.0.1:${ports[0]}/jobs?sentinel_password=watch`, { host: '127.0.0.1', port: master.port });
-}, 120_000);
+});

@@ -3,7 +3,7 @@
 import { check, equal, test, until } from '../daemon/lib/kit.mjs';
 import { freePort } from '../support/port.mjs';
 import { call, sound, startLoad } from './lib/drive.mjs';
-import { firstOwner, info, moveSlot, slotOf, startCluster, startSentinels, urlOf } from './lib/servers.mjs';
+import { firstOwner, hastenCluster, hastenSentinels, info, moveSlot, slotOf, startCluster, startSentinels, urlOf } from './lib/servers.mjs';
 
 test('sentinel: the load goes on with the new master after the old one was killed', async (t) => {
   const { master, replica, ports } = await startSentinels(t);
@@ -11,6 +11,7 @@ test('sentinel: the load goes on with the new master after the old one was kille
   const url = `redis+sentinel://127.0.0.1:${away},127.0.0.1:${ports[0]}/jobs?sentinel_password=watch`;
   const load = startLoad(t, url, 16, { PATIENT: '1', TIMEOUT_MS: '60000', MAY_LOSE: '1' });
   await load.more(1000);
+  await hastenSentinels(t, ports);
   await master.stop('SIGKILL');
   await load.more(1000);
   const sums = await load.end();
@@ -49,6 +50,7 @@ test('cluster: a node that was killed is replaced by its replica', async (t) => 
   const nodes = await startCluster(t);
   const load = startLoad(t, urlOf(nodes.slice(0, 2)), 16, { PATIENT: '1', TIMEOUT_MS: '60000', MAY_LOSE: '1' });
   await load.more(2000);
+  await hastenCluster(t, nodes);
   await nodes[0].stop('SIGKILL');
   await until('the replica takes over', async () => (await info(t, nodes[3].port, 'replication')).includes('role:master'));
   await load.more(2000);
@@ -65,6 +67,7 @@ test('sentinel: a master that stopped without ending is left for the new one', a
   const { master, replica, ports } = await startSentinels(t);
   const load = startLoad(t, `redis+sentinel://127.0.0.1:${ports[0]}/jobs?sentinel_password=watch`, 16, stopped);
   await load.more(1000);
+  await hastenSentinels(t, ports);
   master.kill('SIGSTOP');
   await until('the replica takes over', async () => (await info(t, replica.port, 'replication')).includes('role:master'));
   await load.more(1000);
@@ -77,6 +80,7 @@ test('cluster: a node that stopped without ending is left for its replica', asyn
   const nodes = await startCluster(t);
   const load = startLoad(t, urlOf(nodes.slice(0, 2)), 16, stopped);
   await load.more(2000);
+  await hastenCluster(t, nodes);
   nodes[0].kill('SIGSTOP');
   await until('the replica takes over', async () => (await info(t, nodes[3].port, 'replication')).includes('role:master'));
   await load.more(2000);

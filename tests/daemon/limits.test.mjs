@@ -18,7 +18,7 @@ test('limits: maxclients is told to whoever comes too late, and can be raised', 
 
 test('limits: timeout closes who is idle, not who waits or listens', async (t) => {
   /* On a slow machine the busy one may be idle for long as well. */
-  const server = await t.serve(['--timeout', '2']);
+  const server = await t.serve(['--timeout', '3']);
   const [idle, waiting, listening, busy] = [await t.connect(server), await t.connect(server), await t.connect(server), await t.connect(server)];
   const from = Date.now();
   await ask(idle, 'PING');
@@ -27,9 +27,9 @@ test('limits: timeout closes who is idle, not who waits or listens', async (t) =
   while (!idle.isClosed) {
     await ask(busy, 'PING');
     await sleep(50);
-    check(Date.now() - from < 20_000, 'the idle one is closed');
+    check(Date.now() - from < 45_000, 'the idle one is closed');
   }
-  check(Date.now() - from > 1900, 'not before its time');
+  check(Date.now() - from > 2900, 'not before its time');
   await ask(busy, 'RPUSH', 'q', 'job');
   equal((await waiting.read()).items[1].text, 'job');
   equal((await ask(busy, 'PUBLISH', 'c', 'x')).text, '1');
@@ -53,7 +53,12 @@ test('limits: a subscriber that reads slowly for too long is closed at the soft 
   const other = await t.connect(server);
   await ask(slow, 'SUBSCRIBE', 'c');
   slow.pause();
-  for (let i = 0; i < 20; i++) await ask(other, 'PUBLISH', 'c', 'x'.repeat(500_000));
+  const message = 'x'.repeat(500_000);
+  /* The system's buffers come first, and they may be large. */
+  await until('messages wait', async () => {
+    await ask(other, 'PUBLISH', 'c', message);
+    return (await ask(other, 'CLIENT', 'LIST')).text.split('\n').some((line) => Number(/ omem=(\d+)/.exec(line)?.[1]) > 1_500_000);
+  });
   await until('it is closed', async () => (await ask(other, 'PUBSUB', 'NUMSUB', 'c')).items[1].text === '0');
   await loggedOnce(server, 'soft client-output-buffer-limit');
 });

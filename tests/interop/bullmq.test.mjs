@@ -113,9 +113,9 @@ const TESTS = {
     const queue = node.queue('q');
     await running(t, url, 'work', 'q', 1);
     const good = await queue.add('hello', { a: 1 });
-    equal(await good.waitUntilFinished(events, 20_000), { by: 'C', got: { a: 1 } });
+    equal(await good.waitUntilFinished(events, 45_000), { by: 'C', got: { a: 1 } });
     const bad = await queue.add('fatal', {});
-    const why = await bad.waitUntilFinished(events, 20_000).then(() => 'it did not fail', (error) => error.message);
+    const why = await bad.waitUntilFinished(events, 45_000).then(() => 'it did not fail', (error) => error.message);
     equal(why, 'never');
     equal(heard.filter(([, id]) => id === good.id).map(([kind]) => kind), ['active', 'progress', 'completed']);
   },

@@ -9,7 +9,8 @@ import { BULLS, Node, startPeer } from './lib/sides.mjs';
 const isLong = Boolean(process.env.OXQ_INTEROP_LONG);
 const JOBS = isLong ? 100_000 : 1_000_000;
 const SPAN_MS = isLong ? 3_600_000 : 8_000;
-const END_MS = isLong ? 600_000 : 40_000;
+const END_MS = isLong ? 600_000 : 100_000;
+const ACKED_MIN = 100;
 const KILL_EVERY_MS = 1000;
 /* So long a host serves in any case, however long it loaded. */
 const SERVES_MIN_MS = 500;
@@ -58,7 +59,9 @@ test(`${WORKERS} processes work on a folder whose host is killed each second: no
   const from = Date.now();
   const killed = { workers: 0, producers: 0 };
   let killedAt = from;
-  while (Date.now() - from < SPAN_MS && feed.count() < JOBS) {
+  /* Where the disk is slow, longer. */
+  const isEnough = () => killed.workers >= 1 && feed.count() >= ACKED_MIN && Date.now() - from >= SPAN_MS;
+  while (!isEnough() && feed.count() < JOBS) {
     await findHost(t, socket);
     await sleep(Math.max(SERVES_MIN_MS, killedAt + KILL_EVERY_MS - Date.now()));
     const host = await findHost(t, socket);
@@ -96,10 +99,10 @@ test(`${WORKERS} processes work on a folder whose host is killed each second: no
     const reply = await ask(await t.connectUnix(socket), 'ZRANGE', queue.toKey('completed'), 0, -1);
     const ids = new Set(reply.items.map((item) => item.text));
     for (let i = 1; i <= acked; i++) check(ids.has(`j-${i}`), `j-${i} is completed`);
-    check(killed.workers >= 1 && acked >= 100, 'it was a load, and hosts were killed', killed, acked);
+    check(killed.workers >= 1 && acked >= ACKED_MIN, 'it was a load, and hosts were killed', killed, acked);
     console.log(`${acked} jobs in ${((Date.now() - from) / 1000).toFixed(0)} s; hosts killed: ${killed.workers} workers, ${killed.producers} producers`);
   } finally {
     await node.close();
   }
   for (const worker of workers) equal(await worker.stop(), 0, 'a worker ends when told to');
-}, isLong ? 4_200_000 : 120_000);
+}, isLong ? 4_200_000 : undefined);

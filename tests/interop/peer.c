@@ -3,7 +3,7 @@
  * A program on the public header, for tests in which the other side is BullMQ in Node: peer URL COMMAND QUEUE [ARGUMENT...].
  *
  *   add QUEUE NAME DATA [delay=N] [priority=N] [attempts=N] [backoff=N] [timestamp=N] [size=N] [id=TEXT]   prints the job's id
- *   feed QUEUE FROM TO      adds jobs j-FROM .. j-TO, prints each id when its add is acknowledged; tries again what failed
+ *   feed QUEUE FROM TO [MS] adds jobs j-FROM .. j-TO, prints each id when its add is acknowledged; tries again what failed; a pause after each
  *   batch QUEUE FROM TO     adds jobs b-FROM .. b-TO at once, prints how many were added
  *   flow QUEUE CHILDREN N   a job of QUEUE with N children in CHILDREN; prints its id
  *   schedule QUEUE ID EVERY_MS LIMIT
@@ -83,14 +83,16 @@ static void pause_for(long ms)
     nanosleep(&(struct timespec){.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000}, NULL);
 }
 
-static void feed(oxq_queue *q, char **argv)
+static void feed(oxq_queue *q, int argc, char **argv)
 {
+    long pace_ms = argc > 2 ? atol(argv[2]) : 0;
     for (long i = atol(argv[0]); i <= atol(argv[1]); i++) {
         char id[32];
         snprintf(id, sizeof(id), "j-%ld", i);
         struct oxq_job_opts opts = {.job_id = id};
         while (oxq_queue_add(q, "x", NULL, &opts, NULL, &err) != OXQ_OK) pause_for(1);
         printf("%s\n", id);
+        if (pace_ms > 0) pause_for(pace_ms);
     }
 }
 
@@ -271,7 +273,7 @@ static int command(oxq *store, oxq_queue *q, const char *name, int argc, char **
 {
     if (strcmp(name, "work") == 0 && argc >= 1) return work(store, oxq_queue_name(q), argc, argv), 1;
     if (strcmp(name, "add") == 0 && argc >= 2) return add(q, argc, argv), 1;
-    if (strcmp(name, "feed") == 0 && argc == 2) return feed(q, argv), 1;
+    if (strcmp(name, "feed") == 0 && argc >= 2) return feed(q, argc, argv), 1;
     if (strcmp(name, "batch") == 0 && argc == 2) return add_batch(store, q, argv), 1;
     if (strcmp(name, "schedule") == 0 && argc == 3) return schedule(q, argv), 1;
     if (strcmp(name, "queues") == 0) return list_queues(store), 1;

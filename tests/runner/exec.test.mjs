@@ -313,9 +313,9 @@ for (const [name, open] of Object.entries({ ...STORES, 'a folder': null })) {
       await events.waitUntilReady();
       const queue = node.queue('q');
       const good = await queue.add('good', { a: 1 });
-      equal((await good.waitUntilFinished(events, 20_000)).data, { a: 1 });
+      equal((await good.waitUntilFinished(events, 45_000)).data, { a: 1 });
       const bad = await queue.add('bad', {});
-      const why = await bad.waitUntilFinished(events, 20_000).then(() => 'it did not fail', (error) => error.message);
+      const why = await bad.waitUntilFinished(events, 45_000).then(() => 'it did not fail', (error) => error.message);
       equal(why, 'the program ended with exit code 1');
       equal(heard.filter(([, id]) => id === good.id).map(([kind]) => kind), ['active', 'progress', 'completed']);
     } finally {
@@ -330,6 +330,6 @@ benchTest('exec: as many programs as were asked for, though the limit of open fi
   await b.queue.addBulk(Array.from({ length: count }, () => ({ name: 'job', data: {} })));
   /* Each waits for all the others. */
   const program = `touch begun.$OXQ_JOB_ID; set -- begun.*; while [ $# -lt ${count} ]; do sleep 1; set -- begun.*; done`;
-  const worker = await b.t.shell(`ulimit -Sn 96; exec "$OXQ" work q --url ${b.url} --concurrency ${count} --deadline 40s --drain --exec '${program}'`);
+  const worker = await b.t.shell(`ulimit -Sn 96; exec "$OXQ" work q --url ${b.url} --concurrency ${count} --deadline 150s --drain --exec '${program}'`);
   equal([worker.status, worker.logged(' completed ').length, worker.logged(' later ').length], [0, count, 0], worker.stderr);
 });

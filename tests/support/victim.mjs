@@ -125,6 +125,12 @@ export class Victim {
     if (!(await this.isReady())) throw new Error(`${this.kind} did not start (${this.status ?? 'it runs'}):\n${this.said}`);
   }
 
+  /** It has ended, or does so soon: an end is known to its clients before it is to us. */
+  async endsSoon() {
+    for (const deadline = Date.now() + START_MS; this.isRunning && Date.now() < deadline; ) await sleep(10);
+    return !this.isRunning;
+  }
+
   /** SIGKILL, and waits until it is gone. */
   async kill(signal = 'SIGKILL') {
     if (this.isRunning) this.#child.kill(signal);

@@ -11,7 +11,7 @@ export function onEach(name, body) {
     test(`${name}: ${where}`, async (t) => {
       const { url, connection } = await open(t);
       await within(t, url, connection, body);
-    }, 120_000);
+    });
   }
 }
 
@@ -19,7 +19,7 @@ export function onRedis(name, body) {
   test(name, async (t) => {
     const { url, connection } = await STORES['redis-server'](t);
     await within(t, url, connection, body);
-  }, 120_000);
+  });
 }
 
 async function within(t, url, connection, body) {

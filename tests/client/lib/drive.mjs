@@ -36,7 +36,7 @@ export function startLoad(t, url, threads, env = {}) {
     /** Waits until so many more calls went well. */
     async more(count) {
       const from = good();
-      await until(`${count} more calls go well`, () => program.status !== undefined || good() >= from + count, 40_000);
+      await until(`${count} more calls go well`, () => program.status !== undefined || good() >= from + count);
       check(program.status === undefined, 'the load goes on', program.stdout.slice(-500));
     },
     async end() {

@@ -1,13 +1,28 @@
 // SPDX-License-Identifier: MIT
-/* Several servers that belong together: a master with its replica and Sentinels, a cluster. On the kit of tests/daemon. */
+/*
+ * Several servers that belong together: a master with its replica and Sentinels, a cluster. On the kit of tests/daemon.
+ *
+ * On a machine that is busy for a moment nobody is taken for dead. A test that kills one makes the others hasty first.
+ */
 import { check, sleep, until } from '../../daemon/lib/kit.mjs';
 import { freePort } from '../../support/port.mjs';
 
-/** The reply of one command on a connection of its own. */
-export async function tell(t, port, ...words) {
+const PATIENT_MS = 30_000;
+const HASTY_MS = 1000;
+const WATCH = 'watch';
+
+/* A Sentinel wants its password. */
+async function askAs(t, port, password, words) {
   const client = await t.connect(port);
+  if (password) await client.call('AUTH', password);
   const reply = await client.call(...words);
   client.destroy();
+  return reply;
+}
+
+/** The reply of one command on a connection of its own. */
+export async function tell(t, port, ...words) {
+  const reply = await askAs(t, port, null, words);
   check(reply.type !== '-', `${words.join(' ')} on ${port}`, reply.text);
   return reply;
 }
@@ -22,11 +37,11 @@ async function startSentinel(t, masterPort, quorum) {
     `port ${port}`,
     'bind 127.0.0.1',
     `sentinel monitor jobs 127.0.0.1 ${masterPort} ${quorum}`,
-    'sentinel down-after-milliseconds jobs 1000',
+    `sentinel down-after-milliseconds jobs ${PATIENT_MS}`,
     'sentinel failover-timeout jobs 3000',
     `dir ${t.folder}`,
-    'requirepass watch',
-    'sentinel sentinel-pass watch',
+    `requirepass ${WATCH}`,
+    `sentinel sentinel-pass ${WATCH}`,
     '',
   ].join('\n'));
   const program = t.start('redis-server', [config, '--sentinel']);
@@ -36,10 +51,7 @@ async function startSentinel(t, masterPort, quorum) {
 
 /** How many others of a kind (REPLICAS, SENTINELS) a Sentinel knows. */
 async function knownTo(t, port, kind) {
-  const client = await t.connect(port);
-  await client.call('AUTH', 'watch');
-  const { items } = await client.call('SENTINEL', kind, 'jobs');
-  client.destroy();
+  const { items } = await askAs(t, port, WATCH, ['SENTINEL', kind, 'jobs']);
   return (items ?? []).length;
 }
 
@@ -57,17 +69,27 @@ export async function startSentinels(t, count = 1) {
   return { master, replica, ports };
 }
 
+export async function hastenSentinels(t, ports) {
+  for (const port of ports) await askAs(t, port, WATCH, ['SENTINEL', 'SET', 'jobs', 'down-after-milliseconds', HASTY_MS]);
+}
+
 /* ---------------------------------------------------------------- cluster */
 
 /* Its second port is given too: Redis's own choice, 10,000 further, is among the ports of connections that go out. */
 async function startNode(t, i) {
   const bus = await freePort();
-  const flags = ['--cluster-port', bus, '--cluster-config-file', t.path(`nodes-${i}.conf`), '--cluster-node-timeout', '1000', '--cluster-replica-validity-factor', '0'];
+  const flags = ['--cluster-port', bus, '--cluster-config-file', t.path(`nodes-${i}.conf`), '--cluster-node-timeout', HASTY_MS, '--cluster-replica-validity-factor', '0'];
   const node = await t.redis(['--cluster-enabled', 'yes', ...flags]);
   node.bus = bus;
   node.id = (await tell(t, node.port, 'CLUSTER', 'MYID')).text;
   return node;
 }
+
+const setTimeouts = async (t, nodes, ms) => {
+  for (const { port } of nodes) await tell(t, port, 'CONFIG', 'SET', 'cluster-node-timeout', ms);
+};
+
+export const hastenCluster = (t, nodes) => setTimeouts(t, nodes, HASTY_MS);
 
 const MASTERS = 3;
 const SLOTS = 16384;
@@ -87,6 +109,7 @@ export async function startCluster(t, replicas = 1) {
   for (const node of nodes) await until('the nodes have met', () => isWhole(node));
   for (let i = MASTERS; i < count; i++) await tell(t, nodes[i].port, 'CLUSTER', 'REPLICATE', nodes[i - MASTERS].id);
   for (let i = MASTERS; i < count; i++) await until('the replica follows', async () => (await info(t, nodes[i].port, 'replication')).includes('master_link_status:up'));
+  await setTimeouts(t, nodes, PATIENT_MS);
   return nodes;
 }
 

@@ -18,8 +18,8 @@ const OXQ = path.resolve(process.env.OXQ_BIN ?? path.join(ROOT, 'build/release/o
 /* The thread sanitizer holds signals back while a script loops, and a script's time limit is one: such tests are left out. */
 const HOLDS_SIGNALS = OXQ.includes('/tsan/');
 /* For anything that should happen at once; sanitizers and a busy machine are slow. */
-const SOON_MS = 20_000;
-const TEST_MS = 60_000;
+const SOON_MS = 45_000;
+const TEST_MS = 180_000;
 const tests = [];
 const running = new Set();
 

@@ -13,8 +13,8 @@ import { fileURLToPath } from 'node:url';
 import { freePort } from '../../support/port.mjs';
 
 const REPOSITORY = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../../..');
-const START_MS = 10_000;
-const STOP_MS = 10_000;
+const START_MS = 60_000;
+const STOP_MS = 60_000;
 const running = new Set();
 
 process.on('exit', () => {

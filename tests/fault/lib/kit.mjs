@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* What the parts share: the load, servers started on folders, and what they hold. */
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, rmSync, statfsSync } from 'node:fs';
 import path from 'node:path';
 import { Client } from '../../protocol/lib/client.mjs';
 import { differenceOf, dump, faultOfLog, readLog, Replay, Writer } from '../../support/history.mjs';
@@ -10,6 +10,7 @@ import { sleep, Victim } from '../../support/victim.mjs';
 import { writeImage } from './disk.mjs';
 
 export const CONNECTIONS = 3;
+const IMAGES_BYTES = 2 ** 30;
 /* Steps that may be under way at once. */
 export const depthOf = (c) => 1 + 2 * c;
 /* So that a few hundred steps fill segments and start checkpoints. */
@@ -112,8 +113,7 @@ export class Recoverer {
       const lines = await dump(client);
       return { log, lines, digest: digestLines(lines), said: victim.said };
     } catch (error) {
-      await sleep(50); // an end is known to its clients before it is to us
-      const ended = victim.isRunning ? 'it runs' : victim.status;
+      const ended = (await victim.endsSoon()) ? victim.status : 'it runs';
       return { failure: `it could not be read (${ended}): ${error.message}: ${victim.said.trim().split('\n').slice(-2).join(' | ')}` };
     } finally {
       client.destroy();
@@ -122,10 +122,19 @@ export class Recoverer {
   }
 }
 
-/* In memory where there is such a folder: a start syncs, and the real disk has no part in this. */
+function hasRoom(folder) {
+  try {
+    const { bavail, bsize } = statfsSync(folder);
+    return bavail * bsize >= IMAGES_BYTES;
+  } catch {
+    return false;
+  }
+}
+
+/* In memory where there is such a folder and it is no small one: a start syncs, and the real disk has no part in this. */
 export function imagesFolder(folder) {
   const shared = '/dev/shm';
-  const where = existsSync(shared) ? `${shared}/${folder.split('/').slice(-2).join('-')}` : `${folder}/images`;
+  const where = hasRoom(shared) ? `${shared}/${folder.split('/').slice(-2).join('-')}` : `${folder}/images`;
   mkdirSync(where, { recursive: true });
   process.on('exit', () => rmSync(where, { recursive: true, force: true }));
   return where;

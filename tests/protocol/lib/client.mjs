@@ -3,7 +3,7 @@
 import net from 'node:net';
 import { encode, ReplyReader } from './resp.mjs';
 
-export const REPLY_MS = Number(process.env.REPLY_MS ?? 10_000);
+export const REPLY_MS = Number(process.env.REPLY_MS ?? 30_000);
 
 /** What stands for a reply when there is none. */
 export const CLOSED = Object.freeze({ type: 'closed', text: '', raw: '(the connection is closed)' });

@@ -17,7 +17,7 @@ const USAGE = `usage: tests/protocol/run [options] [PATTERN...]
   --on URL     compare redis-server with the server at URL, such as redis://127.0.0.1:7700 (its data is flushed)
   --self       compare redis-server with itself, which checks the scripts
   --all        show every difference, not the first ${SHOWN_PER_TEST} of a test
-OXQ_BIN names the oxq to test (build/release/oxq), REPLY_MS how long a reply may take (10000).`;
+OXQ_BIN names the oxq to test (build/release/oxq), REPLY_MS how long a reply may take (30000).`;
 
 const options = {
   on: { type: 'string' },

@@ -14,7 +14,7 @@ import { freePort } from '../../support/port.mjs';
 const ROOT = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../../..');
 const CLOCK_SOURCE = path.join(ROOT, 'tests/support/steered_clock.c');
 const CLOCK_LIBRARY = path.join(ROOT, 'build/tests/steered_clock.so');
-const START_MS = 20_000;
+const START_MS = 60_000;
 const EXIT_MS = 50;
 const TICK_MS = 50;
 const LOG_TAIL_LINES = 30;

@@ -10,7 +10,7 @@ import { visible } from './resp.mjs';
 
 const SCAN_CALLS_MAX = 100_000;
 const SCAN_CURSOR_AT = { scan: 1 };
-const SETTLE_MS = 500;
+const SETTLE_MS = 1000;
 const SETTLE_TRIES = 20;
 const ID_WORD = /^<id:([1-9])>$/;
 const TIME_WORD = /^<now(_s)?([+-]\d+)>/;
