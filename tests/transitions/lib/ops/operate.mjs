@@ -115,6 +115,10 @@ export default [
       await helper.queue(args.queue).pause();
       return ask(driver, { op: 'obliterate', ...args });
     },
-    after: (state, args, result) => !result && (state.active = args.isLeftOut ? {} : { ...state.active, [args.queue]: [] }),
+    /* One that was refused has paused the queue. */
+    after(state, { queue, isLeftOut }, refusal) {
+      state.paused = isLeftOut ? {} : { ...state.paused, [queue]: Boolean(refusal) };
+      if (!refusal) state.active = isLeftOut ? {} : { ...state.active, [queue]: [] };
+    },
   },
 ];
