@@ -143,6 +143,7 @@ function judge(q, theirs, ours, notes) {
   if (kind(theirs) === 'refused') {
     if (kind(ours) === 'refused') return true;
     if (/W/.test(q.text)) return note('W, which only oxq has');
+    if (/\b0\d+L/i.test(q.text)) return note('zeros before a number with L');
     /* cron-parser takes days that the only month lacks for values when there are no others. */
     return /^refused: CronDayOfMonth .* duplicate values found: (3[01])$/.test(theirs) && note('a day twice that the month lacks');
   }
