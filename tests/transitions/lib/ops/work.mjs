@@ -101,9 +101,10 @@ function pickTaken(rng, state) {
   return state.taken?.length ? state.taken.splice(at, 1)[0] : null;
 }
 
-/** Puts them back when BullMQ refused: they are active still. */
+/** Puts them back when BullMQ refused: they are active still, and nothing is known of how they will end. */
 function keepTaken(state, queue, jobs, result) {
-  if (result?.error || result === 1) for (const job of jobs) state.taken.push({ queue, ...job });
+  if (!result?.error && result !== 1) return;
+  for (const { id, token, opts, stacktrace, attemptsMade } of jobs) state.taken.push({ queue, id, token, opts, stacktrace, attemptsMade });
 }
 
 function failure(bull, isFinal) {
