@@ -257,12 +257,12 @@ static bool step(struct process *p)
         return true;
     }
     if (fds[POLL_END].revents) return false;
+    if (fds[POLL_CANCEL].revents) begin_end(p, PROCESS_CANCELLED);
+    if (fds[POLL_STOP].revents) begin_end(p, PROCESS_STOPPED);
     if (fds[INPUT].revents) write_input(p);
     for (int i = OUTPUT; i < PIPES_COUNT; i++) {
         if (fds[i].revents) (void)read_pipe(p, i);
     }
-    if (fds[POLL_CANCEL].revents) begin_end(p, PROCESS_CANCELLED);
-    if (fds[POLL_STOP].revents) begin_end(p, PROCESS_STOPPED);
     if (p->phase != KILLED) watch_clock(p);
     return true;
 }
