@@ -243,6 +243,14 @@ OXQ_MUST_USE oxq_err oxq_queue_remove_matching(oxq_queue *queue, const struct ox
 OXQ_MUST_USE oxq_err oxq_queue_obliterate(oxq_queue *queue, bool with_active, const struct oxq_many_opts *opts,
                                           struct oxq_error *err);
 
+/*
+ * Removes what is left of jobs that are in no state any more: nobody sees them, and they take room for ever. BullMQ 5.66.6 and some after it leave
+ * such when they remove finished jobs by age. Walks all keys of the store (of a cluster those of the node that has the queue); ids with a
+ * colon are left alone, and so is what is no job. out_count: of jobs, also when it is cut short; may be NULL. Errors: CANCELLED.
+ */
+OXQ_MUST_USE oxq_err oxq_queue_remove_orphans(oxq_queue *queue, const struct oxq_many_opts *opts, int64_t *out_count,
+                                              struct oxq_error *err);
+
 /* Cuts the event stream to about so many. out_count: events removed; may be NULL. */
 OXQ_MUST_USE oxq_err oxq_queue_trim_events(oxq_queue *queue, int64_t keep, int64_t *out_count, struct oxq_error *err);
 

@@ -46,6 +46,19 @@ void names_sort_once(oxq_names *names)
     names->count = kept;
 }
 
+static int compare_to(const void *key, const void *item)
+{
+    const struct slice *text = key;
+    const char *name = *(const char *const *)item;
+    int order = strncmp(text->at, name, text->len);
+    return order ? order : -(int)(unsigned char)name[text->len];
+}
+
+bool names_have(const oxq_names *names, struct slice text)
+{
+    return names->count > 0 && bsearch(&text, names->texts, names->count, sizeof(*names->texts), compare_to);
+}
+
 size_t oxq_names_count(const oxq_names *names)
 {
     return names ? names->count : 0;

@@ -143,6 +143,8 @@ void names_add(oxq_names *names, struct slice text);
 void names_sort(oxq_names *names);
 /* And each of them stays once. */
 void names_sort_once(oxq_names *names);
+/* Is the text among them? They are sorted. */
+bool names_have(const oxq_names *names, struct slice text);
 
 /* ---------------------------------------------------------------- jobs */
 

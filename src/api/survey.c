@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* What there is in a store, and what a queue's numbers are. Plain commands, as in look.c. */
+#include "api/scan.h"
 #include "api/state.h"
 
 #include "base/buf.h"
@@ -10,8 +11,6 @@
 
 #include <string.h>
 
-/* Keys that one SCAN looks at. */
-#define SCAN_KEYS 1000
 #define TEXT_BYTES_MAX ((size_t)1 << 30)
 
 static oxq_err ask(const oxq *store, struct request *r, struct client_reply *reply, struct oxq_error *err)
@@ -24,42 +23,11 @@ static oxq_err ask(const oxq *store, struct request *r, struct client_reply *rep
 /* ---------------------------------------------------------------- queues */
 
 /* Is it `prefix:NAME:meta` with a name that a queue may have? */
-static bool is_meta_key(const oxq *store, struct slice key, struct slice *out_name)
+static bool is_meta_key(struct slice key, struct slice begin, struct slice end, struct slice *out_name)
 {
-    const struct slice end = SLICE_LIT(":meta");
-    size_t begin = store->prefix.len + 1;
-    if (key.len <= begin + end.len) return false;
-    struct slice name = slice_of(key.at + begin, key.len - begin - end.len);
-    *out_name = name;
-    return slice_equal(slice_from(key, key.len - end.len), end) && !memchr(name.at, ':', name.len);
-}
-
-/* * ? [ ] \ of a prefix are themselves. */
-static struct slice pattern_of(const oxq *store, struct arena *arena)
-{
-    char *text = arena_alloc(arena, store->prefix.len * 2 + sizeof(":*:meta"));
-    size_t n = 0;
-    for (size_t i = 0; i < store->prefix.len; i++) {
-        if (strchr("*?[]\\", store->prefix.at[i])) text[n++] = '\\';
-        text[n++] = store->prefix.at[i];
-    }
-    memcpy(text + n, ":*:meta", sizeof(":*:meta") - 1);
-    return slice_of(text, n + sizeof(":*:meta") - 1);
-}
-
-/* Takes up the queues among the keys of a reply to SCAN, and where it goes on. */
-static oxq_err read_keys(const oxq *store, const struct resp_value *reply, struct slice *out_cursor, oxq_names *names,
-                         struct oxq_error *err)
-{
-    if (reply->kind != RESP_ARRAY || reply->count != 2)
-        return err_set(err, OXQ_ERR_FORMAT, "look for queues: the server's answer to SCAN is none");
-    const struct resp_value *keys = &reply->items[1];
-    struct slice name;
-    for (size_t i = 0; i < keys->count; i++) {
-        if (is_meta_key(store, keys->items[i].text, &name)) names_add(names, name);
-    }
-    *out_cursor = reply->items[0].text;
-    return OXQ_OK;
+    if (key.len <= begin.len + end.len) return false;
+    *out_name = slice_of(key.at + begin.len, key.len - begin.len - end.len);
+    return !memchr(out_name->at, ':', out_name->len);
 }
 
 void store_put_where(const oxq *store, struct arena *arena, struct client_batch *b)
@@ -71,40 +39,23 @@ void store_put_where(const oxq *store, struct arena *arena, struct client_batch 
     client_batch_add(b, &where.command);
 }
 
-/* One step of a SCAN. */
-static oxq_err scan(oxq *store, struct slice *cursor, struct arena *texts, oxq_names *names, struct oxq_error *err)
-{
-    struct arena arena = {0};
-    struct client_batch b = {.is_atomic = true};
-    struct request r;
-    store_put_where(store, &arena, &b);
-    request_begin_plain(&r, &arena, "SCAN");
-    request_put(&r, *cursor);
-    request_put_text(&r, "MATCH");
-    request_put(&r, pattern_of(store, &arena));
-    request_put_text(&r, "COUNT");
-    request_put_int(&r, SCAN_KEYS);
-    r.command.is_idempotent = true;
-    client_batch_add(&b, &r.command);
-    oxq_err e = store_run(store->client, &b, err);
-    if (!e) e = read_keys(store, client_batch_reply(&b, 1), cursor, names, err);
-    *cursor = arena_copy(texts, *cursor);
-    client_batch_deinit(&b);
-    arena_deinit(&arena);
-    return e;
-}
-
 oxq_err oxq_queues(oxq *store, oxq_names **out, struct oxq_error *err)
 {
     oxq_err e = ARGS_CHECK(err, store, out);
     if (e) return e;
-    struct arena texts = {0};
-    struct slice cursor = SLICE_LIT("0");
+    struct arena arena = {0};
+    struct scan s = {
+        .store = store, .begin = keys_join(&arena, store->prefix, SLICE_LIT(":")), .end = SLICE_LIT(":meta")};
+    struct slice name;
     oxq_names *names = names_new();
-    do {
-        e = scan(store, &cursor, &texts, names, err);
-    } while (!e && !slice_equal(cursor, SLICE_LIT("0")));
-    arena_deinit(&texts);
+    while (!e && !s.is_done) {
+        e = scan_next(&s, err);
+        for (size_t i = 0; i < s.count; i++) {
+            if (is_meta_key(s.keys[i].text, s.begin, s.end, &name)) names_add(names, name);
+        }
+    }
+    scan_deinit(&s);
+    arena_deinit(&arena);
     if (e) {
         oxq_names_free(names);
         return e;

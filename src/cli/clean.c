@@ -3,18 +3,20 @@
 #include "os/clock.h"
 
 static const char help[] =
-    "Usage: oxq clean QUEUE --state STATE --older TIME [flags]\n\n"
-    "Removes old jobs of a state, for good.\n\n"
+    "Usage: oxq clean QUEUE --state STATE --older TIME [flags]\n"
+    "       oxq clean QUEUE --orphans [flags]\n\n"
+    "Removes old jobs of a state, or what is left of jobs that are in no state any more, for good.\n\n"
     "  --state <state>    completed, failed, waiting, prioritized, delayed or active; of the active ones only those whose\n"
     "                     worker is gone\n"
     "  --older <time>     those that finished (or else began, or else were added) so long ago: 12h, 7d; 0 for all\n"
+    "  --orphans          what is left of jobs that are in no state: BullMQ 5.66.6 and some after it leave such\n"
     "  --limit <number>   at most so many\n"
     "  --dry-run          only say how many it would be, at most\n";
 
 struct clean {
     struct cli_store store;
     const char *state, *older, *limit; /* the flags */
-    bool is_dry;
+    bool is_dry, are_orphans;
     oxq_state of; /* read from them */
     int64_t grace_ms, max;
 };
@@ -43,6 +45,21 @@ static int count_old(struct clean *c, int64_t *out)
     return code;
 }
 
+static int remove_orphans(struct clean *c, const char *name)
+{
+    struct tally t;
+    struct oxq_error err;
+    int64_t count = 0;
+    int code = cli_open_queue(&c->store, name);
+    if (code) return code;
+    tally_begin(&t, &c->store, "clean", "removed");
+    struct oxq_many_opts opts = tally_opts(&t);
+    opts.limit = c->max;
+    oxq_err e = oxq_queue_remove_orphans(c->store.queue, &opts, &count, &err);
+    tally_all(&t, count, e, &err);
+    return tally_end(&t);
+}
+
 static int run(struct clean *c, const char *name)
 {
     struct tally t;
@@ -68,12 +85,15 @@ static int run(struct clean *c, const char *name)
 static int check(struct clean *c, int argc)
 {
     if (argc != 1) return cli_refuse("clean takes the name of a queue: oxq clean QUEUE --state completed --older 7d");
+    if (c->are_orphans && (c->state || c->older || c->is_dry))
+        return cli_refuse("--orphans goes with --limit alone: such jobs have no state, and are not counted before");
+    int code = cli_read_number("--limit", c->limit, 1, INT64_MAX, &c->max);
+    if (code || c->are_orphans) return code;
     if (!c->state || !c->older)
         return cli_refuse(
             "clean needs a --state and an --older, such as --state completed --older 7d; --older 0 is all");
-    int code = cli_read_state("--state", c->state, &c->of);
+    code = cli_read_state("--state", c->state, &c->of);
     if (!code) code = cli_read_duration("--older", c->older, &c->grace_ms);
-    if (!code) code = cli_read_number("--limit", c->limit, 1, INT64_MAX, &c->max);
     if (!code && c->of == OXQ_STATE_WAITING_CHILDREN)
         return cli_refuse("--state waiting-children: such jobs are not cleaned; remove their parents or children");
     return code;
@@ -85,12 +105,13 @@ int cli_clean(int argc, char **argv)
     const struct cli_flag own[] = {{"--state", &c.state, NULL},
                                    {"--older", &c.older, NULL},
                                    {"--limit", &c.limit, NULL},
+                                   {"--orphans", NULL, &c.are_orphans},
                                    {"--dry-run", NULL, &c.is_dry}};
     int code = cli_take_store(&argc, argv, &c.store, own, sizeof(own) / sizeof(own[0]));
     if (code) return code;
     if (c.store.is_help) return cli_print_help(help);
     code = check(&c, argc);
-    if (!code) code = run(&c, argv[0]);
+    if (!code) code = c.are_orphans ? remove_orphans(&c, argv[0]) : run(&c, argv[0]);
     cli_store_deinit(&c.store);
     return code;
 }

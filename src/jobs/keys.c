@@ -81,7 +81,7 @@ bool keys_is_own_name(struct slice name)
         "wait",    "paused",    "active",        "delayed", "prioritized", "waiting-children",
         "failed",  "completed", "stalled-check", "stalled", "events",      "meta",
         "limiter", "marker",    "repeat",        "delay",   "id",          "pc"};
-    static const char *const kinds[] = {"metrics:", "de:"};
+    static const char *const kinds[] = {"metrics:", "de:", "dn:"};
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
         if (slice_equal(name, slice_from_text(names[i]))) return true;
     }

@@ -127,6 +127,26 @@ oxq_err operate_read_remove_children(const struct resp_value *reply, struct slic
     return OXQ_OK;
 }
 
+void operate_remove_orphans(struct arena *arena, struct slice prefix, const struct slice *ids, size_t count,
+                            int64_t max, struct request *out)
+{
+    request_begin(out, arena, &transition_remove_orphans, prefix);
+    request_put_int(out, max);
+    for (size_t i = 0; i < count; i++) request_put(out, ids[i]);
+}
+
+oxq_err operate_read_remove_orphans(const struct resp_value *reply, int64_t *out_removed, size_t *out_seen,
+                                    struct oxq_error *err)
+{
+    oxq_err e = request_check(reply, "remove", SLICE_LIT("orphans"), err);
+    if (e) return e;
+    if (reply->kind != RESP_ARRAY || reply->count != 2 || reply->items[1].integer < 1)
+        return err_set(err, OXQ_ERR_FORMAT, "remove orphans: the server's answer is none of this transition");
+    *out_removed = reply->items[0].integer;
+    *out_seen = (size_t)reply->items[1].integer;
+    return OXQ_OK;
+}
+
 /* ---------------------------------------------------------------- all of a queue */
 
 void operate_obliterate(struct arena *arena, struct slice prefix, int64_t count, bool with_active, struct request *out)

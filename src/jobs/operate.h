@@ -74,6 +74,15 @@ void operate_purge(struct arena *arena, const struct operate_purge *purge, struc
 OXQ_MUST_USE oxq_err operate_read_purge(const struct resp_value *reply, struct operate_purged *out,
                                         struct oxq_error *err);
 
+/*
+ * Removes at most `max` jobs, of those with these ids that are in no state. What is read: how many were removed, and how many of the ids
+ * were looked at; the rest is for another request. Errors: SERVER, FORMAT.
+ */
+void operate_remove_orphans(struct arena *arena, struct slice prefix, const struct slice *ids, size_t count,
+                            int64_t max, struct request *out);
+OXQ_MUST_USE oxq_err operate_read_remove_orphans(const struct resp_value *reply, int64_t *out_removed, size_t *out_seen,
+                                                 struct oxq_error *err);
+
 /* Errors: NOT_FOUND, SERVER, FORMAT. */
 OXQ_MUST_USE oxq_err operate_read_remove_children(const struct resp_value *reply, struct slice id,
                                                   struct operate_purged *out, struct oxq_error *err);

@@ -35,6 +35,7 @@
     X(remove, REMOVE)                                                                                                  \
     X(remove_children, REMOVE_CHILDREN)                                                                                \
     X(remove_deduplication, REMOVE_DEDUPLICATION)                                                                      \
+    X(remove_orphans, REMOVE_ORPHANS)                                                                                  \
     X(remove_scheduler, REMOVE_SCHEDULER)                                                                              \
     X(replay, REPLAY)                                                                                                  \
     X(rerun, RERUN)                                                                                                    \

@@ -2,6 +2,7 @@
 /* The commands that change something: what is added is what BullMQ would have added, and what is changed is what BullMQ sees changed. */
 import { createWriteStream, existsSync, readFileSync } from 'node:fs';
 import { ask, check, equal, test, until } from '../daemon/lib/kit.mjs';
+import { Redis } from '../interop/lib/sides.mjs';
 import { lines, objects, onEach, onRedis, onTerminal } from './lib/stores.mjs';
 
 /** Runs jobs until so many have finished; what the names say: fail, done. */
@@ -339,7 +340,7 @@ onRedis('retry: a rate is kept, and Ctrl-C stops between two portions', async (t
   check(wait < 200, 'not all of them', wait);
 });
 
-onEach('promote, remove, drain and clean', async (t, { node, ok, run }) => {
+onEach('promote, remove, drain and clean', async (t, { node, ok, run, connection }) => {
   const queue = node.queue('q');
   const counts = async () => Object.values(await queue.getJobCounts('wait', 'prioritized', 'delayed', 'completed', 'failed'));
   const add = (...args) => ok('add', 'q', ...args);
@@ -366,6 +367,11 @@ onEach('promote, remove, drain and clean', async (t, { node, ok, run }) => {
   for (let i = 0; i < 3; i++) await add('x');
   equal(await ok('clean', 'q', '--state', 'waiting', '--older', '0', '--limit', 2), 'removed 2 jobs');
   equal(await counts(), [1, 0, 0, 0, 0]);
+  equal(await ok('clean', 'q', '--orphans'), 'removed 0 jobs');
+  const client = new Redis(connection);
+  await client.del('bull:q:wait');
+  client.disconnect();
+  equal(await ok('clean', 'q', '--orphans', '--json'), '{"removed":1,"failed":0}');
 });
 
 onEach('remove: with children, of all levels, and not what a worker runs', async (t, { node, ok, run }) => {
@@ -403,6 +409,7 @@ test('what says no job, or too much, is refused', async (t) => {
   await refused(['a state is waiting'], 'remove', 'q', '--state', 'sleeping');
   await refused(['name of a queue'], 'drain');
   await refused(['--state', '--older'], 'clean', 'q', '--state', 'failed');
+  await refused(['--orphans', '--limit alone'], 'clean', 'q', '--orphans', '--older', '0');
   await refused(['not cleaned'], 'clean', 'q', '--state', 'waiting-children', '--older', '0');
   await refused(['--cron', '--every'], 'schedule', 'q', 's');
   await refused(['--cron', '--every'], 'schedule', 'q', 's', '--every', '5s', '--cron', '* * * * *');

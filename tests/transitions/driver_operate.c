@@ -127,6 +127,21 @@ static oxq_err run_remove_children(struct driver_call *call)
     return e;
 }
 
+/* args: id; the result is how many were removed */
+static oxq_err run_remove_orphans(struct driver_call *call)
+{
+    struct slice id = driver_text(call->args, "id");
+    int64_t removed = 0;
+    size_t seen;
+    struct request r;
+    struct resp_value reply;
+    operate_remove_orphans(&call->arena, call->prefix, &id, 1, 1, &r);
+    oxq_err e = driver_send(call, &r, &reply);
+    if (!e) e = operate_read_remove_orphans(&reply, &removed, &seen, &call->err);
+    if (!e) json_write_integer(call->answer, removed);
+    return e;
+}
+
 /* args: count, of a portion; force */
 static oxq_err run_obliterate(struct driver_call *call)
 {
@@ -151,6 +166,7 @@ const struct driver_op driver_operate_ops[] = {
     {"change_priority", run_change_priority},
     {"disown_child", run_disown_child},
     {"remove_children", run_remove_children},
+    {"remove_orphans", run_remove_orphans},
     {"drain", run_drain},
     {"clean", run_clean},
     {"obliterate", run_obliterate},

@@ -76,6 +76,24 @@ export default [
     oxq: (driver, { isLeftOut, ...args }) => (isLeftOut ? null : driver.ask({ op: 'remove_children', ...args }).then(() => null)),
   },
   {
+    /* A job that is lost first, or is where it belongs. */
+    ...onJob('remove_orphans', 1, (rng) => ({ state: rng.pick(['completed', 'failed', 'delayed', 'prioritized', 'waiting-children', 'none']), at: rng.int(0, 9) })),
+    async bullmq(bull, args) {
+      await findIn(bull, args, args.state);
+      await bull.client.zrem(`bull:${args.queue}:${args.state}`, args.id);
+      const { backend, keys } = bull.queue(args.queue);
+      args.isLeftOut = (await bull.client.exists(keys[''] + args.id)) === 0;
+      if (args.isLeftOut) return null;
+      /* Not `marker`, which has a member 1 that is no job: README.md. */
+      const states = ['completed', 'failed', 'delayed', 'prioritized', 'waiting-children', 'wait', 'paused', 'active'];
+      return backend.removeOrphanedJobsBatch([args.id], states, ['logs', 'dependencies', 'processed', 'failed', 'unsuccessful', 'lock']);
+    },
+    async oxq(driver, { isLeftOut, state, ...args }, helper) {
+      await helper.client.zrem(`bull:${args.queue}:${state}`, args.id);
+      return isLeftOut ? null : ask(driver, { op: 'remove_orphans', ...args });
+    },
+  },
+  {
     name: 'drain',
     weight: 0.5,
     make: (rng, { theme }) => ({ queue: someQueue(rng, theme), delayed: rng.chance(0.5) }),
