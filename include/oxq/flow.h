@@ -15,9 +15,11 @@ extern "C" {
 struct oxq_flow_node {
     const char *queue, *name;
     const char *data;                /* NULL: {} */
-    const struct oxq_job_opts *opts; /* NULL: the defaults. Its parent_* stay NULL */
+    const struct oxq_job_opts *opts; /* NULL: the defaults. parent_*: of a root only, whose parent is there already */
     const struct oxq_flow_node *children;
     size_t children_count;
+    const char *prefix; /* of its queue's keys; NULL: the store's */
+    char *out_id;       /* room for OXQ_ID_MAX chars, where its id goes once the flow is added; NULL: nobody asks */
 };
 
 /*
@@ -70,6 +72,25 @@ struct oxq_dependency_counts {
 };
 OXQ_MUST_USE oxq_err oxq_queue_dependency_counts(oxq_queue *queue, const char *id, struct oxq_dependency_counts *out,
                                                  struct oxq_error *err);
+/* A child, as its parent has it. */
+struct oxq_child {
+    const char *key; /* "bull:pdf:7" */
+    const char *queue, *id;
+    const char *result;  /* JSON; of OXQ_FLOW_PROCESSED, else NULL */
+    const char *failure; /* of OXQ_FLOW_IGNORED, else NULL */
+};
+typedef struct oxq_children oxq_children;
+/*
+ * A job's children of one kind (all but OXQ_FLOW_ROOT), in no order, read in portions, however many there are. Those that are there all the time
+ * are given, some perhaps twice while others come and go. Empty when there are none, or no such job. Errors: ARGUMENT. Owns: caller,
+ * oxq_children_free.
+ */
+OXQ_MUST_USE oxq_err oxq_queue_children(oxq_queue *queue, const char *id, oxq_flow_kind kind, oxq_children **out,
+                                        struct oxq_error *err);
+/* The next one, or NULL at the end. It is valid until the next call. */
+OXQ_MUST_USE oxq_err oxq_children_next(oxq_children *children, const struct oxq_child **out, struct oxq_error *err);
+void oxq_children_free(oxq_children *children);
+
 /*
  * What the children that completed gave, as one JSON object: {"bull:pdf:7": result, ...}. With of_ignored: why those failed whose
  * failure is ignored: {"bull:pdf:8": "no such page"}. Empty when there are none, or no such job. Owns: caller, oxq_text_free (events.h).

@@ -27,7 +27,7 @@ static oxq_err convert_node(struct conversion *c, const struct oxq_flow_node *fr
     if (from->children_count > 0 && !from->children)
         return err_set(err, OXQ_ERR_ARGUMENT, "job \"%.80s\" of the flow: children_count without children", from->name);
     *to = (struct flow_node){.queue = slice_from_text(from->queue),
-                             .prefix = c->store->prefix,
+                             .prefix = from->prefix ? slice_from_text(from->prefix) : c->store->prefix,
                              .name = slice_from_text(from->name),
                              .data = data};
     if (from->opts) {
@@ -84,6 +84,19 @@ static oxq_err convert_roots(struct conversion *c, const struct oxq_flow_node *r
     return e;
 }
 
+/* Ids are level by level, as jobs/ lays trees out. */
+static void tell_ids(struct arena *arena, const struct oxq_flow_node *roots, size_t roots_count,
+                     const struct slice *ids, size_t ids_count)
+{
+    const struct oxq_flow_node **nodes = ARENA_ARRAY(arena, const struct oxq_flow_node *, ids_count);
+    size_t count = 0;
+    for (size_t i = 0; i < roots_count; i++) nodes[count++] = &roots[i];
+    for (size_t at = 0; at < count; at++) {
+        for (size_t i = 0; i < nodes[at]->children_count; i++) nodes[count++] = &nodes[at]->children[i];
+        if (nodes[at]->out_id) store_copy_id(ids[at], nodes[at]->out_id);
+    }
+}
+
 oxq_err oxq_flow_add_many(oxq *store, const struct oxq_flow_node *roots, size_t count, char (*out_ids)[OXQ_ID_MAX],
                           struct oxq_error *err)
 {
@@ -102,6 +115,7 @@ oxq_err oxq_flow_add_many(oxq *store, const struct oxq_flow_node *roots, size_t 
     if (!e) ids = ARENA_ARRAY(&arena, struct slice, f.jobs_count);
     if (!e) e = send_flow(store, &f, &arena, &batch, ids, err);
     for (size_t i = 0; !e && out_ids && i < count; i++) store_copy_id(ids[i], out_ids[i]);
+    if (!e) tell_ids(&arena, roots, count, ids, f.jobs_count);
     client_batch_deinit(&batch);
     arena_deinit(&arena);
     return e;
