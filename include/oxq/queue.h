@@ -83,6 +83,9 @@ OXQ_MUST_USE oxq_err oxq_queue_counts(oxq_queue *queue, struct oxq_counts *out, 
 /* Waiting jobs of each of the priorities (0: those without). out_counts has room for `count`. */
 OXQ_MUST_USE oxq_err oxq_queue_counts_per_priority(oxq_queue *queue, const int64_t *priorities, size_t count,
                                                    int64_t *out_counts, struct oxq_error *err);
+/* Delayed jobs that are due before a point in time: before now, they wait for a worker that lets them wait. Errors: ARGUMENT. */
+OXQ_MUST_USE oxq_err oxq_queue_delayed_count(oxq_queue *queue, int64_t due_before_ms, int64_t *out,
+                                             struct oxq_error *err);
 
 /*
  * Jobs of some states, read in portions while they are walked. What is added, moved or removed meanwhile may or may not be seen; all others
@@ -116,6 +119,8 @@ void oxq_list_free(oxq_list *list);
 /* Lines that oxq_job_log wrote, from `start` (0: the oldest) to `end` (-1: the newest). Owns: caller, oxq_names_free. */
 OXQ_MUST_USE oxq_err oxq_queue_logs(oxq_queue *queue, const char *id, int64_t start, int64_t end, oxq_names **out,
                                     struct oxq_error *err);
+/* How many lines there are. */
+OXQ_MUST_USE oxq_err oxq_queue_logs_count(oxq_queue *queue, const char *id, int64_t *out, struct oxq_error *err);
 
 /* Per minute, the newest first; kept when workers collect them. */
 struct oxq_metrics {
@@ -123,10 +128,23 @@ struct oxq_metrics {
     int64_t last_ms;     /* when the newest minute was counted; 0: nothing was */
     int64_t *per_minute; /* the caller's room */
     size_t cap, points;  /* its size; how many were written */
+    size_t skip;         /* the caller's: so many of the newest minutes are passed over */
 };
 /* finished: completed or failed. Errors: ARGUMENT. */
 OXQ_MUST_USE oxq_err oxq_queue_metrics(oxq_queue *queue, oxq_state finished, struct oxq_metrics *metrics,
                                        struct oxq_error *err);
+
+struct oxq_label {
+    const char *name, *value;
+};
+/*
+ * Numbers of some queues of one store in Prometheus' text format, under the names that BullMQ gives them: bullmq_job_count by queue and
+ * state; bullmq_job_completed_total and bullmq_job_failed_total, where workers collect metrics. labels: of each number beside those; NULL
+ * when there are none. out_text: ends with a newline. Owns: caller, oxq_text_free (events.h). Errors: ARGUMENT (the name of a label).
+ */
+OXQ_MUST_USE oxq_err oxq_queues_prometheus(oxq_queue *const *queues, size_t count, const struct oxq_label *labels,
+                                           size_t labels_count, char **out_text, struct oxq_error *err);
+
 /* A connection of a worker that is there to take jobs, as the server tells of it. */
 struct oxq_worker_connection {
     const char *name;    /* the worker's; empty: it has none */
@@ -268,6 +286,26 @@ OXQ_MUST_USE oxq_err oxq_queue_get_rate_limit(oxq_queue *queue, int64_t *out_max
 OXQ_MUST_USE oxq_err oxq_queue_rate_limit(oxq_queue *queue, int64_t for_ms, struct oxq_error *err);
 /* How long none will be begun; 0: some may be. */
 OXQ_MUST_USE oxq_err oxq_queue_rate_limit_ttl(oxq_queue *queue, int64_t *out_ms, struct oxq_error *err);
+
+/* What keeps workers from beginning jobs just now. */
+struct oxq_limits {
+    int64_t wait_ms; /* the rate allows none for so long; 0: it does */
+    bool is_full;    /* as many jobs are active as the queue's concurrency allows */
+    bool is_paused;
+};
+/* rate_max: the limiter_max of workers that have one of their own; 0: the queue's rate. Errors: ARGUMENT. */
+OXQ_MUST_USE oxq_err oxq_queue_limits(oxq_queue *queue, int64_t rate_max, struct oxq_limits *out,
+                                      struct oxq_error *err);
+
+/* What is stored with the queue, for all who use it. */
+struct oxq_settings {
+    int64_t concurrency;       /* 0: no limit */
+    int64_t rate_max, rate_ms; /* 0: no limit */
+    int64_t events_max;        /* kept in the event stream, about; 0: nobody has said */
+    bool is_paused;
+    char version[64]; /* of the BullMQ that opened it last: "bullmq:6.7.0"; empty: none has */
+};
+OXQ_MUST_USE oxq_err oxq_queue_settings(oxq_queue *queue, struct oxq_settings *out, struct oxq_error *err);
 
 /* ---------------------------------------------------------------- dead letters */
 

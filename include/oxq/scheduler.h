@@ -43,6 +43,8 @@ typedef struct oxq_schedulers oxq_schedulers;
 /* By the time of the next run, the first `count` (0: all) after `skip`. Owns: caller, oxq_schedulers_free. */
 OXQ_MUST_USE oxq_err oxq_schedulers_list(oxq_queue *queue, int64_t skip, int64_t count, oxq_schedulers **out,
                                          struct oxq_error *err);
+/* How many the queue has. */
+OXQ_MUST_USE oxq_err oxq_schedulers_total(oxq_queue *queue, int64_t *out, struct oxq_error *err);
 /* One of them. Errors: NOT_FOUND. Owns: as a list of one. */
 OXQ_MUST_USE oxq_err oxq_scheduler_get(oxq_queue *queue, const char *id, oxq_schedulers **out, struct oxq_error *err);
 size_t oxq_schedulers_count(const oxq_schedulers *list);

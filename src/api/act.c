@@ -8,6 +8,7 @@
 #include "jobs/rerun.h"
 #include "jobs/running.h"
 
+#include <stdio.h>
 #include <string.h>
 
 /* Sends a request, wants no more than that it was done, and frees what it lies in. */
@@ -191,22 +192,33 @@ oxq_err oxq_queue_set_rate_limit(oxq_queue *queue, int64_t max, int64_t duration
     return act(queue, &arena, &r, "limit", queue->name, err);
 }
 
-/* Numbers of the queue's meta; 0 where there is none. */
-static oxq_err read_meta(oxq_queue *q, const char *const names[2], int64_t out[2], struct oxq_error *err)
+/* In the order of the names below. */
+static void read_settings(const struct resp_value *values, struct oxq_settings *out)
 {
+    int64_t *const numbers[] = {&out->concurrency, &out->rate_max, &out->rate_ms, &out->events_max};
+    *out = (struct oxq_settings){.is_paused = values[4].kind != RESP_NULL};
+    for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) (void)num_parse_int(values[i].text, numbers[i]);
+    struct slice version = values[5].text;
+    snprintf(out->version, sizeof(out->version), "%.*s", (int)version.len, version.len > 0 ? version.at : "");
+}
+
+oxq_err oxq_queue_settings(oxq_queue *queue, struct oxq_settings *out, struct oxq_error *err)
+{
+    static const char *const names[] = {"concurrency", "max", "duration", "opts.maxLenEvents", "paused", "version"};
+    const size_t count = sizeof(names) / sizeof(names[0]);
+    oxq_err e = ARGS_CHECK(err, queue, out);
+    if (e) return e;
     struct arena arena = {0};
     struct client_reply reply = {0};
     struct request r;
     request_begin_plain(&r, &arena, "HMGET");
-    request_put(&r, meta_of(q, &arena));
-    for (size_t i = 0; i < 2; i++) request_put_text(&r, names[i]);
+    request_put(&r, meta_of(queue, &arena));
+    for (size_t i = 0; i < count; i++) request_put_text(&r, names[i]);
     r.command.is_idempotent = true;
-    oxq_err e = client_call(q->store->client, &r.command, 0, &reply, err);
-    if (!e) e = client_reply_check(&reply.value, err);
-    for (size_t i = 0; !e && i < 2; i++) {
-        out[i] = 0;
-        if (i < reply.value.count) (void)num_parse_int(reply.value.items[i].text, &out[i]);
-    }
+    e = store_request(queue->store->client, &r, "read the settings of", slice_from_text(queue->name), &reply, err);
+    if (!e && reply.value.count != count)
+        e = err_set(err, OXQ_ERR_FORMAT, "read the settings of %s: the server's answer is none", queue->name);
+    if (!e) read_settings(reply.value.items, out);
     client_reply_deinit(&reply);
     arena_deinit(&arena);
     return e;
@@ -216,10 +228,9 @@ oxq_err oxq_queue_get_concurrency(oxq_queue *queue, int64_t *out_max, struct oxq
 {
     oxq_err e = ARGS_CHECK(err, queue, out_max);
     if (e) return e;
-    static const char *const names[2] = {"concurrency", "paused"};
-    int64_t numbers[2];
-    e = read_meta(queue, names, numbers, err);
-    if (!e) *out_max = numbers[0];
+    struct oxq_settings settings;
+    e = oxq_queue_settings(queue, &settings, err);
+    if (!e) *out_max = settings.concurrency;
     return e;
 }
 
@@ -227,12 +238,11 @@ oxq_err oxq_queue_get_rate_limit(oxq_queue *queue, int64_t *out_max, int64_t *ou
 {
     oxq_err e = ARGS_CHECK(err, queue, out_max, out_duration_ms);
     if (e) return e;
-    static const char *const names[2] = {"max", "duration"};
-    int64_t numbers[2];
-    e = read_meta(queue, names, numbers, err);
+    struct oxq_settings settings;
+    e = oxq_queue_settings(queue, &settings, err);
     if (e) return e;
-    *out_max = numbers[0];
-    *out_duration_ms = numbers[1];
+    *out_max = settings.rate_max;
+    *out_duration_ms = settings.rate_ms;
     return OXQ_OK;
 }
 
@@ -251,19 +261,33 @@ oxq_err oxq_queue_rate_limit(oxq_queue *queue, int64_t for_ms, struct oxq_error 
     return e;
 }
 
-oxq_err oxq_queue_rate_limit_ttl(oxq_queue *queue, int64_t *out_ms, struct oxq_error *err)
+oxq_err oxq_queue_limits(oxq_queue *queue, int64_t rate_max, struct oxq_limits *out, struct oxq_error *err)
 {
-    oxq_err e = ARGS_CHECK(err, queue, out_ms);
+    oxq_err e = ARGS_CHECK(err, queue, out);
     if (e) return e;
+    if (rate_max < 0) return err_set(err, OXQ_ERR_ARGUMENT, "rate_max: a worker's limiter_max, or 0");
     struct arena arena = {0};
     struct client_reply reply = {0};
     struct request r;
     struct limits limits;
-    limits_request(&arena, queue->prefix, 0, &r);
+    limits_request(&arena, queue->prefix, rate_max, &r);
     e = client_call(queue->store->client, &r.command, 0, &reply, err);
     if (!e) e = limits_read(&reply.value, &limits, err);
-    if (!e) *out_ms = limits.rate_wait_ms;
+    if (!e) {
+        *out = (struct oxq_limits){
+            .wait_ms = limits.rate_wait_ms, .is_full = limits.is_full, .is_paused = limits.is_paused};
+    }
     client_reply_deinit(&reply);
     arena_deinit(&arena);
+    return e;
+}
+
+oxq_err oxq_queue_rate_limit_ttl(oxq_queue *queue, int64_t *out_ms, struct oxq_error *err)
+{
+    oxq_err e = ARGS_CHECK(err, queue, out_ms);
+    if (e) return e;
+    struct oxq_limits limits;
+    e = oxq_queue_limits(queue, 0, &limits, err);
+    if (!e) *out_ms = limits.wait_ms;
     return e;
 }

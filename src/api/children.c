@@ -39,7 +39,8 @@ struct oxq_children {
 oxq_err oxq_queue_children(oxq_queue *queue, const char *id, oxq_flow_kind kind, oxq_children **out,
                            struct oxq_error *err)
 {
-    oxq_err e = queue_check_id(id, err);
+    oxq_err e = ARGS_CHECK(err, queue, id, out);
+    if (!e) e = queue_check_id(id, err);
     if (e) return e;
     if ((unsigned)kind >= sizeof(places) / sizeof(places[0]) || !places[kind].key)
         return err_set(err, OXQ_ERR_ARGUMENT, "children are processed, unprocessed, failed or ignored");
@@ -115,9 +116,10 @@ static oxq_err read_child(oxq_children *c, const struct resp_value *item, const 
 
 oxq_err oxq_children_next(oxq_children *children, const struct oxq_child **out, struct oxq_error *err)
 {
+    oxq_err e = ARGS_CHECK(err, children, out);
+    if (e) return e;
     size_t step = places[children->kind].step;
     const struct oxq_child *child = NULL;
-    oxq_err e = OXQ_OK;
     while (!e && !child) {
         const struct resp_value *portion = items(children);
         if (children->next + step <= portion->count) {

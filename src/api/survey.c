@@ -7,6 +7,7 @@
 #include "base/num.h"
 #include "codec/json_writer.h"
 #include "jobs/keys.h"
+#include "jobs/options.h"
 #include "jobs/running.h"
 
 #include <string.h>
@@ -108,6 +109,61 @@ oxq_err oxq_queue_counts_per_priority(oxq_queue *queue, const int64_t *prioritie
     return e;
 }
 
+/* The number that a plain command answers with. */
+static oxq_err ask_number(oxq_queue *queue, struct request *r, int64_t *out, struct oxq_error *err)
+{
+    struct client_reply reply = {0};
+    oxq_err e = ask(queue->store, r, &reply, err);
+    if (!e) *out = reply.value.integer;
+    client_reply_deinit(&reply);
+    return e;
+}
+
+oxq_err oxq_queue_delayed_count(oxq_queue *queue, int64_t due_before_ms, int64_t *out, struct oxq_error *err)
+{
+    oxq_err e = ARGS_CHECK(err, queue, out);
+    if (e) return e;
+    struct arena arena = {0};
+    struct request r;
+    if (due_before_ms < 0 || due_before_ms > JOB_TIME_MAX_MS)
+        return err_set(err, OXQ_ERR_ARGUMENT, "due_before_ms: milliseconds since 1970");
+    request_begin_plain(&r, &arena, "ZCOUNT");
+    request_put(&r, state_key(queue, &arena, OXQ_STATE_DELAYED));
+    request_put_text(&r, "-inf");
+    request_put_int(&r, due_before_ms * 4096 - 1); /* below the scores of that ms: jobs/lua/lib/place.lua */
+    e = ask_number(queue, &r, out, err);
+    arena_deinit(&arena);
+    return e;
+}
+
+oxq_err oxq_schedulers_total(oxq_queue *queue, int64_t *out, struct oxq_error *err)
+{
+    oxq_err e = ARGS_CHECK(err, queue, out);
+    if (e) return e;
+    struct arena arena = {0};
+    struct request r;
+    request_begin_plain(&r, &arena, "ZCARD");
+    request_put(&r, keys_join(&arena, queue->prefix, SLICE_LIT("repeat")));
+    e = ask_number(queue, &r, out, err);
+    arena_deinit(&arena);
+    return e;
+}
+
+oxq_err oxq_queue_logs_count(oxq_queue *queue, const char *id, int64_t *out, struct oxq_error *err)
+{
+    oxq_err e = ARGS_CHECK(err, queue, id, out);
+    if (!e) e = queue_check_id(id, err);
+    if (e) return e;
+    struct arena arena = {0};
+    struct request r;
+    struct slice job = keys_join(&arena, queue->prefix, slice_from_text(id));
+    request_begin_plain(&r, &arena, "LLEN");
+    request_put(&r, keys_join(&arena, job, SLICE_LIT(":logs")));
+    e = ask_number(queue, &r, out, err);
+    arena_deinit(&arena);
+    return e;
+}
+
 static int64_t number_of(const struct resp_value *v)
 {
     int64_t n = 0;
@@ -132,8 +188,9 @@ oxq_err oxq_queue_metrics(oxq_queue *queue, oxq_state finished, struct oxq_metri
     request_put_text(&totals, "prevTS");
     request_begin_plain(&points, &arena, "LRANGE");
     request_put(&points, keys_join(&arena, key, SLICE_LIT(":data")));
-    request_put_int(&points, metrics->cap > 0 ? 0 : 1);
-    request_put_int(&points, metrics->cap > 0 ? (int64_t)metrics->cap - 1 : 0);
+    int64_t first = (int64_t)metrics->skip;
+    request_put_int(&points, metrics->cap > 0 ? first : 1);
+    request_put_int(&points, metrics->cap > 0 ? first + (int64_t)metrics->cap - 1 : 0);
     totals.command.is_idempotent = points.command.is_idempotent = true;
     client_batch_add(&b, &totals.command);
     client_batch_add(&b, &points.command);

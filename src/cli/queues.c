@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include "base/mem.h"
 #include "cli/store.h"
 #include "cli/table.h"
 #include "cli/text.h"
@@ -7,7 +8,8 @@
 #include <stdio.h>
 
 static const char help[] = "Usage: oxq queues [QUEUE...] [flags]\n\n"
-                           "The queues of the store, or those named, and how many jobs of each state they have.\n";
+                           "The queues of the store, or those named, and how many jobs of each state they have.\n\n"
+                           "  --prometheus  in Prometheus' text format, under the names that BullMQ gives them\n";
 
 static const struct table_column columns[] = {
     {"QUEUE", false},    {"WAITING", true}, {"PRIORITIZED", true},      {"DELAYED", true}, {"ACTIVE", true},
@@ -82,14 +84,67 @@ static int show_all(struct listing *l)
     return code;
 }
 
+/* ---------------------------------------------------------------- for Prometheus */
+
+struct opened {
+    oxq_queue **queues; /* owned, and so is each */
+    size_t count;
+};
+
+static void close_all(struct opened *o)
+{
+    for (size_t i = 0; i < o->count; i++) oxq_queue_close(o->queues[i]);
+    mem_free((void *)o->queues);
+}
+
+/* Those of `all`, or, when it is NULL, those given. */
+static oxq_err open_all(oxq *store, const oxq_names *all, char **given, size_t count, struct opened *out,
+                        struct oxq_error *err)
+{
+    out->queues = (oxq_queue **)mem_alloc_zero((count + 1) * sizeof(*out->queues));
+    oxq_err e = OXQ_OK;
+    for (size_t i = 0; !e && i < count; i++) {
+        e = oxq_queue_open(store, all ? oxq_names_at(all, i) : given[i], NULL, &out->queues[i], err);
+        if (!e) out->count++;
+    }
+    return e;
+}
+
+static oxq_err print_opened(const struct opened *o, struct oxq_error *err)
+{
+    char *text;
+    oxq_err e = oxq_queues_prometheus(o->queues, o->count, NULL, 0, &text, err);
+    if (e) return e;
+    fputs(text, stdout);
+    oxq_text_free(text);
+    return OXQ_OK;
+}
+
+/* No names: all there are. */
+static int print_prometheus(oxq *store, char **given, size_t count)
+{
+    struct oxq_error err;
+    oxq_names *all = NULL;
+    OWNED(close_all) struct opened opened = {0};
+    oxq_err e = count > 0 ? OXQ_OK : oxq_queues(store, &all, &err);
+    if (!e) e = open_all(store, all, given, all ? oxq_names_count(all) : count, &opened, &err);
+    if (!e) e = print_opened(&opened, &err);
+    oxq_names_free(all);
+    return cli_result(e, &err);
+}
+
 int cli_queues(int argc, char **argv)
 {
     OWNED(deinit) struct listing l = {0};
-    int code = cli_take_store(&argc, argv, &l.store, NULL, 0);
+    bool is_prometheus = false;
+    const struct cli_flag own[] = {{"--prometheus", NULL, &is_prometheus}};
+    int code = cli_take_store(&argc, argv, &l.store, own, 1);
     if (code) return code;
     if (l.store.is_help) return cli_print_help(help);
+    if (is_prometheus && l.store.is_json) return cli_refuse("--prometheus and --json exclude each other");
     code = cli_open(&l.store);
     if (code) return code;
+    if (is_prometheus) return print_prometheus(l.store.store, argv, (size_t)argc);
     table_init(&l.table, columns);
     if (argc == 0) code = show_all(&l);
     for (int i = 0; i < argc && !code; i++) code = show(&l, argv[i]);

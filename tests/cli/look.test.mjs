@@ -269,6 +269,17 @@ onEach('events --follow: and those that come', async (t, { url, node }) => {
   equal(await following.stop('SIGINT'), 'SIGINT');
 });
 
+/* ---------------------------------------------------------------- queues */
+
+onEach("queues --prometheus: BullMQ's numbers under BullMQ's names", async (t, { node, ok }) => {
+  const queues = [await makeJobs(node, 'q'), node.queue('other')];
+  await queues[1].add('x', {});
+  const numbers = (text) => lines(text).filter((line) => !line.startsWith('# HELP'));
+  const theirs = await Promise.all(queues.map((queue) => queue.exportPrometheusMetrics()));
+  equal(numbers(await ok('queues', 'q', '--prometheus')), numbers(theirs[0]));
+  equal(numbers(await ok('queues', '--prometheus')).sort(), [...new Set(theirs.flatMap(numbers))].sort());
+});
+
 /* ---------------------------------------------------------------- stats */
 
 onEach('stats: counts, attempts, times, errors in groups', async (t, { node, ok }) => {
@@ -462,6 +473,7 @@ test('looking: what makes no sense is refused', async (t) => {
   await refused(['exclude'], 'jobs', 'q', '--ids', '--json');
   await refused(['unknown flag --stat', '--state'], 'jobs', 'q', '--stat', 'failed');
   await refused(['exclude'], 'stats', 'q', '--all', '--sample', 5);
+  await refused(['exclude'], 'queues', '--prometheus', '--json');
   await refused(['--interval 1ms'], 'top', '--interval', '1ms');
   const missing = await t.oxq(['jobs', 'q', '--url', 'file:./none']);
   check(missing.status === 1 && missing.lines.length === 1 && missing.stderr.includes('there is no folder ./none'), 'no folder is made', missing.stderr);

@@ -96,6 +96,13 @@ static void add_flow(oxq *store, oxq_queue *q)
     require(oxq_flow_get(q, id, 0, 0, &flow, &err), "flow");
     for (size_t i = 0; i < oxq_flow_children_count(flow); i++) note("added", oxq_flow_job(oxq_flow_child(flow, i))->id);
     oxq_flow_free(flow);
+    oxq_children *children;
+    const struct oxq_child *child;
+    require(oxq_queue_children(q, id, OXQ_FLOW_UNPROCESSED, &children, &err), "children");
+    do {
+        require(oxq_children_next(children, &child, &err), "children");
+    } while (child);
+    oxq_children_free(children);
 }
 
 static void work(oxq *store)
@@ -122,6 +129,9 @@ static void look_around(oxq *store, oxq_queue *q)
     oxq_list_free(list);
     require(oxq_queues(store, &names, &err), "queues");
     oxq_names_free(names);
+    char *text;
+    require(oxq_queues_prometheus(&q, 1, NULL, 0, &text, &err), "prometheus");
+    oxq_text_free(text);
     require(oxq_events_open(q, &(struct oxq_events_opts){.after = "0"}, &events, &err), "events");
     for (int i = 0; i < JOBS; i++) require(oxq_events_next(events, 1, &event, &err), "events");
     oxq_events_close(events);
@@ -136,6 +146,7 @@ static void operate(oxq *store, oxq_queue *q)
     require(
         oxq_queue_replay_matching(dead, &(struct oxq_list_opts){.failure = "address", .count = 5}, NULL, &count, &err),
         "replay");
+    require(oxq_queue_remove_orphans(q, NULL, &count, &err), "orphans");
     require(oxq_queue_retry_matching(q, NULL, &(struct oxq_many_opts){.limit = 2}, &count, &err), "retry");
     require(oxq_queue_open(store, "other", NULL, &other, &err), "open");
     require(oxq_scheduler_upsert(other, "s", &(struct oxq_schedule){.pattern = "0 4 * * *", .tz = "Europe/Berlin"},

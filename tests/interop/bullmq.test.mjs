@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* One queue, C on one side and BullMQ in Node on the other, in all directions. */
 import { check, equal, test, until } from '../daemon/lib/kit.mjs';
-import { BULLS, Node, STORES, running, seenByC, told } from './lib/sides.mjs';
+import { BULLS, Node, Redis, STORES, running, seenByC, told } from './lib/sides.mjs';
 
 const TESTS = {
   'a C producer and a Node worker': async (t, { url, node }) => {
@@ -85,6 +85,71 @@ const TESTS = {
     equal(await told(t, url, 'wait', 'parents', tree.job.id), 'completed {"by":"C","got":{"p":1}}');
   },
 
+  'a tree of C below a job of Node, over two prefixes': async (t, { url, node, connection }) => {
+    const parents = node.queue('parents');
+    const shelf = await parents.add('shelf', {});
+    const [root, child] = (await told(t, url, 'tree', 'parents', shelf.id, 'children', 'tenant')).split(' ');
+    equal((await shelf.getDependencies()).unprocessed, [`bull:parents:${root}`]);
+    const tree = await node.flow().getFlow({ id: root, queueName: 'parents' });
+    equal([tree.job.name, tree.children[0].job.id, tree.children[0].job.parentKey], ['tree', child, `bull:parents:${root}`]);
+    const tenant = new Node(node.bull, connection, 'tenant');
+    try {
+      tenant.worker('children', async () => ({ by: 'Node' }));
+      await until('the child is done', async () => (await parents.getJobState(root)) === 'waiting');
+    } finally {
+      await tenant.close();
+    }
+    equal(await told(t, url, 'children', 'parents', root), `processed tenant:children:${child} {"by":"Node"}`);
+  },
+
+  "children of Node's flow by kind, as C lists them": async (t, { url, node }) => {
+    const child = (name, opts) => ({ name, queueName: 'children', opts: { jobId: name, ...opts } });
+    const children = [child('good'), child('dull', { ignoreDependencyOnFailure: true }), child('deadly', { failParentOnFailure: true }), child('late', { delay: 3_600_000 })];
+    const tree = await node.flow().add({ name: 'p', queueName: 'parents', children });
+    const theirs = node.queue('children');
+    node.worker('children', async (job) => {
+      if (job.name !== 'good') throw new Error(`no ${job.name}`);
+      return [7];
+    });
+    await until('they are done', async () => (await theirs.getJobCountByTypes('completed', 'failed')) === 3);
+    equal(await told(t, url, 'children', 'parents', tree.job.id), [
+      'processed bull:children:good [7]', 'unprocessed bull:children:late none', 'failed bull:children:deadly none', 'ignored bull:children:dull no dull',
+    ].join('\n'));
+  },
+
+  'settings and numbers of a queue, as BullMQ has them': async (t, { url, node }) => {
+    const queue = node.queue('q');
+    await queue.waitUntilReady();
+    await queue.setGlobalConcurrency(1);
+    await queue.setGlobalRateLimit(10, 1000);
+    const timestamp = 1_900_000_000_000;
+    for (const delay of [1000, 1000, 5000]) await queue.add('later', {}, { delay, timestamp });
+    await queue.add('x', {});
+    await queue.upsertJobScheduler('s', { every: 3_600_000 });
+    await queue.pause();
+    const meta = await queue.getMeta();
+    const said = (await told(t, url, 'numbers', 'q', timestamp + 1001)).split('\n');
+    equal(said, [`1 10 1000 ${meta.maxLenEvents} 1 ${meta.version}`, '0 0 1', '2 1']);
+    equal([meta.concurrency, meta.max, meta.duration], [1, 10, 1000]);
+    if (node.bull !== BULLS['BullMQ 6']) return; // 5 tells of states that 6 has no more
+    const numbers = (text) => text.split('\n').filter((line) => line && !line.startsWith('# HELP'));
+    equal(numbers(await told(t, url, 'prometheus', 'q', 'env', 'a "b"')), numbers(await queue.exportPrometheusMetrics({ env: 'a "b"' })));
+  },
+
+  'what is left of jobs of Node in no state is removed by C': async (t, { url, node, connection }) => {
+    const queue = node.queue('q');
+    for (let i = 0; i < 3; i++) await queue.add('x', {}, { delay: 1000 * 3600 });
+    const [lost] = await queue.getDelayed();
+    await lost.log('a line');
+    const client = new Redis(connection);
+    await client.zrem('bull:q:delayed', lost.id);
+    equal(await told(t, url, 'orphans', 'q'), '1');
+    equal((await client.keys(`bull:q:${lost.id}*`)).length, 0);
+    client.disconnect();
+    equal((await queue.getDelayed()).length, 2);
+    equal(await queue.removeOrphanedJobs?.() ?? 0, 0);
+  },
+
   'a scheduler of C seen and run by Node': async (t, { url, node }) => {
     const ran = [];
     await told(t, url, 'schedule', 'q', 'beat', 100, 3);
@@ -139,7 +204,7 @@ for (const [bullName, bull] of Object.entries(BULLS)) {
         const { url, connection } = await open(t);
         const node = new Node(bull, connection);
         try {
-          await body(t, { url, node });
+          await body(t, { url, node, connection });
         } finally {
           await node.close();
         }

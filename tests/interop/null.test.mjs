@@ -11,7 +11,7 @@ import { check, equal, test } from '../daemon/lib/kit.mjs';
 const ROOT = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../..');
 const HANDLES = {
   oxq: 'store', oxq_queue: 'queue', oxq_batch: 'batch', oxq_list: 'list', oxq_events: 'events', oxq_worker: 'worker', oxq_job: 'job', oxq_json: 'json',
-  oxq_names: 'names', oxq_workers: 'workers', oxq_schedulers: 'schedulers', oxq_flow: 'flow',
+  oxq_names: 'names', oxq_workers: 'workers', oxq_schedulers: 'schedulers', oxq_flow: 'flow', oxq_children: 'children',
 };
 const ENDS = /_(close|free)$/;
 
@@ -32,7 +32,7 @@ function present(parameter) {
   const [, type, stars] = /^(?:const )?(?:struct )?([a-z_]+) ?(\**)/.exec(parameter);
   if (/^oxq_(handler|step)$/.test(type)) return 'NULL';
   if (type === 'oxq_error') return '&err';
-  if (HANDLES[type] && stars === '*') return HANDLES[type];
+  if (HANDLES[type] && stars === '*') return parameter.includes('*const *') ? `(void *)&${HANDLES[type]}` : HANDLES[type];
   return parameter.startsWith('const char *') ? '"x"' : '(void *)room';
 }
 
@@ -78,6 +78,7 @@ ${Object.entries(HANDLES).map(([type, name]) => `    ${type === 'oxq_json' ? 'co
     MUST(oxq_queues(store, &names, &err))
     MUST(oxq_queue_workers(queue, &workers, &err))
     MUST(oxq_schedulers_list(queue, 0, 0, &schedulers, &err))
+    MUST(oxq_queue_children(queue, id, OXQ_FLOW_FAILED, &children, &err))
     json = oxq_job_json(job);
 ${all.map((line) => `    ${line}`).join('\n')}
     puts("all");

@@ -6,6 +6,12 @@
  *   feed QUEUE FROM TO [MS] adds jobs j-FROM .. j-TO, prints each id when its add is acknowledged; tries again what failed; a pause after each
  *   batch QUEUE FROM TO     adds jobs b-FROM .. b-TO at once, prints how many were added
  *   flow QUEUE CHILDREN N   a job of QUEUE with N children in CHILDREN; prints its id
+ *   tree QUEUE PARENT CHILDREN PREFIX
+ *                           a flow below the job PARENT of QUEUE, in QUEUE, with a child in CHILDREN under PREFIX; prints both ids
+ *   children QUEUE ID       prints kind, key and result or failure of each
+ *   numbers QUEUE BEFORE    prints its settings; what keeps workers; delayed jobs due before, schedulers
+ *   prometheus QUEUE LABEL VALUE
+ *   orphans QUEUE           removes them, prints how many there were
  *   schedule QUEUE ID EVERY_MS LIMIT
  *   cron QUEUE ID PATTERN   a scheduler
  *   schedulers QUEUE        prints id, interval and runs of each
@@ -122,6 +128,17 @@ static void add_flow(oxq *store, char **argv)
     printf("%s\n", id);
 }
 
+static void add_tree(oxq *store, const char *queue, char **argv)
+{
+    char root_id[OXQ_ID_MAX], child_id[OXQ_ID_MAX];
+    struct oxq_job_opts opts = {.parent_queue = queue, .parent_id = argv[0]};
+    struct oxq_flow_node child = {.queue = argv[1], .name = "child", .prefix = argv[2], .out_id = child_id};
+    struct oxq_flow_node root = {
+        .queue = queue, .name = "tree", .opts = &opts, .children = &child, .children_count = 1, .out_id = root_id};
+    require(oxq_flow_add(store, &root, NULL, &err), "tree");
+    printf("%s %s\n", root_id, child_id);
+}
+
 static void schedule(oxq_queue *q, char **argv)
 {
     struct oxq_schedule s = {.every_ms = atoll(argv[1]), .limit = atoll(argv[2])};
@@ -168,6 +185,58 @@ static void get(oxq_queue *q, const char *id)
     for (size_t i = 0; i < oxq_names_count(lines); i++) printf("log %s\n", oxq_names_at(lines, i));
     oxq_names_free(lines);
     oxq_job_free(job);
+}
+
+static void list_children(oxq_queue *q, const char *id)
+{
+    static const struct {
+        oxq_flow_kind kind;
+        const char *name;
+    } kinds[] = {{OXQ_FLOW_PROCESSED, "processed"},
+                 {OXQ_FLOW_UNPROCESSED, "unprocessed"},
+                 {OXQ_FLOW_FAILED, "failed"},
+                 {OXQ_FLOW_IGNORED, "ignored"}};
+    for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+        oxq_children *children;
+        const struct oxq_child *child;
+        require(oxq_queue_children(q, id, kinds[i].kind, &children, &err), "children");
+        for (;;) {
+            require(oxq_children_next(children, &child, &err), "next child");
+            if (!child) break;
+            printf("%s %s %s\n", kinds[i].name, child->key, or_none(child->result ? child->result : child->failure));
+        }
+        oxq_children_free(children);
+    }
+}
+
+static void tell_numbers(oxq_queue *q, const char *before)
+{
+    struct oxq_settings s;
+    struct oxq_limits l;
+    int64_t delayed, schedulers;
+    require(oxq_queue_settings(q, &s, &err), "settings");
+    require(oxq_queue_limits(q, 0, &l, &err), "limits");
+    require(oxq_queue_delayed_count(q, atoll(before), &delayed, &err), "delayed");
+    require(oxq_schedulers_total(q, &schedulers, &err), "schedulers");
+    printf("%lld %lld %lld %lld %d %s\n", (long long)s.concurrency, (long long)s.rate_max, (long long)s.rate_ms,
+           (long long)s.events_max, s.is_paused, s.version);
+    printf("%d %d %d\n%lld %lld\n", l.wait_ms > 0, l.is_full, l.is_paused, (long long)delayed, (long long)schedulers);
+}
+
+static void tell_prometheus(oxq_queue *q, char **argv)
+{
+    char *text;
+    struct oxq_label label = {argv[0], argv[1]};
+    require(oxq_queues_prometheus(&q, 1, &label, 1, &text, &err), "prometheus");
+    printf("%s", text);
+    oxq_text_free(text);
+}
+
+static void remove_orphans(oxq_queue *q)
+{
+    int64_t count;
+    require(oxq_queue_remove_orphans(q, NULL, &count, &err), "orphans");
+    printf("%lld\n", (long long)count);
 }
 
 static void list_queues(oxq *store)
@@ -282,6 +351,11 @@ static int command(oxq *store, oxq_queue *q, const char *name, int argc, char **
     if (strcmp(name, "get") == 0 && argc == 1) return get(q, argv[0]), 1;
     if (strcmp(name, "wait") == 0 && argc == 1) return wait_for(q, argv[0]), 1;
     if (strcmp(name, "events") == 0) return follow(q), 1;
+    if (strcmp(name, "tree") == 0 && argc == 3) return add_tree(store, oxq_queue_name(q), argv), 1;
+    if (strcmp(name, "children") == 0 && argc == 1) return list_children(q, argv[0]), 1;
+    if (strcmp(name, "numbers") == 0 && argc == 1) return tell_numbers(q, argv[0]), 1;
+    if (strcmp(name, "prometheus") == 0 && argc == 2) return tell_prometheus(q, argv), 1;
+    if (strcmp(name, "orphans") == 0) return remove_orphans(q), 1;
     return 0;
 }
 
