@@ -61,11 +61,13 @@ void oxq_children_free(oxq_children *children)
     mem_free(children);
 }
 
-/* The items of the portion; none of a reply that has none. */
-static const struct resp_value *items(const oxq_children *c)
+/* The next item of the portion; NULL: there is none left. */
+static const struct resp_value *next_item(const oxq_children *c)
 {
-    static const struct resp_value none = {.kind = RESP_ARRAY};
-    return c->reply.value.kind == RESP_ARRAY && c->reply.value.count == 2 ? &c->reply.value.items[1] : &none;
+    const struct resp_value *reply = &c->reply.value;
+    if (reply->kind != RESP_ARRAY || reply->count != 2) return NULL;
+    const struct resp_value *portion = &reply->items[1];
+    return c->next + places[c->kind].step <= portion->count ? portion->items + c->next : NULL;
 }
 
 static oxq_err read_portion(oxq_children *c, struct oxq_error *err)
@@ -118,15 +120,13 @@ oxq_err oxq_children_next(oxq_children *children, const struct oxq_child **out, 
 {
     oxq_err e = ARGS_CHECK(err, children, out);
     if (e) return e;
-    size_t step = places[children->kind].step;
     const struct oxq_child *child = NULL;
     while (!e && !child) {
-        const struct resp_value *portion = items(children);
-        if (children->next + step <= portion->count) {
-            const struct resp_value *item = &portion->items[children->next];
+        const struct resp_value *item = next_item(children);
+        if (item) {
             e = read_child(children, item, &child, err);
             /* What there was no memory for is tried again by the next call. */
-            if (!e) children->next += step;
+            if (!e) children->next += places[children->kind].step;
         } else if (children->is_last) {
             break;
         } else {
