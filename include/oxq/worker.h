@@ -69,7 +69,8 @@ int oxq_job_cancel_fd(oxq_job *job);
  * Does something once for each job, however many attempts it takes: the first time fn runs, and its result (JSON, at most
  * OXQ_STEP_BYTES_MAX; NULL: null) is stored with the job before this returns; afterwards that is given and fn is not called. A process that
  * dies between fn's end and the storing runs it again: fn should bear that (an idempotency key such as the job's id and the step's name).
- * out_result: borrowed from the job until it ends. fn's error is returned and nothing is stored.
+ * out_result: borrowed from the job until it ends. fn's error is returned and nothing is stored. Errors: LOCK_LOST too: the lock ended before
+ * the result was stored (it is stored all the same when nobody has begun the job since), or, without fn being called, in an earlier call.
  */
 #define OXQ_STEP_BYTES_MAX (1 << 20)
 typedef oxq_err oxq_step(oxq_job *job, void *ctx, char **out_result,

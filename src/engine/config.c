@@ -431,13 +431,17 @@ static oxq_err set_enum(struct config *c, const struct row *r, struct slice valu
     return err_set(err, OXQ_ERR_ARGUMENT, "argument(s) must be one of the following: %s", r->values);
 }
 
+/* Far beyond what anybody wants, and what can be counted in microseconds. */
+#define INTERVAL_MAX_MS INT32_MAX
+
 static oxq_err set_durability(struct config *c, const struct row *r, struct slice value, enum config_source source,
                               struct oxq_error *err)
 {
     static const struct slice prefix = SLICE_INIT("interval:");
     int64_t ms;
     bool has_interval = value.len > prefix.len && slice_equal(slice_of(value.at, prefix.len), prefix) &&
-                        num_parse_int(slice_from(value, prefix.len), &ms) && ms > 0;
+                        num_parse_int(slice_from(value, prefix.len), &ms) && ms > 0 &&
+                        ms <= INTERVAL_MAX_MS;
     bool is_none = slice_is(value, "none");
     if (!has_interval && !is_none && !slice_is(value, "always") && !slice_is(value, "off"))
         return refuse(err, "argument must be always, interval:<ms>, off or none");

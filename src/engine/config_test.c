@@ -135,6 +135,8 @@ Test(config, takes_the_words_that_a_word_row_has)
     expect_set("durability", "off", "off");
     expect_set("durability", "interval:250", "interval:250");
     expect_refused("durability", "interval:0", "argument must be always, interval:<ms>, off or none");
+    expect_set("durability", "interval:2147483647", "interval:2147483647");
+    expect_refused("durability", "interval:2147483648", "argument must be always, interval:<ms>, off or none");
     expect_refused("durability", "interval:", "argument must be always, interval:<ms>, off or none");
     expect_refused("durability", "sometimes", "argument must be always, interval:<ms>, off or none");
 }

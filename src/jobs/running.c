@@ -114,12 +114,14 @@ void running_children_failures(struct arena *arena, struct slice prefix, struct 
 
 /* ---------------------------------------------------------------- steps */
 
-void running_keep_step(struct arena *arena, struct slice prefix, struct slice id, struct slice step,
-                       struct slice result, struct request *out)
+void running_keep_step(struct arena *arena, struct slice prefix, const struct running_step *step, struct request *out)
 {
-    begin_fields(out, arena, prefix, id);
-    request_put(out, keys_join(arena, SLICE_LIT(RUNNING_STEP_PREFIX), step));
-    request_put(out, result);
+    request_begin(out, arena, &transition_keep_step, prefix);
+    request_put(out, step->lock.id);
+    request_put(out, step->lock.token);
+    request_put_int(out, step->starts);
+    request_put(out, keys_join(arena, SLICE_LIT(RUNNING_STEP_PREFIX), step->name));
+    request_put(out, step->result);
 }
 
 bool running_find_step(const struct resp_value *fields, struct slice step, struct slice *out)

@@ -55,9 +55,14 @@ void running_children_failures(struct arena *arena, struct slice prefix, struct 
  */
 #define RUNNING_STEP_PREFIX "oxq.step:"
 
-/* Keeps a step's result, any bytes. */
-void running_keep_step(struct arena *arena, struct slice prefix, struct slice id, struct slice step,
-                       struct slice result, struct request *out);
+struct running_step {
+    struct running_lock lock; /* the job, and the token that it was taken with */
+    int64_t starts;           /* how often it had been begun then, that time included */
+    struct slice name, result;
+};
+
+/* Keeps a step's result, any bytes. The reply is LOCK_LOST when the job is another's, or nobody's, now. */
+void running_keep_step(struct arena *arena, struct slice prefix, const struct running_step *step, struct request *out);
 /* The result of a step among the fields of a job (struct fetched_job): false when it was not done. *out is borrowed from them. */
 bool running_find_step(const struct resp_value *fields, struct slice step, struct slice *out);
 

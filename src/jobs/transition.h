@@ -18,6 +18,7 @@
     X(extend_locks, EXTEND_LOCKS)                                                                                      \
     X(fetch, FETCH)                                                                                                    \
     X(finish, FINISH)                                                                                                  \
+    X(keep_step, KEEP_STEP)                                                                                            \
     X(leave, LEAVE)                                                                                                    \
     X(limits, LIMITS)                                                                                                  \
     X(log, LOG)                                                                                                        \

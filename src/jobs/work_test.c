@@ -331,8 +331,10 @@ Test(running, requests_name_their_jobs, .fini = empty_arena)
 Test(running, a_step_is_a_field_of_the_job, .fini = empty_arena)
 {
     struct request r;
-    running_keep_step(&arena, SLICE_LIT("bull:q:"), SLICE_LIT("1"), SLICE_LIT("send"), SLICE_LIT("\"ok\""), &r);
-    expect_args(&r, "bull:q: 1 oxq.step:send \"ok\" ");
+    const struct running_step step = {
+        .lock = {SLICE_INIT("1"), SLICE_INIT("t1")}, .starts = 3, .name = SLICE_INIT("send"), .result = SLICE_INIT("\"ok\"")};
+    running_keep_step(&arena, SLICE_LIT("bull:q:"), &step, &r);
+    expect_args(&r, "bull:q: 1 t1 3 oxq.step:send \"ok\" ");
     struct resp_value fields =
         reply_of("*4\r\n$14\r\noxq.step:sends\r\n$1\r\nx\r\n$13\r\noxq.step:send\r\n$1\r\ny\r\n");
     struct slice result;

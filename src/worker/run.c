@@ -213,6 +213,12 @@ void run_cancel(struct job_run *run, const char *reason)
     if (run->cancel_fd >= 0) waker_wake(run->cancel_fd);
 }
 
+void run_lose_lock(struct job_run *run)
+{
+    atomic_store(&run->is_lock_lost, true);
+    run_cancel(run, "its lock is lost: it was not renewed in time, and another worker may have the job");
+}
+
 bool oxq_job_is_cancelled(const oxq_job *job)
 {
     return job && job->run && atomic_load(&job->run->is_cancelled);
@@ -242,9 +248,20 @@ static oxq_err not_running(const oxq_job *job, struct oxq_error *err)
     return err_set(err, OXQ_ERR_STATE, "job %s does not run here: this is for the handler that has it", job->fields.id);
 }
 
+static oxq_err lock_is_lost(oxq_job *job, struct oxq_error *err)
+{
+    lock_enter(&job->run->worker->lock);
+    run_lose_lock(job->run);
+    lock_leave(&job->run->worker->lock);
+    return err_set(err, OXQ_ERR_LOCK_LOST,
+                   "job %s: its lock ended before it was renewed; another worker may have it now", job->fields.id);
+}
+
 static oxq_err send_request(oxq_job *job, struct request *r, const char *what, struct oxq_error *err)
 {
-    return store_act(job->run->worker->client, r, what, slice_from_text(job->fields.id), err);
+    if (atomic_load(&job->run->is_lock_lost)) return lock_is_lost(job, err);
+    oxq_err e = store_act(job->run->worker->client, r, what, slice_from_text(job->fields.id), err);
+    return e == OXQ_ERR_LOCK_LOST ? lock_is_lost(job, err) : e;
 }
 
 oxq_err oxq_job_progress(oxq_job *job, const char *progress, struct oxq_error *err)
@@ -293,15 +310,6 @@ oxq_err oxq_job_update_data(oxq_job *job, const char *data, struct oxq_error *er
     job->fields.data = arena_copy_text(&job->arena, slice_from_text(data));
     job->fields.data_bytes = strlen(data);
     return OXQ_OK;
-}
-
-static oxq_err lock_is_lost(oxq_job *job, struct oxq_error *err)
-{
-    lock_enter(&job->run->worker->lock);
-    run_cancel(job->run, "its lock is lost");
-    lock_leave(&job->run->worker->lock);
-    return err_set(err, OXQ_ERR_LOCK_LOST,
-                   "job %s: its lock ended before it was renewed; another worker may have it now", job->fields.id);
 }
 
 oxq_err oxq_job_extend_lock(oxq_job *job, int64_t duration_ms, struct oxq_error *err)
@@ -373,7 +381,11 @@ static oxq_err keep_step(oxq_job *job, struct slice name, const char *result, st
     if (e) return err_set(err, e, "step %.*s: the result is not JSON: %s", (int)name.len, name.at, why.text);
     struct arena arena = {0};
     struct request r;
-    running_keep_step(&arena, job->run->worker->prefix, slice_from_text(job->fields.id), name, text, &r);
+    const struct running_step step = {.lock = {slice_from_text(job->fields.id), job->run->token},
+                                      .starts = job->fields.attempts_started,
+                                      .name = name,
+                                      .result = text};
+    running_keep_step(&arena, job->run->worker->prefix, &step, &r);
     e = send_request(job, &r, "step of job", err);
     arena_deinit(&arena);
     if (!e) note_step(job->run, name, text);
@@ -390,6 +402,7 @@ oxq_err oxq_job_step(oxq_job *job, const char *name, oxq_step *fn, void *ctx, co
     if (step.len == 0 || !fn) return err_set(err, OXQ_ERR_ARGUMENT, "a step has a name and a function");
     const struct run_step *done = find_step(job->run, step);
     if (!done) {
+        if (atomic_load(&job->run->is_lock_lost)) return lock_is_lost(job, err);
         char *result = NULL;
         e = fn(job, ctx, &result, err);
         if (!e) e = keep_step(job, step, result ? result : "null", err);

@@ -55,6 +55,7 @@ struct job_run {
     int cancel_fd;                         /* owned; -1: nobody asked for one */
     char cancel_reason[WORKER_REASON_MAX]; /* written once, before is_cancelled */
     atomic_bool is_cancelled;
+    atomic_bool is_lock_lost; /* then it is cancelled too */
 };
 
 struct oxq_worker {
@@ -116,6 +117,8 @@ void run_handle(struct job_run *run);
 void run_end(struct job_run *run, oxq_outcome outcome);
 /* Under the lock. Nothing when it is cancelled already. */
 void run_cancel(struct job_run *run, const char *reason);
+/* The same: another may have the job, and nothing more is done for it here. */
+void run_lose_lock(struct job_run *run);
 /* Sets the outcome of a failure. */
 void run_fail(struct job_run *run, oxq_outcome outcome, const char *text);
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Workers on a folder of their own: the store is real, and so are the threads. */
+#include "api/state.h"
 #include "api/testkit.h"
 #include "client/fakeserver.h"
 #include "os/clock.h"
@@ -483,6 +484,72 @@ Test(worker, a_step_is_done_once_over_all_attempts)
     oxq_job *job = get(id);
     cr_assert_eq(oxq_json_integer(oxq_job_result_json(job), "/receipt", 0), 7);
     oxq_job_free(job);
+}
+
+/* Asks the server something beside the worker; the number that is its answer. */
+static int64_t command(const char *name, const char *key, const char *more)
+{
+    struct arena arena = {0};
+    struct client_reply reply = {0};
+    struct request r;
+    request_begin_plain(&r, &arena, name);
+    request_put_text(&r, key);
+    if (more) request_put_text(&r, more);
+    OK(store_request(store->client, &r, name, slice_from_text(key), &reply, &err));
+    int64_t number = reply.value.integer;
+    client_reply_deinit(&reply);
+    arena_deinit(&arena);
+    return number;
+}
+
+struct lost {
+    const char *token; /* whose lock it is then; NULL: nobody's */
+    atomic_int calls;
+};
+
+static oxq_err lose_lock(oxq_job *job, void *ctx, char **out_result, struct oxq_error *e)
+{
+    struct lost *l = ctx;
+    char key[OXQ_ID_MAX + 32];
+    (void)e;
+    atomic_fetch_add(&l->calls, 1);
+    snprintf(key, sizeof(key), "bull:mail:%s:lock", oxq_job_id(job));
+    (void)command(l->token ? "SET" : "DEL", key, l->token);
+    *out_result = strdup("1");
+    return OXQ_OK;
+}
+
+static oxq_outcome lose_and_go_on(oxq_job *job, void *ctx)
+{
+    struct oxq_error e;
+    cr_assert_eq(oxq_job_step(job, "first", lose_lock, ctx, NULL, &e), OXQ_ERR_LOCK_LOST);
+    cr_assert(oxq_job_is_cancelled(job));
+    /* Another may do it now. */
+    cr_assert_eq(oxq_job_step(job, "second", lose_lock, ctx, NULL, &e), OXQ_ERR_LOCK_LOST);
+    cr_assert_eq(oxq_job_progress(job, "1", &e), OXQ_ERR_LOCK_LOST);
+    return OXQ_DONE;
+}
+
+static void see_steps_without_lock(const char *token, bool is_kept)
+{
+    char id[OXQ_ID_MAX], key[OXQ_ID_MAX + 32];
+    struct lost l = {.token = token};
+    add("pay", NULL, NULL, id);
+    work(&(struct oxq_worker_opts){.lock_renew_ms = -1, .stalled_every_ms = -1}, lose_and_go_on, &l);
+    cr_assert_eq(atomic_load(&l.calls), 1);
+    snprintf(key, sizeof(key), "bull:mail:%s", id);
+    cr_assert_eq(command("HEXISTS", key, "oxq.step:first"), is_kept);
+}
+
+Test(worker, a_step_is_not_done_by_who_has_lost_the_lock)
+{
+    see_steps_without_lock("another's", false);
+}
+
+/* Nobody has begun the job since: what was done is not to be done again. */
+Test(worker, a_step_that_outlived_the_lock_is_kept)
+{
+    see_steps_without_lock(NULL, true);
 }
 
 static oxq_outcome report(oxq_job *job, void *ctx)

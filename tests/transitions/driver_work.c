@@ -271,8 +271,11 @@ static oxq_err run_set_data(struct driver_call *call)
 static oxq_err run_keep_step(struct driver_call *call)
 {
     struct request r;
-    running_keep_step(&call->arena, call->prefix, driver_text(call->args, "id"), driver_text(call->args, "step"),
-                      driver_text(call->args, "result"), &r);
+    const struct running_step step = {.lock = {driver_text(call->args, "id"), driver_text(call->args, "token")},
+                                      .starts = driver_number(call->args, "starts"),
+                                      .name = driver_text(call->args, "step"),
+                                      .result = driver_text(call->args, "result")};
+    running_keep_step(&call->arena, call->prefix, &step, &r);
     return send_for_number(call, &r);
 }
 

@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- Sets fields of a job that is there: its data, its last error and stack, the result of a step (`oxq.step:<name>`).
+-- Sets fields of a job that is there: its data, its last error and stack.
 --   KEYS[1]     prefix
 --   ARGV[1]     id
 --   ARGV[2...]  field, value ...

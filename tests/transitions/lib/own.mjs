@@ -14,6 +14,7 @@ async function ok(driver, line) {
 
 const add = (driver, queue, ...jobs) => ok(driver, { op: 'add', queue, jobs });
 const fetch = (driver, queue, count) => ok(driver, { op: 'fetch', queue, count, worker: 'w1' });
+const keepStep = (token, starts, result) => ({ op: 'keep_step', queue: 'mail', id: 'a', token, starts, step: 'send', result });
 const failed = (id, opts) => ({ id, token: 't', failed: true, error: 'no "paper"', stack: 'Error: no\n    at print', opts });
 
 /** The job `a` of the queue `mail` fails for good; its dead letter is 1, of `mail-dead`. */
@@ -136,12 +137,25 @@ const checks = {
   async 'the result of a step comes with the job when it is tried again'(driver, db) {
     await add(driver, 'mail', job('a'));
     await fetch(driver, 'mail', 1);
-    assert.equal(await ok(driver, { op: 'keep_step', queue: 'mail', id: 'a', step: 'send', result: '"sent"' }), 0);
+    assert.equal(await ok(driver, keepStep('t', 1, '"sent"')), 0);
     await ok(driver, { op: 'leave', queue: 'mail', count: 0, jobs: [{ id: 'a', token: 't', to: 'wait', attempt: true }] });
     const { jobs } = await ok(driver, { op: 'fetch', queue: 'mail', count: 1, step: 'send' });
     assert.equal(jobs[0].step, '"sent"');
     await db.del('bull:mail:a');
-    assert.equal(await ok(driver, { op: 'keep_step', queue: 'mail', id: 'a', step: 'send', result: '1' }), -1);
+    assert.equal(await ok(driver, keepStep('t', 2, '1')), -1);
+  },
+  async 'whose lock has ended is told so; what he did is kept while nobody has begun the job since'(driver, db) {
+    const kept = () => db.hget('bull:mail:a', 'oxq.step:send');
+    await add(driver, 'mail', job('a'));
+    await fetch(driver, 'mail', 1);
+    assert.equal(await ok(driver, keepStep('another', 1, '1')), -6);
+    assert.equal(await kept(), null);
+    await db.del('bull:mail:a:lock');
+    assert.equal(await ok(driver, keepStep('t', 1, '2')), -2);
+    assert.equal(await kept(), '2');
+    await db.hset('bull:mail:a', 'ats', 2);
+    assert.equal(await ok(driver, keepStep('t', 1, '3')), -2);
+    assert.equal(await kept(), '2');
   },
   async 'an id whose job is gone is dropped, and the next job is taken'(driver, db) {
     await db.rpush('bull:mail:wait', 'gone', 'lost');
