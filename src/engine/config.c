@@ -440,8 +440,7 @@ static oxq_err set_durability(struct config *c, const struct row *r, struct slic
     static const struct slice prefix = SLICE_INIT("interval:");
     int64_t ms;
     bool has_interval = value.len > prefix.len && slice_equal(slice_of(value.at, prefix.len), prefix) &&
-                        num_parse_int(slice_from(value, prefix.len), &ms) && ms > 0 &&
-                        ms <= INTERVAL_MAX_MS;
+                        num_parse_int(slice_from(value, prefix.len), &ms) && ms > 0 && ms <= INTERVAL_MAX_MS;
     bool is_none = slice_is(value, "none");
     if (!has_interval && !is_none && !slice_is(value, "always") && !slice_is(value, "off"))
         return refuse(err, "argument must be always, interval:<ms>, off or none");

@@ -112,6 +112,15 @@ void running_children_failures(struct arena *arena, struct slice prefix, struct 
     read_children(arena, prefix, id, SLICE_LIT(":failed"), out);
 }
 
+void running_attempts(struct arena *arena, struct slice prefix, struct slice id, struct request *out)
+{
+    request_begin_plain(out, arena, "HMGET");
+    request_put(out, keys_join(arena, prefix, id));
+    request_put_text(out, "ats");
+    request_put_text(out, "atm");
+    out->command.is_idempotent = true;
+}
+
 /* ---------------------------------------------------------------- steps */
 
 void running_keep_step(struct arena *arena, struct slice prefix, const struct running_step *step, struct request *out)

@@ -47,6 +47,9 @@ void running_log(struct arena *arena, struct slice prefix, struct slice id, stru
 void running_children_results(struct arena *arena, struct slice prefix, struct slice id, struct request *out);
 void running_children_failures(struct arena *arena, struct slice prefix, struct slice id, struct request *out);
 
+/* How often a job was begun, and how often it has ended since: two texts, nil for 0 and for a job that is gone. */
+void running_attempts(struct arena *arena, struct slice prefix, struct slice id, struct request *out);
+
 /* ---------------------------------------------------------------- steps */
 
 /*

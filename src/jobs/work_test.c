@@ -326,13 +326,17 @@ Test(running, requests_name_their_jobs, .fini = empty_arena)
     expect_args(&r, "HGETALL bull:q:1:processed ");
     running_children_failures(&arena, prefix, id, &r);
     expect_args(&r, "HGETALL bull:q:1:failed ");
+    running_attempts(&arena, prefix, id, &r);
+    expect_args(&r, "HMGET bull:q:1 ats atm ");
 }
 
 Test(running, a_step_is_a_field_of_the_job, .fini = empty_arena)
 {
     struct request r;
-    const struct running_step step = {
-        .lock = {SLICE_INIT("1"), SLICE_INIT("t1")}, .starts = 3, .name = SLICE_INIT("send"), .result = SLICE_INIT("\"ok\"")};
+    const struct running_step step = {.lock = {SLICE_INIT("1"), SLICE_INIT("t1")},
+                                      .starts = 3,
+                                      .name = SLICE_INIT("send"),
+                                      .result = SLICE_INIT("\"ok\"")};
     running_keep_step(&arena, SLICE_LIT("bull:q:"), &step, &r);
     expect_args(&r, "bull:q: 1 t1 3 oxq.step:send \"ok\" ");
     struct resp_value fields =

@@ -7,15 +7,17 @@
  *
  * A round is two requests at most, sent together: jobs that leave unfinished, and jobs that are finished. The last of them fetches.
  *
- * When the answer was lost, the round's jobs are told again, without fetching. That they are no longer ours is then no error: the first
- * telling did it. Jobs that the lost answer gave us wait for the sweep for stalled jobs.
+ * When the answer was lost, the round's jobs are told again, without fetching. That they are no longer ours is then no error if the first
+ * telling did it, which the store is asked. Jobs that the lost answer gave us wait for the sweep for stalled jobs.
  */
 #include "worker/state.h"
 
 #include "base/mem.h"
+#include "base/num.h"
 #include "jobs/backoff.h"
 #include "jobs/finish.h"
 #include "jobs/limits.h"
+#include "jobs/running.h"
 #include "os/clock.h"
 
 #include <inttypes.h>
@@ -237,6 +239,33 @@ static bool is_failure(const struct job_run *run)
     return has_failed && !run->is_given_back;
 }
 
+static bool is_completion(const struct job_run *run)
+{
+    return run->outcome == OXQ_DONE && !run->is_given_back;
+}
+
+/*
+ * Of one whose end was sent, and the answer lost: the store says that it has no lock, which its end would have taken, and so would time.
+ * Has the store its end? Then it is gone, or one attempt more was made; when somebody has begun it since, that was not ours.
+ */
+static bool has_ended_before(const struct job_run *run)
+{
+    struct arena arena = {0};
+    struct client_reply reply = {0};
+    struct request r;
+    struct oxq_error err;
+    const struct oxq_job_fields *f = &run->job->fields;
+    struct slice id = slice_from_text(f->id);
+    int64_t started = 0, made = 0;
+    running_attempts(&arena, run->worker->prefix, id, &r);
+    bool is_known = !store_request(run->worker->client, &r, "look at job", id, &reply, &err) && reply.value.count == 2;
+    bool is_there = is_known && num_parse_int(reply.value.items[0].text, &started);
+    if (is_there) (void)num_parse_int(reply.value.items[1].text, &made);
+    client_reply_deinit(&reply);
+    arena_deinit(&arena);
+    return is_known && (!is_there || (started == f->attempts_started && made > f->attempts_made));
+}
+
 /* The store knows that it ended, or says why not. */
 static void tell_end(struct job_run *run, oxq_err e, const char *text)
 {
@@ -246,7 +275,7 @@ static void tell_end(struct job_run *run, oxq_err e, const char *text)
         if (run->told) err_set(run->told, e, "%s", text);
         event.kind = e == OXQ_ERR_LOCK_LOST ? OXQ_WORKER_LOCK_LOST : OXQ_WORKER_ERROR;
         event.text = text;
-    } else if (run->outcome == OXQ_DONE && !run->is_given_back) {
+    } else if (is_completion(run)) {
         event.kind = OXQ_WORKER_COMPLETED;
         run->job->fields.result = run->text ? run->text : "null";
         run->job->fields.result_bytes = strlen(run->job->fields.result);
@@ -304,6 +333,8 @@ static void read_codes(oxq_worker *w, const struct fetched *f, struct job_run **
             continue;
         }
         if (e == OXQ_ERR_STATE && must_fail(run, f->codes[i].integer, why.text)) continue;
+        bool is_in_doubt = e == OXQ_ERR_LOCK_LOST && run->is_uncertain && (is_completion(run) || is_failure(run));
+        if (is_in_doubt) run->is_uncertain = has_ended_before(run);
         tell_end(run, e, why.text);
         link_push_tail(&told, &run->link);
         runs[i] = NULL;

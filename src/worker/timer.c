@@ -35,8 +35,7 @@ static void note_lost(oxq_worker *w, struct slice id)
     lock_enter(&w->lock);
     for (struct link *l = w->held.next; l != &w->held; l = l->next) {
         struct job_run *run = LINK_OWNER(l, struct job_run, held_link);
-        if (run->is_running && slice_equal(slice_from_text(run->job->fields.id), id))
-            run_lose_lock(run);
+        if (run->is_running && slice_equal(slice_from_text(run->job->fields.id), id)) run_lose_lock(run);
     }
     lock_leave(&w->lock);
     char text[OXQ_ID_MAX];

@@ -355,6 +355,73 @@ Test(worker, without_jobs_does_not_wait_for_a_server_that_does_not_answer)
     fakeserver_stop(silent);
 }
 
+/* ---------------------------------------------------------------- ends whose answer is lost */
+
+struct ends {
+    atomic_int completed, lost;
+};
+
+static oxq_outcome just_end(oxq_job *job, void *ctx)
+{
+    (void)job;
+    (void)ctx;
+    return OXQ_DONE;
+}
+
+static void count_ends(void *ctx, oxq_worker *worker, const struct oxq_worker_event *event)
+{
+    struct ends *t = ctx;
+    (void)worker;
+    if (event->kind == OXQ_WORKER_COMPLETED) atomic_fetch_add(&t->completed, 1);
+    if (event->kind == OXQ_WORKER_LOCK_LOST) atomic_fetch_add(&t->lost, 1);
+}
+
+/* The server closes when a job's end is sent; later it says that the job has no lock. `attempts`: how often it has then been begun and has ended. */
+static void end_without_answer(const char *attempts, struct ends *t)
+{
+    static const char no_jobs[] = "*3\r\n*0\r\n:0\r\n:0\r\n";
+    const struct fakeserver_step steps[] = {
+        {"SCRIPT LOAD", "+OK\r\n"},
+        {"EVALSHA", "*6\r\n*0\r\n:0\r\n:0\r\n$1\r\n7\r\n:1\r\n*2\r\n$4\r\nname\r\n$1\r\nx\r\n"},
+        {"SCRIPT LOAD", "+OK\r\n"},
+        {"EVALSHA", FAKESERVER_CLOSE},
+        {"SCRIPT LOAD", "+OK\r\n"},
+        {"EVALSHA", "*3\r\n*1\r\n:-2\r\n:0\r\n:0\r\n"},
+        {"HMGET bull:mail:7 ats atm", attempts},
+        {"SCRIPT LOAD", "+OK\r\n"},
+        {"EVALSHA", no_jobs},
+        {"", NULL}};
+    struct fakeserver *server = fakeserver_start(steps);
+    const struct oxq_worker_opts opts = {.lock_renew_ms = -1, .stalled_every_ms = -1, .on_event = count_ends};
+    oxq *remote;
+    oxq_worker *w;
+    OK(oxq_open(fakeserver_url(server, ""), NULL, &remote, &err));
+    OK(oxq_worker_open(remote, "mail", &opts, just_end, t, &w, &err));
+    fakeserver_await(server, 9);
+    OK(oxq_worker_close(w, -1, &err));
+    oxq_close(remote);
+    fakeserver_stop(server);
+}
+
+Test(worker, an_end_whose_answer_was_lost_is_told_when_the_store_has_it)
+{
+    struct ends t = {0};
+    end_without_answer("*2\r\n$1\r\n1\r\n$1\r\n1\r\n", &t);
+    cr_assert(t.completed == 1 && t.lost == 0);
+    end_without_answer("*2\r\n$-1\r\n$-1\r\n", &t);
+    cr_assert(t.completed == 2 && t.lost == 0, "it is not kept");
+}
+
+Test(worker, an_end_that_never_came_to_the_store_is_none)
+{
+    struct ends t = {0};
+    end_without_answer("*2\r\n$1\r\n1\r\n$-1\r\n", &t);
+    cr_assert(t.completed == 0 && t.lost == 1);
+    /* Another has begun it, and may have ended it. */
+    end_without_answer("*2\r\n$1\r\n2\r\n$1\r\n1\r\n", &t);
+    cr_assert(t.completed == 0 && t.lost == 2);
+}
+
 static oxq_outcome hang(oxq_job *job, void *ctx)
 {
     (void)job;
