@@ -13,7 +13,10 @@ extern "C" {
 typedef struct oxq_queue oxq_queue;
 
 struct oxq_queue_opts {
-    /* What a job has that was added without options (oxq_queue_add's opts are NULL). Copied. */
+    /*
+     * What a job has that was added without options (oxq_queue_add's opts are NULL). Copied. Options are not merged: for a job that differs
+     * in one of them, give a copy of this struct with that changed.
+     */
     const struct oxq_job_opts *job_defaults;
     int64_t events_max; /* kept in the queue's event stream, about; 0: as it is, or 10,000 */
     uint64_t reserved[8];
