@@ -23,9 +23,15 @@ struct oxq_opts {
     const char *tls_ca, *tls_cert, *tls_key;
     int64_t timeout_ms; /* of a call with all its attempts; 0: 10,000 */
     int attempts;       /* to connect, before a producer's call gives up; 0: 3 */
+    /*
+     * When a scheduler with a pattern runs next, in place of cron: the first time after after_ms, or 0 for never again. The pattern is any text then.
+     * It is asked where schedulers are made and where their jobs begin, which may be elsewhere, in Node too (`repeatStrategy`): all must agree.
+     * tz: or NULL. NULL: patterns are cron texts. Threads: any, also several at once.
+     */
+    int64_t (*on_repeat)(void *ctx, const char *pattern, const char *tz, const char *job_name, int64_t after_ms);
     /* Told of what works but should be mended, and of a server that went or came back. Threads: any, also several at once. */
     void (*on_warning)(void *ctx, const char *text);
-    void *ctx; /* of on_warning */
+    void *ctx; /* of on_repeat and on_warning */
     uint64_t reserved[8];
 };
 

@@ -50,7 +50,7 @@ static oxq_err read_zone(struct slice name, struct zone *out, struct oxq_error *
     return e;
 }
 
-oxq_err store_find_zone(void *ctx, struct slice name, const struct zone **out, struct oxq_error *err)
+static oxq_err find_zone(void *ctx, struct slice name, const struct zone **out, struct oxq_error *err)
 {
     (void)ctx;
     if (name.len >= ZONEFILE_NAME_MAX_BYTES)
@@ -73,6 +73,28 @@ oxq_err store_find_zone(void *ctx, struct slice name, const struct zone **out, s
     lock_leave(&zones_lock);
     if (!e) *out = found;
     return e;
+}
+
+/* ---------------------------------------------------------------- when there is a run */
+
+static int64_t ask_program(void *ctx, const struct job_repeat *repeat, struct slice name, int64_t after_ms)
+{
+    const oxq *store = ctx;
+    struct arena arena = {0};
+    const char *tz = repeat->tz.len > 0 ? arena_copy_text(&arena, repeat->tz) : NULL;
+    int64_t next_ms = store->on_repeat(store->on_repeat_ctx, arena_copy_text(&arena, repeat->pattern), tz,
+                                       arena_copy_text(&arena, name), after_ms);
+    arena_deinit(&arena);
+    return next_ms;
+}
+
+struct scheduler_context store_scheduling(oxq *store, struct slice prefix)
+{
+    return (struct scheduler_context){.prefix = prefix,
+                                      .now_ms = store_now_ms(),
+                                      .zone = find_zone,
+                                      .strategy = store->on_repeat ? ask_program : NULL,
+                                      .strategy_ctx = store};
 }
 
 /* ---------------------------------------------------------------- making and removing */
@@ -99,7 +121,7 @@ static oxq_err read_spec(const char *id, const struct oxq_schedule *s, struct sc
 static oxq_err make_upsert(oxq_queue *q, struct arena *arena, struct scheduler_spec *spec,
                            const struct oxq_job_template *job, struct request *out, struct oxq_error *err)
 {
-    struct scheduler_context context = {.prefix = q->prefix, .now_ms = store_now_ms(), .zone = store_find_zone};
+    struct scheduler_context context = store_scheduling(q->store, q->prefix);
     struct job_options options;
     spec->options = &q->defaults;
     if (job && job->opts) {

@@ -5,11 +5,11 @@
 
 #include "base/link.h"
 #include "client/client.h"
-#include "cron/zone.h"
 #include "embed/embed.h"
 #include "jobs/add.h"
 #include "jobs/job.h"
 #include "jobs/request.h"
+#include "jobs/scheduler.h"
 #include "os/thread.h"
 
 #include <oxq/oxq.h>
@@ -45,6 +45,8 @@ struct oxq {
     struct arena arena;    /* what the texts below are in */
     struct client_opts client_opts;
     struct slice prefix; /* "bull" */
+    int64_t (*on_repeat)(void *ctx, const char *pattern, const char *tz, const char *job_name, int64_t after_ms);
+    void *on_repeat_ctx;
 };
 
 /* A client of its own, for a worker or a reader of events. name: of its connections; NULL: the store's. Owns: caller, client_free. */
@@ -119,8 +121,8 @@ void queue_keep_texts(struct arena *a, struct job_options *o);
  */
 void store_put_where(const oxq *store, struct arena *arena, struct client_batch *b);
 
-/* A scheduler_zone_fn: zones are kept as long as the process lives. ctx: unused. */
-OXQ_MUST_USE oxq_err store_find_zone(void *ctx, struct slice name, const struct zone **out, struct oxq_error *err);
+/* What schedulers of a queue of the store are made by, now. Zones are kept as long as the process lives. */
+struct scheduler_context store_scheduling(oxq *store, struct slice prefix);
 
 /* Where jobs of a state are: a list, with the newest at its head, or a sorted set. */
 struct state_place {

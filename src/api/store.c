@@ -72,6 +72,8 @@ static void copy_opts(oxq *s, const char *url, const struct oxq_opts *o)
         .on_warning = o->on_warning,
         .on_warning_ctx = o->ctx,
     };
+    s->on_repeat = o->on_repeat;
+    s->on_repeat_ctx = o->ctx;
     const char *prefix = o->prefix && o->prefix[0] ? o->prefix : KEYS_PREFIX_DEFAULT;
     s->prefix = slice_from_text(copy_text(a, prefix));
 }

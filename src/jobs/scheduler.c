@@ -20,10 +20,25 @@ static int shown(struct slice s)
 
 /* ---------------------------------------------------------------- times */
 
-/* *out_ms is 0 when the pattern runs no more. */
-static oxq_err find_next(const struct job_repeat *r, const struct scheduler_context *context, int64_t after_ms,
-                         int64_t *out_ms, struct oxq_error *err)
+/* The user's own idea of it, within the schedule. */
+static oxq_err ask_strategy(const struct job_repeat *r, const struct scheduler_context *context, struct slice name,
+                            int64_t after_ms, int64_t *out_ms, struct oxq_error *err)
 {
+    int64_t next_ms =
+        context->strategy(context->strategy_ctx, r, name, r->start_ms > after_ms ? r->start_ms : after_ms);
+    if (next_ms > JOB_TIME_MAX_MS)
+        return err_set(err, OXQ_ERR_ARGUMENT, "pattern \"%.*s\": its next run, %lld, is no time in milliseconds",
+                       shown(r->pattern), r->pattern.at, (long long)next_ms);
+    bool is_over = next_ms <= 0 || (r->end_ms > 0 && next_ms > r->end_ms);
+    *out_ms = is_over ? 0 : next_ms < context->now_ms ? context->now_ms : next_ms;
+    return OXQ_OK;
+}
+
+/* *out_ms is 0 when the pattern runs no more. */
+static oxq_err find_next(const struct job_repeat *r, const struct scheduler_context *context, struct slice name,
+                         int64_t after_ms, int64_t *out_ms, struct oxq_error *err)
+{
+    if (context->strategy) return ask_strategy(r, context, name, after_ms, out_ms, err);
     struct cron cron;
     const struct zone *zone;
     oxq_err e = cron_parse(r->pattern, &cron, err);
@@ -203,7 +218,8 @@ static oxq_err find_first(const struct scheduler_spec *spec, const struct schedu
     *out_ms = 0;
     if (spec->repeat.every_ms > 0) return OXQ_OK;
     int64_t next_ms = 0;
-    oxq_err e = find_next(&spec->repeat, context, context->now_ms, &next_ms, err);
+    oxq_err e =
+        find_next(&spec->repeat, context, spec->name.len > 0 ? spec->name : spec->id, context->now_ms, &next_ms, err);
     if (e) return e;
     if (spec->immediately) next_ms = context->now_ms;
     if (next_ms == 0) {
@@ -294,7 +310,8 @@ oxq_err scheduler_next_request(struct arena *arena, const struct scheduler_conte
     if (o.repeat.limit > 0 && run.repeat.count > o.repeat.limit) return OXQ_OK;
     if (o.repeat.end_ms > 0 && context->now_ms > o.repeat.end_ms) return OXQ_OK;
     if (o.repeat.pattern.len > 0) {
-        e = find_next(&o.repeat, context, o.prev_ms > context->now_ms ? o.prev_ms : context->now_ms, &run.next_ms, err);
+        int64_t after_ms = o.prev_ms > context->now_ms ? o.prev_ms : context->now_ms;
+        e = find_next(&o.repeat, context, job->name, after_ms, &run.next_ms, err);
         if (e || run.next_ms == 0) return e;
     } else if (o.repeat.every_ms == 0) {
         return OXQ_OK;

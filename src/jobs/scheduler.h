@@ -21,11 +21,16 @@
  */
 typedef oxq_err scheduler_zone_fn(void *ctx, struct slice name, const struct zone **out, struct oxq_error *err);
 
+/* When a pattern that is no cron text runs next, after a time; 0: never again. name: of the jobs. */
+typedef int64_t scheduler_strategy_fn(void *ctx, const struct job_repeat *repeat, struct slice name, int64_t after_ms);
+
 struct scheduler_context {
     struct slice prefix; /* of the queue (keys_prefix) */
     int64_t now_ms;
     scheduler_zone_fn *zone;
     void *zone_ctx;
+    scheduler_strategy_fn *strategy; /* NULL: patterns are cron texts */
+    void *strategy_ctx;
 };
 
 /* Everything is borrowed. */

@@ -81,7 +81,7 @@ static void add_next_run(struct job_run *run)
                       .data = slice_from_text(f->data),
                       .opts = slice_from_text(f->opts),
                       .repeat_job_key = slice_from_text(f->scheduler_id)};
-    struct scheduler_context context = {.prefix = w->prefix, .now_ms = store_now_ms(), .zone = store_find_zone};
+    struct scheduler_context context = store_scheduling(w->store, w->prefix);
     oxq_err e = scheduler_next_request(&arena, &context, &job, &is_due, &r, &err);
     if (!e && is_due) e = client_call(w->client, &r.command, 0, &reply, &err);
     if (!e && is_due) e = client_reply_check(&reply.value, &err);

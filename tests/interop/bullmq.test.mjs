@@ -170,6 +170,19 @@ const TESTS = {
     equal(job.returnvalue, { by: 'C', got: { by: 'Node' } });
   },
 
+  'a scheduler with a strategy of its own, made by C, run by Node and by C': async (t, { url, node }) => {
+    const ran = [];
+    const settings = { repeatStrategy: (after, { pattern }) => after + Number(pattern.split(' ')[1]) };
+    const at = { url, env: { STRATEGY: '1' } };
+    await told(t, at, 'cron', 'q', 'beat', 'plus 50');
+    const worker = node.worker('q', async (job) => ran.push(job.name), { settings });
+    await until('Node ran it', () => ran.length >= 2);
+    await worker.close();
+    const peer = await running(t, at, 'work', 'q', 1);
+    await until('C ran it', () => peer.stdout.split('completed ').length > 2);
+    equal([(await node.queue('q').getJobScheduler('beat')).pattern, ran[0]], ['plus 50', 'beat']);
+  },
+
   'QueueEvents of Node hear a C worker': async (t, { url, node }) => {
     const heard = [];
     const events = node.events('q');

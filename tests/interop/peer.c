@@ -23,7 +23,7 @@
  *   queues QUEUE            prints the names of all queues
  *   host                    has the store open until SIGTERM
  *
- * PREFIX in the environment is that of all keys. Its jobs do what their names say: `fail` until as many attempts were made as its data's
+ * PREFIX in the environment is that of all keys; with STRATEGY patterns of schedulers are such as "plus 250", so many ms later. Its jobs do what their names say: `fail` until as many attempts were made as its data's
  * `until`, `fatal` for ever, `again` is given back and `later` is delayed when it is begun first, `gate` waits until there is the file that
  * its data names.
  */
@@ -337,6 +337,15 @@ static void on_warning(void *ctx, const char *text)
     fprintf(stderr, "%s\n", text);
 }
 
+/* "plus 250": so many ms later. */
+static int64_t find_next_run(void *ctx, const char *pattern, const char *tz, const char *job_name, int64_t after_ms)
+{
+    (void)ctx;
+    (void)tz;
+    (void)job_name;
+    return strncmp(pattern, "plus ", 5) == 0 ? after_ms + atoll(pattern + 5) : 0;
+}
+
 /* False: there is no such command. */
 static int command(oxq *store, oxq_queue *q, const char *name, int argc, char **argv)
 {
@@ -370,6 +379,7 @@ int main(int argc, char **argv)
     setvbuf(stdout, NULL, _IOLBF, 0);
     if (argc < 3) return 2;
     struct oxq_opts opts = {.prefix = getenv("PREFIX"), .on_warning = on_warning};
+    if (getenv("STRATEGY")) opts.on_repeat = find_next_run;
     require(oxq_open(argv[1], &opts, &store, &err), "open");
     if (strcmp(argv[2], "host") == 0) {
         require(oxq_ping(store, &err), "ping");
