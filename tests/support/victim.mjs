@@ -109,7 +109,7 @@ export class Victim {
 
   /** Waits until it answers and has loaded its data; false: it ended, or its time is over. Another server on its port does not count. */
   async isReady(ms = START_MS) {
-    for (const deadline = Date.now() + ms; this.isRunning && Date.now() < deadline; await sleep(5)) {
+    for (const deadline = performance.now() + ms; this.isRunning && performance.now() < deadline; await sleep(5)) {
       const client = await Client.open(this.port).catch(() => null);
       if (client) this.acceptedAt ??= Date.now();
       const isReady = (await client?.call('PING'))?.text === 'PONG';
@@ -127,7 +127,7 @@ export class Victim {
 
   /** It has ended, or does so soon: an end is known to its clients before it is to us. */
   async endsSoon() {
-    for (const deadline = Date.now() + START_MS; this.isRunning && Date.now() < deadline; ) await sleep(10);
+    for (const deadline = performance.now() + START_MS; this.isRunning && performance.now() < deadline; ) await sleep(10);
     return !this.isRunning;
   }
 

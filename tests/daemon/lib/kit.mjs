@@ -52,13 +52,13 @@ export function sleep(ms) {
   return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
-/** Waits until the condition gives something true, and gives that. */
+/** Waits until the condition gives something true, and gives that. The day's clock may be set meanwhile. */
 export async function until(what, condition, ms = SOON_MS) {
-  const deadline = Date.now() + ms;
+  const deadline = performance.now() + ms;
   for (;;) {
     const value = await condition();
     if (value) return value;
-    check(Date.now() < deadline, `not within ${ms} ms: ${what}`);
+    check(performance.now() < deadline, `not within ${ms} ms: ${what}`);
     await sleep(10);
   }
 }

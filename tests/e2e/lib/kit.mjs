@@ -76,11 +76,11 @@ export class Scope {
 
 /** The first true value of check(), asked again and again; throws when there is none in time. */
 export async function until(what, check, ms = WAIT_MS) {
-  const deadline = Date.now() + ms;
+  const deadline = performance.now() + ms;
   for (;;) {
     const value = await check();
     if (value) return value;
-    if (Date.now() > deadline) throw new Error(`waited ${ms} ms for ${what}`);
+    if (performance.now() > deadline) throw new Error(`waited ${ms} ms for ${what}`);
     await new Promise((resolve) => setTimeout(resolve, 10));
   }
 }
