@@ -12,6 +12,7 @@ import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node
 import { constants } from 'node:os';
 import { Client } from '../protocol/lib/client.mjs';
 import { dump, readLog, rng, Writer } from '../support/history.mjs';
+import { plainEnvironment } from '../support/environment.mjs';
 import { freePort } from '../support/port.mjs';
 import { OXQ, sleep, Victim } from '../support/victim.mjs';
 import { CONNECTIONS, countOf, depthOf, faultAfterwards, imagesFolder, readFolder, SMALL } from './lib/kit.mjs';
@@ -168,7 +169,7 @@ class Command extends Sweep {
   /** { status, said, out } */
   command(args, env, program = OXQ) {
     return new Promise((resolve) => {
-      const child = spawn(program, args.map(String), { env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'], timeout: COMMAND_MS });
+      const child = spawn(program, args.map(String), { env: plainEnvironment(env), stdio: ['ignore', 'pipe', 'pipe'], timeout: COMMAND_MS });
       let out = '';
       let said = '';
       child.stdout.on('data', (text) => (out += text));

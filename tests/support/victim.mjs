@@ -16,6 +16,7 @@ import { closeSync, existsSync, mkdirSync, openSync, readFileSync, rmSync } from
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Client } from '../protocol/lib/client.mjs';
+import { plainEnvironment } from './environment.mjs';
 import { freePort } from './port.mjs';
 
 export const ROOT = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../..');
@@ -93,9 +94,8 @@ export class Victim {
     if (this.kind.endsWith('-forgets')) rmSync(this.dir, { recursive: true, force: true });
     mkdirSync(this.dir, { recursive: true });
     const [program, args] = this.#commandLine();
-    const clean = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('OXQ_')));
     const log = openSync(this.log, 'a');
-    const child = spawn(program, args.map(String), { stdio: ['ignore', log, log], env: { ...clean, ...this.env } });
+    const child = spawn(program, args.map(String), { stdio: ['ignore', log, log], env: plainEnvironment(this.env) });
     closeSync(log);
     running.add(child);
     this.#child = child;

@@ -2,6 +2,7 @@
 import { spawn } from 'node:child_process';
 import path from 'node:path';
 import { check, until } from '../../daemon/lib/kit.mjs';
+import { plainEnvironment } from '../../support/environment.mjs';
 
 const OXQ = path.resolve(process.env.OXQ_BIN ?? new URL('../../../build/release/oxq', import.meta.url).pathname);
 const open = new Set();
@@ -14,7 +15,7 @@ export class Terminal {
   /** `line` may say "$OXQ". */
   constructor(t, line, url, { rows = 24, columns = 100 } = {}) {
     const inner = `tty; stty rows ${rows} cols ${columns}; ${line}; echo "ended with $?"; stty -a`;
-    const env = { ...process.env, TERM: 'xterm', OXQ, OXQ_URL: url, SHELL: '/bin/sh' };
+    const env = plainEnvironment({ TERM: 'xterm', OXQ, OXQ_URL: url, SHELL: '/bin/sh' });
     this.child = spawn('script', ['-qec', inner, '/dev/null'], { cwd: t.folder, env, stdio: ['pipe', 'pipe', 'ignore'] });
     open.add(this.child);
     this.child.stdout.setEncoding('utf8').on('data', (text) => (this.shown += text));

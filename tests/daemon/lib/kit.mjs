@@ -11,6 +11,7 @@ import path from 'node:path';
 import tls from 'node:tls';
 import { fileURLToPath } from 'node:url';
 import { Client } from '../../protocol/lib/client.mjs';
+import { plainEnvironment } from '../../support/environment.mjs';
 import { freePort } from '../../support/port.mjs';
 
 const ROOT = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../../..');
@@ -75,8 +76,7 @@ class Program {
   stderr = '';
 
   constructor(args, folder, env, file = OXQ) {
-    const clean = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('OXQ_')));
-    this.child = spawn(file, args.map(String), { cwd: folder, env: { ...clean, ...env }, stdio: ['ignore', 'pipe', 'pipe'] });
+    this.child = spawn(file, args.map(String), { cwd: folder, env: plainEnvironment(env), stdio: ['ignore', 'pipe', 'pipe'] });
     running.add(this.child);
     this.child.stdout.setEncoding('utf8').on('data', (text) => (this.stdout += text));
     this.child.stderr.setEncoding('utf8').on('data', (text) => (this.stderr += text));

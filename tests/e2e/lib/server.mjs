@@ -10,6 +10,7 @@ import os from 'node:os';
 import path from 'node:path';
 import tls from 'node:tls';
 import { fileURLToPath } from 'node:url';
+import { plainEnvironment } from '../../support/environment.mjs';
 import { freePort } from '../../support/port.mjs';
 
 const REPOSITORY = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../../..');
@@ -62,7 +63,7 @@ export async function startServer(kind, options = {}) {
   const dir = mkdtempSync(path.join(os.tmpdir(), `e2e-${kind}-`));
   const logFile = path.join(dir, 'server.log');
   const [program, args] = commandLine(kind, port, dir, options);
-  const child = spawn(program, args.map(String), { stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(program, args.map(String), { env: plainEnvironment(), stdio: ['ignore', 'pipe', 'pipe'] });
   const log = createWriteStream(logFile);
   child.stdout.pipe(log, { end: false });
   child.stderr.pipe(log, { end: false });
@@ -105,8 +106,8 @@ export async function startServer(kind, options = {}) {
 async function answers(server, overTls) {
   let status;
   server.ended.then((value) => (status = value));
-  const deadline = Date.now() + START_MS;
-  while (Date.now() < deadline) {
+  const deadline = performance.now() + START_MS;
+  while (performance.now() < deadline) {
     if (status !== undefined) throw new Error(`it ended with ${status}`);
     const reply = await ping(server.port, overTls).catch(() => '');
     if (reply.startsWith('+PONG') || reply.startsWith('-NOAUTH')) return;

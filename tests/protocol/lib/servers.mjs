@@ -9,6 +9,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Client } from './client.mjs';
+import { plainEnvironment } from '../../support/environment.mjs';
 import { freePort } from '../../support/port.mjs';
 
 const ROOT = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../../..');
@@ -126,7 +127,7 @@ export class Server {
     if (missing) throw new Error(missing);
     this.port = await freePort();
     const [program, args] = commandLine(this.kind, this.port, this.#dir);
-    const env = { ...process.env, LD_PRELOAD: CLOCK_LIBRARY, STEERED_CLOCK: this.clock.path };
+    const env = plainEnvironment({ LD_PRELOAD: CLOCK_LIBRARY, STEERED_CLOCK: this.clock.path });
     const log = openSync(this.#log, 'a');
     this.#logStart = fstatSync(log).size;
     this.#child = spawn(program, args.map(String), { stdio: ['ignore', log, log], env });
@@ -171,8 +172,8 @@ export class Server {
   }
 
   async #answers() {
-    const deadline = Date.now() + START_MS;
-    while (this.isRunning && Date.now() < deadline) {
+    const deadline = performance.now() + START_MS;
+    while (this.isRunning && performance.now() < deadline) {
       const client = await Client.open(this.port).catch(() => null);
       const reply = await client?.call('PING');
       client?.destroy();
