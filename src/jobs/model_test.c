@@ -145,6 +145,7 @@ Test(options, are_stored_as_bullmq_stores_them)
     travels("{\"parent\":{\"id\":\"p\",\"queue\":\"bull:q\"},\"failParentOnFailure\":true,\"rdof\":false}",
             "{\"attempts\":0,\"parent\":{\"id\":\"p\",\"queue\":\"bull:q\"},\"fpof\":true}");
     travels("{\"telemetry\":{\"metadata\":\"m\",\"omitContext\":true}}", "{\"attempts\":0,\"tm\":\"m\",\"omc\":true}");
+    travels("{\"attempts\":3,\"tm\":false,\"omc\":true}", "{\"attempts\":3,\"omc\":true}");
     travels(
         "{\"repeat\":{\"every\":1000,\"count\":3,\"offset\":7},\"prevMillis\":17,\"repeatJobKey\":\"s\"}",
         "{\"attempts\":0,\"repeat\":{\"every\":1000,\"offset\":7,\"count\":3},\"prevMillis\":17,\"repeatJobKey\":\"s\"}");

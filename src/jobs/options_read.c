@@ -94,6 +94,12 @@ static oxq_err read_telemetry(struct json_rows *r, const struct json *v, const c
     return READ_MAP(r, v, name, rows, out); /* its row has offset 0: out is the whole */
 }
 
+/* BullMQ stores `false` for a job of many that has omitContext: there is none then. */
+static oxq_err read_stored_context(struct json_rows *r, const struct json *v, const char *name, void *out)
+{
+    return json_kind_of(v) == JSON_KIND_TEXT ? json_row_slice(r, v, name, out) : OXQ_OK;
+}
+
 static oxq_err read_stack_limit(struct json_rows *r, const struct json *v, const char *name, void *out)
 {
     int64_t *limit = out;
@@ -167,7 +173,7 @@ static const struct json_row option_rows[] = {
     ROW_OTHER("repeat", repeat, read_repeat),
     ROW("prevMillis", integer, struct job_options, prev_ms),
     ROW("repeatJobKey", slice, struct job_options, repeat_job_key),
-    ROW("tm", slice, struct job_options, trace_metadata),
+    ROW_OTHER("tm", trace_metadata, read_stored_context),
     ROW("omc", bool, struct job_options, omit_trace_context),
     {"telemetry", read_telemetry, 0},
 };
