@@ -72,7 +72,8 @@ struct oxq_job_opts {
     struct oxq_deduplication deduplication;
     const char *parent_queue, *parent_id; /* both or none; see flow.h for whole trees */
     oxq_child_failure on_failure;         /* with a parent */
-    const char *trace_metadata;           /* telemetry's context; NULL: none */
+    bool omit_trace_context;              /* the job begins a trace of its own, whatever span adds it */
+    const char *trace_metadata; /* the context of telemetry that it belongs to; NULL: of the span that adds it */
     uint64_t reserved[8];
 };
 
@@ -118,7 +119,8 @@ struct oxq_job_fields {
     const char *deduplication_id;
     /* The next worker that takes it fails it with this: a child of it failed, or it stalled too often. */
     const char *deferred_failure;
-    const char *dead_id; /* of its dead letter, in the queue that its own names for them */
+    const char *dead_id;        /* of its dead letter, in the queue that its own names for them */
+    const char *trace_metadata; /* telemetry's context that came with it */
     size_t data_bytes, result_bytes;
     int64_t added_ms, delay_ms, priority;
     int64_t processed_ms; /* the last attempt began */

@@ -37,6 +37,7 @@
 #include <oxq/queue.h>
 #include <oxq/scheduler.h>
 #include <oxq/store.h>
+#include <oxq/telemetry.h>
 #include <oxq/version.h>
 #include <oxq/worker.h>
 

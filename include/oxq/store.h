@@ -4,6 +4,7 @@
 #define OXQ_STORE_H
 
 #include <oxq/error.h>
+#include <oxq/telemetry.h>
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -31,8 +32,9 @@ struct oxq_opts {
     int64_t (*on_repeat)(void *ctx, const char *pattern, const char *tz, const char *job_name, int64_t after_ms);
     /* Told of what works but should be mended, and of a server that went or came back. Threads: any, also several at once. */
     void (*on_warning)(void *ctx, const char *text);
-    void *ctx; /* of on_repeat and on_warning */
-    uint64_t reserved[8];
+    void *ctx;                             /* of on_repeat and on_warning */
+    const struct oxq_telemetry *telemetry; /* copied; NULL: nobody is told */
+    uint64_t reserved[7];
 };
 
 /*
@@ -48,7 +50,7 @@ struct oxq_opts {
  *
  * The first process that opens a folder hosts it in a thread; when it ends, another that has it open takes over. After fork without
  * exec the child opens its own.
- * Errors: ARGUMENT (the URL, a cluster's prefix without a hash tag), TLS (a file), PERMISSION, IO (the folder).
+ * Errors: ARGUMENT (the URL, a cluster's prefix without a hash tag, telemetry that begins spans and does not end them), TLS (a file), PERMISSION, IO (the folder).
  * Owns: caller, oxq_close.
  */
 OXQ_MUST_USE oxq_err oxq_open(const char *url, const struct oxq_opts *opts, oxq **out, struct oxq_error *err);

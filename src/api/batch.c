@@ -3,7 +3,7 @@
  * Many jobs at once: they are gathered here and go out in one pipeline, in portions that the server can do without keeping others
  * waiting (add_portion). A portion is of one queue: jobs of several queues are sent in the order in which the queues came.
  */
-#include "api/state.h"
+#include "api/span.h"
 
 #include "base/mem.h"
 #include "codec/json.h"
@@ -157,6 +157,29 @@ static void read_results(oxq_batch *b, const struct client_batch *replies, const
     }
 }
 
+/* The jobs' queue; empty: there are several. */
+static const char *name_queue(const oxq_batch *b, struct arena *arena)
+{
+    struct slice prefix = b->jobs[0].job.queue;
+    for (size_t i = 1; i < b->count; i++) {
+        if (!slice_equal(b->jobs[i].job.queue, prefix)) return "";
+    }
+    return arena_copy_text(arena, keys_queue(prefix));
+}
+
+static void begin_span(oxq_batch *b, struct span *span)
+{
+    span_begin(span, b->store,
+               &(struct span_start){.kind = OXQ_SPAN_PRODUCER,
+                                    .operation = "addBulk",
+                                    .queue = name_queue(b, &b->arena),
+                                    .attributes = {{.key = "bullmq.job.bulk.count", .number = (int64_t)b->count}}});
+    /* The jobs have it after the span's end, too. */
+    if (span->context) span->context = arena_copy_text(&b->arena, slice_from_text(span->context));
+    for (size_t i = 0; i < b->count; i++)
+        b->jobs[i].options.trace_metadata = span_job_context(span, &b->jobs[i].options);
+}
+
 oxq_err oxq_batch_run(oxq_batch *batch, struct oxq_error *err)
 {
     oxq_err e = ARGS_CHECK(err, batch);
@@ -165,17 +188,19 @@ oxq_err oxq_batch_run(oxq_batch *batch, struct oxq_error *err)
     struct client_batch requests = {.is_atomic = batch->is_atomic};
     batch->failed_count = 0;
     batch->refusal.code = OXQ_OK;
-    e = make_requests(batch, &arena, &requests, err);
+    struct oxq_error why = {.code = OXQ_OK};
+    struct span span = {0};
+    if (batch->store->telemetry && batch->count > 0) begin_span(batch, &span);
+    e = make_requests(batch, &arena, &requests, &why);
     if (!e && batch->count > 0) {
-        struct oxq_error why = {.code = OXQ_OK};
         e = client_batch_run(batch->store->client, &requests, 0, &why);
         read_results(batch, &requests, &why);
         if (!e && batch->refusal.code) {
             e = batch->refusal.code;
             why = batch->refusal;
         }
-        if (e) err_set(err, e, "%s", why.text);
     }
+    e = span_end_call(&span, e, &why, NULL, err);
     batch->was_run = true;
     client_batch_deinit(&requests);
     arena_deinit(&arena);

@@ -89,6 +89,7 @@ oxq_err job_new(const char *queue, const struct job *from, oxq_job **out, struct
     struct oxq_error ignored;
     if (job_options_read(slice_from_text(job->fields.opts), a, &job->opts, &ignored) != OXQ_OK)
         job->opts = (struct job_options){0};
+    job->fields.trace_metadata = copy_field(a, job->opts.trace_metadata);
     job->fields.attempts_max = job->opts.attempts > 1 ? job->opts.attempts : 1;
     *out = job;
     return OXQ_OK;

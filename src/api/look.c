@@ -60,6 +60,22 @@ oxq_err oxq_queue_state(oxq_queue *queue, const char *id, oxq_state *out, struct
     return e;
 }
 
+static void measure_counts(const oxq_queue *q, const struct oxq_counts *counts)
+{
+    const struct oxq_telemetry *t = q->store->telemetry;
+    for (int s = OXQ_STATE_WAITING; s < OXQ_STATES_COUNT; s++) {
+        const struct oxq_attribute attributes[] = {
+            {.key = "bullmq.queue.name", .text = q->name},
+            {.key = "bullmq.queue.jobs.state", .text = oxq_state_name((oxq_state)s)}};
+        t->measure(t->ctx, &(struct oxq_measurement){.kind = OXQ_METRIC_GAUGE,
+                                                     .name = "bullmq.queue.jobs",
+                                                     .unit = "{jobs}",
+                                                     .value = counts->of[s],
+                                                     .attributes = attributes,
+                                                     .attributes_count = 2});
+    }
+}
+
 oxq_err oxq_queue_counts(oxq_queue *queue, struct oxq_counts *out, struct oxq_error *err)
 {
     oxq_err e = ARGS_CHECK(err, queue, out);
@@ -82,6 +98,7 @@ oxq_err oxq_queue_counts(oxq_queue *queue, struct oxq_counts *out, struct oxq_er
         counts.of[s] = client_batch_reply(&b, (size_t)s - 1)->integer;
     if (!e) counts.of[OXQ_STATE_WAITING] += client_batch_reply(&b, b.count - 2)->integer;
     if (!e) counts.is_paused = client_batch_reply(&b, b.count - 1)->integer == 1;
+    if (!e && queue->store->telemetry && queue->store->telemetry->measure) measure_counts(queue, &counts);
     if (!e) *out = counts;
     client_batch_deinit(&b);
     arena_deinit(&arena);

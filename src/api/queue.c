@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "api/state.h"
+#include "api/span.h"
 
 #include "base/mem.h"
 #include "jobs/keys.h"
@@ -119,6 +119,7 @@ oxq_err queue_read_options(const oxq *store, struct arena *arena, const struct o
                           .reschedule = opts->deduplication.reschedule},
         .on_failure = failures[opts->on_failure],
         .trace_metadata = text_or_empty(opts->trace_metadata),
+        .omit_trace_context = opts->omit_trace_context,
     };
     return read_parent(store, arena, opts, &out->parent, err);
 }
@@ -173,6 +174,27 @@ const char *oxq_queue_name(const oxq_queue *queue)
 
 /* ---------------------------------------------------------------- adding one */
 
+static oxq_err add_traced(oxq_queue *q, const struct new_job *job, const char *name, char *out_id,
+                          struct oxq_error *err)
+{
+    char id[OXQ_ID_MAX];
+    struct oxq_error why;
+    struct span span;
+    struct job_options options = *job->options;
+    struct new_job traced = *job;
+    span_begin(&span, q->store,
+               &(struct span_start){.kind = OXQ_SPAN_PRODUCER,
+                                    .operation = "add",
+                                    .queue = q->name,
+                                    .job = name,
+                                    .attributes = {{.key = "bullmq.job.name", .text = name}}});
+    options.trace_metadata = span_job_context(&span, &options);
+    traced.options = &options;
+    oxq_err e = span_end_call(&span, queue_add(q, &traced, id, &why), &why, id, err);
+    if (!e && out_id) store_copy_id(slice_from_text(id), out_id);
+    return e;
+}
+
 oxq_err oxq_queue_add(oxq_queue *queue, const char *name, const char *data, const struct oxq_job_opts *opts,
                       char out_id[OXQ_ID_MAX], struct oxq_error *err)
 {
@@ -184,7 +206,10 @@ oxq_err oxq_queue_add(oxq_queue *queue, const char *name, const char *data, cons
     job.name = slice_from_text(name);
     e = queue_read_data(data, &job.data, err);
     if (!e && opts) e = queue_read_options(queue->store, &arena, opts, &options, err);
-    if (!e) e = queue_add(queue, &job, out_id, err);
+    if (!e && queue->store->telemetry)
+        e = add_traced(queue, &job, name, out_id, err);
+    else if (!e)
+        e = queue_add(queue, &job, out_id, err);
     arena_deinit(&arena);
     return e;
 }

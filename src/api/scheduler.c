@@ -5,7 +5,7 @@
  */
 #include "jobs/scheduler.h"
 
-#include "api/state.h"
+#include "api/span.h"
 #include "base/mem.h"
 #include "os/file.h"
 #include "os/thread.h"
@@ -138,24 +138,42 @@ static oxq_err make_upsert(oxq_queue *q, struct arena *arena, struct scheduler_s
     return OXQ_ERR_ARGUMENT;
 }
 
-oxq_err oxq_scheduler_upsert(oxq_queue *queue, const char *id, const struct oxq_schedule *schedule,
-                             const struct oxq_job_template *job, char out_job_id[OXQ_ID_MAX], struct oxq_error *err)
+static oxq_err upsert(oxq_queue *queue, struct scheduler_spec *spec, const struct oxq_job_template *job,
+                      char out_job_id[OXQ_ID_MAX], struct oxq_error *err)
 {
-    oxq_err e = ARGS_CHECK(err, queue, id, schedule);
-    if (e) return e;
     struct arena arena = {0};
     struct client_reply reply = {0};
-    struct scheduler_spec spec;
     struct request r;
     struct slice job_id = SLICE_LIT("");
     int64_t delay_ms;
-    e = read_spec(id, schedule, &spec, err);
-    if (!e) e = make_upsert(queue, &arena, &spec, job, &r, err);
+    oxq_err e = make_upsert(queue, &arena, spec, job, &r, err);
     if (!e) e = client_call(queue->store->client, &r.command, 0, &reply, err);
     if (!e) e = scheduler_result(&reply.value, &job_id, &delay_ms, err);
-    if (!e && out_job_id) store_copy_id(job_id, out_job_id);
+    if (!e) store_copy_id(job_id, out_job_id);
     client_reply_deinit(&reply);
     arena_deinit(&arena);
+    return e;
+}
+
+oxq_err oxq_scheduler_upsert(oxq_queue *queue, const char *id, const struct oxq_schedule *schedule,
+                             const struct oxq_job_template *job, char out_job_id[OXQ_ID_MAX], struct oxq_error *err)
+{
+    struct scheduler_spec spec;
+    struct span span;
+    oxq_err e = ARGS_CHECK(err, queue, id, schedule);
+    if (!e) e = read_spec(id, schedule, &spec, err);
+    if (e) return e;
+    char job_id[OXQ_ID_MAX];
+    struct oxq_error why;
+    span_begin(&span, queue->store,
+               &(struct span_start){.kind = OXQ_SPAN_PRODUCER,
+                                    .operation = "add",
+                                    .queue = queue->name,
+                                    .job = job && job->name ? job->name : id,
+                                    .attributes = {{.key = "bullmq.job.scheduler.id", .text = id}}});
+    if (span.context) spec.trace_metadata = slice_from_text(span.context);
+    e = span_end_call(&span, upsert(queue, &spec, job, job_id, &why), &why, job_id, err);
+    if (!e && out_job_id) store_copy_id(slice_from_text(job_id), out_job_id);
     return e;
 }
 

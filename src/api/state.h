@@ -47,6 +47,7 @@ struct oxq {
     struct slice prefix; /* "bull" */
     int64_t (*on_repeat)(void *ctx, const char *pattern, const char *tz, const char *job_name, int64_t after_ms);
     void *on_repeat_ctx;
+    const struct oxq_telemetry *telemetry; /* in the arena; NULL: none */
 };
 
 /* A client of its own, for a worker or a reader of events. name: of its connections; NULL: the store's. Owns: caller, client_free. */

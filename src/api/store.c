@@ -74,6 +74,11 @@ static void copy_opts(oxq *s, const char *url, const struct oxq_opts *o)
     };
     s->on_repeat = o->on_repeat;
     s->on_repeat_ctx = o->ctx;
+    if (o->telemetry) {
+        struct oxq_telemetry *copy = arena_alloc(a, sizeof(*copy));
+        *copy = *o->telemetry;
+        s->telemetry = copy;
+    }
     const char *prefix = o->prefix && o->prefix[0] ? o->prefix : KEYS_PREFIX_DEFAULT;
     s->prefix = slice_from_text(copy_text(a, prefix));
 }
@@ -110,6 +115,8 @@ oxq_err oxq_open(const char *url, const struct oxq_opts *opts, oxq **out, struct
     static const struct oxq_opts defaults = {0};
     if (!e && opts && (opts->timeout_ms < 0 || opts->attempts < 0))
         e = err_set(err, OXQ_ERR_ARGUMENT, "timeout_ms and attempts are from 0, the default, on");
+    if (!e && opts && opts->telemetry && !opts->telemetry->begin != !opts->telemetry->end)
+        e = err_set(err, OXQ_ERR_ARGUMENT, "telemetry has both of begin and end, or none");
     if (e) return e;
     oxq *s = mem_alloc_zero(sizeof(*s));
     copy_opts(s, url, opts ? opts : &defaults);

@@ -105,8 +105,11 @@ static oxq_err read_parent(struct json_rows *r, const struct json *v, const char
 
 static oxq_err read_telemetry(struct json_rows *r, const struct json *v, const char *name, void *out)
 {
-    static const struct json_row rows[] = {JSON_ROW("metadata", json_row_text, struct oxq_job_opts, trace_metadata)};
-    if (json_kind_of(v) != JSON_KIND_MAP) return json_rows_refuse(r, name, "{metadata}");
+    static const struct json_row rows[] = {
+        JSON_ROW("metadata", json_row_text, struct oxq_job_opts, trace_metadata),
+        JSON_ROW("omitContext", json_row_bool, struct oxq_job_opts, omit_trace_context),
+    };
+    if (json_kind_of(v) != JSON_KIND_MAP) return json_rows_refuse(r, name, "{metadata, omitContext}");
     return READ_INNER(r, v, "option telemetry:", rows, out);
 }
 

@@ -157,7 +157,7 @@ Test(job_options, json_has_the_names_of_bullmq)
         "\"removeOnComplete\":true,\"removeOnFail\":{\"age\":60,\"count\":10,\"limit\":5},\"jobId\":\"j\",\"priority\":null,"
         "\"parent\":{\"id\":\"7\",\"queue\":\"bull:orders\"},\"failParentOnFailure\":true,\"ignoreDependencyOnFailure\":false,"
         "\"deduplication\":{\"id\":\"d\",\"ttl\":9,\"keepLastIfActive\":true,\"reschedule\":true},\"stackTraceLimit\":0,\"keepLogs\":7,"
-        "\"sizeLimit\":99,\"timestamp\":1234,\"telemetry\":{\"metadata\":\"t\"}}",
+        "\"sizeLimit\":99,\"timestamp\":1234,\"telemetry\":{\"metadata\":\"t\",\"omitContext\":true}}",
         &err);
     cr_assert_eq(e, OXQ_OK, "%s", err.text);
     cr_assert_eq(opts.attempts, 3);
@@ -177,6 +177,7 @@ Test(job_options, json_has_the_names_of_bullmq)
     cr_assert_eq(opts.stack_trace_limit, OXQ_STACK_NONE);
     cr_assert(opts.keep_logs == 7 && opts.size_limit_bytes == 99 && opts.timestamp_ms == 1234);
     cr_assert_str_eq(opts.trace_metadata, "t");
+    cr_assert(opts.omit_trace_context);
 }
 
 Test(job_options, numbers_stand_for_what_they_do_in_bullmq)

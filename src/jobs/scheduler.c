@@ -230,11 +230,13 @@ static oxq_err find_first(const struct scheduler_spec *spec, const struct schedu
     return OXQ_OK;
 }
 
-/* The template's members, then the repetition's. */
-static oxq_err write_first_run(struct slice template, const struct run *run, struct buf *out)
+/* The template's members, then those that are not in it, and the repetition's. */
+static oxq_err write_first_run(struct slice template, const struct run *run, struct slice trace_metadata,
+                               struct buf *out)
 {
     oxq_err e = buf_append(out, slice_of(template.at, template.len - 1));
     struct json_writer w = {.out = out, .error = e, .needs_comma = template.len > 2};
+    json_write_some_text(&w, "tm", trace_metadata);
     write_repetition(&w, run);
     return w.error;
 }
@@ -254,7 +256,8 @@ oxq_err scheduler_upsert_request(struct arena *arena, const struct scheduler_con
     OWNED(buf_deinit) struct buf options = {.limit_bytes = SCHEDULER_TEXT_BYTES_MAX};
     OWNED(buf_deinit) struct buf more = {.limit_bytes = SCHEDULER_TEXT_BYTES_MAX};
     e = job_options_write_template(o, &template);
-    if (!e) e = write_first_run(buf_borrow(&template), &run, &options);
+    struct slice trace = o->trace_metadata.len > 0 || o->omit_trace_context ? SLICE_LIT("") : spec->trace_metadata;
+    if (!e) e = write_first_run(buf_borrow(&template), &run, trace, &options);
     if (!e) e = put_repeat(&more, &spec->repeat, o);
     if (e) return err_set(err, e, "scheduler %.*s: its options are too long", shown(spec->id), spec->id.at);
 

@@ -42,6 +42,8 @@ struct scheduler_spec {
     struct slice name;                 /* of its jobs; empty: the id */
     struct slice data;                 /* of its jobs, JSON; empty: {} */
     const struct job_options *options; /* of its jobs; NULL: the defaults */
+    struct slice
+        trace_metadata; /* of runs, when the options have none and do not omit it: each run takes over that of the one before */
 };
 
 /*

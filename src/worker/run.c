@@ -66,6 +66,18 @@ void run_fail(struct job_run *run, oxq_outcome outcome, const char *text)
     run->text = text;
 }
 
+bool run_has_failed(const struct job_run *run)
+{
+    return run->outcome == OXQ_FAILED || run->outcome == OXQ_UNRECOVERABLE || run->outcome == OXQ_RETRY;
+}
+
+const char *run_failure(const struct job_run *run)
+{
+    if (run->text && run->text[0]) return run->text;
+    if (atomic_load(&run->is_cancelled)) return run->cancel_reason;
+    return "the handler failed and gave no reason";
+}
+
 /* A scheduler's job: whoever begins it adds the next run. */
 static void add_next_run(struct job_run *run)
 {
@@ -100,13 +112,21 @@ static bool must_not_begin(struct job_run *run)
     return true;
 }
 
-void run_handle(struct job_run *run)
+static void handle(struct job_run *run)
 {
     oxq_worker *w = run->worker;
-    if (run->job->fields.scheduler_id) add_next_run(run);
     if (must_not_begin(run)) return;
     worker_tell(w, (struct oxq_worker_event){.kind = OXQ_WORKER_ACTIVE, .job = run->job, .id = run->job->fields.id});
     run_end(run, w->handler(run->job, w->ctx));
+}
+
+void run_handle(struct job_run *run)
+{
+    const struct oxq_telemetry *telemetry = run->worker->store->telemetry;
+    if (run->job->fields.scheduler_id) add_next_run(run);
+    if (telemetry) trace_begin_handler(run);
+    handle(run);
+    if (telemetry) trace_end_handler(run);
 }
 
 void run_end(struct job_run *run, oxq_outcome outcome)

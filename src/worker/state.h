@@ -3,7 +3,7 @@
 #ifndef WORKER_STATE_H
 #define WORKER_STATE_H
 
-#include "api/state.h"
+#include "api/span.h"
 #include "base/link.h"
 #include "base/rng.h"
 #include "jobs/fetch.h"
@@ -21,6 +21,9 @@ struct run_step {
     struct slice name;
     const char *result;
 };
+
+/* What the store is told of a job. */
+enum run_end { RUN_COMPLETED, RUN_FAILED, RUN_DELAYED, RUN_RETRIED, RUN_WAITING, RUN_WAITING_CHILDREN };
 
 /*
  * A job that was taken.
@@ -48,7 +51,9 @@ struct job_run {
     bool is_uncertain;      /* its end was sent and the answer lost */
     bool has_no_children;   /* of WAITING_CHILDREN: none to wait for */
     struct oxq_error *told; /* borrowed from who waits for it: why it could not be ended; NULL: nobody does */
-    bool is_final;          /* the failure that is told is the last */
+    enum run_end end;       /* what the round makes of it */
+    struct span span;       /* of the handler, then of the round */
+    const char *context;    /* of the handler's span, in the job's arena; NULL: it had none */
 
     /* Under worker->lock. */
     bool is_running;                       /* a handler has it */
@@ -121,6 +126,19 @@ void run_cancel(struct job_run *run, const char *reason);
 void run_lose_lock(struct job_run *run);
 /* Sets the outcome of a failure. */
 void run_fail(struct job_run *run, oxq_outcome outcome, const char *text);
+/* Did its handler fail? */
+bool run_has_failed(const struct job_run *run);
+/* Why it failed. */
+const char *run_failure(const struct job_run *run);
+
+/* ---- trace.c: telemetry, when the store has it ---- */
+
+/* Around the handler, on its thread. */
+void trace_begin_handler(struct job_run *run);
+void trace_end_handler(struct job_run *run);
+/* Around the request that tells the store of its end. error: why it could not; NULL: it knows. */
+void trace_begin_end(struct job_run *run);
+void trace_end(struct job_run *run, const char *error);
 
 /* ---- tell.c: ended jobs are told, new ones taken ---- */
 

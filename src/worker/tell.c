@@ -42,13 +42,6 @@ struct round {
 
 /* ---------------------------------------------------------------- what becomes of a job */
 
-static const char *text_of_failure(const struct job_run *run)
-{
-    if (run->text && run->text[0]) return run->text;
-    if (atomic_load(&run->is_cancelled)) return run->cancel_reason;
-    return "the handler failed and gave no reason";
-}
-
 static struct slice add_stack(struct round *r, const struct job_run *run)
 {
     const struct oxq_job_fields *f = &run->job->fields;
@@ -56,7 +49,7 @@ static struct slice add_stack(struct round *r, const struct job_run *run)
     char text[1024];
     const char *stack = run->stack;
     if (!stack) {
-        snprintf(text, sizeof(text), "Error: %.700s\n    at job %.200s", text_of_failure(run), f->id);
+        snprintf(text, sizeof(text), "Error: %.700s\n    at job %.200s", run_failure(run), f->id);
         stack = text;
     }
     struct oxq_error ignored;
@@ -74,7 +67,7 @@ static int64_t call_backoff(void *ctx, const struct job *job, int64_t attempts_m
     (void)job;
     (void)error;
     const char *type = arena_copy_text(&run->job->arena, run->job->opts.backoff.type);
-    return w->opts.on_backoff(w->ctx, run->job, type, attempts_made, text_of_failure(run));
+    return w->opts.on_backoff(w->ctx, run->job, type, attempts_made, run_failure(run));
 }
 
 /* The delay of the next attempt in ms; BACKOFF_STOP: there is none. */
@@ -91,7 +84,7 @@ static int64_t next_attempt(struct job_run *run)
     struct backoff_case c = {.job = &stored,
                              .backoff = &run->job->opts.backoff,
                              .attempts_made = f->attempts_made + 1,
-                             .error = slice_from_text(text_of_failure(run)),
+                             .error = slice_from_text(run_failure(run)),
                              .custom = w->opts.on_backoff ? call_backoff : NULL,
                              .ctx = run};
     int64_t ms;
@@ -107,8 +100,8 @@ static void put_finished(struct round *r, struct job_run *run, bool has_failed)
     const struct job_options *o = &run->job->opts;
     const struct job_keep *own = has_failed ? &o->on_fail : &o->on_complete;
     const struct job_keep *ours = has_failed ? &w->on_fail : &w->on_complete;
-    const char *value = has_failed ? text_of_failure(run) : run->text;
-    run->is_final = has_failed;
+    const char *value = has_failed ? run_failure(run) : run->text;
+    run->end = has_failed ? RUN_FAILED : RUN_COMPLETED;
     r->finished[r->finished_count] = run;
     r->finished_jobs[r->finished_count++] = (struct finished_job){
         .id = slice_from_text(run->job->fields.id),
@@ -124,6 +117,7 @@ static void put_finished(struct round *r, struct job_run *run, bool has_failed)
 static struct leaving_job *put_leaving(struct round *r, struct job_run *run, enum leave_to to)
 {
     struct leaving_job *l = &r->leaving_jobs[r->left_count];
+    run->end = to == LEAVE_DELAYED ? RUN_DELAYED : to == LEAVE_CHILDREN ? RUN_WAITING_CHILDREN : RUN_WAITING;
     r->left[r->left_count++] = run;
     *l = (struct leaving_job){.id = slice_from_text(run->job->fields.id), .token = run->token, .to = to};
     return l;
@@ -137,10 +131,11 @@ static void put_failure(struct round *r, struct job_run *run)
         return;
     }
     struct leaving_job *l = put_leaving(r, run, ms > 0 ? LEAVE_DELAYED : LEAVE_WAIT);
+    if (ms == 0) run->end = RUN_RETRIED;
     l->delay_ms = ms;
     l->is_lifo = run->job->opts.lifo;
     l->is_attempt = true;
-    l->failed_reason = slice_from_text(text_of_failure(run));
+    l->failed_reason = slice_from_text(run_failure(run));
     l->stacktrace = add_stack(r, run);
 }
 
@@ -235,8 +230,7 @@ static oxq_err send(struct round *r, oxq_worker *w, struct oxq_error *err)
 
 static bool is_failure(const struct job_run *run)
 {
-    bool has_failed = run->outcome == OXQ_FAILED || run->outcome == OXQ_UNRECOVERABLE || run->outcome == OXQ_RETRY;
-    return has_failed && !run->is_given_back;
+    return run_has_failed(run) && !run->is_given_back;
 }
 
 static bool is_completion(const struct job_run *run)
@@ -281,8 +275,8 @@ static void tell_end(struct job_run *run, oxq_err e, const char *text)
         run->job->fields.result_bytes = strlen(run->job->fields.result);
     } else if (is_failure(run)) {
         event.kind = OXQ_WORKER_FAILED;
-        event.text = text_of_failure(run);
-        event.is_final = run->is_final;
+        event.text = run_failure(run);
+        event.is_final = run->end == RUN_FAILED;
     } else {
         return;
     }
@@ -332,9 +326,10 @@ static void read_codes(oxq_worker *w, const struct fetched *f, struct job_run **
             run->has_no_children = true;
             continue;
         }
-        if (e == OXQ_ERR_STATE && must_fail(run, f->codes[i].integer, why.text)) continue;
         bool is_in_doubt = e == OXQ_ERR_LOCK_LOST && run->is_uncertain && (is_completion(run) || is_failure(run));
         if (is_in_doubt) run->is_uncertain = has_ended_before(run);
+        if (w->store->telemetry) trace_end(run, e && !run->is_uncertain ? why.text : NULL);
+        if (e == OXQ_ERR_STATE && must_fail(run, f->codes[i].integer, why.text)) continue;
         tell_end(run, e, why.text);
         link_push_tail(&told, &run->link);
         runs[i] = NULL;
@@ -402,6 +397,14 @@ static oxq_err read_replies(oxq_worker *w, struct round *r, struct oxq_error *er
     return e;
 }
 
+/* The round has failed. */
+static void end_spans(struct job_run **runs, size_t count, const char *error)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (runs[i]) trace_end(runs[i], error);
+    }
+}
+
 /* Under the lock: what was not told waits for the next round. */
 static void put_back(oxq_worker *w, struct job_run **runs, size_t count, bool is_uncertain)
 {
@@ -433,11 +436,18 @@ void tell_round(oxq_worker *w, size_t wanted)
     round_init(&r, w, wanted);
     gather(&r, w, runs, &count);
     lock_leave(&w->lock);
-    for (size_t i = 0; i < count; i++) put(&r, runs[i]);
+    for (size_t i = 0; i < count; i++) {
+        put(&r, runs[i]);
+        if (w->store->telemetry) trace_begin_end(runs[i]);
+    }
     oxq_err e = send(&r, w, &err);
     if (!e) e = read_replies(w, &r, &err);
     if (e && e != OXQ_ERR_CANCELLED)
         worker_tell(w, (struct oxq_worker_event){.kind = OXQ_WORKER_ERROR, .text = err.text});
+    if (e && w->store->telemetry) {
+        end_spans(r.left, r.left_count, err.text);
+        end_spans(r.finished, r.finished_count, err.text);
+    }
     lock_enter(&w->lock);
     if (e && r.fetch.count > 0) w->is_hungry = true;
     bool is_uncertain = e == OXQ_ERR_UNCERTAIN || e == OXQ_ERR_TIMEOUT;

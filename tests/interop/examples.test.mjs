@@ -54,6 +54,10 @@ const SAYS = {
   flow: 'shipped order 7\nits parts: {"bull:invoices:#":{"pages":2},"bull:parcels:#":{"grams":350}}\n',
   steps: 'charging for 1\nreceipt for {"charge":"ch_1"}\npaid: {"charge":"ch_1"}\n',
   scheduler: 'scheduler tick: each 200 ms\nscheduler report: 0 30 4 * * 1-5 in Europe/Berlin\ntick\ntick\ntick\nthat was all\n',
+  telemetry: [
+    '01 in none: add mail.welcome', '03 in 02: add mail.reminder', '02 in 01: process mail', '04 in 02: complete mail',
+    '05 in 03: process mail: nobody wants it', '06 in 05: fail mail', '',
+  ].join('\n').replaceAll(/\b\d\d\b/g, (id) => id.padStart(16, '0')),
   processes: '200 of 200 jobs completed\n',
 };
 

@@ -23,7 +23,8 @@
  *   queues QUEUE            prints the names of all queues
  *   host                    has the store open until SIGTERM
  *
- * PREFIX in the environment is that of all keys; with STRATEGY patterns of schedulers are such as "plus 250", so many ms later. Its jobs do what their names say: `fail` until as many attempts were made as its data's
+ * PREFIX in the environment is that of all keys; with STRATEGY patterns of schedulers are such as "plus 250", so many ms later. With TRACE it
+ * prints spans as they end: span KIND NAME TRACE ID PARENT ERROR, with tabs between. Its jobs do what their names say: `fail` until as many attempts were made as its data's
  * `until`, `fatal` for ever, `again` is given back and `later` is delayed when it is begun first, `gate` waits until there is the file that
  * its data names.
  */
@@ -58,6 +59,66 @@ static void wait_for_end(void)
     printf("ready\n");
     sigwait(&set, &got);
 }
+
+/* ---------------------------------------------------------------- telemetry */
+
+/* Ids of a trace and of a span in it, as W3C writes them. */
+struct context {
+    char trace[33], id[17];
+};
+
+struct span {
+    struct context own, parent;
+    int kind;
+    char name[256], text[128];
+    struct span *around; /* on this thread */
+};
+
+static __thread struct span *within;
+
+static void make_id(char *out, size_t digits)
+{
+    unsigned char bytes[16];
+    FILE *random = fopen("/dev/urandom", "r");
+    if (!random || fread(bytes, 1, sizeof(bytes), random) != sizeof(bytes)) exit(1);
+    fclose(random);
+    for (size_t i = 0; i < digits / 2; i++) snprintf(out + 2 * i, 3, "%02x", bytes[i]);
+}
+
+static void *begin_span(void *ctx, const struct oxq_span_start *start, const char **out_context)
+{
+    struct span *s = calloc(1, sizeof(*s));
+    (void)ctx;
+    if (!s) exit(1);
+    s->kind = (int)start->kind;
+    snprintf(s->name, sizeof(s->name), "%s", start->name);
+    if (start->context)
+        sscanf(start->context, "{\"traceparent\":\"00-%32[0-9a-f]-%16[0-9a-f]", s->parent.trace, s->parent.id);
+    else if (start->kind != OXQ_SPAN_INTERNAL && within)
+        s->parent = within->own;
+    make_id(s->own.id, 16);
+    if (s->parent.trace[0])
+        memcpy(s->own.trace, s->parent.trace, sizeof(s->own.trace));
+    else
+        make_id(s->own.trace, 32);
+    snprintf(s->text, sizeof(s->text), "{\"traceparent\":\"00-%s-%s-01\"}", s->own.trace, s->own.id);
+    *out_context = s->text;
+    s->around = within;
+    if (start->kind != OXQ_SPAN_INTERNAL) within = s;
+    return s;
+}
+
+static void end_span(void *ctx, void *span, const struct oxq_span_end *end)
+{
+    struct span *s = span;
+    (void)ctx;
+    if (s->kind != OXQ_SPAN_INTERNAL) within = s->around;
+    printf("span\t%d\t%s\t%s\t%s\t%s\t%s\n", s->kind, s->name, s->own.trace, s->own.id, s->parent.id,
+           end->error ? end->error : "");
+    free(s);
+}
+
+static const struct oxq_telemetry telemetry = {.begin = begin_span, .end = end_span};
 
 /* ---------------------------------------------------------------- producing */
 
@@ -378,7 +439,8 @@ int main(int argc, char **argv)
     pthread_sigmask(SIG_BLOCK, &term, NULL);
     setvbuf(stdout, NULL, _IOLBF, 0);
     if (argc < 3) return 2;
-    struct oxq_opts opts = {.prefix = getenv("PREFIX"), .on_warning = on_warning};
+    struct oxq_opts opts = {
+        .prefix = getenv("PREFIX"), .on_warning = on_warning, .telemetry = getenv("TRACE") ? &telemetry : NULL};
     if (getenv("STRATEGY")) opts.on_repeat = find_next_run;
     require(oxq_open(argv[1], &opts, &store, &err), "open");
     if (strcmp(argv[2], "host") == 0) {

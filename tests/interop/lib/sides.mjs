@@ -63,9 +63,9 @@ export async function seenByC(t, at, queue, id) {
 export class Node {
   #open = [];
 
-  constructor(bull, connection, prefix = 'bull') {
+  constructor(bull, connection, prefix = 'bull', more = {}) {
     const isMade = connection instanceof Cluster;
-    Object.assign(this, { bull, options: { connection: isMade ? connection : { ...connection, maxRetriesPerRequest: null }, prefix } });
+    Object.assign(this, { bull, options: { connection: isMade ? connection : { ...connection, maxRetriesPerRequest: null }, prefix, ...more } });
   }
 
   #keep(object) {
