@@ -13,6 +13,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -121,6 +122,22 @@ static oxq_err fail(const char *verb, const char *path, struct oxq_error *err)
 /* Where a file system cannot reserve room, zeros are written, so many at a time. */
 #define ZEROS_BYTES ((size_t)64 << 10)
 
+/*
+ * The program that we are in may have opened as many files and sockets as it may, for a moment; a journal that fails for good would be a high
+ * price. So long we wait for a descriptor, looking again after each pause.
+ */
+#define DESCRIPTOR_WAIT_MS 10000
+#define DESCRIPTOR_PAUSE_MS 10
+
+static int open_patiently(const char *path, int flags)
+{
+    for (int waited_ms = 0;; waited_ms += DESCRIPTOR_PAUSE_MS) {
+        int fd = open(path, flags | O_CLOEXEC, 0600);
+        if (fd >= 0 || (errno != EMFILE && errno != ENFILE) || waited_ms >= DESCRIPTOR_WAIT_MS) return fd;
+        (void)poll(NULL, 0, DESCRIPTOR_PAUSE_MS);
+    }
+}
+
 static char *copy_path(const char *path)
 {
     size_t bytes = strlen(path) + 1;
@@ -133,7 +150,7 @@ oxq_err disk_open(const char *path, enum disk_mode mode, struct disk_file *out, 
         [DISK_READ] = O_RDONLY, [DISK_WRITE] = O_RDWR, [DISK_CREATE] = O_RDWR | O_CREAT | O_EXCL};
     const char *verb = mode == DISK_CREATE ? "create" : "open";
     if (must_fail(DISK_CALL_OPEN)) return fail(verb, path, err);
-    int fd = open(path, flags[mode] | O_CLOEXEC, 0600);
+    int fd = open_patiently(path, flags[mode]);
     if (fd < 0) return fail(verb, path, err);
     *out = (struct disk_file){.fd = fd, .path = copy_path(path)};
     return OXQ_OK;
@@ -239,7 +256,7 @@ oxq_err disk_sync(struct disk_file *f, struct oxq_error *err)
 oxq_err disk_sync_folder(const char *path, struct oxq_error *err)
 {
     if (must_fail(DISK_CALL_SYNC_FOLDER)) return fail("sync the folder", path, err);
-    int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int fd = open_patiently(path, O_RDONLY | O_DIRECTORY);
     if (fd < 0) return fail("open the folder", path, err);
     oxq_err e = fsync(fd) == 0 ? OXQ_OK : fail("sync the folder", path, err);
     close(fd);

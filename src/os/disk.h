@@ -25,6 +25,7 @@ enum disk_mode {
     DISK_CREATE /* the same; must not be there yet; for the owner alone (mode 0600) */
 };
 
+/* Blocks, as disk_sync_folder: for some seconds while the process has no descriptor left. */
 OXQ_MUST_USE oxq_err disk_open(const char *path, enum disk_mode mode, struct disk_file *out, struct oxq_error *err);
 /* Of a closed file does nothing. */
 void disk_close(struct disk_file *f);

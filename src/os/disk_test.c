@@ -3,11 +3,14 @@
 
 #include "base/buf.h"
 #include "os/testfolder.h"
+#include "os/thread.h"
 
 #include <criterion/criterion.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -192,4 +195,51 @@ Test(os_disk, fails_the_call_that_a_test_picked)
     cr_assert_eq(disk_sync(&f, &err), OXQ_ERR_IO);
     disk_fail(DISK_CALL_SYNC, 0, 0, false);
     cr_assert_eq(disk_sync(&f, &err), OXQ_OK);
+}
+
+/* ---------------------------------------------------------------- descriptors */
+
+struct shortage {
+    struct rlimit before;
+    int stat_fd; /* of /proc/self/stat */
+};
+
+/* As many may be opened as before, once the first thread sleeps. */
+static void end_when_asleep(void *ctx)
+{
+    struct shortage *s = ctx;
+    char text[256], state = 0;
+    while (state != 'S') {
+        ssize_t len = pread(s->stat_fd, text, sizeof(text) - 1, 0);
+        text[len > 0 ? len : 0] = '\0';
+        const char *name_end = strrchr(text, ')');
+        state = name_end ? name_end[2] : 'S';
+    }
+    (void)setrlimit(RLIMIT_NOFILE, &s->before);
+}
+
+/* No descriptor is left, until this thread waits for one. */
+static void begin_shortage(struct shortage *s, struct thread *other)
+{
+    s->stat_fd = open("/proc/self/stat", O_RDONLY | O_CLOEXEC);
+    cr_assert(s->stat_fd >= 0 && getrlimit(RLIMIT_NOFILE, &s->before) == 0);
+    int first_free = dup(s->stat_fd);
+    close(first_free);
+    cr_assert_eq(setrlimit(RLIMIT_NOFILE, &(struct rlimit){(rlim_t)first_free, s->before.rlim_max}), 0);
+    cr_assert(open(folder, O_RDONLY | O_DIRECTORY) < 0 && errno == EMFILE);
+    cr_assert_eq(thread_start(other, "other", end_when_asleep, s, NULL), OXQ_OK);
+}
+
+Test(os_disk, waits_while_there_is_no_descriptor)
+{
+    struct shortage s;
+    struct thread other = {0};
+    struct disk_file f = DISK_CLOSED;
+    begin_shortage(&s, &other);
+    cr_assert_eq(disk_open(path_in("a"), DISK_CREATE, &f, &err), OXQ_OK, "%s", err.text);
+    thread_join(&other);
+    begin_shortage(&s, &other);
+    cr_assert_eq(disk_sync_folder(folder, &err), OXQ_OK, "%s", err.text);
+    thread_join(&other);
+    disk_close(&f);
 }
