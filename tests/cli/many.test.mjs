@@ -52,6 +52,8 @@ async function everyCommand(t, node, ok, start) {
   await ok('remove', 'q', bad);
   equal(await ok('clean', 'q', '--state', 'completed', '--older', 0), 'removed 1 job');
   equal((await queue.getJobCounts()).completed, 0);
+  check((await ok('queues', '--prometheus')).includes('bullmq_job_count{queue="late", state="waiting"} 301'), 'counts for Prometheus');
+  equal(await ok('clean', 'late', '--orphans'), 'removed 0 jobs');
   await ok('drain', 'late');
   equal(await node.queue('late').getWaitingCount(), 0);
   await ok('bench', '--jobs', 100);
