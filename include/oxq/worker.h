@@ -103,9 +103,11 @@ struct oxq_worker_event {
     bool is_final;
 };
 
+#define OXQ_CONCURRENCY_MAX 4096
+
 struct oxq_worker_opts {
     const char *name;             /* in oxq_queue_workers, and each job's processed_by; NULL: none */
-    size_t concurrency;           /* handlers at a time, a thread for each; 0: 1 */
+    size_t concurrency;           /* handlers at a time, a thread for each, 1 .. OXQ_CONCURRENCY_MAX; 0: 1 */
     int64_t limiter_max;          /* jobs begun ... */
     int64_t limiter_ms;           /* ... in each span of this length, over all workers that say the same; 0: no limit */
     int64_t lock_ms;              /* how long a job stays ours when we stop renewing; 0: 30,000 */
@@ -146,6 +148,14 @@ oxq_err oxq_worker_close(oxq_worker *worker, int64_t timeout_ms, struct oxq_erro
 void oxq_worker_pause(oxq_worker *worker, bool wait);
 void oxq_worker_resume(oxq_worker *worker);
 bool oxq_worker_is_paused(const oxq_worker *worker);
+/*
+ * Handlers at a time from now on, 1 .. OXQ_CONCURRENCY_MAX. More begin at once; when there are more than may be, those that run go on, and
+ * none begins until enough have ended. Threads: any, a handler's too. Errors: ARGUMENT, STATE (the worker has no handler, or is closing),
+ * MEMORY (threads: it stays as it was).
+ */
+OXQ_MUST_USE oxq_err oxq_worker_set_concurrency(oxq_worker *worker, size_t concurrency, struct oxq_error *err);
+/* As it was set last; 0: the worker has no handler. */
+size_t oxq_worker_concurrency(const oxq_worker *worker);
 /* Cancels a job that runs here; false: none of that id does. */
 bool oxq_worker_cancel(oxq_worker *worker, const char *id, const char *reason);
 /* All that run here. */

@@ -74,8 +74,7 @@ struct oxq_worker {
     struct job_keep on_complete, on_fail;
     oxq_handler *handler; /* NULL: manual fetching */
     void *ctx;
-    struct client *client;  /* owned: patient, shared by all threads */
-    struct thread *threads; /* owned */
+    struct client *client; /* owned: patient, shared by all threads */
 
     struct lock lock;            /* of all below */
     struct condition work;       /* for threads of handlers: something is ready, or must be told */
@@ -83,8 +82,10 @@ struct oxq_worker {
     struct condition timer_wake; /* for the timer */
     struct client_line *line;    /* owned: where one of the threads waits for jobs */
     struct link ready, ended, held;
+    struct link threads, retired; /* owned: pool.c */
     struct rng rng;
     uint64_t token_number;
+    size_t concurrency;   /* handlers at a time */
     size_t threads_left;  /* that have not ended */
     size_t idle_count;    /* threads that wait on `work` */
     size_t running_count; /* handlers */
@@ -103,13 +104,37 @@ struct oxq_worker {
 
 /* ---- worker.c ---- */
 
-/* A thread of handlers. */
-void worker_run_thread(void *ctx);
 void worker_tell(oxq_worker *w, struct oxq_worker_event event);
+/* Under the lock, by a thread of handlers: the next thing that there is to do; it may wait for one. */
+void worker_step(oxq_worker *w);
+/* Under the lock: nothing is left for its threads to do, for ever. */
+bool worker_is_over(const oxq_worker *w);
+/*
+ * Under the lock, by a thread that begins a job or ends: another one for what there is to do. It wakes the next in its turn, and none is woken
+ * while one is on its way: so long jobs soon have all threads, and of short ones a thread does many, which costs less than to be woken for each.
+ */
+void worker_wake_another(oxq_worker *w);
+/* Errors: ARGUMENT. */
+OXQ_MUST_USE oxq_err worker_check_concurrency(size_t concurrency, struct oxq_error *err);
 /* Under the lock: jobs that no thread has begun go back to where they came from. */
 void worker_give_back(oxq_worker *w);
 /* Frees all of it: nobody is left in it. */
 void worker_free(oxq_worker *w);
+
+/* ---- pool.c: threads of handlers; all under the lock ---- */
+
+/* So many from now on. Errors: MEMORY: as many as before. */
+OXQ_MUST_USE oxq_err pool_resize(oxq_worker *w, size_t concurrency, struct oxq_error *err);
+/* Threads that may take a job, the calling one among them. */
+size_t pool_count_free(const oxq_worker *w);
+/* May the calling one take one? */
+bool pool_has_room(const oxq_worker *w);
+/* Are there jobs for more handlers than may run? */
+bool pool_is_exceeded(const oxq_worker *w);
+/* Nobody waits for those that have not ended. */
+void pool_end(oxq_worker *w);
+/* What pool_end left, once all have ended. */
+void pool_free(oxq_worker *w);
 
 /* ---- run.c: one job ---- */
 

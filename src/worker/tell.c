@@ -374,7 +374,7 @@ static void take_jobs(oxq_worker *w, const struct round *r, const struct fetched
     w->rate_until_us = rate_wait_ms > 0 ? clock_mono_us(os_clock()) + rate_wait_ms * 1000 : 0;
     if (f->next_due_ms > 0) w->due_ms = f->next_due_ms;
     /* It was told to take none while these were on their way. */
-    if (w->is_paused || w->is_closing) worker_give_back(w);
+    if (w->is_paused || w->is_closing || pool_is_exceeded(w)) worker_give_back(w);
     lock_leave(&w->lock);
 }
 

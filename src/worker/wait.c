@@ -2,7 +2,8 @@
 /*
  * Waiting for jobs: one thread of a worker waits for the queue's marker, which whoever makes a job available puts there. Its member 0
  * says that there is a job now; 1, with a time as score, when the first delayed one is due. The marker is taken: who has
- * taken it looks for jobs, and that puts it there again when it finds some.
+ * taken it looks for jobs, and that puts it there again when it finds some. One that may take none any more when its wait ends, because the
+ * worker was paused, say, puts it there itself: another worker may wait for it.
  */
 #include "worker/state.h"
 
@@ -51,6 +52,22 @@ static oxq_err wait_on_line(oxq_worker *w, int64_t ms, int64_t *out_at_ms, bool 
     return OXQ_OK;
 }
 
+/* Without the lock. What fails here is made good when the others' waits end. */
+static void put_marker(oxq_worker *w, int64_t at_ms)
+{
+    struct arena arena = {0};
+    struct client_reply reply = {0};
+    struct request r;
+    request_begin_plain(&r, &arena, "ZADD");
+    request_put(&r, w->marker_key);
+    request_put_text(&r, "LT");
+    request_put_int(&r, at_ms);
+    request_put_text(&r, at_ms > 0 ? "1" : "0");
+    r.command.is_idempotent = true;
+    if (client_call(w->client, &r.command, 0, &reply, NULL) == OXQ_OK) client_reply_deinit(&reply);
+    arena_deinit(&arena);
+}
+
 void wait_for_jobs(oxq_worker *w, int64_t at_most_ms)
 {
     int64_t now_ms = store_now_ms();
@@ -68,6 +85,11 @@ void wait_for_jobs(oxq_worker *w, int64_t at_most_ms)
     if (e && e != OXQ_ERR_CANCELLED)
         worker_tell(w, (struct oxq_worker_event){.kind = OXQ_WORKER_ERROR, .text = err.text});
     lock_enter(&w->lock);
+    if (has_marker && !pool_has_room(w)) {
+        lock_leave(&w->lock);
+        put_marker(w, at_ms);
+        lock_enter(&w->lock);
+    }
     w->is_waiting = false;
     condition_notify_all(&w->change);
     if (e == OXQ_ERR_CANCELLED) return;

@@ -26,7 +26,6 @@
 #define STALLED_MAX_DEFAULT 1
 #define DRAIN_WAIT_MS_DEFAULT 5000
 #define STACK_BYTES_DEFAULT ((size_t)1 << 20)
-#define CONCURRENCY_MAX 4096
 /* A year: all sums with it are far from the end of int64_t. */
 #define TIME_MS_MAX ((int64_t)366 * 24 * 3600 * 1000)
 #define ID_DIGITS 20
@@ -58,7 +57,7 @@ static struct job_run *take_ready(oxq_worker *w)
 static size_t count_wanted(const oxq_worker *w)
 {
     if (w->is_closing || w->is_paused || clock_mono_us(os_clock()) < w->rate_until_us) return 0;
-    size_t free_count = 1 + w->idle_count;
+    size_t free_count = pool_count_free(w);
     size_t wanted = free_count > w->ready_count ? free_count - w->ready_count : 0;
     return wanted < FETCH_JOBS_MAX ? wanted : FETCH_JOBS_MAX;
 }
@@ -75,11 +74,7 @@ static bool can_wait(const oxq_worker *w)
            w->rate_until_us == 0;
 }
 
-/*
- * Under the lock, by a thread that begins a job: another one for what there is to do meanwhile. It wakes the next in its turn, and none is woken
- * while one is on its way: so long jobs soon have all threads, and of short ones a thread does many, which costs less than to be woken for each.
- */
-static void wake_another(oxq_worker *w)
+void worker_wake_another(oxq_worker *w)
 {
     if (w->is_waking || w->idle_count == 0) return;
     if (w->ready_count == 0 && !can_tell(w) && !can_wait(w)) return;
@@ -95,7 +90,7 @@ static void run_one(oxq_worker *w, struct job_run *run)
         run->deadline_us = store_until_us(w->opts.deadline_ms);
         condition_notify_all(&w->timer_wake);
     }
-    wake_another(w);
+    worker_wake_another(w);
     lock_leave(&w->lock);
     run_handle(run);
     lock_enter(&w->lock);
@@ -105,8 +100,7 @@ static void run_one(oxq_worker *w, struct job_run *run)
     condition_notify_all(&w->change);
 }
 
-/* Nothing is left for it to do, for ever. */
-static bool is_over(const oxq_worker *w)
+bool worker_is_over(const oxq_worker *w)
 {
     return w->is_forsaken || (w->is_closing && link_is_empty(&w->ready) && link_is_empty(&w->ended) && !w->is_telling);
 }
@@ -125,7 +119,7 @@ static void be_idle(oxq_worker *w)
     }
 }
 
-static void step(oxq_worker *w)
+void worker_step(oxq_worker *w)
 {
     /* What ended is told first when nobody else is free to tell it. */
     bool must_tell = can_tell(w) && (w->ready_count == 0 || (w->idle_count == 0 && !link_is_empty(&w->ended)));
@@ -142,25 +136,18 @@ static void step(oxq_worker *w)
         be_idle(w);
 }
 
-void worker_run_thread(void *ctx)
-{
-    oxq_worker *w = ctx;
-    lock_enter(&w->lock);
-    while (!is_over(w)) step(w);
-    bool is_last = --w->threads_left == 0;
-    condition_notify_all(&w->change);
-    condition_notify_all(&w->work);
-    bool must_free = is_last && w->is_orphaned;
-    lock_leave(&w->lock);
-    if (must_free) worker_free(w);
-}
-
 /* ---------------------------------------------------------------- open */
+
+oxq_err worker_check_concurrency(size_t concurrency, struct oxq_error *err)
+{
+    if (concurrency >= 1 && concurrency <= OXQ_CONCURRENCY_MAX) return OXQ_OK;
+    return err_set(err, OXQ_ERR_ARGUMENT, "concurrency %zu: 1 to %d threads", concurrency, OXQ_CONCURRENCY_MAX);
+}
 
 static oxq_err check_opts(const struct oxq_worker_opts *o, struct oxq_error *err)
 {
-    if (o->concurrency > CONCURRENCY_MAX)
-        return err_set(err, OXQ_ERR_ARGUMENT, "concurrency %zu: 1 to %d threads", o->concurrency, CONCURRENCY_MAX);
+    oxq_err e = worker_check_concurrency(o->concurrency ? o->concurrency : 1, err);
+    if (e) return e;
     if (o->lock_ms > TIME_MS_MAX || o->lock_renew_ms > TIME_MS_MAX || o->stalled_every_ms > TIME_MS_MAX ||
         o->drain_wait_ms > TIME_MS_MAX)
         return err_set(err, OXQ_ERR_ARGUMENT, "the times of a worker are at most %lld ms", (long long)TIME_MS_MAX);
@@ -204,25 +191,18 @@ static void init_shared(oxq_worker *w)
     link_init(&w->ready);
     link_init(&w->ended);
     link_init(&w->held);
+    link_init(&w->threads);
+    link_init(&w->retired);
     w->is_hungry = true;
 }
 
 static oxq_err start_threads(oxq_worker *w, struct oxq_error *err)
 {
-    size_t count = w->handler ? w->opts.concurrency : 0;
-    w->threads = mem_alloc_zero((count ? count : 1) * sizeof(*w->threads));
     oxq_err e = thread_start(&w->timer, "oxq-timer", timer_run, w, err);
-    for (size_t i = 0; !e && i < count; i++) {
-        w->threads[i].stack_bytes = w->opts.stack_bytes;
-        lock_enter(&w->lock);
-        w->threads_left++;
-        lock_leave(&w->lock);
-        e = thread_start(&w->threads[i], "oxq-worker", worker_run_thread, w, err);
-        if (!e) continue;
-        lock_enter(&w->lock);
-        w->threads_left--;
-        lock_leave(&w->lock);
-    }
+    if (e || !w->handler) return e;
+    lock_enter(&w->lock);
+    e = pool_resize(w, w->opts.concurrency, err);
+    lock_leave(&w->lock);
     return e;
 }
 
@@ -287,7 +267,7 @@ void worker_free(oxq_worker *w)
     condition_deinit(&w->change);
     condition_deinit(&w->timer_wake);
     lock_deinit(&w->lock);
-    mem_free(w->threads);
+    pool_free(w);
     arena_deinit(&w->arena);
     mem_free(w);
 }
@@ -366,12 +346,9 @@ oxq_err oxq_worker_close(oxq_worker *worker, int64_t timeout_ms, struct oxq_erro
     /* What the timer asks for now concerns nobody here. */
     if (w->client) client_cancel(w->client);
     thread_join(&w->timer);
-    for (size_t i = 0; w->handler && w->threads && i < w->opts.concurrency; i++) {
-        if (is_over)
-            thread_join(&w->threads[i]);
-        else
-            thread_detach(&w->threads[i]);
-    }
+    lock_enter(&w->lock);
+    pool_end(w);
+    lock_leave(&w->lock);
     worker_tell(w, (struct oxq_worker_event){.kind = OXQ_WORKER_CLOSED});
     lock_enter(&w->lock);
     bool must_free = is_over || --w->threads_left == 0;

@@ -4,6 +4,7 @@
 #include "api/testkit.h"
 #include "client/fakeserver.h"
 #include "os/clock.h"
+#include "worker/state.h"
 
 #include <poll.h>
 #include <stdatomic.h>
