@@ -40,6 +40,11 @@ oxq_outcome oxq_job_retry_after(oxq_job *job, int64_t delay_ms, const char *form
 oxq_outcome oxq_job_delay(oxq_job *job, int64_t delay_ms);
 /* When all children have finished already, the handler's job waits again at once. */
 oxq_outcome oxq_job_wait_for_children(oxq_job *job);
+/*
+ * The same while this child of it has not finished, whatever the others do; when it has, the job waits again at once. Once it waits for
+ * children it comes again when all have finished.
+ */
+oxq_outcome oxq_job_wait_for_child(oxq_job *job, const char *queue, const char *id);
 /* No job of the queue is begun for so long, by any worker. */
 oxq_outcome oxq_job_rate_limit(oxq_job *job, int64_t for_ms);
 /* It waits again, before all others of its priority: this worker, too, may be the next to have it. */
@@ -56,6 +61,11 @@ OXQ_MUST_USE oxq_err oxq_job_extend_lock(oxq_job *job, int64_t duration_ms, stru
 /* Adds a child; before oxq_job_wait_for_children. */
 OXQ_MUST_USE oxq_err oxq_job_add_child(oxq_job *job, const char *queue, const struct oxq_job_template *child,
                                        char out_id[OXQ_ID_MAX], struct oxq_error *err);
+/*
+ * The queue that the job is of, for all that a handler may want to ask or do there: oxq_queue_children(oxq_job_queue(job), oxq_job_id(job),
+ * ...). The worker's own, until that is closed; NULL: the job does not run here.
+ */
+oxq_queue *oxq_job_queue(const oxq_job *job);
 /* What its children gave: as oxq_queue_children_values. */
 OXQ_MUST_USE oxq_err oxq_job_children_values(oxq_job *job, bool of_ignored, char **out_json, struct oxq_error *err);
 /* Has it been cancelled: its deadline passed, its lock was lost, or the worker is closing and its time-out is over? */
@@ -92,15 +102,18 @@ typedef enum oxq_worker_event_kind {
     OXQ_WORKER_RESUMED,
     OXQ_WORKER_ERROR, /* `text`: what is tried again; with an `id`: why nobody can run that job */
     OXQ_WORKER_CLOSING,
-    OXQ_WORKER_CLOSED
+    OXQ_WORKER_CLOSED,
+    OXQ_WORKER_PROGRESS,     /* oxq_job_progress was called; `text`: with what, JSON */
+    OXQ_WORKER_LOCKS_RENEWED /* of `count` jobs */
 } oxq_worker_event_kind;
 
 struct oxq_worker_event {
     oxq_worker_event_kind kind;
-    oxq_job *job;     /* ACTIVE, COMPLETED, FAILED; LOCK_LOST and ERROR: or NULL; valid during the call */
+    oxq_job *job;     /* ACTIVE, PROGRESS, COMPLETED, FAILED; LOCK_LOST and ERROR: or NULL; valid during the call */
     const char *id;   /* of the job, LOCK_LOST and STALLED too; else NULL */
-    const char *text; /* FAILED, ERROR: why; LOCK_LOST: or NULL; else NULL */
+    const char *text; /* FAILED, ERROR: why; LOCK_LOST: or NULL; PROGRESS; else NULL */
     bool is_final;
+    size_t count; /* LOCKS_RENEWED; else 0 */
 };
 
 #define OXQ_CONCURRENCY_MAX 4096

@@ -142,7 +142,9 @@ static void on_event(void *ctx, oxq_worker *worker, const struct oxq_worker_even
     case OXQ_WORKER_PAUSED:
     case OXQ_WORKER_RESUMED:
     case OXQ_WORKER_CLOSING:
-    case OXQ_WORKER_CLOSED: return;
+    case OXQ_WORKER_CLOSED:
+    case OXQ_WORKER_PROGRESS:
+    case OXQ_WORKER_LOCKS_RENEWED: return;
     }
 }
 

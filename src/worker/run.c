@@ -56,6 +56,7 @@ struct job_run *run_new(oxq_worker *w, const struct fetched_job *from, struct sl
 void run_free(struct job_run *run)
 {
     if (run->cancel_fd >= 0) close(run->cancel_fd);
+    oxq_text_free(run->progress);
     oxq_job_free(run->job);
     mem_free(run);
 }
@@ -205,6 +206,20 @@ oxq_outcome oxq_job_delay(oxq_job *job, int64_t delay_ms)
 
 oxq_outcome oxq_job_wait_for_children(oxq_job *job)
 {
+    if (job && job->run) job->run->child_key = SLICE_LIT("");
+    return end_later(job, OXQ_WAITING_CHILDREN, 0);
+}
+
+oxq_outcome oxq_job_wait_for_child(oxq_job *job, const char *queue, const char *id)
+{
+    struct oxq_error why;
+    struct slice prefix;
+    if (!job || !job->run) return OXQ_WAITING_CHILDREN;
+    oxq_err e = ARGS_CHECK(&why, queue, id);
+    if (!e) e = queue_check_id(id, &why);
+    if (!e) e = keys_prefix(&job->arena, job->run->worker->store->prefix, slice_from_text(queue), &prefix, &why);
+    if (e) return oxq_job_fail_for_good(job, "the handler waits for a child that cannot be: %s", why.text);
+    job->run->child_key = keys_join(&job->arena, prefix, slice_from_text(id));
     return end_later(job, OXQ_WAITING_CHILDREN, 0);
 }
 
@@ -284,6 +299,18 @@ static oxq_err send_request(oxq_job *job, struct request *r, const char *what, s
     return e == OXQ_ERR_LOCK_LOST ? lock_is_lost(job, err) : e;
 }
 
+/* As the job has it from now on, for who is told of it. */
+static oxq_err note_progress(oxq_job *job, const char *progress, struct oxq_error *err)
+{
+    struct job_run *run = job->run;
+    char *copy;
+    oxq_err e = text_copy(slice_from_text(progress), &copy, err);
+    if (e) return e;
+    oxq_text_free(run->progress);
+    job->fields.progress = run->progress = copy;
+    return OXQ_OK;
+}
+
 oxq_err oxq_job_progress(oxq_job *job, const char *progress, struct oxq_error *err)
 {
     oxq_err e = ARGS_CHECK(err, job, progress);
@@ -295,7 +322,12 @@ oxq_err oxq_job_progress(oxq_job *job, const char *progress, struct oxq_error *e
                          &r, err);
     if (!e) e = send_request(job, &r, "progress of job", err);
     arena_deinit(&arena);
-    return e;
+    if (!e) e = note_progress(job, progress, err);
+    if (e) return e;
+    worker_tell(job->run->worker,
+                (struct oxq_worker_event){
+                    .kind = OXQ_WORKER_PROGRESS, .job = job, .id = job->fields.id, .text = job->fields.progress});
+    return OXQ_OK;
 }
 
 oxq_err oxq_job_log(oxq_job *job, const char *line, struct oxq_error *err)
@@ -372,12 +404,12 @@ oxq_err oxq_job_children_values(oxq_job *job, bool of_ignored, char **out_json, 
     oxq_err e = ARGS_CHECK(err, job, out_json);
     if (e) return e;
     if (!job->run) return not_running(job, err);
-    oxq_queue *q;
-    e = oxq_queue_open(job->run->worker->store, job->fields.queue, NULL, &q, err);
-    if (e) return e;
-    e = oxq_queue_children_values(q, job->fields.id, of_ignored, out_json, err);
-    oxq_queue_close(q);
-    return e;
+    return oxq_queue_children_values(oxq_job_queue(job), job->fields.id, of_ignored, out_json, err);
+}
+
+oxq_queue *oxq_job_queue(const oxq_job *job)
+{
+    return job && job->run ? job->run->worker->own_queue : NULL;
 }
 
 /* ---------------------------------------------------------------- steps */

@@ -40,6 +40,7 @@ struct job_run {
     oxq_job *job;          /* owned */
     struct slice token;    /* in the job's arena */
     struct run_step *steps;
+    char *progress;      /* owned: what its handler told last; NULL: nothing */
     int64_t deadline_us; /* CLOCK_MONOTONIC; INT64_MAX: none */
 
     /* How it ended: the thread's that runs it, until it is in `ended`. */
@@ -47,6 +48,7 @@ struct job_run {
     const char *text;       /* result or failure, in the job's arena; NULL: none */
     const char *stack;      /* the same */
     int64_t delay_ms;       /* of RETRY, DELAYED and RATE_LIMITED */
+    struct slice child_key; /* of WAITING_CHILDREN: what it waits for, in the job's arena; empty: all */
     bool is_given_back;     /* it was not begun: whoever comes next takes it */
     bool is_uncertain;      /* its end was sent and the answer lost */
     bool has_no_children;   /* of WAITING_CHILDREN: none to wait for */
@@ -68,6 +70,7 @@ struct oxq_worker {
     oxq *store; /* borrowed */
     struct arena arena;
     const char *queue;
+    oxq_queue *own_queue; /* owned: for handlers */
     struct slice prefix, name, marker_key;
     char id[WORKER_TOKEN_MAX / 2];
     struct oxq_worker_opts opts; /* with its defaults filled in */

@@ -151,7 +151,7 @@ static void put(struct round *r, struct job_run *run)
     case OXQ_UNRECOVERABLE:
     case OXQ_RETRY: put_failure(r, run); return;
     case OXQ_DELAYED: put_leaving(r, run, LEAVE_DELAYED)->delay_ms = run->delay_ms; return;
-    case OXQ_WAITING_CHILDREN: put_leaving(r, run, LEAVE_CHILDREN); return;
+    case OXQ_WAITING_CHILDREN: put_leaving(r, run, LEAVE_CHILDREN)->child_key = run->child_key; return;
     case OXQ_WAITING: put_leaving(r, run, LEAVE_FRONT); return;
     case OXQ_RATE_LIMITED:
         if (run->delay_ms > r->hold_ms) r->hold_ms = run->delay_ms;
@@ -275,7 +275,7 @@ static void tell_end(struct job_run *run, oxq_err e, const char *text)
         run->job->fields.result_bytes = strlen(run->job->fields.result);
     } else if (is_failure(run)) {
         event.kind = OXQ_WORKER_FAILED;
-        event.text = run_failure(run);
+        event.text = run->job->fields.failure = run_failure(run);
         event.is_final = run->end == RUN_FAILED;
     } else {
         return;

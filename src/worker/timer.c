@@ -54,6 +54,9 @@ static void renew(oxq_worker *w, struct renewal *r)
     if (e && e != OXQ_ERR_CANCELLED)
         worker_tell(w, (struct oxq_worker_event){.kind = OXQ_WORKER_ERROR, .text = err.text});
     for (size_t i = 0; !e && i < reply.value.count; i++) note_lost(w, reply.value.items[i].text);
+    if (!e && reply.value.count < r->count)
+        worker_tell(w,
+                    (struct oxq_worker_event){.kind = OXQ_WORKER_LOCKS_RENEWED, .count = r->count - reply.value.count});
     client_reply_deinit(&reply);
 }
 

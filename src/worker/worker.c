@@ -214,6 +214,8 @@ static oxq_err open_worker(oxq_worker *w, const char *queue, const struct oxq_wo
     if (e) return e;
     fill_defaults(&w->opts);
     w->queue = arena_copy_text(&w->arena, slice_from_text(queue));
+    e = oxq_queue_open(w->store, queue, NULL, &w->own_queue, err);
+    if (e) return e;
     w->name =
         opts && opts->name ? slice_from_text(arena_copy_text(&w->arena, slice_from_text(opts->name))) : SLICE_LIT("");
     w->marker_key = keys_join(&w->arena, w->prefix, SLICE_LIT("marker"));
@@ -268,6 +270,7 @@ void worker_free(oxq_worker *w)
     condition_deinit(&w->timer_wake);
     lock_deinit(&w->lock);
     pool_free(w);
+    oxq_queue_close(w->own_queue);
     arena_deinit(&w->arena);
     mem_free(w);
 }

@@ -643,6 +643,62 @@ Test(worker, a_handler_tells_how_far_it_is)
     oxq_job_free(job);
 }
 
+/* What a worker told of one job. */
+struct told {
+    char progress[2][32], result[32], failure[32];
+    int progress_count;
+    atomic_size_t renewed;
+};
+
+static void note(void *ctx, oxq_worker *w, const struct oxq_worker_event *event)
+{
+    struct told *t = ctx;
+    (void)w;
+    if (event->kind == OXQ_WORKER_LOCKS_RENEWED) atomic_fetch_add(&t->renewed, event->count);
+    if (event->kind == OXQ_WORKER_PROGRESS && t->progress_count < 2)
+        snprintf(t->progress[t->progress_count++], sizeof(t->progress[0]), "%s", event->text);
+    if (event->kind == OXQ_WORKER_COMPLETED)
+        snprintf(t->result, sizeof(t->result), "%s after %s", oxq_job_fields(event->job)->result,
+                 oxq_job_fields(event->job)->progress);
+    if (event->kind == OXQ_WORKER_FAILED)
+        snprintf(t->failure, sizeof(t->failure), "%s", oxq_job_fields(event->job)->failure);
+}
+
+static oxq_outcome go_on(oxq_job *job, void *ctx)
+{
+    (void)ctx;
+    cr_assert_eq(oxq_job_progress(job, "40", &err), OXQ_OK, "%s", err.text);
+    cr_assert_eq(oxq_job_progress(job, "{\"percent\":80}", &err), OXQ_OK, "%s", err.text);
+    cr_assert_str_eq(oxq_job_fields(job)->progress, "{\"percent\":80}");
+    return oxq_job_fields(job)->attempts_made == 0 ? oxq_job_fail(job, "no ink") : oxq_job_done(job, "7");
+}
+
+Test(worker, tells_of_progress_and_of_ends_with_what_the_job_has_then)
+{
+    struct told t = {.progress_count = 0};
+    add("x", NULL, &(struct oxq_job_opts){.attempts = 2}, (char[OXQ_ID_MAX]){0});
+    work(&(struct oxq_worker_opts){.on_event = note}, go_on, &t);
+    cr_assert_str_eq(t.progress[0], "40");
+    cr_assert_str_eq(t.progress[1], "{\"percent\":80}");
+    cr_assert_str_eq(t.failure, "no ink");
+    cr_assert_str_eq(t.result, "7 after {\"percent\":80}");
+}
+
+static oxq_outcome until_renewed(oxq_job *job, void *ctx)
+{
+    struct told *t = ctx;
+    while (atomic_load(&t->renewed) == 0 && !oxq_job_is_cancelled(job)) poll(NULL, 0, 1);
+    return OXQ_DONE;
+}
+
+Test(worker, tells_that_locks_were_renewed)
+{
+    struct told t = {.progress_count = 0};
+    add("x", NULL, NULL, (char[OXQ_ID_MAX]){0});
+    work(&(struct oxq_worker_opts){.on_event = note, .lock_renew_ms = 5}, until_renewed, &t);
+    cr_assert_gt(atomic_load(&t.renewed), 0);
+}
+
 static oxq_outcome be_parent(oxq_job *job, void *ctx)
 {
     struct tally *t = ctx;
