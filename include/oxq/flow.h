@@ -93,7 +93,8 @@ void oxq_children_free(oxq_children *children);
 
 /*
  * What the children that completed gave, as one JSON object: {"bull:pdf:7": result, ...}. With of_ignored: why those failed whose
- * failure is ignored: {"bull:pdf:8": "no such page"}. Empty when there are none, or no such job. Owns: caller, oxq_text_free (events.h).
+ * failure is ignored: {"bull:pdf:8": "no such page"}. Empty when there are none, or no such job. oxq_json_read reads it. Owns: caller,
+ * oxq_text_free (events.h).
  */
 OXQ_MUST_USE oxq_err oxq_queue_children_values(oxq_queue *queue, const char *id, bool of_ignored, char **out_json,
                                                struct oxq_error *err);

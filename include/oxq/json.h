@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* Reading JSON that a job carries. */
+/* Reading JSON: what a job carries, and what calls give as text. */
 #ifndef OXQ_JSON_H
 #define OXQ_JSON_H
+
+#include <oxq/error.h>
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -43,6 +45,14 @@ size_t oxq_json_count(const oxq_json *v);
 const oxq_json *oxq_json_element(const oxq_json *v, size_t i);
 /* The name of member i of a map. */
 const char *oxq_json_member_name(const oxq_json *v, size_t i);
+
+/*
+ * Parses a text: a job's options or progress, the results of its children, ... Errors: FORMAT (where, and what is wrong), MEMORY. Owns: caller,
+ * oxq_json_free.
+ */
+OXQ_MUST_USE oxq_err oxq_json_read(const char *text, oxq_json **out, struct oxq_error *err);
+/* The root that oxq_json_read gave; none that a job gave. NULL is fine. */
+void oxq_json_free(oxq_json *root);
 
 #ifdef __cplusplus
 }

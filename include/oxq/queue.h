@@ -192,7 +192,13 @@ OXQ_MUST_USE oxq_err oxq_queue_clear_logs(oxq_queue *queue, const char *id, int6
 /* Which job holds a deduplication id: newer ones with it are not added. Errors: NOT_FOUND (none does). */
 OXQ_MUST_USE oxq_err oxq_queue_deduplication_holder(oxq_queue *queue, const char *deduplication_id,
                                                     char out_id[OXQ_ID_MAX], struct oxq_error *err);
-/* The deduplication id is free again. out_was_there may be NULL. */
+/*
+ * A job gives up the deduplication id that it was added with: the next job with it is added, while this one runs, say. out_had: false: it had none,
+ * or another holds it by now; may be NULL.
+ */
+OXQ_MUST_USE oxq_err oxq_queue_release_deduplication(oxq_queue *queue, const char *id, bool *out_had,
+                                                     struct oxq_error *err);
+/* The deduplication id is free again, whoever holds it. out_was_there may be NULL. */
 OXQ_MUST_USE oxq_err oxq_queue_remove_deduplication(oxq_queue *queue, const char *deduplication_id, bool *out_was_there,
                                                     struct oxq_error *err);
 

@@ -2,9 +2,9 @@
 /* oxq_json is codec/json.h's struct json under the name that it has outside. */
 #include "codec/json.h"
 
+#include "api/state.h"
 #include "base/num.h"
 
-#include <oxq/json.h>
 #include <string.h>
 
 static const struct json *inner(const oxq_json *v)
@@ -120,4 +120,18 @@ const char *oxq_json_member_name(const oxq_json *v, size_t i)
     struct slice name;
     const struct json *value;
     return find_member(inner(v), i, &name, &value) ? name.at : NULL;
+}
+
+oxq_err oxq_json_read(const char *text, oxq_json **out, struct oxq_error *err)
+{
+    struct json *root;
+    oxq_err e = ARGS_CHECK(err, text, out);
+    if (!e) e = json_read_value(slice_from_text(text), &root, err);
+    if (!e) *out = (oxq_json *)root;
+    return e;
+}
+
+void oxq_json_free(oxq_json *root)
+{
+    json_release((struct json *)root);
 }

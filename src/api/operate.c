@@ -169,6 +169,45 @@ oxq_err oxq_queue_remove_deduplication(oxq_queue *queue, const char *deduplicati
     return e;
 }
 
+/* The deduplication id that a job was added with; empty: none. */
+static oxq_err read_deduplication(const oxq_queue *q, struct arena *arena, struct slice id, struct slice *out,
+                                  struct oxq_error *err)
+{
+    struct client_reply reply = {0};
+    struct request r;
+    request_begin_plain(&r, arena, "HMGET");
+    request_put(&r, keys_join(arena, q->prefix, id));
+    request_put_text(&r, "deid");
+    request_put_text(&r, "name");
+    r.command.is_idempotent = true;
+    oxq_err e = store_request(q->store->client, &r, "the deduplication id of job", id, &reply, err);
+    if (!e && reply.value.items[1].kind == RESP_NULL)
+        e = err_set(err, OXQ_ERR_NOT_FOUND, "job %.*s: there is no such job", (int)id.len, id.at);
+    if (!e) *out = arena_copy(arena, reply.value.items[0].text);
+    client_reply_deinit(&reply);
+    return e;
+}
+
+oxq_err oxq_queue_release_deduplication(oxq_queue *queue, const char *id, bool *out_had, struct oxq_error *err)
+{
+    oxq_err e = ARGS_CHECK(err, queue, id);
+    if (!e) e = queue_check_id(id, err);
+    if (e) return e;
+    struct arena arena = {0};
+    struct client_reply reply = {0};
+    struct request r;
+    struct slice job = slice_from_text(id), deduplication_id = SLICE_LIT("");
+    e = read_deduplication(queue, &arena, job, &deduplication_id, err);
+    if (!e && deduplication_id.len > 0) {
+        add_free_deduplication(&arena, queue->prefix, deduplication_id, job, &r);
+        e = store_request(queue->store->client, &r, "free the deduplication id of job", job, &reply, err);
+    }
+    if (!e && out_had) *out_had = reply.value.integer == 1;
+    client_reply_deinit(&reply);
+    arena_deinit(&arena);
+    return e;
+}
+
 /* ---------------------------------------------------------------- many */
 
 static oxq_err purge_portion(const oxq_queue *q, const struct operate_purge *purge, struct operate_purged *out,

@@ -371,6 +371,26 @@ Test(operate, a_deduplication_id_is_given_back)
     cr_assert_str_neq(first, second);
 }
 
+Test(operate, a_job_gives_up_its_deduplication_id_and_no_others)
+{
+    bool had;
+    char first[OXQ_ID_MAX], second[OXQ_ID_MAX], holder[OXQ_ID_MAX];
+    struct oxq_job_opts opts = {.deduplication = {.id = "d"}};
+    OK(oxq_queue_add(queue, "x", NULL, &opts, first, &err));
+    OK(oxq_queue_release_deduplication(queue, first, &had, &err));
+    cr_assert(had);
+    OK(oxq_queue_add(queue, "x", NULL, &opts, second, &err));
+    cr_assert_str_neq(first, second);
+    OK(oxq_queue_release_deduplication(queue, first, &had, &err));
+    cr_assert_not(had);
+    OK(oxq_queue_deduplication_holder(queue, "d", holder, &err));
+    cr_assert_str_eq(holder, second);
+    OK(oxq_queue_add(queue, "x", NULL, NULL, first, &err));
+    OK(oxq_queue_release_deduplication(queue, first, &had, &err));
+    cr_assert_not(had, "it had none");
+    cr_assert_eq(oxq_queue_release_deduplication(queue, "nobody", &had, &err), OXQ_ERR_NOT_FOUND);
+}
+
 Test(operate, a_delayed_job_begins_its_delay_anew_with_the_newer_one)
 {
     char first[OXQ_ID_MAX], second[OXQ_ID_MAX];

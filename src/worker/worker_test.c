@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* Workers on a folder of their own: the store is real, and so are the threads. */
-#include "api/state.h"
+#include "worker/state.h"
+
 #include "api/testkit.h"
 #include "client/fakeserver.h"
 #include "os/clock.h"
-#include "worker/state.h"
 
 #include <poll.h>
 #include <stdatomic.h>
