@@ -150,6 +150,26 @@ const TESTS = {
     equal(await queue.removeOrphanedJobs?.() ?? 0, 0);
   },
 
+  'a job of C that waits for one child, which runs in Node': async (t, { url, node }) => {
+    const queue = node.queue('parents');
+    const { id } = await queue.add('adopt', { in: 'children' });
+    await running(t, url, 'work', 'parents', 1);
+    await until('it waits', async () => (await (await queue.getJob(id)).getState()) === 'waiting-children');
+    equal((await (await queue.getJob(id)).getDependencies()).unprocessed, ['bull:children:kid']);
+    node.worker('children', async () => 7);
+    equal(await told(t, url, 'wait', 'parents', id), 'completed "grown"');
+  },
+
+  'a job of Node gives up its deduplication id in C': async (t, { url, node }) => {
+    const queue = node.queue('q');
+    const add = async () => (await queue.add('x', {}, { deduplication: { id: 'd' } })).id;
+    const first = await add();
+    equal(await add(), first);
+    equal(await told(t, url, 'release', 'q', first), 'had');
+    check((await add()) !== first, 'the next one is added');
+    equal(await told(t, url, 'release', 'q', first), 'had not');
+  },
+
   'a scheduler of C seen and run by Node': async (t, { url, node }) => {
     const ran = [];
     await told(t, url, 'schedule', 'q', 'beat', 100, 3);

@@ -16,6 +16,7 @@
  *   cron QUEUE ID PATTERN   a scheduler
  *   schedulers QUEUE        prints id, interval and runs of each
  *   get QUEUE ID            prints its fields, one a line
+ *   release QUEUE ID        a job gives up its deduplication id; prints whether it had it
  *   wait QUEUE ID           prints how it ended
  *   events QUEUE            prints `kind id` until SIGTERM
  *   work QUEUE THREADS [STARTS]
@@ -24,9 +25,9 @@
  *   host                    has the store open until SIGTERM
  *
  * PREFIX in the environment is that of all keys; with STRATEGY patterns of schedulers are such as "plus 250", so many ms later. With TRACE it
- * prints spans as they end: span KIND NAME TRACE ID PARENT ERROR, with tabs between. Its jobs do what their names say: `fail` until as many attempts were made as its data's
- * `until`, `fatal` for ever, `again` is given back and `later` is delayed when it is begun first, `gate` waits until there is the file that
- * its data names.
+ * prints spans as they end: span KIND NAME TRACE ID PARENT ERROR, with tabs between. Its jobs do what their names say: `fail` until as many
+ * attempts were made as its data's `until`, `fatal` for ever, `again` is given back and `later` is delayed when it is begun first, `adopt` has
+ * a child in the queue that its data names and waits for it, `gate` waits until there is the file that its data names.
  */
 #include <oxq/oxq.h>
 
@@ -300,6 +301,13 @@ static void remove_orphans(oxq_queue *q)
     printf("%lld\n", (long long)count);
 }
 
+static void release(oxq_queue *q, const char *id)
+{
+    bool had;
+    require(oxq_queue_release_deduplication(q, id, &had, &err), "release");
+    printf("%s\n", had ? "had" : "had not");
+}
+
 static void list_queues(oxq *store)
 {
     oxq_names *names;
@@ -339,6 +347,17 @@ static void follow(oxq_queue *q)
 
 /* ---------------------------------------------------------------- working */
 
+static oxq_outcome adopt(oxq_job *job)
+{
+    static const struct oxq_job_opts kid = {.job_id = "kid"};
+    struct oxq_error why;
+    const char *queue = oxq_json_text(oxq_job_json(job), "/in", "");
+    if (oxq_job_fields(job)->attempts_started > 1) return oxq_job_done(job, "\"grown\"");
+    if (oxq_job_add_child(job, queue, &(struct oxq_job_template){.name = "child", .opts = &kid}, NULL, &why) != OXQ_OK)
+        return oxq_job_fail(job, "child: %s", why.text);
+    return oxq_job_wait_for_child(job, queue, "kid");
+}
+
 static oxq_outcome handle(oxq_job *job, void *ctx)
 {
     (void)ctx;
@@ -351,6 +370,7 @@ static oxq_outcome handle(oxq_job *job, void *ctx)
     if (strcmp(f->name, "again") == 0) return f->attempts_started < 2 ? oxq_job_give_back(job) : OXQ_DONE;
     if (strcmp(f->name, "later") == 0) return f->attempts_started < 2 ? oxq_job_delay(job, 20) : OXQ_DONE;
     if (strcmp(f->name, "x") == 0) return OXQ_DONE;
+    if (strcmp(f->name, "adopt") == 0) return adopt(job);
     if (strcmp(f->name, "gate") == 0) {
         while (access(oxq_json_text(oxq_job_json(job), "/file", ""), F_OK) != 0) pause_for(10);
         return OXQ_DONE;
@@ -419,6 +439,7 @@ static int command(oxq *store, oxq_queue *q, const char *name, int argc, char **
     if (strcmp(name, "cron") == 0 && argc == 2) return schedule_cron(q, argv), 1;
     if (strcmp(name, "schedulers") == 0) return list_schedulers(q), 1;
     if (strcmp(name, "get") == 0 && argc == 1) return get(q, argv[0]), 1;
+    if (strcmp(name, "release") == 0 && argc == 1) return release(q, argv[0]), 1;
     if (strcmp(name, "wait") == 0 && argc == 1) return wait_for(q, argv[0]), 1;
     if (strcmp(name, "events") == 0) return follow(q), 1;
     if (strcmp(name, "tree") == 0 && argc == 3) return add_tree(store, oxq_queue_name(q), argv), 1;
