@@ -165,10 +165,14 @@ test('bench: a worker that gets nothing but errors is waited for no longer than 
   check(bench.stderr.includes('no job was taken for 1500 ms') && /the worker said: .*Unknown Redis command/.test(bench.stderr), 'why', bench.stderr);
 });
 
-onRedis('bench: a worker that gets neither jobs nor errors is not waited for for ever', async (t, { url, ok }) => {
+onRedis('bench: a worker that gets neither jobs nor errors is not waited for for ever', async (t, { url, ok, connection }) => {
+  const client = await t.connect(connection.port);
   const bench = t.spawn(['bench', '--jobs', 30_000, '--timeout', 1500, '--json', '--url', url]);
-  const [{ queue }] = await until('its queue is there', async () => { const all = objects(await ok('queues', '--json')); return all.length > 0 && all; });
-  await ok('pause', queue);
+  const [key] = await until('its queue is there', async () => { const keys = (await ask(client, 'KEYS', 'bull:*:meta')).items.map((item) => item.text); return keys.length > 0 && keys; });
+  /* So that it comes no further before its queue is paused. */
+  bench.kill('SIGSTOP');
+  await ok('pause', key.split(':')[1]);
+  bench.kill('SIGCONT');
   equal(await bench.ended, 1, bench.stdout + bench.stderr);
   check(bench.stderr.includes('no job was taken for 9000 ms, and the worker had no error (is its queue paused?): given up'), 'why', bench.stderr);
   equal(await ok('queues', '--json'), '', 'no queue is left');
