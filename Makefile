@@ -305,7 +305,7 @@ install: all ## install below DESTDIR/PREFIX (/usr/local)
 	ln -sf liboxq.so.$(version) $(DESTDIR)$(PREFIX)/lib/liboxq.so.$(abi)
 	ln -sf liboxq.so.$(version) $(DESTDIR)$(PREFIX)/lib/liboxq.so
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/lib build/release/liboxq.a
-	sed -e 's|@prefix@|$(PREFIX)|' -e 's|@version@|$(version)|' -e 's|@needs@|$(liboxq_needs)|' src/api/oxq.pc.in >build/oxq.pc
+	sed -e 's|@prefix@|$(PREFIX)|' -e 's|@version@|$(version)|' -e 's|@needs@|$(shell pkg-config --static --libs $(liboxq_needs))|' src/api/oxq.pc.in >build/oxq.pc
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/lib/pkgconfig build/oxq.pc
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/include/oxq $(public_h)
 	install -D -m 644 LICENSE $(DESTDIR)$(PREFIX)/share/doc/oxq/LICENSE

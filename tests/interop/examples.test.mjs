@@ -28,6 +28,9 @@ test('examples/hello.c is compiled with pkg-config after make install, and runs 
   const env = await install(t);
   await shell(t, `cc -std=c99 -Wall -Wextra -Werror '${ROOT}/examples/hello.c' $(pkg-config --cflags --libs oxq) -o hello`, env);
   for (let i = 0; i < 2; i++) equal(await shell(t, './hello', env), 'hello world\n', 'on a folder');
+  await shell(t, `cc -std=c99 '${ROOT}/examples/hello.c' $(pkg-config --cflags --static --libs oxq | sed 's/-loxq/-l:liboxq.a/') -o still`, env);
+  equal(await shell(t, 'ldd still | grep liboxq || ./still', env), 'hello world\n', 'with the static library');
+  equal((await shell(t, 'pkg-config --cflags oxq', env)).trim(), `-I${t.path('installed/include')}`, 'what the libraries behind it want, concerns nobody');
   const { port } = await t.redis();
   equal(await shell(t, `./hello redis://127.0.0.1:${port}`, env), 'hello world\n', 'on Redis');
   const node = new Node(BULLS['BullMQ 6'], { host: '127.0.0.1', port });
