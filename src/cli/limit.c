@@ -103,7 +103,9 @@ static void print(const struct limit *l)
         print_rate(l->max, l->duration_ms);
     else
         puts("rate         none");
-    printf("hold         %s\n", l->hold_ms > 0 ? table_duration(l->hold_ms, span) : "none");
+    /* What is left of 5 min is told as that, and not as 4 min. */
+    int64_t hold_ms = (l->hold_ms + 999) / 1000 * 1000;
+    printf("hold         %s\n", hold_ms > 0 ? table_duration(hold_ms, span) : "none");
 }
 
 int cli_limit(int argc, char **argv)

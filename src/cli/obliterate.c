@@ -30,8 +30,9 @@ static int ask(const struct obliteration *o, const char *name, const struct oxq_
     if (active > 0 && !o->is_forced)
         return cli_fail("queue %s has %" PRId64 " active job%s: wait for them, or remove them too with --force", name,
                         active, active == 1 ? "" : "s");
-    return cli_confirm(o->is_agreed, name, "this removes the queue %s with %" PRId64 " jobs, for good", name,
-                       sum_of(counts));
+    int64_t sum = sum_of(counts);
+    return cli_confirm(o->is_agreed, name, "this removes the queue %s with %" PRId64 " job%s, for good", name, sum,
+                       sum == 1 ? "" : "s");
 }
 
 static int run(struct obliteration *o, const char *name)

@@ -455,6 +455,7 @@ onEach('limit: what is set holds for BullMQ, and what BullMQ set is shown', asyn
   await queue.setGlobalConcurrency(3);
   await queue.setGlobalRateLimit(9, 3_600_000);
   equal(lines(await ok('limit', 'q')).slice(0, 2), ['concurrency  3', 'rate         9/1h']);
+  equal(lines(await ok('limit', 'q', '--hold', '5h'))[2], 'hold         5 h');
   const [held] = objects(await ok('limit', 'q', '--hold', '1h', '--json'));
   check(held.held > 3_000_000 && held.held <= 3_600_000, 'no job is begun for an hour', held);
   check((await queue.getRateLimitTtl()) > 3_000_000, 'BullMQ sees it');
