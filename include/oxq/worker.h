@@ -31,6 +31,8 @@ typedef oxq_outcome oxq_handler(oxq_job *job, void *ctx);
 
 /* ---------------------------------------------------------------- what a handler may do */
 
+/* Times that are asked for here end after 2^40 ms, some 30 years. */
+
 /* For `return`: completed, with a result (JSON; NULL: null). A result that is not JSON makes it OXQ_UNRECOVERABLE. */
 oxq_outcome oxq_job_done(oxq_job *job, const char *result);
 oxq_outcome oxq_job_fail(oxq_job *job, const char *format, ...) OXQ_PRINTF(2, 3);

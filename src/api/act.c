@@ -179,8 +179,9 @@ oxq_err oxq_queue_set_rate_limit(oxq_queue *queue, int64_t max, int64_t duration
 {
     oxq_err e = ARGS_CHECK(err, queue);
     if (e) return e;
-    if (max < 0 || duration_ms < 0 || (max > 0 && duration_ms == 0))
-        return err_set(err, OXQ_ERR_ARGUMENT, "a rate is a number of jobs and a time above 0; 0 jobs: no limit");
+    if (max < 0 || duration_ms < 0 || duration_ms > JOB_TIME_MAX_MS || (max > 0 && duration_ms == 0))
+        return err_set(err, OXQ_ERR_ARGUMENT, "a rate is a number of jobs and a time of 1 .. %lld ms; 0 jobs: no limit",
+                       (long long)JOB_TIME_MAX_MS);
     struct arena arena = {0};
     struct request r;
     request_begin_plain(&r, &arena, max > 0 ? "HSET" : "HDEL");

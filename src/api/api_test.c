@@ -316,6 +316,7 @@ Test(api, a_queue_is_paused_and_limited)
     OK(oxq_queue_set_concurrency(queue, 3, &err));
     OK(oxq_queue_get_concurrency(queue, &max, &err));
     cr_assert_eq(max, 3);
+    cr_assert_eq(oxq_queue_set_rate_limit(queue, 10, INT64_MAX, &err), OXQ_ERR_ARGUMENT);
     OK(oxq_queue_set_rate_limit(queue, 10, 1000, &err));
     OK(oxq_queue_get_rate_limit(queue, &max, &ms, &err));
     cr_assert_eq(max, 10);

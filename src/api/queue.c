@@ -51,7 +51,7 @@ struct job_keep queue_read_keep(const struct oxq_keep *k)
                              .limit = k->limit};
 }
 
-static oxq_err check_keep(const struct oxq_keep *k, const char *name, struct oxq_error *err)
+oxq_err queue_check_keep(const struct oxq_keep *k, const char *name, struct oxq_error *err)
 {
     if ((unsigned)k->kind > OXQ_KEEP_SOME || k->count < 0 || k->age_s < 0 || k->limit < 0)
         return err_set(err, OXQ_ERR_ARGUMENT, "%s: a kind of enum oxq_keep_kind, and numbers from 0 on", name);
@@ -92,8 +92,8 @@ oxq_err queue_read_options(const oxq *store, struct arena *arena, const struct o
         [OXQ_CHILD_IS_IGNORED] = JOB_CHILD_IS_IGNORED,
         [OXQ_CHILD_IS_REMOVED] = JOB_CHILD_IS_REMOVED,
     };
-    oxq_err e = check_keep(&opts->on_complete, "on_complete", err);
-    if (!e) e = check_keep(&opts->on_fail, "on_fail", err);
+    oxq_err e = queue_check_keep(&opts->on_complete, "on_complete", err);
+    if (!e) e = queue_check_keep(&opts->on_fail, "on_fail", err);
     if (!e) e = check_deduplication(&opts->deduplication, err);
     if (e) return e;
     if ((unsigned)opts->on_failure > OXQ_CHILD_IS_REMOVED)

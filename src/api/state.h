@@ -111,7 +111,9 @@ OXQ_MUST_USE oxq_err queue_add(oxq_queue *q, const struct new_job *job, char out
 /* Options of the public interface as jobs/ has them; texts are borrowed. parent_prefix: of the store's keys. */
 OXQ_MUST_USE oxq_err queue_read_options(const oxq *store, struct arena *arena, const struct oxq_job_opts *opts,
                                         struct job_options *out, struct oxq_error *err);
-/* Of a kind that is one of the enum. */
+/* Errors: ARGUMENT: a kind that is none, numbers below 0 or without their kind. `name`: of the option. */
+OXQ_MUST_USE oxq_err queue_check_keep(const struct oxq_keep *k, const char *name, struct oxq_error *err);
+/* Of one that was checked. */
 struct job_keep queue_read_keep(const struct oxq_keep *k);
 /* Copies the texts of options into the arena. */
 void queue_keep_texts(struct arena *a, struct job_options *o);

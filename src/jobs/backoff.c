@@ -3,16 +3,12 @@
 
 #include <math.h>
 
-/* Delays end before the sum of now and any of them leaves what BullMQ can count: some 30 years. */
-#define BACKOFF_MAX_MS ((int64_t)1 << 40)
-
 static double whole_delay(const struct job_backoff *b, int64_t attempts_made)
 {
-    if (slice_equal(b->type, SLICE_LIT("exponential"))) {
-        double doublings = attempts_made > 1 ? (double)(attempts_made - 1) : 0;
-        return fmin(round(exp2(fmin(doublings, 1000)) * (double)b->delay_ms), (double)BACKOFF_MAX_MS);
-    }
-    return (double)b->delay_ms;
+    double whole = (double)b->delay_ms;
+    if (slice_equal(b->type, SLICE_LIT("exponential")) && attempts_made > 1)
+        whole = round(exp2(fmin((double)(attempts_made - 1), 1000)) * whole);
+    return fmin(whole, (double)BACKOFF_MAX_MS);
 }
 
 /* 0 up to but not 1. */

@@ -6,6 +6,8 @@
 #include "base/rng.h"
 #include "jobs/job.h"
 
+/* Delays end before the sum of now and any of them leaves what BullMQ can count: some 30 years. */
+#define BACKOFF_MAX_MS ((int64_t)1 << 40)
 /* A delay that is told as this: no further attempt. */
 #define BACKOFF_STOP (-1)
 
@@ -24,7 +26,7 @@ struct backoff_case {
 
 /*
  * The delay in ms, 0 for at once, or BACKOFF_STOP: fixed is delay_ms; exponential is delay_ms * 2^(attempts_made - 1); jitter takes off
- * a random part of it, up to that share. At most 2^40, some 30 years. Errors: ARGUMENT (a type that nobody knows; the text says so).
+ * a random part of it, up to that share. At most BACKOFF_MAX_MS. Errors: ARGUMENT (a type that nobody knows; the text says so).
  */
 OXQ_MUST_USE oxq_err backoff_delay(const struct backoff_case *c, struct rng *rng, int64_t *out_ms,
                                    struct oxq_error *err);

@@ -191,6 +191,7 @@ Test(options, are_checked_with_advice)
         {{.size_limit_bytes = 9}, OXQ_ERR_LIMIT, "sizeLimit is 9"},
         {{.backoff = {.jitter = 2}}, OXQ_ERR_ARGUMENT, "jitter"},
         {{.deduplication = {.ttl_ms = 5}}, OXQ_ERR_ARGUMENT, "needs an id"},
+        {{.deduplication = {.id = SLICE_INIT("d"), .ttl_ms = INT64_MAX}}, OXQ_ERR_ARGUMENT, "ttl: write"},
         {{.parent = {.id = SLICE_INIT("p")}}, OXQ_ERR_ARGUMENT, "queue is missing"},
         {{.parent = {SLICE_INIT("p"), SLICE_INIT("bull:q")}, .deduplication = {.id = SLICE_INIT("d")}},
          OXQ_ERR_ARGUMENT,

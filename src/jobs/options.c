@@ -73,7 +73,9 @@ oxq_err job_options_check(const struct job_options *o, size_t data_bytes, struct
                        data_bytes, (long long)o->size_limit_bytes);
     }
     const struct job_deduplication *d = &o->deduplication;
-    if (d->ttl_ms < 0) return err_set(err, OXQ_ERR_ARGUMENT, "deduplication ttl: write milliseconds, 0 or more");
+    if (d->ttl_ms < 0 || d->ttl_ms > JOB_TIME_MAX_MS)
+        return err_set(err, OXQ_ERR_ARGUMENT, "deduplication ttl: write milliseconds, 0 .. %lld",
+                       (long long)JOB_TIME_MAX_MS);
     if (d->id.len == 0 && (d->ttl_ms || d->extend || d->reschedule || d->replace || d->keep_last_if_active)) {
         return err_set(err, OXQ_ERR_ARGUMENT, "deduplication needs an id: that of what must not be done twice");
     }

@@ -255,6 +255,8 @@ Test(backoff, grows_as_its_type_says)
     cr_assert_eq(delay_of(doubling, 5, 0), 480);
     cr_assert_eq(delay_of(doubling, 5, 100), 100);
     cr_assert_eq(delay_of(doubling, 100000, 0), (int64_t)1 << 40, "it ends somewhere");
+    const struct job_backoff endless = {.type = SLICE_INIT("fixed"), .delay_ms = INT64_MAX};
+    cr_assert_eq(delay_of(endless, 1, 0), (int64_t)1 << 40, "and so does one that does not grow");
 }
 
 Test(backoff, jitter_takes_off_up_to_its_share)

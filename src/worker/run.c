@@ -4,6 +4,7 @@
 
 #include "base/mem.h"
 #include "codec/json.h"
+#include "jobs/backoff.h"
 #include "jobs/keys.h"
 #include "jobs/running.h"
 #include "jobs/scheduler.h"
@@ -181,13 +182,20 @@ oxq_outcome oxq_job_fail_for_good(oxq_job *job, const char *format, ...)
     return outcome;
 }
 
+/* As a store can count it. */
+static int64_t cut_delay(int64_t ms)
+{
+    if (ms < 0) return 0;
+    return ms < BACKOFF_MAX_MS ? ms : BACKOFF_MAX_MS;
+}
+
 oxq_outcome oxq_job_retry_after(oxq_job *job, int64_t delay_ms, const char *format, ...)
 {
     va_list args;
     va_start(args, format);
     oxq_outcome outcome = end_with(job, OXQ_RETRY, format, args);
     va_end(args);
-    if (job && job->run) job->run->delay_ms = delay_ms > 0 ? delay_ms : 0;
+    if (job && job->run) job->run->delay_ms = cut_delay(delay_ms);
     return outcome;
 }
 
@@ -195,7 +203,7 @@ static oxq_outcome end_later(oxq_job *job, oxq_outcome outcome, int64_t ms)
 {
     if (!job || !job->run) return outcome;
     run_fail(job->run, outcome, NULL);
-    job->run->delay_ms = ms > 0 ? ms : 0;
+    job->run->delay_ms = cut_delay(ms);
     return outcome;
 }
 

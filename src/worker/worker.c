@@ -149,7 +149,7 @@ static oxq_err check_opts(const struct oxq_worker_opts *o, struct oxq_error *err
     oxq_err e = worker_check_concurrency(o->concurrency ? o->concurrency : 1, err);
     if (e) return e;
     if (o->lock_ms > TIME_MS_MAX || o->lock_renew_ms > TIME_MS_MAX || o->stalled_every_ms > TIME_MS_MAX ||
-        o->drain_wait_ms > TIME_MS_MAX)
+        o->drain_wait_ms > TIME_MS_MAX || o->limiter_ms > TIME_MS_MAX)
         return err_set(err, OXQ_ERR_ARGUMENT, "the times of a worker are at most %lld ms", (long long)TIME_MS_MAX);
     if (o->lock_ms < 0 || o->lock_renew_ms < -1 || o->deadline_ms < 0 || o->drain_wait_ms < 0 || o->metrics_points < 0)
         return err_set(err, OXQ_ERR_ARGUMENT, "times and numbers of a worker are from 0 on");
@@ -210,6 +210,8 @@ static oxq_err open_worker(oxq_worker *w, const char *queue, const struct oxq_wo
 {
     if (opts) w->opts = *opts;
     oxq_err e = check_opts(&w->opts, err);
+    if (!e) e = queue_check_keep(&w->opts.on_complete, "on_complete", err);
+    if (!e) e = queue_check_keep(&w->opts.on_fail, "on_fail", err);
     if (!e) e = keys_prefix(&w->arena, w->store->prefix, slice_from_text(queue), &w->prefix, err);
     if (e) return e;
     fill_defaults(&w->opts);

@@ -812,6 +812,33 @@ Test(worker, a_fetch_gives_up_in_time_though_the_queue_is_held)
     close_worker(w);
 }
 
+/* Whether it is refused or cut, the end must be told: the store has no number for it. */
+Test(worker, times_that_no_store_can_count_are_cut)
+{
+    static const struct {
+        oxq_outcome outcome;
+        oxq_state state;
+    } cases[] = {
+        {OXQ_DELAYED, OXQ_STATE_DELAYED}, {OXQ_RETRY, OXQ_STATE_DELAYED}, {OXQ_RATE_LIMITED, OXQ_STATE_WAITING}};
+    oxq_job *job;
+    oxq_worker *w = open_worker(NULL, NULL, NULL);
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        char id[OXQ_ID_MAX];
+        add("a", NULL, &(struct oxq_job_opts){.attempts = 2}, id);
+        OK(oxq_worker_fetch(w, PATIENCE_MS, &job, &err));
+        cr_assert_not_null(job);
+        if (cases[i].outcome == OXQ_DELAYED) oxq_job_delay(job, INT64_MAX);
+        if (cases[i].outcome == OXQ_RETRY) oxq_job_retry_after(job, INT64_MAX, "later");
+        if (cases[i].outcome == OXQ_RATE_LIMITED) oxq_job_rate_limit(job, INT64_MAX);
+        OK(oxq_worker_finish(w, job, cases[i].outcome, NULL, &err));
+        cr_assert_eq(testkit_state(queue, id), cases[i].state, "case %zu", i);
+        job = get(id);
+        if (cases[i].state == OXQ_STATE_DELAYED) cr_assert_eq(oxq_job_fields(job)->delay_ms, (int64_t)1 << 40);
+        oxq_job_free(job);
+    }
+    close_worker(w);
+}
+
 Test(worker, a_paused_worker_gives_nothing_by_hand)
 {
     oxq_job *job, *next;
@@ -875,6 +902,9 @@ Test(worker, options_that_make_no_sense_are_told)
         const char *says;
     } cases[] = {
         {{.concurrency = 100000}, "concurrency 100000: 1 to"},
+        {{.limiter_max = 1, .limiter_ms = INT64_MAX}, "the times of a worker are at most"},
+        {{.on_complete = {.kind = (oxq_keep_kind)77}}, "on_complete: a kind of"},
+        {{.on_fail = {.kind = OXQ_KEEP_SOME, .age_s = -1}}, "on_fail: a kind of"},
         {{.limiter_max = 5}, "limiter_ms"},
         {{.lock_ms = 100, .lock_renew_ms = 100}, "lock_renew_ms"},
         {{.lock_renew_ms = -2}, "from 0 on"},
