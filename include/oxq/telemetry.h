@@ -39,8 +39,8 @@ typedef enum oxq_span_kind {
 struct oxq_span_start {
     oxq_span_kind kind;
     const char *name; /* "process mail" */
-    const char
-        *context; /* of the span that it belongs to: of another program, or over in this one; NULL: none is known */
+    /* Of the span that it belongs to, of another program or over in this one; NULL: none is known. */
+    const char *context;
     const struct oxq_attribute *attributes;
     size_t attributes_count;
 };
