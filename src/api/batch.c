@@ -33,7 +33,6 @@ oxq_err oxq_batch_new(oxq *store, const struct oxq_batch_opts *opts, oxq_batch *
 {
     oxq_err e = ARGS_CHECK(err, store, out);
     if (e) return e;
-    (void)err;
     oxq_batch *b = mem_alloc_zero(sizeof(*b));
     b->store = store;
     b->is_atomic = opts && opts->is_atomic;
