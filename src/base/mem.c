@@ -7,7 +7,6 @@
 
 #include <malloc.h>
 #include <stdbool.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -38,6 +37,7 @@ static _Thread_local const uint64_t *thread_taken, *thread_given;
 static _Thread_local uint64_t counted_taken, counted_given;
 static _Thread_local long fail_after = -1;
 static _Thread_local size_t wanted_bytes; /* of the last mem_try_resize that failed */
+static _Thread_local uint64_t failures;
 
 static _Noreturn void fail_exhausted(size_t bytes)
 {
@@ -91,16 +91,28 @@ void *mem_resize(void *p, size_t bytes)
     return moved;
 }
 
-void *mem_try_resize(void *p, size_t bytes)
+static void *fail_try(size_t bytes)
 {
     wanted_bytes = bytes;
+    failures++;
+    return NULL;
+}
+
+void *mem_try_resize(void *p, size_t bytes)
+{
     if (fail_after >= 0 && fail_after-- == 0) {
         fail_after = 0;
-        return NULL;
+        return fail_try(bytes);
     }
     void *moved = resize(p, bytes);
-    if (!moved && bytes <= MEM_SMALL_BYTES) fail_exhausted(bytes);
-    return moved;
+    if (moved) return moved;
+    if (bytes <= MEM_SMALL_BYTES) fail_exhausted(bytes);
+    return fail_try(bytes);
+}
+
+uint64_t mem_failures(void)
+{
+    return failures;
 }
 
 void mem_must(oxq_err e)

@@ -13,6 +13,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 /* Where not even this much can be had, whoever asked would not come far either. */
 #define MEM_SMALL_BYTES ((size_t)64 * 1024)
@@ -24,6 +25,8 @@ void *mem_alloc_zero(size_t bytes) __attribute__((malloc, returns_nonnull));
 void *mem_resize(void *p, size_t bytes) __attribute__((returns_nonnull));
 /* NULL when memory is exhausted; p stays valid then. Up to MEM_SMALL_BYTES it ends the process instead. */
 void *mem_try_resize(void *p, size_t bytes);
+/* How often mem_try_resize gave NULL to the calling thread. */
+uint64_t mem_failures(void);
 /* In the middle of a change, or in a thread that can tell nobody: OXQ_ERR_MEMORY ends the process, any other error is a mistake of ours. */
 void mem_must(oxq_err e);
 /* p may be NULL. */

@@ -192,6 +192,7 @@ static void prepare_run(struct script_host *h, struct script *s, const struct cm
 {
     h->script = s;
     h->run_flags = 0;
+    h->mem_failures = mem_failures();
     nest_begin(h);
     if (is_read_only || s->flags & SCRIPT_NO_WRITES) h->run_flags |= HOST_READ_ONLY;
     if (s->flags & SCRIPT_ALLOW_OOM) h->run_flags |= HOST_ALLOW_OOM;
@@ -231,6 +232,16 @@ bool host_run_twin(struct script_host *h, const struct script *s, struct cmd_ctx
     return true;
 }
 
+/*
+ * Whatever lacked memory, Lua or a command, the script has not done what it says. Where it may have changed something, alone or with
+ * what went before it in a transaction, half a change must not come into the journal (docs/decisions/0002-out-of-memory.md).
+ */
+static void end_if_half_done(const struct script_host *h)
+{
+    if (mem_failures() == h->mem_failures) return;
+    if (h->run_flags & HOST_WROTE || h->ctx.flags & CMD_CTX_MULTI) mem_must(OXQ_ERR_MEMORY);
+}
+
 void host_run(struct script_host *h, struct script *s, struct cmd_ctx *outer, int keys_count, bool is_read_only)
 {
     if (!is_read_only && host_run_twin(h, s, outer, (size_t)keys_count)) return;
@@ -243,6 +254,7 @@ void host_run(struct script_host *h, struct script *s, struct cmd_ctx *outer, in
     int status = lua_pcall(lua, 0, 1, HOST_ON_ERROR);
     host_lift_limit(h);
     watch_end(h);
+    end_if_half_done(h);
     if (status == 0)
         answer_value(h, outer->reply);
     else

@@ -60,6 +60,7 @@ struct script_host {
     struct script *script;   /* NULL: none runs */
     uint32_t run_flags;      /* enum host_run_flag */
     uint32_t nested;         /* protected calls under way; nest.h */
+    uint64_t mem_failures;   /* mem_failures() when it began; what others lacked meanwhile is added */
     const char *stack_began; /* link: where on the machine's stack; nest.h */
     struct cmd_ctx ctx;      /* of its commands */
     struct sink sink;        /* where they reply; its reply.resp is what redis.setresp set */

@@ -241,6 +241,50 @@ Test(script, garbage_that_cannot_be_collected_while_a_text_is_loaded_ends_nothin
     testhost_deinit(&t);
 }
 
+#define STARVING "redis.call('test.starve') return #string.rep('x', 100000)"
+
+Test(script, what_lacks_memory_before_it_wrote_is_an_error)
+{
+    struct testhost t;
+    testhost_init(&t, 0, 5000);
+    cr_assert_eq(buf_reserve(&t.out, 1024), OXQ_OK);
+    assert_fails(&t, "redis.call('get', 'k') " STARVING, "-ERR Error running script ");
+    mem_fail_after(-1);
+    assert_eval(&t, "return redis.call('exists', 'k')", ":0\r\n");
+    testhost_deinit(&t);
+}
+
+/* What it changed is in no record yet: half of a change is never on the disk. */
+Test(script, what_lacks_memory_after_it_wrote_ends_the_process, .exit_code = 1)
+{
+    struct testhost t;
+    testhost_init(&t, 0, 5000);
+    (void)eval(&t, "redis.call('set', 'k', 'v') " STARVING);
+}
+
+Test(script, what_lacks_memory_after_it_wrote_ends_the_process_though_the_script_goes_on, .exit_code = 1)
+{
+    struct testhost t;
+    testhost_init(&t, 0, 5000);
+    (void)eval(&t, "redis.call('set', 'k', 'v') pcall(function() " STARVING " end) return 1");
+}
+
+Test(script, a_command_that_lacks_memory_in_a_script_that_wrote_ends_the_process, .exit_code = 1)
+{
+    struct testhost t;
+    testhost_init(&t, 0, 5000);
+    (void)eval(&t, "local text = string.rep('x', 100000) redis.call('set', 'k', 'v') redis.call('set', 'n', 'v') "
+                   "redis.call('test.starve') redis.call('append', 'k', text) return 1");
+}
+
+Test(script, what_lacks_memory_in_a_transaction_ends_the_process, .exit_code = 1)
+{
+    struct testhost t;
+    testhost_init(&t, 0, 5000);
+    t.flags = CMD_CTX_MULTI;
+    (void)eval(&t, STARVING);
+}
+
 Test(script, a_text_too_large_for_memory_is_refused)
 {
     struct testhost t;

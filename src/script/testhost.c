@@ -41,8 +41,16 @@ static void run_echo(struct cmd_ctx *ctx)
     reply_bulk(ctx->reply, ctx->argv[1]);
 }
 
+/* From here on there is no more memory for what may be refused. */
+static void run_starve(struct cmd_ctx *ctx)
+{
+    mem_fail_after(0);
+    reply_ok(ctx->reply);
+}
+
 static const struct command rows[] = {{.name = "test.tick", .run = run_tick, .arity = 2},
                                       {.name = "test.fill", .run = run_fill, .arity = 2},
+                                      {.name = "test.starve", .run = run_starve, .arity = 1},
                                       {.name = "echo", .run = run_echo, .arity = 2},
                                       {0}};
 
@@ -89,6 +97,7 @@ static const char *run_into(struct testhost *t, struct slice *argv, int argc, st
         .name = slot->name,
         .scratch = &kit->scratch,
         .script_host = t->host,
+        .flags = t->flags,
     };
     slot->row->run(&ctx);
     CHECK(buf_append(out, slice_of("", 1)) == OXQ_OK);

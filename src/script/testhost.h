@@ -5,6 +5,7 @@
  *
  *   TEST.TICK n     n ticks of the time limit's clock pass
  *   TEST.FILL n     an array of n strings of a thousand bytes
+ *   TEST.STARVE     memory ends, until mem_fail_after(-1)
  *
  * The script TESTHOST_TWINNED has a twin, which answers "C" and knows only calls without keys.
  */
@@ -27,6 +28,7 @@ struct testhost {
     char polled[512];    /* its last reply */
     const char *refuses; /* if not NULL, the name of a command that before_call refuses */
     bool forbids_twins;
+    uint32_t flags;   /* of the commands: CMD_CTX_MULTI as inside of EXEC */
     char logged[256]; /* the last text for the log */
 };
 

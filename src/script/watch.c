@@ -15,6 +15,7 @@
  */
 #include "script/watch.h"
 
+#include "base/mem.h"
 #include "script/host.h"
 
 #include <errno.h>
@@ -35,8 +36,10 @@ void watch_poll(lua_State *lua)
 {
     struct script_host *h = host_of(lua);
     if (!(h->run_flags & HOST_KILLED)) {
+        uint64_t failures = mem_failures();
         host_lift_limit(h);
         h->ops->poll(h->ops);
+        h->mem_failures += mem_failures() - failures;
         host_limit_memory(h);
     }
     if (h->run_flags & HOST_KILLED) host_raise_killed(lua);
