@@ -109,7 +109,7 @@ static int load_prepared(lua_State *lua, struct slice dump, const char *name, en
 /* Works on the compiled function on top of the stack. What cannot be found out about it counts as bad. */
 static int prepare_function(lua_State *lua, const char *name, enum compile_kind kind, struct bytecode_facts *facts)
 {
-    size_t limit = host_of(lua)->memory_limit_bytes;
+    size_t limit = host_limit_bytes(host_of(lua));
     OWNED(buf_deinit) struct buf dump = {.limit_bytes = limit};
     OWNED(buf_deinit) struct buf prepared = {.limit_bytes = limit};
     if (lua_dump(lua, write_dump, &dump) != 0) return 0;

@@ -33,7 +33,7 @@ static const char *const slot_names[] = {[HOST_KEYS] = "KEYS",
 struct buf *host_borrow_out(struct script_host *h)
 {
     h->out.len = 0;
-    h->out.limit_bytes = h->memory_limit_bytes;
+    h->out.limit_bytes = host_limit_bytes(h);
     return &h->out;
 }
 
@@ -261,6 +261,7 @@ void host_run(struct script_host *h, struct script *s, struct cmd_ctx *outer, in
         reply_with_error(h, outer->reply);
     lua_settop(lua, HOST_TOP);
     h->script = NULL;
+    h->run_flags = 0;
     collect_if_crowded(h);
 }
 

@@ -78,10 +78,17 @@ static inline struct script_host *host_of(lua_State *lua)
     return memory;
 }
 
+/* What Lua may hold now. The limit keeps scripts that run wild out; what has changed something shall rather come to its end. */
+static inline size_t host_limit_bytes(const struct script_host *h)
+{
+    bool is_wide = h->run_flags & HOST_WROTE && h->memory_limit_bytes < SIZE_MAX / SCRIPT_MEMORY_WROTE_TIMES;
+    return is_wide ? h->memory_limit_bytes * SCRIPT_MEMORY_WROTE_TIMES : h->memory_limit_bytes;
+}
+
 /* From here on Lua may not grow past the limit / nothing that Lua allocates fails. */
 static inline void host_limit_memory(struct script_host *h)
 {
-    h->memory.ceiling_bytes = h->memory_limit_bytes;
+    h->memory.ceiling_bytes = host_limit_bytes(h);
 }
 
 static inline void host_lift_limit(struct script_host *h)
@@ -91,7 +98,7 @@ static inline void host_lift_limit(struct script_host *h)
 
 static inline bool host_is_over_limit(const struct script_host *h)
 {
-    return h->memory.used_bytes > h->memory_limit_bytes;
+    return h->memory.used_bytes > host_limit_bytes(h);
 }
 
 /* Forgets all scripts and makes the Lua state anew: SCRIPT FLUSH. */

@@ -241,6 +241,23 @@ Test(script, garbage_that_cannot_be_collected_while_a_text_is_loaded_ends_nothin
     testhost_deinit(&t);
 }
 
+#define WRITING "redis.call('set', 'k', 'v') "
+#define COPYING(n)                                                                                                     \
+    "local s, list = string.rep('x', 1024 * 1024), {} for i = 1, " #n " do list[i] = s .. i end "                      \
+    "return #cjson.encode(list)"
+
+Test(script, a_script_that_wrote_may_hold_more_so_that_it_comes_to_its_end)
+{
+    struct testhost t;
+    testhost_init(&t, SCRIPT_MEMORY_BYTES_MIN, 5000);
+    assert_fails(&t, COPYING(8), "-ERR Error running script ");
+    assert_eval(&t, WRITING COPYING(8), ":8388641\r\n");
+    assert_fails(&t, WRITING COPYING(64), "-ERR Error running script ");
+    /* The next one begins anew. */
+    assert_fails(&t, COPYING(8), "-ERR Error running script ");
+    testhost_deinit(&t);
+}
+
 #define STARVING "redis.call('test.starve') return #string.rep('x', 100000)"
 
 Test(script, what_lacks_memory_before_it_wrote_is_an_error)
@@ -259,14 +276,14 @@ Test(script, what_lacks_memory_after_it_wrote_ends_the_process, .exit_code = 1)
 {
     struct testhost t;
     testhost_init(&t, 0, 5000);
-    (void)eval(&t, "redis.call('set', 'k', 'v') " STARVING);
+    (void)eval(&t, WRITING STARVING);
 }
 
 Test(script, what_lacks_memory_after_it_wrote_ends_the_process_though_the_script_goes_on, .exit_code = 1)
 {
     struct testhost t;
     testhost_init(&t, 0, 5000);
-    (void)eval(&t, "redis.call('set', 'k', 'v') pcall(function() " STARVING " end) return 1");
+    (void)eval(&t, WRITING "pcall(function() " STARVING " end) return 1");
 }
 
 Test(script, a_command_that_lacks_memory_in_a_script_that_wrote_ends_the_process, .exit_code = 1)
