@@ -62,7 +62,7 @@ oxq_err oxq_queue_publish(oxq_queue *queue, const char *kind, const struct oxq_e
         request_put_text(&r, fields[i].name);
         request_put_text(&r, fields[i].value);
     }
-    e = store_act(queue->store->client, &r, "tell an event of", slice_from_text(queue->name), err);
+    e = store_act(queue->client, &r, "tell an event of", slice_from_text(queue->name), err);
     arena_deinit(&arena);
     return e;
 }
