@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Allocation. With jemalloc linked in, the allocator itself counts what each thread took and gave back, so that mem_used
- * costs two loads; without it (sanitizer builds) we count on every call.
+ * Allocation. Where malloc is jemalloc's, the allocator itself counts what each thread took and gave back, so that mem_used
+ * costs two loads; elsewhere (sanitizer builds) we count on every call.
  */
 #include "base/mem.h"
 
@@ -33,11 +33,32 @@ extern const char *malloc_conf;
 const char *malloc_conf =
     "background_thread:true,dirty_decay_ms:2000,slab_sizes:512-512:4|1024-1024:4|2048-2048:4|4096-4096:4";
 
+/* malloc is jemalloc's. That may be linked, and another allocator have come before it (LD_PRELOAD). */
+static bool is_jemalloc;
+
 static _Thread_local const uint64_t *thread_taken, *thread_given;
 static _Thread_local uint64_t counted_taken, counted_given;
 static _Thread_local long fail_after = -1;
 static _Thread_local size_t wanted_bytes; /* of the last mem_try_resize that failed */
 static _Thread_local uint64_t failures;
+
+static const uint64_t *counter_of_thread(const char *name)
+{
+    uint64_t *counter = NULL;
+    size_t len = sizeof(counter);
+    if (!mallctl || mallctl(name, (void *)&counter, &len, NULL, 0) != 0) return NULL;
+    return counter;
+}
+
+/* Before anything is allocated here. */
+static void __attribute__((constructor)) find_allocator(void)
+{
+    const volatile uint64_t *taken = counter_of_thread("thread.allocatedp");
+    uint64_t before = taken ? *taken : 0;
+    void *volatile p = malloc(1);
+    is_jemalloc = taken && *taken != before;
+    free(p);
+}
 
 static _Noreturn void fail_exhausted(size_t bytes)
 {
@@ -50,12 +71,12 @@ static _Noreturn void fail_exhausted(size_t bytes)
 
 static void count_taken(void *p)
 {
-    if (!mallctl) counted_taken += malloc_usable_size(p);
+    if (!is_jemalloc) counted_taken += malloc_usable_size(p);
 }
 
 static void count_given(void *p)
 {
-    if (!mallctl && p) counted_given += malloc_usable_size(p);
+    if (!is_jemalloc && p) counted_given += malloc_usable_size(p);
 }
 
 void *mem_alloc(size_t bytes)
@@ -76,10 +97,10 @@ void *mem_alloc_zero(size_t bytes)
 
 static void *resize(void *p, size_t bytes)
 {
-    size_t old_bytes = mallctl || !p ? 0 : malloc_usable_size(p);
+    size_t old_bytes = is_jemalloc || !p ? 0 : malloc_usable_size(p);
     void *moved = realloc(p, bytes ? bytes : 1);
     if (!moved) return NULL;
-    if (!mallctl) counted_given += old_bytes;
+    if (!is_jemalloc) counted_given += old_bytes;
     count_taken(moved);
     return moved;
 }
@@ -137,7 +158,7 @@ static void make_apart(void)
 {
     unsigned arena;
     size_t len = sizeof(arena);
-    if (!mallctl || mallctl("arenas.create", &arena, &len, NULL, 0) != 0) return;
+    if (!is_jemalloc || mallctl("arenas.create", &arena, &len, NULL, 0) != 0) return;
     apart_flags = (int)((arena + 1) << 20 | 1 << 8);
 }
 
@@ -181,7 +202,7 @@ size_t mem_size(const void *p)
 
 size_t mem_good_size(size_t bytes)
 {
-    return nallocx && bytes ? nallocx(bytes, 0) : bytes;
+    return is_jemalloc && bytes ? nallocx(bytes, 0) : bytes;
 }
 
 void mem_wish_huge(void *p, bool is_wished)
@@ -191,19 +212,11 @@ void mem_wish_huge(void *p, bool is_wished)
     if (from < end) (void)madvise((void *)from, end - from, is_wished ? MADV_HUGEPAGE : MADV_NOHUGEPAGE);
 }
 
-static const uint64_t *counter_of_thread(const char *name)
-{
-    uint64_t *counter = NULL;
-    size_t len = sizeof(counter);
-    if (!mallctl || mallctl(name, (void *)&counter, &len, NULL, 0) != 0) return NULL;
-    return counter;
-}
-
 size_t mem_used(void)
 {
     if (!thread_taken) {
-        thread_taken = counter_of_thread("thread.allocatedp");
-        thread_given = counter_of_thread("thread.deallocatedp");
+        thread_taken = is_jemalloc ? counter_of_thread("thread.allocatedp") : NULL;
+        thread_given = is_jemalloc ? counter_of_thread("thread.deallocatedp") : NULL;
         if (!thread_taken || !thread_given) {
             thread_taken = &counted_taken;
             thread_given = &counted_given;
@@ -228,7 +241,7 @@ const char *mem_allocator(void)
     static char name[64];
     const char *version = NULL;
     size_t len = sizeof(version);
-    if (!mallctl || mallctl("version", (void *)&version, &len, NULL, 0) != 0) return "libc";
+    if (!is_jemalloc || mallctl("version", (void *)&version, &len, NULL, 0) != 0) return "libc";
     if (name[0]) return name;
     int digits = 0;
     while (version[digits] && version[digits] != '-') digits++;

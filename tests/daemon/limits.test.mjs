@@ -116,6 +116,25 @@ test('limits: an idle connection costs little memory', async (t) => {
   console.log(`an idle connection: ${Math.round(bytes)} bytes`);
 });
 
+test('limits: maxmemory holds with another allocator than the one that oxq was linked with', async (t) => {
+  const memory = async (client) => Object.fromEntries((await ask(client, 'INFO', 'memory')).text.trim().split('\r\n').map((line) => line.split(':')));
+  const own = await t.connect(await t.serve());
+  if (!(await memory(own)).mem_allocator.startsWith('jemalloc')) return console.log('the allocator of a sanitizer: left out');
+  /* The C library's, as it comes for those who look for mistakes. */
+  const server = await t.serve(['--dir', t.path('other'), '--maxmemory', '20mb'], { LD_PRELOAD: 'libc_malloc_debug.so.0' });
+  const client = await t.connect(server);
+  equal((await memory(client)).mem_allocator, 'libc');
+  const value = 'x'.repeat(1_000_000);
+  for (let i = 0; i < 10; i++) await ask(client, 'SET', `key${i}`, value);
+  check(Number((await memory(client)).used_memory) > 10_000_000, 'it is counted');
+  let refused;
+  for (let i = 10; i < 30 && !refused; i++) {
+    const reply = await client.call('SET', `key${i}`, value);
+    if (reply.type === '-') refused = reply.text;
+  }
+  check(refused?.startsWith('OOM'), 'the limit is met', refused);
+});
+
 test('limits: a maxclients that the system has no files for is lowered, with a line', async (t) => {
   const server = await t.serve(['--maxclients', '4000000000']);
   equal(server.logged('the limit of open files is lower').length, 1);
