@@ -22,7 +22,7 @@
  *   Memory    what is as large as a job's data or a reply and cannot be had is OXQ_ERR_MEMORY. Where not even 64 KB can be had, one line
  *             on stderr says so and the process ends; nothing that was acknowledged is lost.
  *   Threads   a store, its queues and its workers are for any number of threads at once. Batches, lists, readers and jobs belong to
- *             one thread at a time.
+ *             one thread at a time. No thread is cancelled (pthread_cancel) within a call, and no exception or longjmp leaves a callback.
  *   Blocks    every call that talks to the store, for at most its time-out. A producer's call gives up after a few attempts
  *             to reach the server; workers wait for it.
  */

@@ -5,6 +5,7 @@
 #include "codec/base64.h"
 #include "jobs/keys.h"
 #include "os/clock.h"
+#include "os/process.h"
 
 #include <string.h>
 #include <strings.h>
@@ -118,6 +119,7 @@ oxq_err oxq_open(const char *url, const struct oxq_opts *opts, oxq **out, struct
     if (!e && opts && opts->telemetry && !opts->telemetry->begin != !opts->telemetry->end)
         e = err_set(err, OXQ_ERR_ARGUMENT, "telemetry has both of begin and end, or none");
     if (e) return e;
+    process_take_standard();
     oxq *s = mem_alloc_zero(sizeof(*s));
     copy_opts(s, url, opts ? opts : &defaults);
     e = check_prefix(url, s->prefix, err);

@@ -4,8 +4,8 @@
 #include "base/nearest.h"
 #include "cli/table.h"
 #include "codec/json.h"
+#include "os/process.h"
 
-#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -106,22 +106,9 @@ static int end_output(int code)
     return cli_fail("standard output cannot be written");
 }
 
-/*
- * A descriptor that was closed for us (>&-) would be given to the next file or socket, and what we print would go into the data. Its place is
- * taken by one that fails as a closed one does.
- */
-static void take_closed_descriptors(void)
-{
-    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
-        if (fcntl(fd, F_GETFD) >= 0) continue;
-        if (open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY) != fd)
-            return; /* NOLINT: it stays open on purpose */
-    }
-}
-
 int cli_run(int argc, char **argv)
 {
-    take_closed_descriptors();
+    process_take_standard();
     /* A file that may not grow (ulimit -f) is an error of that write, which is told, and no sudden end. */
     signal(SIGXFSZ, SIG_IGN);
     json_adopt_memory();

@@ -22,6 +22,7 @@
 #include "embed/host.h"
 #include "os/file.h"
 #include "os/log.h"
+#include "os/process.h"
 #include "os/thread.h"
 
 #include <errno.h>
@@ -88,6 +89,8 @@ static oxq_err start_host(struct embed *e, struct oxq_error *err)
     enum embed_host_step step;
     struct embed_host_opts opts = {.config = &e->config, .loaded = on_loaded, .ctx = e, .turn = &e->turn};
     log_limit_thread(LOG_WARNING);
+    /* Once more: a program that became a daemon after it opened the store may have closed them. */
+    process_take_standard();
     oxq_err code = embed_host_open(&opts, &e->host, &step, err);
     log_limit_thread(LOG_DEBUG);
     if (code) return code;

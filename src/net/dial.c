@@ -3,6 +3,7 @@
 
 #include "net/unix_address.h"
 #include "os/clock.h"
+#include "os/process.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -43,7 +44,7 @@ static int wait_for_queue(int64_t until_us, int cancel_fd)
 /* A connected socket, or -1 with errno. */
 static int connect_to(const struct sockaddr *sa, socklen_t len, int64_t until_us, int cancel_fd)
 {
-    int fd = socket(sa->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    int fd = process_move_off_standard(socket(sa->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
     if (fd < 0) return -1;
     int error = EAGAIN;
     while (error == EAGAIN) {

@@ -3,6 +3,7 @@
 
 #include "base/mem.h"
 #include "net/unix_address.h"
+#include "os/process.h"
 
 #include <errno.h>
 #include <netdb.h>
@@ -207,7 +208,7 @@ oxq_err net_accept(struct net_listener *l, struct net_peer *out, struct oxq_erro
 {
     struct sockaddr_storage sa;
     socklen_t len = sizeof(sa);
-    int fd = accept4(l->fd, (struct sockaddr *)&sa, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    int fd = process_move_off_standard(accept4(l->fd, (struct sockaddr *)&sa, &len, SOCK_NONBLOCK | SOCK_CLOEXEC));
     if (fd >= 0) {
         *out = (struct net_peer){.fd = fd};
         describe_peer(l, (const struct sockaddr *)&sa, len, out);

@@ -10,9 +10,11 @@
 
 #include "base/mem.h"
 #include "os/spin.h"
+#include "os/thread.h"
 
 #include <event2/event.h>
 #include <event2/event_struct.h>
+#include <unistd.h>
 
 #define ONE_PASS (EVLOOP_ONCE | EVLOOP_NO_EXIT_ON_EMPTY)
 
@@ -50,8 +52,27 @@ static void on_event(evutil_socket_t fd, short events, void *ctx)
     w->fn(w->ctx, ready);
 }
 
+/*
+ * libevent opens one descriptor to wait with and two for signals, and ends the process when it gets none for those. So it is asked only
+ * where there are as many.
+ */
+static oxq_err find_descriptors(struct oxq_error *err)
+{
+    enum { WANTED = 3 };
+    int fds[WANTED], count = 0;
+    oxq_err e = OXQ_OK;
+    while (count < WANTED && !e) {
+        e = waker_open(&fds[count], err);
+        if (!e) count++;
+    }
+    while (count > 0) close(fds[--count]);
+    return e;
+}
+
 oxq_err net_loop_new(struct net_loop **out, struct oxq_error *err)
 {
+    oxq_err e = find_descriptors(err);
+    if (e) return e;
     struct event_config *config = event_config_new();
     struct event_base *base = NULL;
     if (config) {

@@ -18,6 +18,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/time.h>
@@ -67,6 +68,25 @@ static void note_ready(void *ctx, uint32_t ready)
 }
 
 /* ---------------------------------------------------------------- loop */
+
+Test(net_loop, is_an_error_where_there_are_too_few_descriptors)
+{
+    struct net_loop *other;
+    struct oxq_error err;
+    struct rlimit limit;
+    int first_free = dup(STDERR_FILENO);
+    close(first_free);
+    cr_assert_eq(getrlimit(RLIMIT_NOFILE, &limit), 0);
+    for (int count = 0; count < 3; count++) {
+        struct rlimit low = {(rlim_t)(first_free + count), limit.rlim_max};
+        cr_assert_eq(setrlimit(RLIMIT_NOFILE, &low), 0);
+        cr_assert_eq(net_loop_new(&other, &err), OXQ_ERR_IO);
+        cr_assert_str_eq(err.text, "cannot make an eventfd: Too many open files");
+    }
+    cr_assert_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
+    cr_assert_eq(net_loop_new(&other, &err), OXQ_OK);
+    net_loop_free(other);
+}
 
 Test(net_loop, tells_what_is_ready_as_long_as_it_is)
 {

@@ -35,6 +35,11 @@ oxq_err net_unix_address_init(struct net_unix_address *a, const char *path, stru
     if (a->folder_fd < 0)
         return err_set(err, errno == EACCES ? OXQ_ERR_PERMISSION : OXQ_ERR_NOT_FOUND, "the folder of %s: %s", path,
                        strerror(errno));
+    if (access("/proc/self/fd", X_OK) != 0) {
+        net_unix_address_deinit(a);
+        return err_set(err, OXQ_ERR_LIMIT, "without /proc a unix socket's path has %zu bytes at most: %s",
+                       sizeof(a->sa.sun_path) - 1, path);
+    }
     int bytes = snprintf(a->sa.sun_path, sizeof(a->sa.sun_path), "/proc/self/fd/%d/%s", a->folder_fd, name);
     if ((size_t)bytes < sizeof(a->sa.sun_path)) return OXQ_OK;
     net_unix_address_deinit(a);

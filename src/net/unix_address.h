@@ -14,7 +14,7 @@ struct net_unix_address {
 
 /*
  * A longer path is reached by way of its opened folder, through /proc/self/fd; the address is good until deinit. Errors: NOT_FOUND,
- * PERMISSION (of the folder), LIMIT (the file's name itself is too long).
+ * PERMISSION (of the folder), LIMIT (the file's name itself is too long, or /proc is not there).
  */
 OXQ_MUST_USE oxq_err net_unix_address_init(struct net_unix_address *a, const char *path, struct oxq_error *err);
 void net_unix_address_deinit(struct net_unix_address *a);

@@ -8,6 +8,7 @@
 #include "os/disk.h"
 
 #include "base/mem.h"
+#include "os/process.h"
 #include "os/thread.h"
 
 #include <dirent.h>
@@ -132,7 +133,7 @@ static oxq_err fail(const char *verb, const char *path, struct oxq_error *err)
 static int open_patiently(const char *path, int flags)
 {
     for (int waited_ms = 0;; waited_ms += DESCRIPTOR_PAUSE_MS) {
-        int fd = open(path, flags | O_CLOEXEC, 0600);
+        int fd = process_move_off_standard(open(path, flags | O_CLOEXEC, 0600));
         if (fd >= 0 || (errno != EMFILE && errno != ENFILE) || waited_ms >= DESCRIPTOR_WAIT_MS) return fd;
         (void)poll(NULL, 0, DESCRIPTOR_PAUSE_MS);
     }
@@ -325,7 +326,7 @@ static oxq_err tell_owner(int fd, const char *path, struct oxq_error *err)
 oxq_err disk_lock(const char *path, struct disk_file *out, struct oxq_error *err)
 {
     if (must_fail(DISK_CALL_OPEN)) return fail("open", path, err);
-    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    int fd = process_move_off_standard(open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600));
     if (fd < 0) return fail("open", path, err);
     oxq_err e = OXQ_OK;
     if (flock(fd, LOCK_EX | LOCK_NB) != 0) {

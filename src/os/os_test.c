@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "os/clock.h"
+#include "os/disk.h"
 #include "os/file.h"
 #include "os/log.h"
 #include "os/process.h"
@@ -19,6 +20,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 static char folder[TESTFOLDER_PATH_MAX];
@@ -300,6 +302,44 @@ Test(os_process, raises_the_limit_of_files_up_to_the_hard_one)
     cr_assert_eq(process_raise_files(50), 120);
     cr_assert_eq(getrlimit(RLIMIT_NOFILE, &limit), 0);
     cr_assert_eq(limit.rlim_cur, 120);
+}
+
+/* In a child, as the test's own are listened to. What it ends with: 0, or the number of what did not hold. */
+static int child_without_standard(int (*run)(void))
+{
+    int status = 0;
+    pid_t child = fork();
+    if (child == 0) {
+        for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) close(fd);
+        _exit(run());
+    }
+    cr_assert_eq(waitpid(child, &status, 0), child);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+static int open_files(void)
+{
+    struct disk_file lock, f;
+    int waker;
+    bool is_moved = disk_lock(path_in("lock"), &lock, NULL) == OXQ_OK && lock.fd > STDERR_FILENO &&
+                    disk_open(path_in("file"), DISK_CREATE, &f, NULL) == OXQ_OK && f.fd > STDERR_FILENO &&
+                    waker_open(&waker, NULL) == OXQ_OK && waker > STDERR_FILENO;
+    if (!is_moved) return 1;
+    if (fcntl(f.fd, F_GETFD) != FD_CLOEXEC) return 2;
+    return fcntl(STDIN_FILENO, F_GETFD) < 0 && fcntl(STDERR_FILENO, F_GETFD) < 0 ? 0 : 3;
+}
+
+static int take_standard(void)
+{
+    process_take_standard();
+    if (write(STDOUT_FILENO, "x", 1) >= 0 || write(STDERR_FILENO, "x", 1) >= 0) return 1;
+    return open(folder, O_RDONLY | O_DIRECTORY) > STDERR_FILENO ? 0 : 2;
+}
+
+Test(os_process, no_file_is_where_others_print)
+{
+    cr_assert_eq(child_without_standard(open_files), 0);
+    cr_assert_eq(child_without_standard(take_standard), 0);
 }
 
 static int bind_datagrams(const char *name, size_t len)

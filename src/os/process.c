@@ -2,6 +2,7 @@
 #include "os/process.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <sched.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -27,6 +28,24 @@ size_t process_raise_files(size_t want)
     /* Beyond the hard limit only root comes, and not everywhere. */
     if (!set_files(&limit, want) && limit.rlim_max > limit.rlim_cur) (void)set_files(&limit, limit.rlim_max);
     return limit.rlim_cur;
+}
+
+void process_take_standard(void)
+{
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
+        if (fcntl(fd, F_GETFD) >= 0) continue;
+        if (open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY) != fd)
+            return; /* NOLINT: it stays open on purpose */
+    }
+}
+
+int process_move_off_standard(int fd)
+{
+    if (fd < 0 || fd > STDERR_FILENO) return fd;
+    int moved = fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1), error = errno;
+    close(fd);
+    errno = error;
+    return moved;
 }
 
 size_t process_cpus(void)

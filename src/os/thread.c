@@ -2,6 +2,7 @@
 #include "os/thread.h"
 
 #include "os/clock.h"
+#include "os/process.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -349,7 +350,7 @@ void crowd_wake(struct crowd *c)
 
 oxq_err waker_open(int *out_fd, struct oxq_error *err)
 {
-    int fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    int fd = process_move_off_standard(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC));
     if (fd < 0) return err_set(err, OXQ_ERR_IO, "cannot make an eventfd: %s", strerror(errno));
     *out_fd = fd;
     return OXQ_OK;
