@@ -246,12 +246,15 @@ oxq_err engine_open_data(struct engine *e, struct oxq_error *err)
     e->persist = p;
     p->guests = e->guests;
     p->waker_fd = -1;
-    p->lock.fd = -1;
+    p->lock = p->folder_lock = DISK_CLOSED;
     p->save.items.limit_bytes = SIZE_MAX;
     effect_writer_init(&p->writer, NULL);
     char path[PERSIST_PATH_MAX];
     persist_path(e, "lock", path);
     oxq_err code = disk_lock(path, &p->lock, err);
+    persist_path(e, "journal", path);
+    if (!code) code = file_make_folder(path, err);
+    if (!code) code = disk_lock_folder(path, &p->folder_lock, err);
     if (!code) code = waker_open(&p->waker_fd, err);
     if (code) return code;
     persist_path(e, "checkpoint", path);
@@ -303,7 +306,9 @@ void engine_stop(struct engine *e)
 
 void engine_forget_data(struct engine *e)
 {
-    if (e->persist) close(e->persist->lock.fd);
+    if (!e->persist) return;
+    close(e->persist->lock.fd);
+    close(e->persist->folder_lock.fd);
 }
 
 void persist_close(struct engine *e)
@@ -319,6 +324,7 @@ void persist_close(struct engine *e)
     effect_writer_deinit(&p->writer);
     buf_deinit(&p->save.items);
     if (p->waker_fd >= 0) close(p->waker_fd);
+    disk_close(&p->folder_lock);
     disk_close(&p->lock);
     mem_free(p);
     e->persist = NULL;

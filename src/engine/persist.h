@@ -57,6 +57,7 @@ struct load; /* load.c */
 
 struct persist {
     struct disk_file lock;
+    struct disk_file folder_lock;  /* of the journal's folder: where somebody removed the other one */
     struct journal *journal;       /* owned; NULL while loading */
     struct tracker *tracker;       /* owned */
     struct checkpoint *checkpoint; /* owned */

@@ -8,7 +8,9 @@
 
 #include <criterion/criterion.h>
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 static struct oxq_error err;
 
@@ -147,6 +149,44 @@ Test(journal_faults, are_final)
     journal_flush(j);
     cr_assert_eq(testkit_poll(j).durable_seq, 5);
     cr_assert_eq(journal_close(j), JOURNAL_FAILED);
+}
+
+/* Moves the journal's folder and has another in its place, with a segment of somebody else's. */
+static void replace_folder(const char *place, const char *moved)
+{
+    char path[PATH_MAX];
+    cr_assert_eq(rename(place, moved), 0);
+    cr_assert_eq(mkdir(place, 0700), 0);
+    folder_segment_path(path, place, 1);
+    testkit_store(path, SLICE_LIT("of another process"));
+}
+
+Test(journal_faults, of_a_folder_that_another_came_in_place_of_leave_that_alone)
+{
+    static char place[128], moved[128], path[PATH_MAX], bytes[TESTKIT_FILE_BYTES];
+    struct journal *j = NULL;
+    struct journal_end end;
+    snprintf(place, sizeof(place), "%s", testkit_subfolder("place"));
+    snprintf(moved, sizeof(moved), "%s/moved", testkit_folder);
+    cr_assert_eq(testkit_open(place, 1, JOURNAL_ALWAYS, &j, &err), OXQ_OK, "%s", err.text);
+    testkit_append(j, 5);
+    journal_flush(j);
+    cr_assert_eq(testkit_poll(j).durable_seq, 5);
+    replace_folder(place, moved);
+    /* More than the segment holds that it has, and the spare one. */
+    while (testkit_poll(j).state == JOURNAL_READY) {
+        testkit_append(j, 40);
+        journal_trim(j, testkit_poll(j).durable_seq);
+        journal_flush(j);
+    }
+    struct journal_progress p = testkit_poll(j);
+    cr_assert_not_null(strstr(p.failure, "/place was replaced by another while it was in use"), "%s", p.failure);
+    cr_assert_eq(journal_close(j), JOURNAL_FAILED);
+    cr_assert_eq(testkit_segments_count(place), 1);
+    folder_segment_path(path, place, 1);
+    cr_assert(slice_is(slice_of(bytes, testkit_load(path, bytes)), "of another process"));
+    cr_assert_eq(testkit_read(moved, 1, &end, &err), OXQ_OK, "%s", err.text);
+    cr_assert_geq(end.last_seq, p.durable_seq);
 }
 
 /* The state after the first group whose third write fails: those before are the segment's header and the group. */

@@ -13,6 +13,9 @@
  *   2. has_room is false only when there is no spare that fits and the last attempt to make one met a full disk.
  *
  * A full disk is tried again every second, and whenever a segment was removed. Any other failure is final.
+ *
+ * Files are known by their paths. Where the folder was moved away, another may come in its place, with a journal of another process: so
+ * it is looked at before any name is made or taken away, and each second, so that nobody writes for long what no start will find.
  */
 #include "journal/keeper.h"
 
@@ -27,6 +30,7 @@
 /* Recycled segments beyond the one spare that is always there save writing zeros ahead; each costs a segment of disk. */
 #define SPARES_MAX 4
 #define RETRY_US 1000000
+#define LOOK_US 1000000
 
 struct spare {
     struct disk_file file;
@@ -40,7 +44,8 @@ struct kept {
 };
 
 struct keeper {
-    char *folder; /* owned */
+    char *folder;           /* owned */
+    struct disk_file place; /* the folder, as it was found */
     size_t segment_bytes;
     void (*on_change)(void *ctx, const struct oxq_error *failure);
     void *ctx;
@@ -57,6 +62,7 @@ struct keeper {
     size_t wanted_bytes; /* a writer waits for a spare of this size; 0: none does */
     bool is_stopped, is_closing;
     int64_t retry_us;         /* not before this, after a full disk */
+    int64_t look_us;          /* then at the folder */
     int64_t pinned_until_us;  /* somebody had a pin: trimmed not before this (journal/pin.h) */
     struct oxq_error failure; /* code OK: none */
 };
@@ -163,6 +169,7 @@ static int64_t next_step_us(const struct keeper *k)
 {
     int64_t next_us = has_spare(k, k->wanted_bytes) ? INT64_MAX : k->retry_us;
     if (k->failure.code) return INT64_MAX;
+    if (k->look_us < next_us) next_us = k->look_us;
     return has_trim(k) && k->pinned_until_us < next_us ? k->pinned_until_us : next_us;
 }
 
@@ -203,7 +210,8 @@ static void step_make(struct keeper *k)
     struct spare s;
     struct oxq_error err;
     lock_leave(&k->lock);
-    oxq_err e = make_spare(k, number, bytes, &s, &err);
+    oxq_err e = disk_check_place(&k->place, &err);
+    if (!e) e = make_spare(k, number, bytes, &s, &err);
     lock_enter(&k->lock);
     if (e == OXQ_ERR_LIMIT) {
         k->retry_us = clock_mono_us(os_clock()) + RETRY_US;
@@ -229,7 +237,8 @@ static void step_trim(struct keeper *k)
     lock_leave(&k->lock);
     struct disk_file f = DISK_CLOSED;
     uint64_t bytes = 0;
-    oxq_err e = disk_open(path, DISK_READ, &f, &err);
+    oxq_err e = disk_check_place(&k->place, &err);
+    if (!e) e = disk_open(path, DISK_READ, &f, &err);
     if (!e) e = disk_size(&f, &bytes, &err);
     disk_close(&f);
     can_recycle = can_recycle && bytes == k->segment_bytes;
@@ -247,6 +256,16 @@ static void step_trim(struct keeper *k)
         k->spares[k->spares_count++] = s;
         if (has_spare(k, k->wanted_bytes)) set_room(k, true);
     }
+}
+
+static void step_look(struct keeper *k)
+{
+    struct oxq_error err;
+    lock_leave(&k->lock);
+    oxq_err e = disk_check_place(&k->place, &err);
+    lock_enter(&k->lock);
+    k->look_us = clock_mono_us(os_clock()) + LOOK_US;
+    if (e) give_up(k, &err);
 }
 
 static void tell(struct keeper *k)
@@ -268,6 +287,8 @@ static bool take_step(struct keeper *k)
         step_trim(k);
     } else if (!has_spare(k, k->wanted_bytes) && clock_mono_us(os_clock()) >= k->retry_us) {
         step_make(k);
+    } else if (clock_mono_us(os_clock()) >= k->look_us) {
+        step_look(k);
     } else {
         return false;
     }
@@ -308,6 +329,7 @@ static oxq_err take_stock(struct keeper *k, struct oxq_error *err)
 static void free_keeper(struct keeper *k)
 {
     for (size_t i = 0; i < k->spares_count; i++) disk_close(&k->spares[i].file);
+    disk_close(&k->place);
     lock_deinit(&k->lock);
     mem_free(k->segments);
     mem_free(k->folder);
@@ -324,8 +346,10 @@ oxq_err keeper_open(const struct keeper_opts *opts, struct keeper **out, struct 
     k->ctx = opts->ctx;
     k->next_spare = 1;
     atomic_init(&k->has_room, true);
+    k->place = DISK_CLOSED;
     lock_init(&k->lock);
-    oxq_err e = take_stock(k, err);
+    oxq_err e = disk_open_folder(k->folder, &k->place, err);
+    if (!e) e = take_stock(k, err);
     if (!e) e = thread_start(&k->thread, "oxq-keeper", run, k, err);
     if (e) {
         free_keeper(k);
@@ -374,13 +398,14 @@ static size_t pick_spare(const struct keeper *k, size_t bytes)
 
 oxq_err keeper_take(struct keeper *k, size_t bytes, struct disk_file *out, bool *out_is_recycled, struct oxq_error *err)
 {
+    oxq_err e = disk_check_place(&k->place, err);
+    if (e) return e;
     lock_enter(&k->lock);
     k->wanted_bytes = bytes;
     lock_notify(&k->lock);
     if (!atomic_load(&k->has_room)) tell(k);
     while (!has_spare(k, bytes) && !k->failure.code && !k->is_stopped) lock_wait(&k->lock, INT64_MAX);
     k->wanted_bytes = 0;
-    oxq_err e = OXQ_OK;
     size_t i = pick_spare(k, bytes);
     if (i < SPARES_MAX) {
         *out = k->spares[i].file;

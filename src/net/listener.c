@@ -6,6 +6,7 @@
 #include "os/process.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <stdio.h>
@@ -37,6 +38,7 @@ static struct net_listener *add_listener(struct net_loop *loop, int fd, const ch
     struct net_listener *l = mem_alloc_zero(sizeof(*l));
     l->fd = fd;
     snprintf(l->address, sizeof(l->address), "%s", address);
+    l->loop = loop;
     l->watch = net_watch_new(loop, fd, on_ready, l);
     l->next = *list;
     *list = l;
@@ -145,34 +147,86 @@ static int open_unix(const struct net_unix_address *a, const char *path, int mod
     return -1;
 }
 
-oxq_err net_listen_unix(struct net_loop *loop, const char *path, int mode, int backlog, struct net_listener **list,
-                        struct oxq_error *err)
+static bool find_place(const char *path, struct net_place *out)
+{
+    struct stat st;
+    if (stat(path, &st) != 0) return false;
+    *out = (struct net_place){.device = st.st_dev, .inode = st.st_ino};
+    return true;
+}
+
+static bool is_same(struct net_place a, struct net_place b)
+{
+    return a.device == b.device && a.inode == b.inode;
+}
+
+/* Of the folder that the file is in. */
+static bool find_folder(const char *path, struct net_place *out)
+{
+    const char *slash = strrchr(path, '/');
+    int len = slash ? (int)(slash - path) + 1 : 0;
+    char folder[PATH_MAX];
+    if ((size_t)snprintf(folder, sizeof(folder), "%.*s.", len, path) >= sizeof(folder)) return false;
+    return find_place(folder, out);
+}
+
+/* Takes the place of a socket that nobody answers on. */
+static oxq_err bind_unix(const char *path, int mode, int backlog, int *out_fd, struct oxq_error *err)
 {
     struct net_unix_address address;
     oxq_err e = net_unix_address_init(&address, path, err);
     if (e) return e;
     e = clear_stale(&address, path, err);
-    int fd = e ? -1 : open_unix(&address, path, mode, backlog);
-    struct stat st = {.st_dev = 0};
-    if (!e && (fd < 0 || stat(path, &st) != 0)) e = fail(errno, path, err);
+    if (!e) {
+        *out_fd = open_unix(&address, path, mode, backlog);
+        if (*out_fd < 0) e = fail(errno, path, err);
+    }
     net_unix_address_deinit(&address);
-    if (e) {
-        if (fd >= 0) close(fd);
+    return e;
+}
+
+oxq_err net_listen_unix(struct net_loop *loop, const char *path, int mode, int backlog, struct net_listener **list,
+                        struct oxq_error *err)
+{
+    int fd;
+    struct net_place socket, folder;
+    oxq_err e = bind_unix(path, mode, backlog, &fd, err);
+    if (e) return e;
+    if (!find_place(path, &socket) || !find_folder(path, &folder)) {
+        e = fail(errno, path, err);
+        close(fd);
         return e;
     }
     struct net_listener *l = add_listener(loop, fd, path, list);
     size_t bytes = strlen(path) + 1;
     l->unix_path = memcpy(mem_alloc(bytes), path, bytes);
-    l->device = st.st_dev;
-    l->inode = st.st_ino;
+    l->unix_mode = mode;
+    l->unix_backlog = backlog;
+    l->socket = socket;
+    l->folder = folder;
     return OXQ_OK;
+}
+
+bool net_listener_mend(struct net_listener *l)
+{
+    int fd;
+    struct stat st;
+    struct net_place folder;
+    if (!l->unix_path || lstat(l->unix_path, &st) == 0 || errno != ENOENT) return false;
+    if (!find_folder(l->unix_path, &folder) || !is_same(folder, l->folder)) return false;
+    if (bind_unix(l->unix_path, l->unix_mode, l->unix_backlog, &fd, NULL) != OXQ_OK) return false;
+    (void)find_place(l->unix_path, &l->socket);
+    net_watch_free(l->watch);
+    close(l->fd);
+    l->fd = fd;
+    l->watch = net_watch_new(l->loop, fd, on_ready, l);
+    return true;
 }
 
 static void remove_socket(const struct net_listener *l)
 {
-    struct stat st;
-    if (l->unix_path && stat(l->unix_path, &st) == 0 && st.st_dev == l->device && st.st_ino == l->inode)
-        unlink(l->unix_path);
+    struct net_place there;
+    if (l->unix_path && find_place(l->unix_path, &there) && is_same(there, l->socket)) unlink(l->unix_path);
 }
 
 void net_listeners_free(struct net_listener *list)

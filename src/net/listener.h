@@ -9,15 +9,23 @@
 /* "[addr]:port" of any kind of peer and a NUL; a unix socket's path is longer than that (108) and is cut. */
 #define NET_ADDRESS_MAX 80
 
+/* A file or folder, whatever its name. */
+struct net_place {
+    uint64_t device, inode;
+};
+
 struct net_listener {
     struct net_listener *next;     /* owned: a list is freed as one */
+    struct net_loop *loop;         /* borrowed */
     struct net_watch *watch;       /* owned */
     int fd;                        /* owned */
     int port;                      /* TCP: what it listens on, also when 0 was asked for; unix: 0 */
     bool is_ready;                 /* somebody waits to be accepted */
     char address[NET_ADDRESS_MAX]; /* "127.0.0.1:7700", "/run/oxq.sock" */
     char *unix_path;               /* owned; NULL: TCP */
-    uint64_t device, inode;        /* of the unix socket, to take away no other's */
+    int unix_mode, unix_backlog;
+    struct net_place socket,
+        folder; /* of the unix socket, to take away no other's; of what it is in, to go to no other */
 };
 
 /*
@@ -33,6 +41,11 @@ OXQ_MUST_USE oxq_err net_listen_tcp(struct net_loop *loop, const char *host, int
  */
 OXQ_MUST_USE oxq_err net_listen_unix(struct net_loop *loop, const char *path, int mode, int backlog,
                                      struct net_listener **list, struct oxq_error *err);
+/*
+ * Where somebody has removed the file of a unix socket, nobody can connect any more: makes it anew, if the folder is still the same. True: it
+ * did. Of a TCP listener does nothing.
+ */
+bool net_listener_mend(struct net_listener *l);
 /* Stops listening, frees the whole list and takes unix sockets off the disk. NULL is fine. */
 void net_listeners_free(struct net_listener *list);
 

@@ -268,7 +268,7 @@ Test(net_listener, replaces_a_unix_socket_that_nobody_answers_on_but_no_other_fi
     const char *path = path_in("s");
     cr_assert_eq(net_listen_unix(loop, path, 0600, 16, &dead, &err), OXQ_OK);
     /* As a killed process leaves it: the path stays, the socket is gone. */
-    dead->inode++;
+    dead->socket.inode++;
     net_listeners_free(dead);
     cr_assert_eq(net_listen_unix(loop, path, 0600, 16, &list, &err), OXQ_OK, "%s", err.text);
     net_listeners_free(list);
@@ -281,6 +281,34 @@ Test(net_listener, replaces_a_unix_socket_that_nobody_answers_on_but_no_other_fi
     memset(too_long, 'x', sizeof(too_long));
     too_long[sizeof(too_long) - 1] = '\0';
     cr_assert_eq(net_listen_unix(loop, too_long, 0600, 16, &list, &err), OXQ_ERR_LIMIT);
+}
+
+Test(net_listener, makes_a_unix_socket_anew_that_was_removed_but_in_no_other_folder)
+{
+    struct net_listener *list = NULL;
+    struct oxq_error err = {0};
+    char inner[128], path[160], moved[160];
+    snprintf(inner, sizeof(inner), "%s", path_in("inner"));
+    snprintf(path, sizeof(path), "%s/s", inner);
+    cr_assert_eq(mkdir(inner, 0700), 0);
+    cr_assert_eq(net_listen_unix(loop, path, 0640, 16, &list, &err), OXQ_OK, "%s", err.text);
+    cr_assert_not(net_listener_mend(list));
+    cr_assert_eq(unlink(path), 0);
+    cr_assert(net_listener_mend(list));
+    struct stat st;
+    cr_assert(stat(path, &st) == 0 && S_ISSOCK(st.st_mode) && (st.st_mode & 0777) == 0640);
+    struct net_stream *client = NULL;
+    struct net_dial_opts dial = {.unix_path = path, .timeout_ms = TIMEOUT_MS};
+    cr_assert_eq(net_dial(&dial, &client, &err), OXQ_OK, "%s", err.text);
+    poll_for(TIMEOUT_US);
+    cr_assert(list->is_ready);
+    net_stream_free(client);
+    snprintf(moved, sizeof(moved), "%s", path_in("moved"));
+    cr_assert_eq(rename(inner, moved), 0);
+    cr_assert_not(net_listener_mend(list));
+    cr_assert_eq(mkdir(inner, 0700), 0);
+    cr_assert_not(net_listener_mend(list));
+    net_listeners_free(list);
 }
 
 /* ---------------------------------------------------------------- plain streams */

@@ -343,3 +343,37 @@ oxq_err disk_lock(const char *path, struct disk_file *out, struct oxq_error *err
     *out = (struct disk_file){.fd = fd, .path = copy_path(path)};
     return OXQ_OK;
 }
+
+oxq_err disk_open_folder(const char *path, struct disk_file *out, struct oxq_error *err)
+{
+    if (must_fail(DISK_CALL_OPEN)) return fail("open the folder", path, err);
+    int fd = open_patiently(path, O_RDONLY | O_DIRECTORY);
+    if (fd < 0) return fail("open the folder", path, err);
+    *out = (struct disk_file){.fd = fd, .path = copy_path(path)};
+    return OXQ_OK;
+}
+
+oxq_err disk_lock_folder(const char *path, struct disk_file *out, struct oxq_error *err)
+{
+    struct disk_file f = DISK_CLOSED;
+    oxq_err e = disk_open_folder(path, &f, err);
+    if (e) return e;
+    if (flock(f.fd, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
+        disk_close(&f);
+        return err_set(err, OXQ_ERR_EXISTS, "%s is in use by another process", path);
+    }
+    *out = f;
+    return OXQ_OK;
+}
+
+oxq_err disk_check_place(const struct disk_file *f, struct oxq_error *err)
+{
+    struct stat there, ours;
+    bool is_gone = stat(f->path, &there) != 0;
+    /* Who may not look does not know. */
+    if (is_gone && errno != ENOENT && errno != ENOTDIR) return OXQ_OK;
+    if (!is_gone && fstat(f->fd, &ours) == 0 && there.st_dev == ours.st_dev && there.st_ino == ours.st_ino)
+        return OXQ_OK;
+    return err_set(err, OXQ_ERR_NOT_FOUND, "%s was %s while it was in use", f->path,
+                   is_gone ? "moved or removed" : "replaced by another");
+}

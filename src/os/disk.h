@@ -61,6 +61,15 @@ OXQ_MUST_USE oxq_err disk_free_bytes(const char *path, uint64_t *out_bytes, stru
  * another process has it, the text names its pid.
  */
 OXQ_MUST_USE oxq_err disk_lock(const char *path, struct disk_file *out, struct oxq_error *err);
+/* A folder, to hold on to: while it is open, no other can be taken for it. Blocks, as disk_open. */
+OXQ_MUST_USE oxq_err disk_open_folder(const char *path, struct disk_file *out, struct oxq_error *err);
+/*
+ * The same and a lock on it, which holds also where somebody has removed the file that disk_lock has. A file system that locks no folders is
+ * passed over. Errors: EXISTS: another process has it.
+ */
+OXQ_MUST_USE oxq_err disk_lock_folder(const char *path, struct disk_file *out, struct oxq_error *err);
+/* Does its path still lead to it? Errors: NOT_FOUND: to nothing or to something else. */
+OXQ_MUST_USE oxq_err disk_check_place(const struct disk_file *f, struct oxq_error *err);
 
 enum disk_call {
     DISK_CALL_OPEN,

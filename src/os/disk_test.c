@@ -177,6 +177,30 @@ Test(os_disk, frees_the_lock_of_a_process_that_was_killed)
     disk_close(&lock);
 }
 
+Test(os_disk, a_folder_is_locked_whatever_its_name_and_known_when_it_is_moved)
+{
+    struct disk_file first, second;
+    char a[TESTFOLDER_PATH_MAX + 8], b[TESTFOLDER_PATH_MAX + 8];
+    snprintf(a, sizeof(a), "%s/a", folder);
+    snprintf(b, sizeof(b), "%s/b", folder);
+    cr_assert_eq(mkdir(a, 0700), 0);
+    cr_assert_eq(disk_lock_folder(a, &first, &err), OXQ_OK);
+    cr_assert_eq(disk_check_place(&first, &err), OXQ_OK);
+    cr_assert_eq(symlink(a, b), 0);
+    cr_assert_eq(disk_lock_folder(b, &second, &err), OXQ_ERR_EXISTS);
+    cr_assert_not_null(strstr(err.text, "/b is in use by another process"), "%s", err.text);
+    cr_assert_eq(unlink(b), 0);
+    cr_assert_eq(rename(a, b), 0);
+    cr_assert_eq(disk_check_place(&first, &err), OXQ_ERR_NOT_FOUND);
+    cr_assert_not_null(strstr(err.text, "/a was moved or removed while"), "%s", err.text);
+    cr_assert_eq(mkdir(a, 0700), 0);
+    cr_assert_eq(disk_check_place(&first, &err), OXQ_ERR_NOT_FOUND);
+    cr_assert_not_null(strstr(err.text, "/a was replaced by another while"), "%s", err.text);
+    cr_assert_eq(disk_lock_folder(a, &second, &err), OXQ_OK);
+    disk_close(&second);
+    disk_close(&first);
+}
+
 Test(os_disk, fails_the_call_that_a_test_picked)
 {
     OWNED(disk_close) struct disk_file f = make_file("a");

@@ -9,6 +9,7 @@
 #include "server/state.h"
 
 #define PAUSE_US ((int64_t)500 * 1000)
+#define MEND_EVERY_US ((int64_t)1000 * 1000)
 #define REFUSED_LINE_EVERY_US ((int64_t)1000 * 1000)
 #define ADDRESS_MAX 256
 
@@ -117,9 +118,26 @@ void accept_ready(struct server *s)
     }
 }
 
+/* Somebody tidied up: the socket of a folder is how other processes find who hosts it. */
+static void mend_all(struct server *s)
+{
+    for (int kind = 0; kind < LISTENER_KINDS_COUNT; kind++) {
+        for (struct net_listener *l = s->listeners[kind]; l; l = l->next) {
+            if (net_listener_mend(l))
+                log_event(LOG_WARNING, "the file of a socket was removed and is made anew",
+                          log_text("addr", l->address));
+        }
+    }
+}
+
 void accept_cron(struct server *s)
 {
-    if (s->accept_again_at_us && s->now_us >= s->accept_again_at_us) pause_all(s, false);
+    /* A new one would not know that it is paused. */
+    if (s->accept_again_at_us && s->now_us < s->accept_again_at_us) return;
+    if (s->accept_again_at_us) pause_all(s, false);
+    if (s->now_us < s->mend_at_us) return;
+    s->mend_at_us = s->now_us + MEND_EVERY_US;
+    mend_all(s);
 }
 
 void accept_stop(struct server *s)

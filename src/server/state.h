@@ -87,6 +87,7 @@ struct server {
     int64_t timers_at_us; /* the engine's, as known when the turn began */
     int64_t cron_at_us;
     int64_t accept_again_at_us; /* accepting is paused until then; 0: it is not */
+    int64_t mend_at_us;         /* not before: a look at unix sockets */
     int64_t quiet_until_us;     /* no line about refused connections before that */
 };
 

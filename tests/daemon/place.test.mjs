@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: MIT
+/* The data folder and its files while somebody else moves or removes them. */
+import { existsSync, renameSync, rmSync } from 'node:fs';
+import { ask, check, equal, loggedOnce, test, until } from './lib/kit.mjs';
+
+/** Writes keys until one is refused: { acknowledged, text }. */
+async function writeUntilRefused(client) {
+  const value = 'x'.repeat(100_000);
+  for (let acknowledged = 0; ; acknowledged++) {
+    const reply = await client.call('SET', `key${acknowledged}`, value);
+    if (reply.type === '-') return { acknowledged, text: reply.text };
+    await ask(client, 'BGSAVE');
+  }
+}
+
+test('place: a folder that was moved, with another server in its place: neither loses anything', async (t) => {
+  const first = await t.serve(['--journal-segment-size', '1mb']);
+  const client = await t.connect(first);
+  await ask(client, 'SET', 'mine', 'first');
+  renameSync(t.path('data'), t.path('moved'));
+  const second = await t.serve(['--journal-segment-size', '1mb']);
+  const other = await t.connect(second);
+  await ask(other, 'SET', 'mine', 'second');
+  const { acknowledged, text } = await writeUntilRefused(client);
+  check(/^MISCONF the journal failed \(.*data\/journal was replaced by another while it was in use\)/.test(text), 'it says why', text);
+  await loggedOnce(first, 'the journal failed');
+  equal((await ask(client, 'GET', 'mine')).text, 'first', 'reads go on');
+  equal([await first.stop(), await second.stop()], [1, 0]);
+  for (const [name, keys] of [['moved', acknowledged + 1], ['data', 1]]) {
+    const checked = await t.oxq(['check', name]);
+    equal(checked.status, 0, checked.stdout + checked.stderr);
+    const again = await t.serve(['--dir', t.path(name)]);
+    const reader = await t.connect(again);
+    await until('it has loaded', async () => (await reader.call('PING')).text === 'PONG');
+    const count = Number((await ask(reader, 'DBSIZE')).text);
+    /* What was refused because it is not known to be on the disk may be there. */
+    check(count >= keys, `${name} has what was acknowledged`, `${count} of ${keys}`);
+    equal((await ask(reader, 'GET', 'mine')).text, name === 'moved' ? 'first' : 'second');
+    equal(await again.stop(), 0);
+  }
+});
+
+test('place: a folder that was removed is told within moments, not when the next segment is wanted', async (t) => {
+  const server = await t.serve();
+  rmSync(t.path('data'), { recursive: true });
+  await until('a line says so', () => server.logged('data/journal was moved or removed while it was in use').length === 1);
+  check((await (await t.connect(server)).call('SET', 'a', '1')).text.startsWith('MISCONF'), 'nothing more is acknowledged');
+  check(!existsSync(t.path('data')), 'and nothing is made there');
+  equal(await server.stop(), 1);
+});
+
+test('place: without its lock and its socket a folder still has one server', async (t) => {
+  const server = await t.serve();
+  const client = await t.connect(server);
+  await ask(client, 'SET', 'a', '1');
+  for (const name of ['lock', 'oxq.sock']) rmSync(t.path(`data/${name}`));
+  await t.refused(['serve', '--dir', t.path('data'), '--port', '0', '--http-port', '0'], ['data/journal is in use by another process']);
+  equal((await ask(client, 'SET', 'a', '2')).text, 'OK');
+});
+
+test('place: the socket of a folder is made anew when somebody has removed it', async (t) => {
+  const server = await t.serve(['--unix', t.path('own.sock')]);
+  for (const name of ['data/oxq.sock', 'own.sock']) rmSync(t.path(name));
+  await until('they are there again', () => existsSync(t.path('data/oxq.sock')) && existsSync(t.path('own.sock')));
+  for (const name of ['data/oxq.sock', 'own.sock']) equal((await ask(await t.connectUnix(t.path(name)), 'PING')).text, 'PONG');
+  const added = await t.oxq(['add', 'q', 'x', '{}', '--url', `file:${t.path('data')}`]);
+  equal(added.status, 0, added.stderr);
+  equal(server.logged('was removed and is made anew').length, 2);
+  equal(await server.stop(), 0);
+  check(!existsSync(t.path('own.sock')), 'and goes with the server');
+});
