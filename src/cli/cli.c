@@ -4,6 +4,7 @@
 #include "base/nearest.h"
 #include "cli/table.h"
 #include "codec/json.h"
+#include "os/init.h"
 #include "os/process.h"
 
 #include <poll.h>
@@ -120,6 +121,8 @@ int cli_run(int argc, char **argv)
     if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0) name = "help";
     if (strcmp(name, "__complete") == 0) return cli_complete(argc - 2, argv + 2);
     if (strcmp(name, "--version") == 0 || strcmp(name, "-v") == 0) name = "version";
+    /* It runs programs, which leave others behind. */
+    if (strcmp(name, "work") == 0) init_begin(argv);
     for (const struct cli_command *c = cli_commands; c->name; c++) {
         if (strcmp(name, c->name) == 0) return end_output(c->run(argc - 2, argv + 2));
     }

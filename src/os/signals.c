@@ -15,6 +15,7 @@ oxq_err signals_open(int *out_fd, struct oxq_error *err)
     sigaddset(&held, SIGINT);
     sigprocmask(SIG_BLOCK, &held, NULL);
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGCHLD, SIG_DFL);
     signal(SIGHUP, SIG_IGN);
     int fd = signalfd(-1, &held, SFD_NONBLOCK | SFD_CLOEXEC);
     if (fd < 0) return err_set(err, OXQ_ERR_IO, "signalfd: %s", strerror(errno));

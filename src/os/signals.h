@@ -3,7 +3,8 @@
  * Signals as bytes of a file descriptor, so that they come in at one known place of a loop.
  *
  * SIGTERM and SIGINT are held back and read from the descriptor; SIGPIPE and SIGHUP are ignored: a closed socket is the
- * write's own error, and there is nothing to reopen (logs go to stderr).
+ * write's own error, and there is nothing to reopen (logs go to stderr). SIGCHLD is not: who starts us may have ignored it, and then nobody
+ * learns how a program ended.
  */
 #ifndef OS_SIGNALS_H
 #define OS_SIGNALS_H

@@ -281,7 +281,8 @@ static void read_rest(struct process *p)
     if (t->on_control_line) text_lines_end(&p->control_lines, t->on_control_line, t->ctx);
 }
 
-static void take_end(struct process *p)
+/* An end that nobody can tell us of is not a good one. */
+static oxq_err take_end(struct process *p, struct oxq_error *err)
 {
     int status = 0;
     pid_t pid;
@@ -291,8 +292,12 @@ static void take_end(struct process *p)
     do {
         pid = waitpid(p->pid, &status, 0);
     } while (pid < 0 && errno == EINTR);
+    if (pid < 0)
+        return err_set(err, OXQ_ERR_IO, "%s has ended, and how cannot be learned: %s", p->task->argv[0],
+                       strerror(errno));
     p->out->exit_code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
     p->out->signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
+    return OXQ_OK;
 }
 
 static void deinit(struct process *p)
@@ -319,7 +324,7 @@ oxq_err process_run(const struct process_task *task, struct process_end *out, st
     oxq_err e = start(&p, err);
     if (!e) {
         while (step(&p)) continue;
-        take_end(&p);
+        e = take_end(&p, err);
     }
     deinit(&p);
     return e;

@@ -51,9 +51,9 @@ struct process_end {
 /*
  * Runs it and waits for its end. It leads a process group of its own; it has our descriptors 0 to 3 and no others, and all signals as they
  * were at the beginning. Whatever of its group is left when it has ended, is killed; what it wrote until then, counts. Threads: any, any
- * number at once; SIGPIPE must be ignored.
+ * number at once; SIGPIPE must be ignored, SIGCHLD must not be.
  * Errors: NOT_FOUND, PERMISSION, FORMAT (no such program; one that cannot be run), LIMIT (arguments and environment too long), AGAIN (no
- * process, no memory or no descriptor to be had just now), IO. Owns: caller, process_end_deinit, also after an error.
+ * process, no memory or no descriptor to be had just now), IO (it ran, and how it ended is not known). Owns: caller, process_end_deinit, also after an error.
  */
 OXQ_MUST_USE oxq_err process_run(const struct process_task *task, struct process_end *out, struct oxq_error *err);
 void process_end_deinit(struct process_end *end);

@@ -76,6 +76,18 @@ Test(process, a_signal_is_told)
     process_end_deinit(&end);
 }
 
+Test(process, an_end_that_the_system_does_not_tell_is_an_error)
+{
+    const char *const argv[] = {"/bin/sh", "-c", "exit 7", NULL};
+    struct process_task task = task_of(argv);
+    struct process_end end;
+    struct oxq_error err;
+    signal(SIGCHLD, SIG_IGN);
+    cr_assert_eq(process_run(&task, &end, &err), OXQ_ERR_IO);
+    cr_assert_str_eq(err.text, "/bin/sh has ended, and how cannot be learned: No child processes");
+    process_end_deinit(&end);
+}
+
 Test(process, it_may_write_before_it_reads_and_need_not_read)
 {
     size_t len = (size_t)900 * 1024;

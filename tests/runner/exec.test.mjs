@@ -62,6 +62,27 @@ benchTest('exec: failures without a word, by a signal, and of a command that is 
   equal((await b.see(jobs[3])).reason, 'the program was ended by signal 40');
 });
 
+benchTest('exec: who starts the worker may have ignored that programs end', async (b) => {
+  const [bad, good] = [await b.add({}, {}, 'exit 9'), await b.add({}, {}, 'echo done')];
+  const worker = await b.t.shell(`exec env --ignore-signal=CHLD --block-signal=CHLD "$OXQ" work q --url ${b.url} --drain --exec 'eval "$OXQ_JOB_NAME"'`);
+  equal(worker.status, 0, worker.stderr);
+  equal((await b.see(bad)).reason, 'the program ended with exit code 9');
+  equal((await b.see(good)).result, 'done');
+});
+
+test('exec: a worker that is process 1 of a container leaves no zombies of what its programs left behind', async (t) => {
+  const url = `file:${t.path('jobs')}`;
+  const alone = 'unshare --user --map-root-user --pid --fork --mount-proc';
+  if ((await t.shell(`${alone} true`)).status !== 0) return console.log('namespaces may not be made here: left out');
+  for (const code of ['0', '9', '75']) await t.oxq(['add', 'q', 'x', code, '--url', url]);
+  /* Each leaves one that ends by itself, and the last waits until none of them is on the list any more. */
+  const program = `setsid true & if [ $OXQ_JOB_ID = 3 ]; then until ! grep -sh '^State:.Z' /proc/[0-9]*/status; do :; done; fi; test "$(cat /proc/1/comm)" = oxq; echo done`;
+  const worker = await t.shell(`${alone} "$OXQ" work q --url ${url} --drain --exec '${program}'`);
+  equal([worker.status, worker.logged(' completed ').length], [0, 3], worker.stderr);
+  const wrong = await t.shell(`${alone} "$OXQ" work q --url ${url} --nonsense`);
+  equal(wrong.status, 2, 'it ends as its child does');
+});
+
 benchTest('exec: of much on standard error the last lines are kept', async (b) => {
   const job = await b.add();
   await b.drain(['--exec', 'seq 1 100000 >&2; exit 1']);
