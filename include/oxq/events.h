@@ -36,8 +36,9 @@ struct oxq_events_opts {
 OXQ_MUST_USE oxq_err oxq_events_open(oxq_queue *queue, const struct oxq_events_opts *opts, oxq_events **out,
                                      struct oxq_error *err);
 /*
- * The next event. Waits at most wait_ms (-1: for ever) for one: NULL when none came. After a lost connection it goes on where it was; what was
- * trimmed meanwhile is not seen. Errors: CANCELLED (oxq_events_cancel), those of the way to the server.
+ * The next event. Waits at most wait_ms (-1: for ever) for one, and for a server that went: NULL when none came. After a lost connection it
+ * goes on where it was; what was trimmed meanwhile is not seen. Errors: CANCELLED (oxq_events_cancel); when the server is not there at the end
+ * of the time, those of the way to it.
  */
 OXQ_MUST_USE oxq_err oxq_events_next(oxq_events *events, int64_t wait_ms, const struct oxq_event **out,
                                      struct oxq_error *err);
@@ -56,7 +57,7 @@ OXQ_MUST_USE oxq_err oxq_queue_publish(oxq_queue *queue, const char *kind, const
                                        size_t fields_count, struct oxq_error *err);
 
 /*
- * Waits until a job has finished, at most timeout_ms (-1: as long as it takes). out_state: completed or failed; out_text: its result (JSON)
+ * Waits until a job has finished, at most timeout_ms (-1: as long as it takes), also while the server is started again. out_state: completed or failed; out_text: its result (JSON)
  * or why it failed; may be NULL. Owns: caller, oxq_text_free. Errors: NOT_FOUND (no such job: or it was removed when it
  * finished, before anybody looked), TIMEOUT.
  */

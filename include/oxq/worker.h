@@ -65,7 +65,8 @@ OXQ_MUST_USE oxq_err oxq_job_add_child(oxq_job *job, const char *queue, const st
                                        char out_id[OXQ_ID_MAX], struct oxq_error *err);
 /*
  * The queue that the job is of, for all that a handler may want to ask or do there: oxq_queue_children(oxq_job_queue(job), oxq_job_id(job),
- * ...). The worker's own, until that is closed; NULL: the job does not run here.
+ * ...). The worker's own, until that is closed; NULL: the job does not run here. Its calls wait for a server that went, as all that a handler
+ * does on its job: as long as the store's timeout_ms says.
  */
 oxq_queue *oxq_job_queue(const oxq_job *job);
 /* What its children gave: as oxq_queue_children_values. */

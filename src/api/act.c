@@ -15,7 +15,7 @@
 static oxq_err act(oxq_queue *q, struct arena *arena, const struct request *r, const char *what, const char *subject,
                    struct oxq_error *err)
 {
-    oxq_err e = store_act(q->store->client, r, what, slice_from_text(subject), err);
+    oxq_err e = store_act(q->client, r, what, slice_from_text(subject), err);
     arena_deinit(arena);
     return e;
 }
@@ -42,7 +42,7 @@ oxq_err oxq_queue_retry(oxq_queue *queue, const char *id, oxq_state from, bool w
                                 .ids = &job,
                                 .count = 1};
     e = rerun_request(&arena, &batch, &r, err);
-    if (!e) e = client_call(queue->store->client, &r.command, 0, &reply, err);
+    if (!e) e = client_call(queue->client, &r.command, 0, &reply, err);
     if (!e) e = rerun_result(&reply.value, 0, job, err);
     client_reply_deinit(&reply);
     arena_deinit(&arena);
@@ -119,7 +119,7 @@ oxq_err oxq_queue_trim_events(oxq_queue *queue, int64_t keep, int64_t *out_count
     request_put_text(&r, "MAXLEN");
     request_put_text(&r, "~");
     request_put_int(&r, keep);
-    e = store_request(queue->store->client, &r, "trim the events of", slice_from_text(queue->name), &reply, err);
+    e = store_request(queue->client, &r, "trim the events of", slice_from_text(queue->name), &reply, err);
     if (!e && out_count) *out_count = reply.value.integer;
     client_reply_deinit(&reply);
     arena_deinit(&arena);
@@ -136,7 +136,7 @@ static oxq_err act_on_all(oxq_queue *q, const struct transition *t, const char *
         struct request r;
         struct client_reply reply = {0};
         request_begin(&r, &arena, t, q->prefix);
-        e = store_request(q->store->client, &r, what, slice_from_text(q->name), &reply, err);
+        e = store_request(q->client, &r, what, slice_from_text(q->name), &reply, err);
         left = reply.value.integer;
         client_reply_deinit(&reply);
         arena_deinit(&arena);
@@ -216,7 +216,7 @@ oxq_err oxq_queue_settings(oxq_queue *queue, struct oxq_settings *out, struct ox
     request_put(&r, meta_of(queue, &arena));
     for (size_t i = 0; i < count; i++) request_put_text(&r, names[i]);
     r.command.is_idempotent = true;
-    e = store_request(queue->store->client, &r, "read the settings of", slice_from_text(queue->name), &reply, err);
+    e = store_request(queue->client, &r, "read the settings of", slice_from_text(queue->name), &reply, err);
     if (!e && reply.value.count != count)
         e = err_set(err, OXQ_ERR_FORMAT, "read the settings of %s: the server's answer is none", queue->name);
     if (!e) read_settings(reply.value.items, out);
@@ -272,7 +272,7 @@ oxq_err oxq_queue_limits(oxq_queue *queue, int64_t rate_max, struct oxq_limits *
     struct request r;
     struct limits limits;
     limits_request(&arena, queue->prefix, rate_max, &r);
-    e = client_call(queue->store->client, &r.command, 0, &reply, err);
+    e = client_call(queue->client, &r.command, 0, &reply, err);
     if (!e) e = limits_read(&reply.value, &limits, err);
     if (!e) {
         *out = (struct oxq_limits){

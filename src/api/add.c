@@ -71,7 +71,7 @@ static oxq_err send(oxq_queue *q, const struct add_batch *batch, int64_t timeout
 {
     struct request request;
     oxq_err e = add_request(arena, batch, &request, err);
-    return e ? e : client_call(q->store->client, &request.command, timeout_ms, reply, err);
+    return e ? e : client_call(q->client, &request.command, timeout_ms, reply, err);
 }
 
 static void send_round(oxq_queue *q, struct round *r, int64_t until_us)

@@ -82,7 +82,7 @@ static oxq_err read_portion(oxq_children *c, struct oxq_error *err)
     r.command.is_idempotent = true;
     client_reply_deinit(&c->reply);
     c->next = 0;
-    oxq_err e = store_request(c->queue->store->client, &r, "read children in", c->key, &c->reply, err);
+    oxq_err e = store_request(c->queue->client, &r, "read children in", c->key, &c->reply, err);
     arena_deinit(&arena);
     if (e) return e;
     const struct resp_value *reply = &c->reply.value;

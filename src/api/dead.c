@@ -12,7 +12,7 @@ oxq_err oxq_queue_set_dead_letters(oxq_queue *queue, const char *dead_queue, str
     struct request r;
     struct slice name = dead_queue ? slice_from_text(dead_queue) : SLICE_LIT("");
     e = dead_set_queue(&arena, queue->prefix, name, &r, err);
-    if (!e) e = store_act(queue->store->client, &r, "dead letters of", slice_from_text(queue->name), err);
+    if (!e) e = store_act(queue->client, &r, "dead letters of", slice_from_text(queue->name), err);
     arena_deinit(&arena);
     return e;
 }
@@ -25,7 +25,7 @@ oxq_err oxq_queue_get_dead_letters(oxq_queue *queue, char out_dead_queue[OXQ_ID_
     struct client_reply reply = {0};
     struct request r;
     dead_get_queue(&arena, queue->prefix, &r);
-    e = store_request(queue->store->client, &r, "dead letters of", slice_from_text(queue->name), &reply, err);
+    e = store_request(queue->client, &r, "dead letters of", slice_from_text(queue->name), &reply, err);
     if (!e) store_copy_id(reply.value.kind == RESP_NULL ? SLICE_LIT("") : reply.value.text, out_dead_queue);
     client_reply_deinit(&reply);
     arena_deinit(&arena);
@@ -77,7 +77,7 @@ oxq_err oxq_queue_replay(oxq_queue *dead, const char *id, char out_id[OXQ_ID_MAX
     struct slice text = slice_from_text(id), job;
     struct dead_replay replay = {.prefix = dead->prefix, .now_ms = store_now_ms(), .ids = &text, .count = 1};
     e = dead_replay(&arena, &replay, &r, err);
-    if (!e) e = client_call(dead->store->client, &r.command, 0, &reply, err);
+    if (!e) e = client_call(dead->client, &r.command, 0, &reply, err);
     if (!e) e = dead_result(&reply.value, 0, text, &job, err);
     if (!e && out_id) store_copy_id(job, out_id);
     client_reply_deinit(&reply);

@@ -62,7 +62,7 @@ oxq_err oxq_queue_publish(oxq_queue *queue, const char *kind, const struct oxq_e
         request_put_text(&r, fields[i].name);
         request_put_text(&r, fields[i].value);
     }
-    e = store_act(queue->store->client, &r, "tell an event of", slice_from_text(queue->name), err);
+    e = store_act(queue->client, &r, "tell an event of", slice_from_text(queue->name), err);
     arena_deinit(&arena);
     return e;
 }
@@ -191,21 +191,29 @@ static oxq_err read_more(oxq_events *v, int64_t wait_ms, struct oxq_error *err)
     return e ? e : read_reply(v, &reply, err);
 }
 
+/* Reading changes nothing: what the server is too far away to answer, or still too busy with its start, is asked again. */
+static bool is_passing(oxq_err e)
+{
+    return e == OXQ_ERR_UNREACHABLE || e == OXQ_ERR_UNCERTAIN || e == OXQ_ERR_TIMEOUT || e == OXQ_ERR_AGAIN;
+}
+
 oxq_err oxq_events_next(oxq_events *events, int64_t wait_ms, const struct oxq_event **out, struct oxq_error *err)
 {
     oxq_err e = ARGS_CHECK(err, events, out);
     if (e) return e;
     int64_t until_us = store_until_us(wait_ms);
-    bool is_first = true;
+    int failures = 0;
+    bool is_read = false;
     while (events->next == events->count) {
         int64_t left_ms = wait_ms < 0 ? WAIT_MS_MAX : (until_us - clock_mono_us(os_clock())) / 1000;
-        if (left_ms <= 0 && !is_first) {
+        if (left_ms <= 0 && is_read) {
             *out = NULL;
             return OXQ_OK;
         }
         e = read_more(events, left_ms > WAIT_MS_MAX ? WAIT_MS_MAX : left_ms, err);
-        if (e) return e;
-        is_first = false;
+        if (e && !(is_passing(e) && client_line_rest(events->line, ++failures, until_us))) return e;
+        is_read = !e;
+        if (is_read) failures = 0;
     }
     *out = &events->events[events->next++];
     snprintf(events->place, sizeof(events->place), "%s", (*out)->at);

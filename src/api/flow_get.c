@@ -31,7 +31,7 @@ static oxq_err read_nodes(oxq_queue *q, struct flow_read *r, size_t from, size_t
         request.command.is_idempotent = true;
         client_batch_add(&b, &request.command);
     }
-    oxq_err e = client_batch_run(q->store->client, &b, 0, err);
+    oxq_err e = client_batch_run(q->client, &b, 0, err);
     for (size_t i = from; !e && i < to; i++) e = flow_read_reply(r, i, client_batch_reply(&b, i - from), err);
     client_batch_deinit(&b);
     return e;

@@ -98,7 +98,7 @@ static oxq_err go_to_second_list(struct oxq_list *l, struct oxq_error *err)
     oxq_err e = OXQ_OK;
     if (l->skip > 0) {
         ask(&b, length, 2);
-        e = store_run(l->queue->store->client, &b, err);
+        e = store_run(l->queue->client, &b, err);
         int64_t first_count = e ? 0 : client_batch_reply(&b, 0)->integer;
         l->skip = l->skip > first_count ? l->skip - first_count : 0;
     }
@@ -188,7 +188,7 @@ static oxq_err read_ids(struct oxq_list *l, struct list_page *page, int64_t plac
                            put_int(&page->arena, last)};
     ask(&page->reply, argv, 4);
     page->count = 0;
-    oxq_err e = store_run(l->queue->store->client, &page->reply, err);
+    oxq_err e = store_run(l->queue->client, &page->reply, err);
     if (e) return e;
     const struct resp_value *reply = client_batch_reply(&page->reply, 0);
     page->place = place;
@@ -230,7 +230,7 @@ static oxq_err find_place(struct oxq_list *l, const struct list_page *before, in
     struct slice length[] = {slice_from_text(is_list ? "LLEN" : "ZCARD"), list_key(l, &arena)};
     ask(&b, length, 2);
     for (size_t i = before->count; i > 0; i -= i < step ? i : step) ask_for_anchor(l, before, i - 1, &arena, &b);
-    oxq_err e = store_run(l->queue->store->client, &b, err);
+    oxq_err e = store_run(l->queue->client, &b, err);
     *out_place = before->place;
     for (size_t i = 1; !e && i < b.count; i++) {
         const struct resp_value *found = client_batch_reply(&b, i);
@@ -286,7 +286,7 @@ static void ask_for_hash(struct oxq_list *l, struct arena *arena, struct slice i
 /* Damaged jobs are passed over: the others are listed. */
 static oxq_err run_hashes(struct oxq_list *l, struct oxq_error *err)
 {
-    oxq_err e = client_batch_run(l->queue->store->client, &l->hashes, 0, err);
+    oxq_err e = client_batch_run(l->queue->client, &l->hashes, 0, err);
     for (size_t i = 0; !e && i < l->hashes.count; i++) {
         const struct resp_value *reply = client_batch_reply(&l->hashes, i);
         if (!job_is_damaged(reply)) e = client_reply_check(reply, err);

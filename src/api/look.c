@@ -48,7 +48,7 @@ oxq_err oxq_queue_state(oxq_queue *queue, const char *id, oxq_state *out, struct
     }
     struct slice paused[] = {SLICE_LIT("LPOS"), state_paused_key(queue, &arena), slice_from_text(id)};
     ask(&b, paused, 3);
-    e = store_run(queue->store->client, &b, err);
+    e = store_run(queue->client, &b, err);
     oxq_state found = OXQ_STATE_UNKNOWN;
     if (!e && client_batch_reply(&b, b.count - 1)->kind != RESP_NULL) found = OXQ_STATE_WAITING;
     for (int s = OXQ_STATE_WAITING; !e && s < OXQ_STATES_COUNT; s++) {
@@ -92,7 +92,7 @@ oxq_err oxq_queue_counts(oxq_queue *queue, struct oxq_counts *out, struct oxq_er
                              SLICE_LIT("paused")};
     ask(&b, apart, 2);
     ask(&b, paused, 3);
-    e = store_run(queue->store->client, &b, err);
+    e = store_run(queue->client, &b, err);
     struct oxq_counts counts = {.is_paused = false};
     for (int s = OXQ_STATE_WAITING; !e && s < OXQ_STATES_COUNT; s++)
         counts.of[s] = client_batch_reply(&b, (size_t)s - 1)->integer;
@@ -120,7 +120,7 @@ oxq_err oxq_queue_logs(oxq_queue *queue, const char *id, int64_t start, int64_t 
     request_put_int(&r, start);
     request_put_int(&r, end);
     r.command.is_idempotent = true;
-    e = client_call(queue->store->client, &r.command, 0, &reply, err);
+    e = client_call(queue->client, &r.command, 0, &reply, err);
     if (!e) e = client_reply_check(&reply.value, err);
     if (!e) {
         *out = names_new();

@@ -27,7 +27,7 @@ typedef oxq_err portion_fn(oxq_queue *q, struct portion *p, int64_t *out_done, s
 static oxq_err send_portion(oxq_queue *q, const struct request *r, int64_t *out_done, struct oxq_error *err)
 {
     struct client_reply reply = {0};
-    oxq_err e = client_call(q->store->client, &r->command, 0, &reply, err);
+    oxq_err e = client_call(q->client, &r->command, 0, &reply, err);
     if (!e) e = client_reply_check(&reply.value, err);
     for (size_t i = 0; !e && i < reply.value.count; i++) {
         const struct resp_value *answer = &reply.value.items[i];
@@ -75,7 +75,7 @@ static oxq_err remove_portion(oxq_queue *q, struct portion *p, int64_t *out_done
         operate_remove(&p->arena, q->prefix, p->ids[i], false, &r);
         client_batch_add(&b, &r.command);
     }
-    oxq_err e = client_batch_run(q->store->client, &b, 0, err);
+    oxq_err e = client_batch_run(q->client, &b, 0, err);
     for (size_t i = 0; !e && i < p->count; i++) {
         const struct resp_value *answer = client_batch_reply(&b, i);
         e = client_reply_check(answer, err);

@@ -25,7 +25,7 @@ oxq_err oxq_queue_remove(oxq_queue *queue, const char *id, bool with_children, s
         struct client_reply reply = {0};
         struct request r;
         operate_remove(&arena, queue->prefix, slice_from_text(id), with_children, &r);
-        e = client_call(queue->store->client, &r.command, 0, &reply, err);
+        e = client_call(queue->client, &r.command, 0, &reply, err);
         if (!e) e = operate_read_remove(&reply.value, slice_from_text(id), &has_more, err);
         client_reply_deinit(&reply);
         arena_deinit(&arena);
@@ -43,7 +43,7 @@ oxq_err oxq_queue_promote(oxq_queue *queue, const char *id, struct oxq_error *er
     struct request r;
     struct slice text = slice_from_text(id);
     e = operate_promote(&arena, queue->prefix, &text, 1, &r, err);
-    if (!e) e = client_call(queue->store->client, &r.command, 0, &reply, err);
+    if (!e) e = client_call(queue->client, &r.command, 0, &reply, err);
     if (!e) e = operate_read_promote(&reply.value, 0, text, err);
     client_reply_deinit(&reply);
     arena_deinit(&arena);
@@ -59,7 +59,7 @@ oxq_err oxq_queue_change_delay(oxq_queue *queue, const char *id, int64_t delay_m
     struct request r;
     struct operate_delay delay = {slice_from_text(id), store_now_ms(), delay_ms};
     e = operate_change_delay(&arena, queue->prefix, &delay, &r, err);
-    if (!e) e = store_act(queue->store->client, &r, "change the delay of job", slice_from_text(id), err);
+    if (!e) e = store_act(queue->client, &r, "change the delay of job", slice_from_text(id), err);
     arena_deinit(&arena);
     return e;
 }
@@ -73,7 +73,7 @@ oxq_err oxq_queue_change_priority(oxq_queue *queue, const char *id, int64_t prio
     struct request r;
     struct operate_priority change = {slice_from_text(id), priority, lifo};
     e = operate_change_priority(&arena, queue->prefix, &change, &r, err);
-    if (!e) e = store_act(queue->store->client, &r, "change the priority of job", slice_from_text(id), err);
+    if (!e) e = store_act(queue->client, &r, "change the priority of job", slice_from_text(id), err);
     arena_deinit(&arena);
     return e;
 }
@@ -88,7 +88,7 @@ oxq_err oxq_queue_remove_child_dependency(oxq_queue *queue, const char *id, bool
     struct request r;
     struct slice text = slice_from_text(id);
     operate_disown_child(&arena, queue->prefix, text, &r);
-    e = store_request(queue->store->client, &r, "separate from its parent job", text, &reply, err);
+    e = store_request(queue->client, &r, "separate from its parent job", text, &reply, err);
     if (!e && out_had) *out_had = reply.value.integer == 1;
     client_reply_deinit(&reply);
     arena_deinit(&arena);
@@ -101,7 +101,7 @@ static oxq_err remove_some_children(oxq_queue *q, struct slice id, struct operat
     struct client_reply reply = {0};
     struct request r;
     operate_remove_children(&arena, q->prefix, id, &r);
-    oxq_err e = client_call(q->store->client, &r.command, 0, &reply, err);
+    oxq_err e = client_call(q->client, &r.command, 0, &reply, err);
     if (!e) e = operate_read_remove_children(&reply.value, id, out, err);
     client_reply_deinit(&reply);
     arena_deinit(&arena);
@@ -142,7 +142,7 @@ oxq_err oxq_queue_deduplication_holder(oxq_queue *queue, const char *deduplicati
     request_begin_plain(&r, &arena, "GET");
     request_put(&r, deduplication_key(queue, &arena, id));
     r.command.is_idempotent = true;
-    e = store_request(queue->store->client, &r, "who holds the deduplication id", id, &reply, err);
+    e = store_request(queue->client, &r, "who holds the deduplication id", id, &reply, err);
     if (!e && reply.value.kind == RESP_NULL)
         e = err_set(err, OXQ_ERR_NOT_FOUND, "deduplication id %.80s: no job holds it", deduplication_id);
     if (!e) snprintf(out_id, OXQ_ID_MAX, "%.*s", (int)reply.value.text.len, reply.value.text.at);
@@ -162,7 +162,7 @@ oxq_err oxq_queue_remove_deduplication(oxq_queue *queue, const char *deduplicati
     struct slice id = slice_from_text(deduplication_id);
     request_begin_plain(&r, &arena, "DEL");
     request_put(&r, deduplication_key(queue, &arena, id));
-    e = store_request(queue->store->client, &r, "free the deduplication id", id, &reply, err);
+    e = store_request(queue->client, &r, "free the deduplication id", id, &reply, err);
     if (!e && out_was_there) *out_was_there = reply.value.integer == 1;
     client_reply_deinit(&reply);
     arena_deinit(&arena);
@@ -180,7 +180,7 @@ static oxq_err read_deduplication(const oxq_queue *q, struct arena *arena, struc
     request_put_text(&r, "deid");
     request_put_text(&r, "name");
     r.command.is_idempotent = true;
-    oxq_err e = store_request(q->store->client, &r, "the deduplication id of job", id, &reply, err);
+    oxq_err e = store_request(q->client, &r, "the deduplication id of job", id, &reply, err);
     if (!e && reply.value.items[1].kind == RESP_NULL)
         e = err_set(err, OXQ_ERR_NOT_FOUND, "job %.*s: there is no such job", (int)id.len, id.at);
     if (!e) *out = arena_copy(arena, reply.value.items[0].text);
@@ -200,7 +200,7 @@ oxq_err oxq_queue_release_deduplication(oxq_queue *queue, const char *id, bool *
     e = read_deduplication(queue, &arena, job, &deduplication_id, err);
     if (!e && deduplication_id.len > 0) {
         add_free_deduplication(&arena, queue->prefix, deduplication_id, job, &r);
-        e = store_request(queue->store->client, &r, "free the deduplication id of job", job, &reply, err);
+        e = store_request(queue->client, &r, "free the deduplication id of job", job, &reply, err);
     }
     if (!e && out_had) *out_had = reply.value.integer == 1;
     client_reply_deinit(&reply);
@@ -217,7 +217,7 @@ static oxq_err purge_portion(const oxq_queue *q, const struct operate_purge *pur
     struct client_reply reply = {0};
     struct request r;
     operate_purge(&arena, purge, &r);
-    oxq_err e = client_call(q->store->client, &r.command, 0, &reply, err);
+    oxq_err e = client_call(q->client, &r.command, 0, &reply, err);
     if (!e) e = operate_read_purge(&reply.value, out, err);
     client_reply_deinit(&reply);
     arena_deinit(&arena);
@@ -289,7 +289,7 @@ static oxq_err obliterate_portion(oxq_queue *q, bool with_active, int64_t count,
     struct client_reply reply = {0};
     struct request r;
     operate_obliterate(&arena, q->prefix, count, with_active, &r);
-    oxq_err e = client_call(q->store->client, &r.command, 0, &reply, err);
+    oxq_err e = client_call(q->client, &r.command, 0, &reply, err);
     if (!e) e = operate_read_obliterate(&reply.value, slice_from_text(q->name), out, err);
     client_reply_deinit(&reply);
     arena_deinit(&arena);
@@ -343,7 +343,7 @@ static oxq_err move_portion(struct mover *m, int64_t count, int64_t *out_moved, 
     request_put_int(&r, m->kept_count);
     request_put_int(&r, count);
     r.command.is_idempotent = true;
-    oxq_err e = client_call(m->queue->store->client, &r.command, 0, &ids, err);
+    oxq_err e = client_call(m->queue->client, &r.command, 0, &ids, err);
     if (!e) e = client_reply_check(&ids.value, err);
     size_t found = e ? 0 : ids.value.count;
     struct slice *texts = ARENA_ARRAY(&arena, struct slice, found + 1);
@@ -357,7 +357,7 @@ static oxq_err move_portion(struct mover *m, int64_t count, int64_t *out_moved, 
     if (!e && found > 0) {
         e = m->is_rerun ? rerun_request(&arena, &batch, &r, err)
                         : operate_promote(&arena, m->queue->prefix, texts, found, &r, err);
-        if (!e) e = client_call(m->queue->store->client, &r.command, 0, &reply, err);
+        if (!e) e = client_call(m->queue->client, &r.command, 0, &reply, err);
         if (!e) e = client_reply_check(&reply.value, err);
     }
     *out_seen = (int64_t)found;

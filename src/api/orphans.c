@@ -27,7 +27,7 @@ static oxq_err read_ids(const oxq_queue *q, const char *list, int64_t from, oxq_
     request_put_int(&r, from);
     request_put_int(&r, from + LIST_IDS - 1);
     r.command.is_idempotent = true;
-    oxq_err e = store_request(q->store->client, &r, "read the list", slice_from_text(list), &reply, err);
+    oxq_err e = store_request(q->client, &r, "read the list", slice_from_text(list), &reply, err);
     *out_count = e ? 0 : reply.value.count;
     for (size_t i = 0; i < *out_count; i++) names_add(ids, reply.value.items[i].text);
     client_reply_deinit(&reply);
@@ -92,7 +92,7 @@ static oxq_err remove_some(const oxq_queue *q, struct candidates *c, int64_t max
     struct request r;
     size_t seen = 0, count = c->count < OPERATE_JOBS_MAX ? c->count : OPERATE_JOBS_MAX;
     operate_remove_orphans(&arena, q->prefix, c->ids, count, max, &r);
-    oxq_err e = client_call(q->store->client, &r.command, 0, &reply, err);
+    oxq_err e = client_call(q->client, &r.command, 0, &reply, err);
     if (!e) e = operate_read_remove_orphans(&reply.value, out_removed, &seen, err);
     c->ids += seen;
     c->count -= seen;

@@ -140,6 +140,7 @@ oxq_err oxq_queue_open(oxq *store, const char *name, const struct oxq_queue_opts
     if (e) return e;
     oxq_queue *q = mem_alloc_zero(sizeof(*q));
     q->store = store;
+    q->client = store->client;
     lock_init(&q->adding);
     link_init(&q->adders);
     e = keys_prefix(&q->arena, store->prefix, slice_from_text(name), &q->prefix, err);
@@ -227,7 +228,7 @@ oxq_err oxq_queue_get(oxq_queue *queue, const char *id, oxq_job **out, struct ox
     request_begin_plain(&r, &arena, "HGETALL");
     request_put(&r, keys_join(&arena, queue->prefix, slice_from_text(id)));
     r.command.is_idempotent = true;
-    e = client_call(queue->store->client, &r.command, 0, &reply, err);
+    e = client_call(queue->client, &r.command, 0, &reply, err);
     if (!e && !job_is_damaged(&reply.value)) e = client_reply_check(&reply.value, err);
     if (!e) e = job_new_from_reply(queue->name, &reply.value, slice_from_text(id), out, err);
     client_reply_deinit(&reply);

@@ -147,7 +147,7 @@ static oxq_err upsert(oxq_queue *queue, struct scheduler_spec *spec, const struc
     struct slice job_id = SLICE_LIT("");
     int64_t delay_ms;
     oxq_err e = make_upsert(queue, &arena, spec, job, &r, err);
-    if (!e) e = client_call(queue->store->client, &r.command, 0, &reply, err);
+    if (!e) e = client_call(queue->client, &r.command, 0, &reply, err);
     if (!e) e = scheduler_result(&reply.value, &job_id, &delay_ms, err);
     if (!e) store_copy_id(job_id, out_job_id);
     client_reply_deinit(&reply);
@@ -185,7 +185,7 @@ oxq_err oxq_scheduler_remove(oxq_queue *queue, const char *id, bool *out_was_the
     struct client_reply reply = {0};
     struct request r;
     scheduler_remove_request(&arena, queue->prefix, slice_from_text(id), &r);
-    e = client_call(queue->store->client, &r.command, 0, &reply, err);
+    e = client_call(queue->client, &r.command, 0, &reply, err);
     if (!e) e = client_reply_check(&reply.value, err);
     if (!e && out_was_there) *out_was_there = reply.value.integer == 1;
     client_reply_deinit(&reply);
@@ -254,7 +254,7 @@ static oxq_err read_some(oxq_queue *q, const struct request *r, oxq_schedulers *
 {
     struct client_reply reply = {0};
     struct scheduler s;
-    oxq_err e = client_call(q->store->client, &r->command, 0, &reply, err);
+    oxq_err e = client_call(q->client, &r->command, 0, &reply, err);
     if (!e) e = scheduler_read_count(&reply.value, out_count, NULL, err);
     for (size_t i = 0; !e && i < *out_count; i++) {
         e = scheduler_read(&reply.value, i, &s, err);

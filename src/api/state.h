@@ -85,6 +85,8 @@ OXQ_MUST_USE oxq_err text_copy(struct slice text, char **out, struct oxq_error *
 
 struct oxq_queue {
     oxq *store; /* borrowed */
+    struct client *
+        client; /* borrowed: the store's; of a queue that handlers have their worker's, which waits for a server that went */
     char *name; /* owned */
     struct arena arena;
     struct slice prefix;         /* "bull:mail:", in the arena */

@@ -14,10 +14,10 @@
 
 #define TEXT_BYTES_MAX ((size_t)1 << 30)
 
-static oxq_err ask(const oxq *store, struct request *r, struct client_reply *reply, struct oxq_error *err)
+static oxq_err ask(const oxq_queue *queue, struct request *r, struct client_reply *reply, struct oxq_error *err)
 {
     r->command.is_idempotent = true;
-    oxq_err e = client_call(store->client, &r->command, 0, reply, err);
+    oxq_err e = client_call(queue->client, &r->command, 0, reply, err);
     return e ? e : client_reply_check(&reply->value, err);
 }
 
@@ -99,7 +99,7 @@ oxq_err oxq_queue_counts_per_priority(oxq_queue *queue, const int64_t *prioritie
         r.command.is_idempotent = true;
         client_batch_add(&b, &r.command);
     }
-    e = count > 0 ? store_run(queue->store->client, &b, err) : OXQ_OK;
+    e = count > 0 ? store_run(queue->client, &b, err) : OXQ_OK;
     for (size_t i = 0; !e && i < count; i++) {
         int64_t in_paused = priorities[i] == 0 ? client_batch_reply(&b, 0)->integer : 0;
         out_counts[i] = client_batch_reply(&b, i + 1)->integer + in_paused;
@@ -113,7 +113,7 @@ oxq_err oxq_queue_counts_per_priority(oxq_queue *queue, const int64_t *prioritie
 static oxq_err ask_number(oxq_queue *queue, struct request *r, int64_t *out, struct oxq_error *err)
 {
     struct client_reply reply = {0};
-    oxq_err e = ask(queue->store, r, &reply, err);
+    oxq_err e = ask(queue, r, &reply, err);
     if (!e) *out = reply.value.integer;
     client_reply_deinit(&reply);
     return e;
@@ -194,7 +194,7 @@ oxq_err oxq_queue_metrics(oxq_queue *queue, oxq_state finished, struct oxq_metri
     totals.command.is_idempotent = points.command.is_idempotent = true;
     client_batch_add(&b, &totals.command);
     client_batch_add(&b, &points.command);
-    e = store_run(queue->store->client, &b, err);
+    e = store_run(queue->client, &b, err);
     if (!e) {
         const struct resp_value *sums = client_batch_reply(&b, 0), *minutes = client_batch_reply(&b, 1);
         metrics->count = sums->count == 2 ? number_of(&sums->items[0]) : 0;
@@ -228,7 +228,7 @@ oxq_err oxq_queue_dependency_counts(oxq_queue *queue, const char *id, struct oxq
         r.command.is_idempotent = true;
         client_batch_add(&b, &r.command);
     }
-    e = store_run(queue->store->client, &b, err);
+    e = store_run(queue->client, &b, err);
     if (!e) {
         *out = (struct oxq_dependency_counts){
             .processed = client_batch_reply(&b, 0)->integer,
@@ -255,7 +255,7 @@ oxq_err oxq_queue_children_values(oxq_queue *queue, const char *id, bool of_igno
         running_children_failures(&arena, queue->prefix, slice_from_text(id), &r);
     else
         running_children_results(&arena, queue->prefix, slice_from_text(id), &r);
-    e = ask(queue->store, &r, &reply, err);
+    e = ask(queue, &r, &reply, err);
     struct buf text = {.limit_bytes = TEXT_BYTES_MAX};
     struct json_writer w = {.out = &text};
     json_write_open(&w, '{');

@@ -107,7 +107,7 @@ oxq_err oxq_queue_workers(oxq_queue *queue, oxq_workers **out, struct oxq_error 
     request_put_text(&list, "LIST");
     list.command.is_idempotent = true;
     client_batch_add(&b, &list.command);
-    e = store_run(queue->store->client, &b, err);
+    e = store_run(queue->client, &b, err);
     if (!e) *out = read_lines(client_batch_reply(&b, 1)->text, buf_borrow(&name));
     client_batch_deinit(&b);
     arena_deinit(&arena);

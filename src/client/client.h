@@ -195,6 +195,12 @@ struct client *client_line_client(const struct client_line *l);
 uint64_t client_line_connects(const struct client_line *l);
 
 /*
+ * A pause after the n-th failure in a row, for who calls again; ended by cancelling. False at once: it would end after until_us
+ * (CLOCK_MONOTONIC).
+ */
+bool client_line_rest(struct client_line *l, int failures, int64_t until_us);
+
+/*
  * A command and its reply, which is borrowed until the next call. timeout_ms is counted once connected and sent: more than the
  * command's own blocking time; 0: the client's. A time-out breaks the connection (and is TIMEOUT).
  */

@@ -138,6 +138,15 @@ oxq_err client_line_connect(struct client_line *l, struct oxq_error *err)
     return OXQ_OK;
 }
 
+bool client_line_rest(struct client_line *l, int failures, int64_t until_us)
+{
+    struct client_cancel how = {&l->is_cancelled, l->cancel_fd};
+    int64_t retry_at_us = client_retry_at(l->client, failures);
+    if (retry_at_us >= until_us) return false;
+    (void)client_pause(l->client, retry_at_us, &how);
+    return true;
+}
+
 /* ---------------------------------------------------------------- calling */
 
 oxq_err client_line_queue(struct client_line *l, const struct client_command *command, struct oxq_error *err)

@@ -226,6 +226,7 @@ static oxq_err open_worker(oxq_worker *w, const char *queue, const struct oxq_wo
     w->is_paused = w->opts.is_started_paused;
     e = store_new_client(w->store, CLIENT_PATIENT, name_connections(w), &w->client, err);
     if (e) return e;
+    w->own_queue->client = w->client;
     w->line = client_line_new(w->client, w->marker_key);
     return start_threads(w, err);
 }

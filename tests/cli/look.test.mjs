@@ -269,6 +269,26 @@ onEach('events --follow: and those that come', async (t, { url, node }) => {
   equal(await following.stop('SIGINT'), 'SIGINT');
 });
 
+test('events --follow, add --wait: a server that is started again', async (t) => {
+  const port = await freePort();
+  const url = `redis://127.0.0.1:${port}`;
+  const server = await t.serve(['--port', port]);
+  equal((await t.oxq(['add', 'q', 'x', '--url', url])).status, 0);
+  const following = t.spawn(['events', 'q', '--follow', '--json', '--kind', 'added', '--url', url]);
+  await until('what is kept', () => lines(following.stdout).length === 1);
+  const waiting = t.spawn(['add', 'q', 'y', '--wait', '--url', url]);
+  await until('what came', () => lines(following.stdout).length === 2);
+  await server.stop('SIGKILL');
+  await until('that it went is told', () => [following, waiting].every((program) => /is not there/.test(program.stderr)));
+  await t.serve(['--port', port]);
+  equal((await t.oxq(['work', 'q', '--drain', '--exec', 'echo 5', '--url', url])).status, 0);
+  equal([await waiting.ended, waiting.stdout], [0, '5\n']);
+  equal((await t.oxq(['add', 'q', 'z', '--url', url])).status, 0);
+  await until('what comes then', () => lines(following.stdout).length === 3);
+  equal(objects(following.stdout).map((event) => event.name), ['x', 'y', 'z']);
+  equal(await following.stop('SIGINT'), 'SIGINT');
+});
+
 /* ---------------------------------------------------------------- queues */
 
 onEach("queues --prometheus: BullMQ's numbers under BullMQ's names", async (t, { node, ok }) => {

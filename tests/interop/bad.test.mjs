@@ -78,11 +78,14 @@ for (const [name, [start, ms]] of Object.entries(ABSENCES)) {
     const worker = await running(t, url, 'work', 'q', 1);
     const id = await told(t, url, 'add', 'q', 'gate', JSON.stringify({ file: t.path('gate') }));
     await until('the job runs', async () => (await seenByC(t, url, 'q', id)).state === 'active');
+    const waiter = told(t, url, 'wait', 'q', id);
+    const client = await t.connect(port);
+    await until('its end is waited for', async () => (await client.call('CLIENT', 'LIST')).text.includes('cmd=xread'));
     await server.stop('SIGKILL');
-    if (ms === 0) writeFileSync(t.path('gate'), '');
+    writeFileSync(t.path('gate'), '');
     await sleep(ms);
     await start(t, port);
-    writeFileSync(t.path('gate'), '');
+    equal(await waiter, 'completed null', 'who waited for its end');
     equal(await told(t, url, 'wait', 'q', id), 'completed null');
     const { items } = await (await t.connect(port)).call('XRANGE', 'bull:q:events', '-', '+');
     const ends = items.filter((entry) => entry.items[1].items.map((item) => item.text).includes('completed'));

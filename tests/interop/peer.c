@@ -27,7 +27,8 @@
  * PREFIX in the environment is that of all keys; with STRATEGY patterns of schedulers are such as "plus 250", so many ms later. With TRACE it
  * prints spans as they end: span KIND NAME TRACE ID PARENT ERROR, with tabs between. Its jobs do what their names say: `fail` until as many
  * attempts were made as its data's `until`, `fatal` for ever, `again` is given back and `later` is delayed when it is begun first, `adopt` has
- * a child in the queue that its data names and waits for it, `gate` waits until there is the file that its data names.
+ * a child in the queue that its data names and waits for it, `gate` waits until there is the file that its data names, and
+ * then asks what its children gave.
  */
 #include <oxq/oxq.h>
 
@@ -362,7 +363,7 @@ static oxq_outcome handle(oxq_job *job, void *ctx)
 {
     (void)ctx;
     struct oxq_error why;
-    char result[512];
+    char result[512], *values = NULL;
     const struct oxq_job_fields *f = oxq_job_fields(job);
     if (strcmp(f->name, "fatal") == 0) return oxq_job_fail_for_good(job, "never");
     if (strcmp(f->name, "fail") == 0 && f->attempts_made < oxq_json_integer(oxq_job_json(job), "/until", 0))
@@ -373,6 +374,9 @@ static oxq_outcome handle(oxq_job *job, void *ctx)
     if (strcmp(f->name, "adopt") == 0) return adopt(job);
     if (strcmp(f->name, "gate") == 0) {
         while (access(oxq_json_text(oxq_job_json(job), "/file", ""), F_OK) != 0) pause_for(10);
+        if (oxq_job_children_values(job, false, &values, &why) != OXQ_OK)
+            return oxq_job_fail(job, "children: %s", why.text);
+        oxq_text_free(values);
         return OXQ_DONE;
     }
     if (oxq_job_log(job, "a line of C", &why) != OXQ_OK) return oxq_job_fail(job, "log: %s", why.text);
