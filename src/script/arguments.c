@@ -57,7 +57,7 @@ static void push_new(lua_State *lua, const struct slice *args, int count)
     }
 }
 
-/* Gives the table on top of the stack its name for those who find their globals in the table at the index; it stays. */
+/* Gives the table, or nil, on top of the stack its name for those who find their globals in the table at the index; it stays. */
 static void name_in(lua_State *lua, enum host_slot globals, enum host_slot name)
 {
     lua_pushvalue(lua, (int)name);
@@ -94,10 +94,27 @@ static void set(struct script_host *h, struct arguments *kept, enum host_slot na
     lua_pop(h->lua, 1);
 }
 
+static size_t total_bytes(const struct slice *args, int count)
+{
+    size_t bytes = 0;
+    for (int i = 0; i < count; i++) bytes += args[i].len;
+    return bytes;
+}
+
 void arguments_set(struct script_host *h, struct script *s, const struct slice *args, int keys_count, int count)
 {
+    host_note_given(h, total_bytes(args, count));
     set(h, s->flags & SCRIPT_READS_KEYS ? &s->keys : NULL, HOST_KEYS, args, keys_count);
     set(h, s->flags & SCRIPT_READS_ARGV ? &s->argv : NULL, HOST_ARGV, args + keys_count, count - keys_count);
+}
+
+void arguments_drop(struct script_host *h)
+{
+    for (enum host_slot name = HOST_KEYS; name <= HOST_ARGV; name++) {
+        lua_pushnil(h->lua);
+        show_new(h, name, name == HOST_KEYS ? &h->named_keys : &h->named_argv);
+        lua_pop(h->lua, 1);
+    }
 }
 
 static void forget(struct script_host *h, struct arguments *kept, int *named)

@@ -21,6 +21,8 @@ struct arguments {
 
 /* Makes KEYS and ARGV what the script finds under these names. args: the keys, then the rest. */
 void arguments_set(struct script_host *h, struct script *s, const struct slice *args, int keys_count, int count);
+/* Between runs: no script finds the last one's. */
+void arguments_drop(struct script_host *h);
 /* The script goes: its tables may. */
 void arguments_forget(struct script_host *h, struct script *s);
 

@@ -192,6 +192,7 @@ static void prepare_run(struct script_host *h, struct script *s, const struct cm
 {
     h->script = s;
     h->run_flags = 0;
+    h->given_bytes = 0;
     h->mem_failures = mem_failures();
     nest_begin(h);
     if (is_read_only || s->flags & SCRIPT_NO_WRITES) h->run_flags |= HOST_READ_ONLY;
@@ -210,13 +211,19 @@ static void prepare_run(struct script_host *h, struct script *s, const struct cm
     };
 }
 
-/* Lua collects in small steps, when twice as much is held as was left last time. That can be past the limit: what a script left
- * behind must not fail the next one. */
+/*
+ * Lua collects in small steps, when twice as much is held as was left last time. That can be past the limit: what a script left behind must
+ * not fail the next one. LuaJIT's buffer for text that is put together only becomes half as large each time.
+ */
 static void collect_if_crowded(struct script_host *h)
 {
     size_t room = h->memory_limit_bytes > h->collected_bytes ? h->memory_limit_bytes - h->collected_bytes : 0;
     if (h->memory.used_bytes <= h->collected_bytes + room / 2) return;
-    lua_gc(h->lua, LUA_GCCOLLECT, 0);
+    arguments_drop(h);
+    do {
+        h->collected_bytes = h->memory.used_bytes;
+        lua_gc(h->lua, LUA_GCCOLLECT, 0);
+    } while (h->memory.used_bytes > h->memory_limit_bytes / 2 && h->memory.used_bytes < h->collected_bytes);
     h->collected_bytes = h->memory.used_bytes;
 }
 
@@ -262,6 +269,7 @@ void host_run(struct script_host *h, struct script *s, struct cmd_ctx *outer, in
     lua_settop(lua, HOST_TOP);
     h->script = NULL;
     h->run_flags = 0;
+    h->given_bytes = 0;
     collect_if_crowded(h);
 }
 

@@ -61,6 +61,7 @@ struct script_host {
     uint32_t run_flags;      /* enum host_run_flag */
     uint32_t nested;         /* protected calls under way; nest.h */
     uint64_t mem_failures;   /* mem_failures() when it began; what others lacked meanwhile is added */
+    size_t given_bytes;      /* the largest that it was given so far: its arguments, or a text of a reply */
     const char *stack_began; /* link: where on the machine's stack; nest.h */
     struct cmd_ctx ctx;      /* of its commands */
     struct sink sink;        /* where they reply; its reply.resp is what redis.setresp set */
@@ -78,11 +79,22 @@ static inline struct script_host *host_of(lua_State *lua)
     return memory;
 }
 
-/* What Lua may hold now. The limit keeps scripts that run wild out; what has changed something shall rather come to its end. */
+/*
+ * What Lua may hold now. The limit keeps scripts that run wild out; what has changed something shall rather come to its end, and what works
+ * on large values is not wild.
+ */
 static inline size_t host_limit_bytes(const struct script_host *h)
 {
     bool is_wide = h->run_flags & HOST_WROTE && h->memory_limit_bytes < SIZE_MAX / SCRIPT_MEMORY_WROTE_TIMES;
-    return is_wide ? h->memory_limit_bytes * SCRIPT_MEMORY_WROTE_TIMES : h->memory_limit_bytes;
+    size_t own = is_wide ? h->memory_limit_bytes * SCRIPT_MEMORY_WROTE_TIMES : h->memory_limit_bytes;
+    size_t given = h->given_bytes * SCRIPT_MEMORY_GIVEN_TIMES;
+    return own < SIZE_MAX - given ? own + given : SIZE_MAX;
+}
+
+/* The running script was handed so many bytes at once. */
+static inline void host_note_given(struct script_host *h, size_t bytes)
+{
+    if (bytes > h->given_bytes) h->given_bytes = bytes;
 }
 
 /* From here on Lua may not grow past the limit / nothing that Lua allocates fails. */

@@ -56,8 +56,11 @@ struct script_opts {
 
 /* What BullMQ's scripts hold is around 2 MiB; a script that gathers a million ids needs 100. */
 #define SCRIPT_MEMORY_BYTES ((size_t)256 << 20)
-/* So many times that for one that has written: nothing would undo what it did. A value of 512 MiB, the largest, is copied within it. */
+/* So many times that for one that has written: nothing would undo what it did. */
 #define SCRIPT_MEMORY_WROTE_TIMES 8
+/* And for any so many times the largest that it was given, its arguments or a value, which may be of 512 MiB: text that is put together from
+ * it takes four times as much for moments, and as much is garbage. */
+#define SCRIPT_MEMORY_GIVEN_TIMES 8
 /* Less than this would not hold the libraries and a few scripts. */
 #define SCRIPT_MEMORY_BYTES_MIN ((size_t)4 << 20)
 /* Scripts that were only sent with EVAL: the least recently used make room. Those of SCRIPT LOAD stay. */

@@ -258,6 +258,42 @@ Test(script, a_script_that_wrote_may_hold_more_so_that_it_comes_to_its_end)
     testhost_deinit(&t);
 }
 
+/* A script's reply with one text of so many bytes as ARGV[1]. */
+static const char *eval_on(struct testhost *t, const char *text, size_t bytes)
+{
+    OWNED(buf_deinit) struct buf given = {.limit_bytes = SIZE_MAX};
+    CHECK(buf_reserve(&given, bytes + 1) == OXQ_OK);
+    memset(given.at, 'x', bytes);
+    given.at[bytes] = '\0';
+    const char *args[] = {given.at};
+    return testhost_eval(t, text, 0, args, 1);
+}
+
+Test(script, a_script_may_work_on_what_it_is_given_however_large)
+{
+    struct testhost t;
+    testhost_init(&t, SCRIPT_MEMORY_BYTES_MIN, 5000);
+    cr_assert_str_eq(eval_on(&t, "redis.call('set', 'k', ARGV[1]) return #ARGV[1]", 10 * MIB), ":10485760\r\n");
+    cr_assert_str_eq(eval_on(&t, "return #table.concat({ARGV[1], 'y'})", 10 * MIB), ":10485761\r\n");
+    assert_eval(&t, "return #table.concat({redis.call('get', 'k'), 'y'})", ":10485761\r\n");
+    /* That is no leave to hold any number of them. */
+    assert_fails(&t, "local list = {} for i = 1, 100 do list[i] = redis.call('get', 'k') .. i end return 1",
+                 "-ERR Error running script ");
+    testhost_deinit(&t);
+}
+
+Test(script, what_a_script_was_given_is_no_burden_for_the_next)
+{
+    struct testhost t;
+    testhost_init(&t, SCRIPT_MEMORY_BYTES_MIN, 5000);
+    for (int i = 0; i < 3; i++) {
+        cr_assert_str_eq(eval_on(&t, "return #ARGV[1]", 10 * MIB), ":10485760\r\n");
+        assert_eval(&t, "return #string.rep('x', 1024 * 1024)", ":1048576\r\n");
+        assert_eval(&t, "return {#KEYS, #ARGV}", "*2\r\n:0\r\n:0\r\n");
+    }
+    testhost_deinit(&t);
+}
+
 #define STARVING "redis.call('test.starve') return #string.rep('x', 100000)"
 
 Test(script, what_lacks_memory_before_it_wrote_is_an_error)

@@ -28,12 +28,16 @@ static struct sink *sink_of(struct reply *r)
     return (struct sink *)r;
 }
 
+static struct script_host *host_of_sink(struct sink *s)
+{
+    return (struct script_host *)((char *)s - offsetof(struct script_host, sink));
+}
+
 /* May this sink, its host's, take one more value? */
 static bool is_open(struct sink *s)
 {
     if (s->is_muted) return false;
-    const struct script_host *h = (const struct script_host *)((char *)s - offsetof(struct script_host, sink));
-    if (host_is_over_limit(h)) s->reply.is_full = true;
+    if (host_is_over_limit(host_of_sink(s))) s->reply.is_full = true;
     return !s->reply.is_full;
 }
 
@@ -117,6 +121,7 @@ static void sink_bulk(struct reply *r, struct slice bytes)
 {
     struct sink *s = sink_of(r);
     if (!is_open(s)) return;
+    host_note_given(host_of_sink(s), bytes.len);
     lua_pushlstring(s->lua, bytes.at, bytes.len);
     settle(s);
 }
