@@ -92,6 +92,23 @@ Test(dead_letters, a_replayed_job_runs_with_all_its_attempts)
     cr_assert_eq(oxq_queue_replay(queue, "welcome", NULL, &err), OXQ_ERR_FORMAT);
 }
 
+/* The server does nothing else meanwhile. */
+Test(dead_letters, a_letter_is_replayed_at_once_whatever_gaps_its_data_have)
+{
+    enum { GAP = 4 << 20 };
+    static char data[GAP + 16];
+    oxq_job *job;
+    memset(data, ' ', GAP);
+    data[0] = '[';
+    snprintf(data + GAP, 16, "1, \"a  b\" ]");
+    OK(oxq_queue_add(queue, "send", data, &(struct oxq_job_opts){.job_id = "gap"}, NULL, &err));
+    testkit_work("mail", NULL, fail, NULL);
+    OK(oxq_queue_replay(dead, "1", NULL, &err));
+    OK(oxq_queue_get(queue, "gap", &job, &err));
+    cr_assert_str_eq(oxq_job_data(job, NULL), data);
+    oxq_job_free(job);
+}
+
 Test(dead_letters, a_letter_whose_data_was_mended_is_replayed_with_those)
 {
     oxq_job *job;

@@ -13,11 +13,17 @@ local function skip_string(text, at)
     end
 end
 
+-- Without the white space around it. A pattern for both ends at once would look anew from each place in a long gap.
+local function trim(text)
+    local from = string.find(text, '%S')
+    return from and string.match(text, '^.*%S', from) or ''
+end
+
 -- The members of a JSON object as texts.
 local function split_members(text)
     local members, name, depth, from, at = {}, nil, 0, 1, 1
     while true do
-        local here = string.find(text, '["%[%]{},:]', at)
+        local here = string.find(text, depth > 1 and '["%[%]{}]' or '["%[%]{},:]', at)
         if not here then return members end
         local mark = string.sub(text, here, here)
         at = here + 1
@@ -31,7 +37,7 @@ local function split_members(text)
             if mark == ':' then
                 name = string.match(part, '"(.*)"')
             elseif name then
-                members[name], name = string.match(part, '^%s*(.-)%s*$'), nil
+                members[name], name = trim(part), nil
             end
             from = at
         end
