@@ -7,6 +7,8 @@
 /* The reply holds the codes and two times, then three values for each job. */
 #define HEAD_COUNT 3
 #define VALUES_PER_JOB 3
+/* The script takes no more than that at once. */
+#define BYTES_MAX ((size_t)1 << 24)
 
 /* ---- looking ---- */
 
@@ -69,10 +71,12 @@ static bool look_at_jobs(struct cmd_ctx *ctx, struct ours_fetch *f)
         native_job_expect(ctx, name, PARTS_COUNT);
     }
     for (size_t i = 0; i < count; i++) native_job_await(ctx, &f->jobs[i].name, PARTS_COUNT);
+    size_t bytes = 0;
     for (size_t i = 0; i < count; i++) {
         if (!look_at_job(ctx, &f->jobs[i])) return false;
+        bytes += hash_bytes(&f->jobs[i].key.entry->value, 0);
     }
-    return true;
+    return count == 1 || bytes <= BYTES_MAX;
 }
 
 bool ours_fetch_look(struct cmd_ctx *ctx, const struct slice *argv, struct native_queue *q, struct ours_fetch *out)

@@ -41,43 +41,52 @@ local function use_rate(prefix, used, duration_ms)
     end
 end
 
--- Up to `count` ids, which are in `active` now. The counter of priorities starts anew when no prioritized job is left.
-local function take_ids(prefix, count)
-    local ids
-    if count == 1 then
+-- Jobs of one answer have so many bytes together, or else there is only one. (native/ours_fetch.c knows it too.)
+local BYTES_MAX = 0x1000000
+
+-- Up to `count` ids that wait no more, the scores of those that have a priority, and whether they are in `active` already. The counter of
+-- priorities starts anew when no prioritized job is left.
+local function take_ids(prefix, count, is_first)
+    local ids, scores = {}, {}
+    if count == 1 and is_first then
         local id = call('RPOPLPUSH', prefix .. 'wait', prefix .. 'active')
-        if id then return { id } end
-        ids = {}
+        if id then return { id }, scores, true end
     else
-        ids = call('RPOP', prefix .. 'wait', count) or {}
+        ids = call('RPOP', prefix .. 'wait', count) or ids
     end
     local missing = count - #ids
     if missing > 0 then
         local popped = call('ZPOPMIN', prefix .. 'prioritized', missing)
-        if #popped < 2 * missing then call('DEL', prefix .. 'pc') end
-        for i = 1, #popped, 2 do ids[#ids + 1] = popped[i] end
+        for i = 1, #popped, 2 do
+            ids[#ids + 1] = popped[i]
+            scores[#ids] = popped[i + 1]
+        end
     end
-    if #ids > 0 then call('LPUSH', prefix .. 'active', unpack(ids)) end
-    return ids
+    return ids, scores, false
+end
+
+-- Those from `first` on wait where they were.
+local function put_back(prefix, ids, scores, first)
+    for i = #ids, first, -1 do
+        if scores[i] then
+            call('ZADD', prefix .. 'prioritized', scores[i], ids[i])
+        else
+            call('RPUSH', prefix .. 'wait', ids[i])
+        end
+    end
 end
 
 -- An id whose job was removed leaves without a word, one whose job is damaged is told.
-local function drop_id(prefix, id, fields, reply)
-    call('LREM', prefix .. 'active', 1, id)
+local function drop_id(prefix, id, fields, is_active, reply)
+    if is_active then call('LREM', prefix .. 'active', 1, id) end
     if not fields.err then return end
     local n, kind = #reply, tell_damaged(prefix, id, fields)
     reply[n + 1], reply[n + 2], reply[n + 3] = id, 0, kind
 end
 
--- Locks a job and notes its start. Returns jobs and how much the rate is used: a job that is only taken to be failed (`defa`) does not
--- count for the rate.
-local function start_job(prefix, id, argv, reply, events)
+-- Locks a job and notes its start. Returns how much the rate is used: a job that is only taken to be failed (`defa`) does not count for it.
+local function start_job(prefix, id, fields, argv, reply)
     local key = prefix .. id
-    local fields = try('HGETALL', key)
-    if #fields == 0 then
-        drop_id(prefix, id, fields, reply)
-        return 0, 0
-    end
     local starts, used = 1, 1
     for i = 1, #fields, 2 do
         local field = fields[i]
@@ -93,25 +102,50 @@ local function start_job(prefix, id, argv, reply, events)
     else
         call('HSET', key, 'processedOn', argv[1], 'ats', starts, 'pb', argv[5])
     end
-    call('XADD', events, '*', 'event', 'active', 'jobId', id, 'prev', 'waiting')
+    call('XADD', prefix .. 'events', '*', 'event', 'active', 'jobId', id, 'prev', 'waiting')
     local n = #reply
     reply[n + 1], reply[n + 2], reply[n + 3] = id, starts, fields
-    return 1, used
+    return used
+end
+
+local function count_bytes(fields)
+    local bytes = 0
+    for i = 2, #fields, 2 do bytes = bytes + #fields[i] end
+    return bytes
+end
+
+-- Up to `count`. `run` has what was started before. Returns whether there may be more to start.
+local function start_some(prefix, count, argv, reply, run)
+    local ids, scores, is_active = take_ids(prefix, count, run.started == 0)
+    local started = {}
+    for i = 1, #ids do
+        local fields = try('HGETALL', prefix .. ids[i])
+        run.bytes = run.bytes + count_bytes(fields)
+        run.is_full = run.bytes > BYTES_MAX and run.started + #started > 0
+        if run.is_full then
+            put_back(prefix, ids, scores, i)
+            break
+        elseif #fields == 0 then
+            drop_id(prefix, ids[i], fields, is_active, reply)
+        else
+            started[#started + 1] = ids[i]
+            run.used = run.used + start_job(prefix, ids[i], fields, argv, reply)
+        end
+    end
+    if #ids < count and not run.is_full then call('DEL', prefix .. 'pc') end
+    if #started > 0 and not is_active then call('LPUSH', prefix .. 'active', unpack(started)) end
+    run.started = run.started + #started
+    return #ids == count and not run.is_full
 end
 
 -- Up to `wanted`, of which up to `allowed` use the rate. Returns how many there are, and how many of them used it.
 local function start_jobs(prefix, wanted, allowed, argv, reply)
-    local started, used, events = 0, 0, prefix .. 'events'
-    while started < wanted and used < allowed do
-        local asked = math.min(wanted - started, allowed - used)
-        local ids = take_ids(prefix, asked)
-        for i = 1, #ids do
-            local jobs, uses = start_job(prefix, ids[i], argv, reply, events)
-            started, used = started + jobs, used + uses
-        end
-        if #ids < asked then break end
+    local run = { started = 0, used = 0, bytes = 0 }
+    while run.started < wanted and run.used < allowed do
+        local count = math.min(wanted - run.started, allowed - run.used)
+        if not start_some(prefix, count, argv, reply, run) then break end
     end
-    return started, used
+    return run.started, run.used
 end
 
 -- Appends to reply, which holds the codes. Returns whether there was nothing at all: no job, none delayed, and no limit either.
