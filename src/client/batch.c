@@ -509,7 +509,7 @@ static void forget_replies(struct client_batch *b)
 
 oxq_err client_batch_run(struct client *c, struct client_batch *b, int64_t timeout_ms, struct oxq_error *err)
 {
-    if (b->added_error) return err_set(err, b->added_error, "no memory for a command");
+    if (b->added_error) return client_encode_error(b->added_error, err);
     if (b->count == 0) return OXQ_OK;
     forget_replies(b);
     struct run r = {.client = c, .batch = b, .units = b->items, .units_count = b->count};

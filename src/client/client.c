@@ -208,8 +208,18 @@ static oxq_err encode_script(const struct client_command *m, bool with_text, str
 
 oxq_err client_command_encode(const struct client_command *command, bool with_text, struct buf *out)
 {
+    for (size_t i = 0; i < command->argc; i++) {
+        if (command->argv[i].len > CLIENT_ARGUMENT_BYTES_MAX) return OXQ_ERR_LIMIT;
+    }
     if (command->script) return encode_script(command, with_text, out);
     return resp_request_append(out, command->argv, command->argc);
+}
+
+oxq_err client_encode_error(oxq_err e, struct oxq_error *err)
+{
+    if (e == OXQ_ERR_LIMIT)
+        return err_set(err, e, "a text is longer than 512 MiB, which is the most that servers take");
+    return err_set(err, e, "no memory for a command");
 }
 
 oxq_err client_reply_check(const struct resp_value *value, struct oxq_error *err)

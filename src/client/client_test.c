@@ -83,6 +83,18 @@ static void expect_log(const char *want)
 
 /* ---------------------------------------------------------------- calls */
 
+Test(client_call, a_text_that_no_server_takes_is_not_sent, .fini = stop)
+{
+    const struct fakeserver_step steps[] = {{"", NULL}};
+    struct words w;
+    start(steps);
+    words(&w, "SET k v");
+    w.argv[2].len = ((size_t)512 << 20) + 1;
+    cr_assert_eq(client_call(client, &w.command, 0, &reply, &err), OXQ_ERR_LIMIT);
+    cr_assert(strstr(err.text, "512 MiB"), "%s", err.text);
+    cr_assert_eq(fakeserver_connections(server), 0);
+}
+
 Test(client_call, takes_one_reply_after_the_other)
 {
     static const struct fakeserver_step steps[] = {{"GET a", "$1\r\nx\r\n"},

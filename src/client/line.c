@@ -159,7 +159,7 @@ oxq_err client_line_queue(struct client_line *l, const struct client_command *co
     e = client_command_encode(command, true, out);
     if (!e) return OXQ_OK;
     out->len = before;
-    return err_set(err, e, "no memory for a command");
+    return client_encode_error(e, err);
 }
 
 size_t client_line_queued_bytes(const struct client_line *l)

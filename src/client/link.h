@@ -8,8 +8,8 @@
 
 #include <stdatomic.h>
 
-/* The longest reply that is taken. */
-#define CLIENT_REPLY_BYTES_MAX ((size_t)512 * 1024 * 1024)
+/* The longest reply that is taken: a job may have several fields of 512 MiB. */
+#define CLIENT_REPLY_BYTES_MAX ((size_t)2 << 30)
 /* "[host]:port" or a path, and a NUL. */
 #define CLIENT_ADDRESS_CHARS_MAX 272
 

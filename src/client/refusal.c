@@ -41,6 +41,7 @@ enum client_refusal client_refusal_of(struct slice text)
 
 oxq_err client_refusal_error(struct slice text)
 {
+    if (starts_with(text, "ERR Protocol error: invalid bulk length")) return OXQ_ERR_LIMIT;
     enum client_refusal refusal = client_refusal_of(text);
     return refusal == CLIENT_REFUSAL_FINAL || refusal == CLIENT_REFUSAL_LOGIN ? OXQ_ERR_SERVER : OXQ_ERR_AGAIN;
 }

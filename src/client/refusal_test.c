@@ -34,6 +34,7 @@ Test(client_refusal, what_may_go_by_is_worth_another_try)
         cr_assert_eq(client_refusal_error(slice_from_text(passing[i])), OXQ_ERR_AGAIN, "%s", passing[i]);
     cr_assert_eq(client_refusal_error(SLICE_LIT("NOPERM no permissions")), OXQ_ERR_SERVER);
     cr_assert_eq(client_refusal_error(SLICE_LIT("WRONGTYPE Operation")), OXQ_ERR_SERVER);
+    cr_assert_eq(client_refusal_error(SLICE_LIT("ERR Protocol error: invalid bulk length")), OXQ_ERR_LIMIT);
 }
 
 Test(client_refusal, leaves_all_other_errors_to_the_caller)

@@ -11,6 +11,8 @@
 #include <stdatomic.h>
 
 #define CLIENT_NAME_CHARS_MAX 400
+/* Of one argument. A server that takes more may not be able to give it back. */
+#define CLIENT_ARGUMENT_BYTES_MAX ((size_t)RESP_REPLY_BULK_BYTES_MAX)
 
 /* One server: the only one, the present master, or a node of a cluster. It lives as long as the client. */
 struct client_node {
@@ -68,7 +70,9 @@ bool client_pause(struct client *c, int64_t until_us, const struct client_cancel
 int64_t client_retry_at(struct client *c, int failures);
 /* May an error of connecting go away by itself? */
 bool client_is_passing(oxq_err e);
-/* The command as bytes; with_text: a script by its text instead of its sha. Errors: MEMORY. */
+/* What client_command_encode's error means. */
+oxq_err client_encode_error(oxq_err e, struct oxq_error *err);
+/* The command as bytes; with_text: a script by its text instead of its sha. Errors: MEMORY, LIMIT (an argument that no server takes). */
 OXQ_MUST_USE oxq_err client_command_encode(const struct client_command *command, bool with_text, struct buf *out);
 
 /* ---------------------------------------------------------------- line.c */

@@ -26,6 +26,8 @@
 
 /* Jobs of one round; more end in the next. */
 #define ROUND_JOBS_MAX 256
+/* And so many bytes of what they gave, or else there is only one: no server has a lower limit for one of them, so one that is refused is alone. */
+#define ROUND_BYTES_MAX ((size_t)1 << 20)
 #define ERROR_PAUSE_US ((int64_t)200 * 1000)
 
 struct round {
@@ -178,12 +180,24 @@ static void round_init(struct round *r, oxq_worker *w, size_t wanted)
     r->fetch_none.count = 0;
 }
 
+/* What is told of its end. */
+static size_t end_bytes(const struct job_run *run)
+{
+    const char *stacks = run->job->fields.stacktrace;
+    size_t bytes = run->text ? strlen(run->text) : 0;
+    if (!run_has_failed(run)) return bytes;
+    return bytes + (run->stack ? strlen(run->stack) : 0) + (stacks ? strlen(stacks) : 0);
+}
+
 /* Under the lock. Nothing is fetched when some of it was told already. */
 static void gather(struct round *r, oxq_worker *w, struct job_run **runs, size_t *out_count)
 {
+    size_t bytes = 0;
     *out_count = 0;
     while (*out_count < ROUND_JOBS_MAX && !link_is_empty(&w->ended)) {
         struct job_run *run = LINK_OWNER(w->ended.next, struct job_run, link);
+        bytes += end_bytes(run);
+        if (bytes > ROUND_BYTES_MAX && *out_count > 0) break;
         link_remove(&run->link);
         if (run->is_uncertain) r->fetch.count = 0;
         runs[(*out_count)++] = run;
@@ -426,6 +440,15 @@ static void tell_drained(oxq_worker *w)
     lock_enter(&w->lock);
 }
 
+/* No server, or not this one, takes so long a result: that is its job's failure, which the next round tells. */
+static void fail_too_long(struct job_run *run, const char *why)
+{
+    if (run->told) (void)err_set(run->told, OXQ_ERR_LIMIT, "%s", why);
+    char text[80];
+    snprintf(text, sizeof(text), "its result of %zu bytes is too long for the store", end_bytes(run));
+    run_fail(run, OXQ_UNRECOVERABLE, arena_copy_text(&run->job->arena, slice_from_text(text)));
+}
+
 void tell_round(oxq_worker *w, size_t wanted)
 {
     struct round r;
@@ -448,6 +471,8 @@ void tell_round(oxq_worker *w, size_t wanted)
         end_spans(r.left, r.left_count, err.text);
         end_spans(r.finished, r.finished_count, err.text);
     }
+    if (e == OXQ_ERR_LIMIT && count == 1 && r.finished_count == 1 && is_completion(r.finished[0]))
+        fail_too_long(r.finished[0], err.text);
     lock_enter(&w->lock);
     if (e && r.fetch.count > 0) w->is_hungry = true;
     bool is_uncertain = e == OXQ_ERR_UNCERTAIN || e == OXQ_ERR_TIMEOUT;
