@@ -34,6 +34,36 @@ static void add_child(const char *name)
 
 /* ---------------------------------------------------------------- one job */
 
+/* Each job the child of the one before. */
+static void add_chain(int length)
+{
+    oxq_batch *batch;
+    char ids[2][16];
+    OK(oxq_batch_new(store, NULL, &batch, &err));
+    for (int i = 0; i < length; i++) {
+        struct oxq_job_opts opts = {
+            .job_id = ids[i % 2], .parent_queue = i ? "mail" : NULL, .parent_id = i ? ids[(i + 1) % 2] : NULL};
+        snprintf(ids[i % 2], sizeof(ids[0]), "n%d", i);
+        OK(oxq_batch_add(batch, queue, "send", NULL, &opts, &err));
+    }
+    OK(oxq_batch_run(batch, &err));
+    cr_assert_eq(oxq_batch_failed_count(batch), 0);
+    oxq_batch_free(batch);
+}
+
+/* Scripts that call themselves for each level would come to the end of Lua's stack. */
+Test(operate, a_job_is_removed_with_the_children_of_any_number_of_levels)
+{
+    int64_t removed;
+    add_chain(4000);
+    OK(oxq_queue_remove(queue, "n0", true, &err));
+    cr_assert_eq(testkit_count(queue, OXQ_STATE_WAITING), 0);
+    add_chain(4000);
+    OK(oxq_queue_remove_unprocessed_children(queue, "n0", &removed, &err));
+    cr_assert_eq(removed, 3999);
+    cr_assert_eq(testkit_count(queue, OXQ_STATE_WAITING), 1);
+}
+
 Test(operate, a_job_is_removed_with_its_children_or_without)
 {
     struct oxq_job_opts parent = {.job_id = "parent"};

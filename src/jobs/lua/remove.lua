@@ -30,40 +30,50 @@ local function is_locked(key, has_children, run)
     return false
 end
 
--- False when it is not done: the job is still there.
-local function remove_tree(key, parent, has_children, run)
-    if run.seen[key] then return true end
-    run.seen[key] = true
-    local job = read_parent(key)
-    local prefix = job.queueKey .. ':'
-    local above, json = parent, nil
-    if not parent then
-        local fields = try('HMGET', key, 'parentKey', 'parent')
-        above, json = fields[1], fields[2]
-        if above and (above == '' or call('EXISTS', above) == 0) then above = nil end
-    end
-    local was_pending = above and call('SISMEMBER', above .. ':dependencies', key) == 1
-    if was_pending then leave_parent(read_parent(above, json or nil), key) end
+local kinds = { ':processed', ':failed', ':unsuccessful', ':dependencies' }
+local remove_tree
 
-    local kinds = { ':processed', ':failed', ':unsuccessful', ':dependencies' }
-    local had_children, is_done = false, true
-    for k = 1, has_children and 4 or 0 do
+-- Returns whether there was any but those to come, and whether it is done.
+local function remove_below(key, run, level)
+    local had_children = false
+    for k = 1, #kinds do
         local children, are_all = some_children(key, kinds[k])
         had_children = had_children or (k < 4 and #children > 0)
         for i = 1, #children do
-            is_done = is_done and run.left > 0 and remove_tree(children[i], key, true, run)
-            if not is_done then break end
+            local may_go_on = run.left > 0 and not is_too_deep(key, run, level)
+            if not may_go_on or not remove_tree(children[i], key, true, run, level) then return had_children, false end
             forget_child(key, kinds[k], children[i])
         end
-        is_done = is_done and are_all
-        if not is_done then break end
+        if not are_all then return had_children, false end
     end
-    if not is_done then
-        if was_pending and parent then call('SADD', above .. ':dependencies', key) end
-        return false
-    end
+    return had_children, true
+end
+
+-- The parent that it still has, and as JSON what it keeps of it.
+local function find_parent(key)
+    local fields = try('HMGET', key, 'parentKey', 'parent')
+    local above = fields[1]
+    if not above or above == '' or call('EXISTS', above) == 0 then return nil end
+    return above, fields[2]
+end
+
+-- False when it is not done: the job is still there. It leaves its parent before its own children go, as with BullMQ; in a large tree last,
+-- so that no parent runs meanwhile for want of children.
+function remove_tree(key, parent, has_children, run, level)
+    if run.seen[key] then return true end
+    run.seen[key] = true
+    local job = read_parent(key)
+    local above, json = parent, nil
+    if not parent then above, json = find_parent(key) end
+    local is_pending = above and call('SISMEMBER', above .. ':dependencies', key) == 1
+    if is_pending and run.is_small then leave_parent(read_parent(above, json or nil), key) end
+
+    local had_children, is_done = false, true
+    if has_children then had_children, is_done = remove_below(key, run, level + 1) end
+    if not is_done then return false end
+    if is_pending and not run.is_small then leave_parent(read_parent(above, json or nil), key) end
     run.left = run.left - 1
-    run.was_there = remove_one(prefix, job.id, had_children)
+    run.was_there = remove_one(job.queueKey .. ':', job.id, had_children)
     return true
 end
 
@@ -72,8 +82,14 @@ local function remove(prefix, id, has_children, max)
     if is_next_run(prefix, id) then return -8 end
     if is_locked(key, has_children, { left = max, seen = {} }) then return 0 end
     local run = { left = max, seen = {}, was_there = false }
-    if not remove_tree(key, nil, has_children, run) then return 2 end
-    return run.was_there and 1 or -1
+    run.is_small = not has_children or is_small(key, kinds, { left = max - 1, seen = {} })
+    if remove_tree(key, nil, has_children, run, 0) then return run.was_there and 1 or -1 end
+    while run.deeper and run.left > 0 do
+        local at = run.deeper
+        run.deeper = nil
+        remove_below(at, run, 0)
+    end
+    return 2
 end
 
 return remove(queue, ARGV[1], ARGV[2] == '1', tonumber(ARGV[3]))

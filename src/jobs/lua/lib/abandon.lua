@@ -2,20 +2,29 @@
 -- Many jobs of a queue are removed. A parent in the same queue that waited for the last of them goes too; one of another queue waits.
 --@use delete parents damage
 
+-- The parent that waited for this child alone, or nil.
+local function find_abandoned(key, above)
+    if not above or above == '' or call('EXISTS', above) == 0 then return nil end
+    if call('SREM', above .. ':dependencies', key) == 0 or call('SCARD', above .. ':dependencies') > 0 then return nil end
+    local parent = read_parent(above)
+    return call('ZREM', parent.queueKey .. ':waiting-children', parent.id) == 1 and parent
+end
+
 local function abandon_parent(prefix, key)
     local job = try('HMGET', key, 'parentKey', 'deid')
-    local above = job[1]
-    if not above or above == '' or call('EXISTS', above) == 0 then return end
-    if call('SREM', above .. ':dependencies', key) == 0 or call('SCARD', above .. ':dependencies') > 0 then return end
-    local parent = read_parent(above)
-    local there = parent.queueKey .. ':'
-    if call('ZREM', there .. 'waiting-children', parent.id) == 0 then return end
-    if there ~= prefix then
-        place(there, parent.id, 0, 'RPUSH')
-        if not is_closed(there) then wake_workers(there) end
-        return
+    while true do
+        local above = job[1]
+        local parent = find_abandoned(key, above)
+        if not parent then return end
+        local there = parent.queueKey .. ':'
+        if there ~= prefix then
+            place(there, parent.id, 0, 'RPUSH')
+            if not is_closed(there) then wake_workers(there) end
+            return
+        end
+        if job[2] then call('DEL', prefix .. 'de:' .. job[2]) end
+        job = try('HMGET', above, 'parentKey', 'deid')
+        delete_job(above)
+        key = above
     end
-    abandon_parent(prefix, above)
-    delete_job(above)
-    if job[2] then call('DEL', prefix .. 'de:' .. job[2]) end
 end

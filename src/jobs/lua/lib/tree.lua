@@ -14,6 +14,30 @@ local function some_children(key, kind)
     return call('HRANDFIELD', set, 1000), false
 end
 
+-- A call goes down so many levels, each of which takes some of Lua's stack; what lies deeper it begins anew, from there (run.deeper).
+local LEVELS_MAX = 500
+
+local function is_too_deep(key, run, level)
+    if run.is_small or level < LEVELS_MAX then return false end
+    run.deeper = key
+    return true
+end
+
+-- Are there no more than run.left jobs below it, as children of these kinds? Then a call does all of it, and no level is too deep.
+local function is_small(key, kinds, run)
+    if run.seen[key] then return true end
+    run.seen[key] = true
+    for k = 1, #kinds do
+        local children, are_all = some_children(key, kinds[k])
+        run.left = run.left - #children
+        if not are_all or run.left < 0 then return false end
+        for i = 1, #children do
+            if not is_small(children[i], kinds, run) then return false end
+        end
+    end
+    return true
+end
+
 -- Returns whether it was there.
 local function remove_one(prefix, id, had_children)
     local from = take_out(prefix, id)
