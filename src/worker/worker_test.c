@@ -282,57 +282,6 @@ static oxq_outcome count_most(oxq_job *job, void *ctx)
     return OXQ_DONE;
 }
 
-/* Takes up to so many, and tells their ids. */
-static void fetch_some(int64_t count, char ids[64])
-{
-    struct arena arena = {0};
-    struct client_reply reply = {0};
-    struct request request;
-    struct fetched got = {.count = 0};
-    const struct fetch_opts opts = {.prefix = SLICE_INIT("bull:mail:"),
-                                    .now_ms = store_now_ms(),
-                                    .count = count,
-                                    .token = SLICE_INIT("t"),
-                                    .lock_ms = 30000};
-    OK(fetch_request(&arena, &opts, &request, &err));
-    OK(store_request(store->client, &request, "take jobs of", opts.prefix, &reply, &err));
-    OK(fetch_read(&reply.value, &opts, &arena, &got, &err));
-    ids[0] = '\0';
-    for (size_t i = 0; i < got.count; i++)
-        snprintf(ids + strlen(ids), 64 - strlen(ids), "%.*s ", (int)got.jobs[i].job.id.len, got.jobs[i].job.id.at);
-    client_reply_deinit(&reply);
-    arena_deinit(&arena);
-}
-
-Test(worker, of_large_jobs_only_some_are_taken_at_once_and_the_others_keep_their_places)
-{
-    enum { LARGE = 5 << 20 };
-    static char data[LARGE + 1];
-    char ids[64];
-    memset(data, '1', LARGE);
-    for (int i = 1; i <= 4; i++) add("large", data, NULL, NULL);
-    for (int i = 5; i <= 8; i++) add("large", data, &(struct oxq_job_opts){.priority = 9 - i}, NULL);
-    add("huge", "1", &(struct oxq_job_opts){.priority = 100}, NULL);
-    static const char *const wanted[] = {"1 2 3 ", "4 8 7 ", "6 5 9 ", ""};
-    for (size_t i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++) {
-        fetch_some(100, ids);
-        cr_assert_str_eq(ids, wanted[i]);
-    }
-    cr_assert_eq(testkit_count(queue, OXQ_STATE_ACTIVE), 9);
-    /* One that is too large for any company is taken alone. */
-    static char huge[4 * LARGE + 1];
-    memset(huge, '1', sizeof(huge) - 1);
-    add("small", "1", NULL, NULL);
-    add("huge", huge, NULL, NULL);
-    add("small", "1", NULL, NULL);
-    fetch_some(100, ids);
-    cr_assert_str_eq(ids, "10 ");
-    fetch_some(100, ids);
-    cr_assert_str_eq(ids, "11 ");
-    fetch_some(1, ids);
-    cr_assert_str_eq(ids, "12 ");
-}
-
 Test(worker, runs_as_many_at_a_time_as_it_may_and_no_more)
 {
     struct tally t = {0};
@@ -472,44 +421,6 @@ Test(worker, an_end_that_never_came_to_the_store_is_none)
     /* Another has begun it, and may have ended it. */
     end_without_answer("*2\r\n$1\r\n2\r\n$1\r\n1\r\n", &t);
     cr_assert(t.completed == 0 && t.lost == 2);
-}
-
-static void keep_failure(void *ctx, oxq_worker *worker, const struct oxq_worker_event *event)
-{
-    char *failure = ctx;
-    (void)worker;
-    if (event->kind == OXQ_WORKER_FAILED) snprintf(failure, 128, "%s", event->text);
-}
-
-static oxq_outcome give_much(oxq_job *job, void *ctx)
-{
-    (void)ctx;
-    static char result[(2 << 20) + 1];
-    memset(result, '1', sizeof(result) - 1);
-    return oxq_job_done(job, result);
-}
-
-Test(worker, a_result_that_the_server_does_not_take_is_the_jobs_failure)
-{
-    const struct fakeserver_step steps[] = {
-        {"SCRIPT LOAD", "+OK\r\n"},
-        {"EVALSHA", "*6\r\n*0\r\n:0\r\n:0\r\n$1\r\n7\r\n:1\r\n*2\r\n$4\r\nname\r\n$1\r\nx\r\n"},
-        {"SCRIPT LOAD", "+OK\r\n"},
-        {"EVALSHA", "-ERR Protocol error: invalid bulk length\r\n"},
-        {"EVALSHA", "*3\r\n*1\r\n:0\r\n:0\r\n:0\r\n"},
-        {"", NULL}};
-    char failure[128] = "";
-    struct fakeserver *server = fakeserver_start(steps);
-    const struct oxq_worker_opts opts = {.lock_renew_ms = -1, .stalled_every_ms = -1, .on_event = keep_failure};
-    oxq *remote;
-    oxq_worker *w;
-    OK(oxq_open(fakeserver_url(server, ""), NULL, &remote, &err));
-    OK(oxq_worker_open(remote, "mail", &opts, give_much, failure, &w, &err));
-    fakeserver_await(server, 5);
-    OK(oxq_worker_close(w, -1, &err));
-    cr_assert_str_eq(failure, "its result of 2097152 bytes is too long for the store");
-    oxq_close(remote);
-    fakeserver_stop(server);
 }
 
 static oxq_outcome hang(oxq_job *job, void *ctx)

@@ -17,7 +17,8 @@ end
 
 local function scan_set(set)
     local found = call('SSCAN', set, 0, 'COUNT', max)[2]
-    return { unpack(found, 1, math.min(#found, max)) }
+    for i = #found, max + 1, -1 do found[i] = nil end
+    return found
 end
 
 -- Not whether it is in `wait`, which may be long: where else would it be?
