@@ -326,6 +326,8 @@ oxq_err scheduler_next_request(struct arena *arena, const struct scheduler_conte
     if (!e) e = put_repeat(&more, &o.repeat, &o);
     if (e) return e;
     request_begin(out, arena, &transition_next_run, context->prefix);
+    /* Once it was done the scheduler is past this job. */
+    out->command.is_idempotent = true;
     request_put_int(out, context->now_ms);
     request_put(out, job->repeat_job_key);
     request_put(out, job->id);

@@ -48,6 +48,27 @@ static void look(oxq_worker *w, int64_t wait_ms)
     }
 }
 
+/* Tells the end of one that was taken, and takes the next; NULL: none is wanted, or there. */
+static struct job_run *end(oxq_worker *w, struct job_run *run, bool wants_next)
+{
+    lock_enter(&w->lock);
+    run->is_running = false;
+    w->running_count--;
+    link_push_tail(&w->ended, &run->link);
+    tell_round(w, wants_next && !w->is_closing && may_take(w));
+    while (!link_is_empty(&w->ended) && !w->is_forsaken) tell_round(w, 0);
+    struct job_run *next = wants_next ? take(w) : NULL;
+    lock_leave(&w->lock);
+    return next;
+}
+
+/* The job of one that was taken; of the next when it was only taken to end. */
+static oxq_job *begin(oxq_worker *w, struct job_run *run)
+{
+    while (run && !run_may_begin(run)) run = end(w, run, true);
+    return run ? run->job : NULL;
+}
+
 oxq_err oxq_worker_fetch(oxq_worker *worker, int64_t wait_ms, oxq_job **out, struct oxq_error *err)
 {
     oxq_err e = ARGS_CHECK(err, worker, out);
@@ -67,10 +88,8 @@ oxq_err oxq_worker_fetch(oxq_worker *worker, int64_t wait_ms, oxq_job **out, str
     /* One that came just as the worker was paused. */
     if (!run && !link_is_empty(&worker->ended)) tell_round(worker, 0);
     lock_leave(&worker->lock);
-    *out = run ? run->job : NULL;
-    if (!run || run->outcome != OXQ_UNRECOVERABLE) return OXQ_OK;
-    /* It was only taken to be failed. */
-    return oxq_worker_finish(worker, run->job, OXQ_UNRECOVERABLE, out, err);
+    *out = begin(worker, run);
+    return OXQ_OK;
 }
 
 oxq_err oxq_worker_finish(oxq_worker *worker, oxq_job *job, oxq_outcome outcome, oxq_job **out_next,
@@ -81,19 +100,10 @@ oxq_err oxq_worker_finish(oxq_worker *worker, oxq_job *job, oxq_outcome outcome,
     if (e) return e;
     if (!job->run || job->run->worker != worker)
         return err_set(err, OXQ_ERR_ARGUMENT, "job %s was not fetched by this worker", job->fields.id);
-    struct job_run *run = job->run, *next = NULL;
     struct oxq_error told = {.code = OXQ_OK};
-    run->told = &told;
-    run_end(run, outcome);
-    lock_enter(&worker->lock);
-    run->is_running = false;
-    worker->running_count--;
-    link_push_tail(&worker->ended, &run->link);
-    tell_round(worker, out_next && !worker->is_closing && may_take(worker));
-    while (!link_is_empty(&worker->ended) && !worker->is_forsaken) tell_round(worker, 0);
-    if (out_next) next = take(worker);
-    lock_leave(&worker->lock);
-    if (told.code) e = err_set(err, told.code, "%s", told.text);
-    if (out_next) *out_next = next ? next->job : NULL;
-    return e;
+    run_end(job->run, outcome);
+    job->run->told = &told;
+    struct job_run *next = end(worker, job->run, out_next != NULL);
+    if (out_next) *out_next = begin(worker, next);
+    return told.code ? err_set(err, told.code, "%s", told.text) : OXQ_OK;
 }

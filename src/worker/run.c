@@ -17,6 +17,8 @@
 #include <unistd.h>
 
 #define FAILURE_BYTES_MAX 8192
+/* So long after a refusal a scheduler's job comes again. */
+#define NEXT_RUN_AGAIN_MS 5000
 
 /* ---------------------------------------------------------------- begin and end */
 
@@ -80,11 +82,15 @@ const char *run_failure(const struct job_run *run)
     return "the handler failed and gave no reason";
 }
 
-/* A scheduler's job: whoever begins it adds the next run. */
-static void add_next_run(struct job_run *run)
+/*
+ * Of a scheduler's job, whoever begins it adds the next run, for as long as that takes. When the store refuses, nobody begins it and it comes
+ * again: its scheduler would have no run ahead otherwise, and stop. Options that make no sense are no reason: they never will.
+ */
+static bool add_next_run(struct job_run *run)
 {
     oxq_worker *w = run->worker;
     const struct oxq_job_fields *f = &run->job->fields;
+    if (!f->scheduler_id) return true;
     struct arena arena = {0};
     struct client_reply reply = {0};
     struct request r;
@@ -97,11 +103,14 @@ static void add_next_run(struct job_run *run)
                       .repeat_job_key = slice_from_text(f->scheduler_id)};
     struct scheduler_context context = store_scheduling(w->store, w->prefix);
     oxq_err e = scheduler_next_request(&arena, &context, &job, &is_due, &r, &err);
-    if (!e && is_due) e = client_call(w->client, &r.command, 0, &reply, &err);
-    if (!e && is_due) e = client_reply_check(&reply.value, &err);
+    bool is_asked = !e && is_due;
+    if (is_asked) e = client_call(w->client, &r.command, CLIENT_FOREVER, &reply, &err);
+    if (is_asked && !e) e = client_reply_check(&reply.value, &err);
     if (e) worker_tell(w, (struct oxq_worker_event){.kind = OXQ_WORKER_ERROR, .id = f->id, .text = err.text});
+    if (e && is_asked) run_end(run, oxq_job_delay(run->job, NEXT_RUN_AGAIN_MS));
     client_reply_deinit(&reply);
     arena_deinit(&arena);
+    return !e || !is_asked;
 }
 
 /* What stands in the way of its handler: an outcome is set then. */
@@ -112,6 +121,11 @@ static bool must_not_begin(struct job_run *run)
     if (o->attempts_started_max <= 0 || run->job->fields.attempts_started <= o->attempts_started_max) return false;
     run_fail(run, OXQ_UNRECOVERABLE, "the job was begun more often than the worker allows");
     return true;
+}
+
+bool run_may_begin(struct job_run *run)
+{
+    return add_next_run(run) && !must_not_begin(run);
 }
 
 static void handle(struct job_run *run)
@@ -125,7 +139,7 @@ static void handle(struct job_run *run)
 void run_handle(struct job_run *run)
 {
     const struct oxq_telemetry *telemetry = run->worker->store->telemetry;
-    if (run->job->fields.scheduler_id) add_next_run(run);
+    if (!add_next_run(run)) return;
     if (telemetry) trace_begin_handler(run);
     handle(run);
     if (telemetry) trace_end_handler(run);

@@ -146,6 +146,8 @@ struct job_run *run_new(oxq_worker *w, const struct fetched_job *from, struct sl
 void run_free(struct job_run *run);
 /* Runs the handler, or finds that it must not; its outcome is known then. */
 void run_handle(struct job_run *run);
+/* The same for who fetches by hand: may the job be given out? If not, its outcome is known. */
+bool run_may_begin(struct job_run *run);
 /* What its handler, or who fetched it, says how it ended. */
 void run_end(struct job_run *run, oxq_outcome outcome);
 /* Under the lock. Nothing when it is cancelled already. */

@@ -780,6 +780,30 @@ Test(worker, jobs_are_fetched_and_finished_by_hand)
     oxq_job_free(job);
 }
 
+static oxq_outcome refuse(oxq_job *job, void *ctx)
+{
+    (void)ctx;
+    return oxq_job_fail(job, "no");
+}
+
+Test(worker, a_job_that_was_only_taken_to_fail_is_not_given_out)
+{
+    const struct oxq_job_opts strict = {.on_failure = OXQ_CHILD_FAILS_PARENT};
+    const struct oxq_flow_node child = {.queue = "pdf", .name = "child", .opts = &strict};
+    const struct oxq_flow_node parent = {.queue = "mail", .name = "parent", .children = &child, .children_count = 1};
+    char id[OXQ_ID_MAX];
+    oxq_job *job;
+    add("a", NULL, NULL, (char[OXQ_ID_MAX]){0});
+    OK(oxq_flow_add(store, &parent, id, &err));
+    oxq_worker *w = open_worker(NULL, NULL, NULL);
+    OK(oxq_worker_fetch(w, PATIENCE_MS, &job, &err));
+    testkit_work("pdf", NULL, refuse, NULL);
+    OK(oxq_worker_finish(w, job, OXQ_DONE, &job, &err));
+    cr_assert_null(job);
+    cr_assert_eq(testkit_state(queue, id), OXQ_STATE_FAILED);
+    close_worker(w);
+}
+
 Test(worker, a_parent_that_is_finished_by_hand_too_early_fails_and_that_is_told)
 {
     char id[OXQ_ID_MAX];
