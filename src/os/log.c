@@ -2,13 +2,15 @@
 /*
  * The one piece of state that is the process's: where its log goes. A line is built on the stack and leaves in one
  * write, so lines of several threads do not mix and logging needs no memory. If the write fails (a full disk behind
- * stderr) the line is lost; there is nowhere to say so.
+ * stderr) the line is lost; there is nowhere to say so. Where nobody reads any more (a pipe, a stopped terminal) lines are lost too,
+ * instead of holding up whoever has something to say, and it is told how many once somebody reads again.
  */
 #include "os/log.h"
 
 #include "base/num.h"
 #include "base/utf8.h"
 
+#include <poll.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <time.h>
@@ -19,6 +21,7 @@ static struct {
     struct clock *clock;
     _Atomic enum log_level level;
     _Atomic enum log_format format;
+    atomic_int_fast64_t lost_count; /* since the last line */
 } log_state = {.fd = -1, .level = LOG_INFO};
 
 static _Thread_local enum log_level thread_level = LOG_DEBUG;
@@ -31,6 +34,9 @@ struct line {
     size_t len;
     bool is_full;
 };
+
+/* For a reader that is slow, and not for each line of one that has gone. */
+#define READER_WAIT_MS 200
 
 /* "}" and a newline. */
 #define LINE_END_BYTES 2
@@ -175,9 +181,14 @@ static void put_head(struct line *l, enum log_level level, const char *text, boo
         put_text(l, text);
 }
 
-void log_write(enum log_level level, const char *text, const struct log_field *fields, size_t fields_count)
+static bool has_room(void)
 {
-    if (!log_is_on(level)) return;
+    struct pollfd out = {.fd = log_state.fd, .events = POLLOUT};
+    return poll(&out, 1, atomic_load(&log_state.lost_count) ? 0 : READER_WAIT_MS) != 0;
+}
+
+static void write_line(enum log_level level, const char *text, const struct log_field *fields, size_t fields_count)
+{
     bool is_json = log_state.format == LOG_FORMAT_JSON;
     struct line line = {.len = 0};
     put_head(&line, level, text, is_json);
@@ -186,4 +197,16 @@ void log_write(enum log_level level, const char *text, const struct log_field *f
     line.at[line.len++] = '\n';
     ssize_t written = write(log_state.fd, line.at, line.len);
     (void)written;
+}
+
+void log_write(enum log_level level, const char *text, const struct log_field *fields, size_t fields_count)
+{
+    if (!log_is_on(level)) return;
+    if (!has_room()) {
+        atomic_fetch_add(&log_state.lost_count, 1);
+        return;
+    }
+    struct log_field lost = log_int("count", atomic_exchange(&log_state.lost_count, 0));
+    if (lost.number > 0) write_line(LOG_WARNING, "lines of the log were lost, as nobody read them", &lost, 1);
+    write_line(level, text, fields, fields_count);
 }

@@ -6,7 +6,8 @@
  *   {"time":"2026-03-01T12:00:00.000Z","level":"info","text":"client closed","id":7,"addr":"127.0.0.1:4711", ...}
  *
  * Fields are facts about the event; job bodies, arguments of commands and secrets are none of them.
- * Until log_start nothing is written: a library is silent. Threads: any, once started; a line is one write.
+ * Until log_start nothing is written: a library is silent. Threads: any, once started; a line is one write. Blocks: for a moment at most,
+ * while nobody reads; then lines are lost, and counted.
  */
 #ifndef OS_LOG_H
 #define OS_LOG_H

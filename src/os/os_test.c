@@ -13,6 +13,7 @@
 
 #include <criterion/criterion.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -78,6 +79,26 @@ Test(os_log, writes_one_line_for_each_event_and_quotes_what_needs_it)
     expect_log(
         "{\"time\":\"2026-03-01T12:00:00.123Z\",\"level\":\"warning\",\"text\":\"a \\\"b\\\"\",\"id\":-7,\"addr\":\"127.0.0.1:"
         "4711\"}\n");
+}
+
+Test(os_log, holds_nobody_up_where_nobody_reads_and_tells_what_was_lost)
+{
+    static char rest[1 << 17];
+    start_log(0);
+    /* Writes wait for room here, as to a pipe that a shell made. */
+    cr_assert_eq(fcntl(log_pipe[1], F_SETPIPE_SZ, 4096) >= 4096 ? fcntl(log_pipe[1], F_SETFL, O_WRONLY) : -1, 0);
+    int count = 0;
+    for (struct pollfd out = {.fd = log_pipe[1], .events = POLLOUT}; poll(&out, 1, 0) == 1; count++)
+        log_event(LOG_INFO, "told", log_int("n", count));
+    for (int i = 0; i < 3; i++) log_event(LOG_INFO, "lost", log_int("n", i));
+    cr_assert_gt(read(log_pipe[0], rest, sizeof(rest)), count);
+    log_event(LOG_INFO, "read again", log_int("n", count));
+    char want[256];
+    snprintf(want, sizeof(want),
+             "1970-01-01T00:00:00.000Z warning lines of the log were lost, as nobody read them count=3\n"
+             "1970-01-01T00:00:00.000Z info read again n=%d\n",
+             count);
+    expect_log(want);
 }
 
 static void log_from_another_thread(void *ctx)
