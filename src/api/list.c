@@ -331,6 +331,7 @@ static struct resp_value pair_fields(struct arena *arena, const struct resp_valu
 static bool has_value(const oxq_json *v, const char *wanted)
 {
     char digits[NUM_INT_MAX_CHARS + 1];
+    double d;
     switch (oxq_json_kind_of(v)) {
     case OXQ_JSON_TEXT: return strcmp(oxq_json_text(v, "", ""), wanted) == 0;
     case OXQ_JSON_BOOL: return strcmp(oxq_json_bool(v, "", false) ? "true" : "false", wanted) == 0;
@@ -338,7 +339,7 @@ static bool has_value(const oxq_json *v, const char *wanted)
     case OXQ_JSON_INTEGER:
         digits[num_format_int(digits, oxq_json_integer(v, "", 0))] = '\0';
         return strcmp(digits, wanted) == 0;
-    case OXQ_JSON_REAL: return oxq_json_real(v, "", 0) == strtod(wanted, NULL);
+    case OXQ_JSON_REAL: return num_parse_double(slice_from_text(wanted), &d) && oxq_json_real(v, "", 0) == d;
     case OXQ_JSON_ABSENT:
     case OXQ_JSON_LIST:
     case OXQ_JSON_MAP: return false;

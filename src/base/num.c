@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "base/num.h"
 
+#include "base/err.h"
+
 #include <errno.h>
 #include <math.h>
 #include <stdio.h>
@@ -55,6 +57,25 @@ size_t num_format_int(char *dst, int64_t n)
     return len;
 }
 
+/* glibc's own, which needs no memory and is never freed. */
+static locale_t find_plain(void)
+{
+    static _Atomic(locale_t) plain;
+    if (!plain) plain = newlocale(LC_ALL_MASK, "C", (locale_t)0);
+    CHECK(plain != (locale_t)0);
+    return plain;
+}
+
+locale_t num_enter_plain(void)
+{
+    return uselocale(find_plain());
+}
+
+void num_leave_plain(locale_t before)
+{
+    (void)uselocale(before);
+}
+
 size_t num_format_double(char *dst, double d)
 {
     if (isnan(d)) return (size_t)snprintf(dst, NUM_DOUBLE_MAX_CHARS, "nan");
@@ -62,13 +83,18 @@ size_t num_format_double(char *dst, double d)
     /* Doubles hold integers exactly up to 2^53; -0 keeps its sign through "%.17g". */
     if (d > -9007199254740992.0 && d < 9007199254740992.0 && d == (double)(int64_t)d && !(d == 0 && signbit(d)))
         return num_format_int(dst, (int64_t)d);
-    return (size_t)snprintf(dst, NUM_DOUBLE_MAX_CHARS, "%.17g", d);
+    locale_t before = num_enter_plain();
+    int len = snprintf(dst, NUM_DOUBLE_MAX_CHARS, "%.17g", d);
+    num_leave_plain(before);
+    return (size_t)len;
 }
 
 size_t num_format_long_double(char *dst, long double d)
 {
     if (isinf(d)) return (size_t)snprintf(dst, NUM_LONG_DOUBLE_MAX_CHARS, "%s", d > 0 ? "inf" : "-inf");
+    locale_t before = num_enter_plain();
     size_t len = (size_t)snprintf(dst, NUM_LONG_DOUBLE_MAX_CHARS, "%.17Lf", d);
+    num_leave_plain(before);
     if (memchr(dst, '.', len)) {
         while (dst[len - 1] == '0') len--;
         if (dst[len - 1] == '.') len--;
@@ -142,7 +168,7 @@ bool num_parse_double(struct slice text, double *out)
     if (!copy_number(text, copy)) return false;
     char *end;
     errno = 0;
-    double d = strtod(copy, &end);
+    double d = strtod_l(copy, &end, find_plain());
     if (end != copy + text.len || isnan(d)) return false;
     if (errno == ERANGE && (d == HUGE_VAL || d == -HUGE_VAL || fpclassify(d) == FP_ZERO)) return false;
     *out = d;
@@ -155,7 +181,7 @@ bool num_parse_long_double(struct slice text, long double *out)
     if (!copy_number(text, copy)) return false;
     char *end;
     errno = 0;
-    long double d = strtold(copy, &end);
+    long double d = strtold_l(copy, &end, find_plain());
     if (end != copy + text.len || isnan(d)) return false;
     if (errno == ERANGE && (isinf(d) || fpclassify(d) == FP_ZERO)) return false;
     *out = d;

@@ -5,6 +5,16 @@
 
 #include "base/slice.h"
 
+#include <locale.h>
+
+/*
+ * In a program that has set a locale (setlocale), the C library writes and reads 1,5 where JSON and the protocol have 1.5. What is below is
+ * right in any. Whoever calls printf, strtod and their like with parts of numbers, calls them between these two: in this thread numbers
+ * are then as in the C locale. Returns what num_leave_plain wants.
+ */
+locale_t num_enter_plain(void);
+void num_leave_plain(locale_t before);
+
 #define NUM_INT_MAX_CHARS 21           /* "-9223372036854775808" and a NUL */
 #define NUM_DOUBLE_MAX_CHARS 32        /* "%.17g" of any double and a NUL */
 #define NUM_LONG_DOUBLE_MAX_CHARS 5120 /* "%.17Lf" of any long double, as INCRBYFLOAT prints */

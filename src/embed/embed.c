@@ -18,6 +18,7 @@
 
 #include "base/link.h"
 #include "base/mem.h"
+#include "base/num.h"
 #include "client/url.h"
 #include "embed/host.h"
 #include "os/file.h"
@@ -67,6 +68,7 @@ static void run(void *ctx)
 {
     struct embed *e = ctx;
     log_limit_thread(LOG_WARNING);
+    (void)num_enter_plain();
     atomic_store(&e->visited, e->host);
     embed_host_run(e->host);
     turn_enter(&e->turn);
@@ -301,7 +303,13 @@ oxq_err embed_visit(void *ctx, struct slice request, struct buf *out, int64_t un
     struct embed *e = ctx;
     if (!atomic_load(&e->visited) || !turn_enter_as_guest(&e->turn, TURN_WAIT_US)) return OXQ_ERR_AGAIN;
     struct embed_host *h = atomic_load(&e->visited);
-    if (h) return embed_host_visit(h, request, out, until_us, err);
-    turn_leave(&e->turn);
-    return OXQ_ERR_AGAIN;
+    if (!h) {
+        turn_leave(&e->turn);
+        return OXQ_ERR_AGAIN;
+    }
+    /* The engine works here, in a thread of the program's. */
+    locale_t before = num_enter_plain();
+    oxq_err code = embed_host_visit(h, request, out, until_us, err);
+    num_leave_plain(before);
+    return code;
 }

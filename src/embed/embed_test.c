@@ -2,6 +2,7 @@
 /* Folders that processes share. The processes are real, and so are the signals that end them. */
 #include "embed/embed.h"
 
+#include "base/num.h"
 #include "client/link.h"
 #include "os/clock.h"
 #include "os/testfolder.h"
@@ -10,9 +11,11 @@
 #include <criterion/criterion.h>
 #include <fcntl.h>
 #include <jobs/transitions_lua.h>
+#include <locale.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -152,6 +155,41 @@ Test(embed, who_has_the_folder_open_takes_over_when_the_host_is_killed)
     ask(e, "GET a", "1");
     ask(e, "GET b", "2");
     embed_close(e);
+}
+
+/* Makes and sets one in which a number has a comma; false: this system cannot. */
+static bool set_locale_with_comma(void)
+{
+    char line[4 * sizeof(folder) + 256];
+    snprintf(
+        line, sizeof(line),
+        "cd %s && printf 'LC_NUMERIC\\ndecimal_point \",\"\\nthousands_sep \"\"\\ngrouping -1\\nEND LC_NUMERIC\\n' >comma && "
+        "localedef --no-archive -c -f ANSI_X3.4-1968 -i comma ./xx_XX >/dev/null 2>&1; test -d xx_XX",
+        folder);
+    if (system(line) != 0 || setenv("LOCPATH", folder, 1) != 0) return false;
+    char text[8];
+    bool is_set = setlocale(LC_NUMERIC, "xx_XX") != NULL;
+    snprintf(text, sizeof(text), "%.1f", 1.5);
+    return is_set && strcmp(text, "1,5") == 0;
+}
+
+Test(embed, numbers_have_a_point_also_where_the_program_writes_a_comma)
+{
+    if (!set_locale_with_comma()) return;
+    struct embed *e = open_folder(url);
+    ask(e, "ZADD z 1.5 a", "1");
+    ask(e, "ZSCORE z a", "1.5");
+    ask(e, "ZCOUNT z 1.2 1.7", "1");
+    ask(e, "INCRBYFLOAT f 1.25", "1.25");
+    ask(e, "EVAL return(cjson.encode({1.5,cjson.decode('[0.25]')[1]})) 0", "[1.5,0.25]");
+    char text[NUM_DOUBLE_MAX_CHARS + 1];
+    double d = 0;
+    text[num_format_double(text, 0.5)] = '\0';
+    cr_assert_str_eq(text, "0.5");
+    cr_assert(num_parse_double(SLICE_LIT("2.5"), &d) && d == 2.5);
+    embed_close(e);
+    snprintf(text, sizeof(text), "%.1f", 1.5);
+    cr_assert_str_eq(text, "1,5");
 }
 
 Test(embed, a_host_that_was_shut_down_comes_back)
