@@ -258,6 +258,7 @@ static void fill_in(struct client *c, const struct client_opts *o)
     int64_t silence_ms =
         c->opts.timeout_ms > CLIENT_SILENCE_MS_DEFAULT ? c->opts.timeout_ms : CLIENT_SILENCE_MS_DEFAULT;
     c->opts.silence_ms = or_default(o->silence_ms, silence_ms);
+    if (c->opts.silence_ms > INT32_MAX) c->opts.silence_ms = INT32_MAX;
     c->opts.attempts = (int)or_default(o->attempts, CLIENT_ATTEMPTS_DEFAULT);
     c->backoff.first_ms = or_default(o->backoff_ms, CLIENT_BACKOFF_MS_DEFAULT);
     c->backoff.max_ms = or_default(o->backoff_max_ms, CLIENT_BACKOFF_MAX_MS_DEFAULT);

@@ -23,8 +23,9 @@
  *
  * When anything goes wrong with the connection, it is broken for all: every call in the queue ends, with UNREACHABLE when none of
  * its bytes had been given to the system, else with UNCERTAIN. The link itself goes when both roles have been left.
- * A call whose time is over leaves its place in the queue behind, so that its replies, when they come, are nobody's. When such a reply is
- * owed for long, and nothing else comes either, the next call breaks the connection: its server has stopped, and by now may be elsewhere.
+ * A call whose time is over leaves its place in the queue behind, so that its replies, when they come, are nobody's. When a reply is owed for
+ * long, and nothing else comes either, who waits for one, or the next call, breaks the connection: its server has stopped, and by now may be
+ * elsewhere, or the way to it is lost, and another is open.
  *
  *      DISCONNECTED ──connect_now──> CONNECTING ──connect_now──> CONNECTED ──break_link──> BROKEN ──settle──> DISCONNECTED
  *                                        └── on failure, back, and not before retry_at_us again
@@ -452,21 +453,28 @@ static int64_t left_ms(int64_t until_us)
     return left_us > 0 ? (left_us + 999) / 1000 : 0;
 }
 
+/* Inside the lock: it owes a reply. Errors: CLOSED: it has said nothing for too long. */
+static oxq_err check_silence(const struct pipeline *p, struct oxq_error *why)
+{
+    if (queued(p) == 0 || now_us() - p->heard_us < p->opts.silence_us) return OXQ_OK;
+    return err_set(why, OXQ_ERR_CLOSED, "it has said nothing for %lld ms", (long long)p->opts.silence_us / 1000);
+}
+
 /* Reads for all until the own call is done or its time is over. Enters and leaves inside the lock. */
 static void lead(struct pipeline *p, struct pipeline_call *call, struct wakes *w)
 {
     struct oxq_error why = {0};
     p->has_reader = true;
     while (call->state == PIPELINE_CALL_WAITING && p->state == PIPELINE_CONNECTED) {
-        int64_t timeout_ms = left_ms(call->until_us);
-        if (timeout_ms == 0 || (has_unsent(p) && !p->has_writer)) break;
+        if (left_ms(call->until_us) == 0 || (has_unsent(p) && !p->has_writer)) break;
+        int64_t silent_at_us = p->heard_us + p->opts.silence_us;
+        int64_t timeout_ms = left_ms(call->until_us < silent_at_us ? call->until_us : silent_at_us);
         leave_and_wake(p, w);
         oxq_err e = read_some(p, timeout_ms, &why);
         lock_enter(&p->lock);
-        if (e)
-            break_link(p, &why, w);
-        else
-            deliver(p, w);
+        if (!e) deliver(p, w);
+        if (!e) e = check_silence(p, &why);
+        if (e) break_link(p, &why, w);
     }
     p->has_reader = false;
     settle(p);
@@ -542,16 +550,12 @@ static void enqueue(struct pipeline *p, struct pipeline_call *call)
 static void look_for_silence(struct pipeline *p, struct wakes *w)
 {
     struct oxq_error why = {0};
-    oxq_err e = OXQ_OK;
-    if (now_us() - p->heard_us < p->opts.silence_us) return;
+    if (!check_silence(p, &why) || p->has_reader) return;
     /* What it said while nobody waited still lies in the socket. */
-    if (!p->has_reader) {
-        e = read_some(p, 0, &why);
-        if (!e) deliver(p, w);
-        if (!e && now_us() - p->heard_us < p->opts.silence_us) return;
-    }
-    if (!e) err_set(&why, OXQ_ERR_CLOSED, "it has said nothing for %lld s", (long long)p->opts.silence_us / 1000000);
-    break_link(p, &why, w);
+    oxq_err e = read_some(p, 0, &why);
+    if (!e) deliver(p, w);
+    if (!e) e = check_silence(p, &why);
+    if (e) break_link(p, &why, w);
 }
 
 /* A server that has long gone is noticed before commands are lost on it. */
