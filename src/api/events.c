@@ -105,8 +105,10 @@ oxq_err oxq_events_open(oxq_queue *queue, const struct oxq_events_opts *opts, ox
     if (e) return e;
     oxq_events *v = mem_alloc_zero(sizeof(*v));
     v->key = keys_join(&v->names, queue->prefix, SLICE_LIT("events"));
-    const char *name = store_name_connection(queue->store, &v->names, slice_from_text(queue->name), SLICE_LIT(":qe"));
-    e = store_new_client(queue->store, CLIENT_FAIL_FAST, name, &v->client, err);
+    const struct store_client_opts own = {
+        .patience = CLIENT_FAIL_FAST,
+        .name = store_name_connection(queue->store, &v->names, slice_from_text(queue->name), SLICE_LIT(":qe"))};
+    e = store_new_client(queue->store, &own, &v->client, err);
     if (!e) v->line = client_line_new(v->client, v->key);
     if (!e && opts && opts->after)
         snprintf(v->place, sizeof(v->place), "%s", opts->after);

@@ -50,9 +50,15 @@ struct oxq {
     const struct oxq_telemetry *telemetry; /* in the arena; NULL: none */
 };
 
-/* A client of its own, for a worker or a reader of events. name: of its connections; NULL: the store's. Owns: caller, client_free. */
-OXQ_MUST_USE oxq_err store_new_client(const oxq *store, enum client_patience patience, const char *name,
-                                      struct client **out, struct oxq_error *err);
+/* What a client of its own has beside the store's options: a worker's, or that of who reads events. */
+struct store_client_opts {
+    enum client_patience patience;
+    const char *name;   /* of its connections; NULL: the store's */
+    int64_t silence_ms; /* as of client_opts; 0: the default */
+};
+/* Owns: caller, client_free. */
+OXQ_MUST_USE oxq_err store_new_client(const oxq *store, const struct store_client_opts *own, struct client **out,
+                                      struct oxq_error *err);
 /*
  * The name by which BullMQ knows a queue's connections: "bull:", the queue's name in base64, then `suffix`, ":w:" and a worker's name or
  * ":qe" for one that reads events. "oxq" when that is too long.

@@ -124,7 +124,7 @@ oxq_err oxq_open(const char *url, const struct oxq_opts *opts, oxq **out, struct
     copy_opts(s, url, opts ? opts : &defaults);
     e = check_prefix(url, s->prefix, err);
     if (!e && strncasecmp(url, "file:", 5) == 0) e = open_folder(s, url, err);
-    if (!e) e = store_new_client(s, CLIENT_FAIL_FAST, NULL, &s->client, err);
+    if (!e) e = store_new_client(s, &(struct store_client_opts){.patience = CLIENT_FAIL_FAST}, &s->client, err);
     if (e) {
         oxq_close(s);
         return e;
@@ -142,12 +142,13 @@ void oxq_close(oxq *store)
     mem_free(store);
 }
 
-oxq_err store_new_client(const oxq *store, enum client_patience patience, const char *name, struct client **out,
+oxq_err store_new_client(const oxq *store, const struct store_client_opts *own, struct client **out,
                          struct oxq_error *err)
 {
     struct client_opts o = store->client_opts;
-    o.patience = patience;
-    if (name) o.name = name;
+    o.patience = own->patience;
+    o.silence_ms = own->silence_ms;
+    if (own->name) o.name = own->name;
     return client_new(&o, out, err);
 }
 

@@ -44,6 +44,18 @@ oxq_err fetch_request(struct arena *arena, const struct fetch_opts *opts, struct
     return e;
 }
 
+oxq_err fetch_retake(struct arena *arena, const struct fetch_opts *opts, struct request *out, struct oxq_error *err)
+{
+    oxq_err e = fetch_check(opts, err);
+    if (e) return e;
+    request_begin(out, arena, &transition_retake, opts->prefix);
+    request_put(out, opts->token);
+    request_put_int(out, opts->lock_ms);
+    request_put_int(out, opts->count);
+    out->command.is_idempotent = true;
+    return OXQ_OK;
+}
+
 /* ---------------------------------------------------------------- replies */
 
 static void read_job(const struct resp_value *items, const struct fetch_opts *opts, struct arena *arena,

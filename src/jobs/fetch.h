@@ -55,6 +55,12 @@ OXQ_MUST_USE oxq_err fetch_request(struct arena *arena, const struct fetch_opts 
 OXQ_MUST_USE oxq_err fetch_read(const struct resp_value *reply, const struct fetch_opts *opts, struct arena *arena,
                                 struct fetched *out, struct oxq_error *err);
 /*
+ * For who never got the answer to a request with these options: it may be sent as often as one likes, and its reply is read as that answer,
+ * with nothing but the jobs that were taken, if they were, and whose locks have not ended since.
+ */
+OXQ_MUST_USE oxq_err fetch_retake(struct arena *arena, const struct fetch_opts *opts, struct request *out,
+                                  struct oxq_error *err);
+/*
  * What became of job i of those that left: *out_number is what the operation says of it, if it may say something. `what` and id begin
  * the text of an error. Errors: those of refusal_set.
  */

@@ -126,6 +126,7 @@ void running_attempts(struct arena *arena, struct slice prefix, struct slice id,
 void running_keep_step(struct arena *arena, struct slice prefix, const struct running_step *step, struct request *out)
 {
     request_begin(out, arena, &transition_keep_step, prefix);
+    out->command.is_idempotent = true;
     request_put(out, step->lock.id);
     request_put(out, step->lock.token);
     request_put_int(out, step->starts);

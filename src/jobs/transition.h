@@ -40,6 +40,7 @@
     X(remove_scheduler, REMOVE_SCHEDULER)                                                                              \
     X(replay, REPLAY)                                                                                                  \
     X(rerun, RERUN)                                                                                                    \
+    X(retake, RETAKE)                                                                                                  \
     X(set_fields, SET_FIELDS)                                                                                          \
     X(stalled, STALLED)                                                                                                \
     X(upsert_scheduler, UPSERT_SCHEDULER)

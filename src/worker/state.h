@@ -98,8 +98,13 @@ struct oxq_worker {
     bool is_hungry;  /* there may be jobs to take */
     bool is_waking;  /* a thread was told to stop being idle, and has not yet */
     bool is_paused, is_closing, is_drained_told;
-    bool is_forsaken;      /* threads end, whatever is left to do */
-    bool is_orphaned;      /* who closes it does not wait for its threads: the last one frees it */
+    bool is_forsaken; /* threads end, whatever is left to do */
+    bool is_orphaned; /* who closes it does not wait for its threads: the last one frees it */
+    /* A request for jobs whose answer was lost: no other is made before it is known what that one took. No token: there is none. */
+    struct {
+        char token[WORKER_TOKEN_MAX];
+        int64_t count, now_ms;
+    } lost;
     int64_t rate_until_us; /* no job may be taken before that; 0: no limit is known */
     int64_t due_ms;        /* when the first delayed job is due, wall clock; 0: none is known */
     struct thread timer;
@@ -119,6 +124,10 @@ bool worker_is_over(const oxq_worker *w);
 void worker_wake_another(oxq_worker *w);
 /* Errors: ARGUMENT. */
 OXQ_MUST_USE oxq_err worker_check_concurrency(size_t concurrency, struct oxq_error *err);
+/* An error of asking the store: may it be another time when that is asked again? */
+bool worker_may_pass(oxq_err e);
+/* Under the lock, after an error: for a moment, so that a server which refuses is not asked without a pause. */
+void worker_pause_briefly(oxq_worker *w);
 /* Under the lock: jobs that no thread has begun go back to where they came from. */
 void worker_give_back(oxq_worker *w);
 /* Frees all of it: nobody is left in it. */

@@ -8,7 +8,8 @@
  * A round is two requests at most, sent together: jobs that leave unfinished, and jobs that are finished. The last of them fetches.
  *
  * When the answer was lost, the round's jobs are told again, without fetching. That they are no longer ours is then no error if the first
- * telling did it, which the store is asked. Jobs that the lost answer gave us wait for the sweep for stalled jobs.
+ * telling did it, which the store is asked. Before anything else it is asked for the jobs that the lost answer gave us: they are under the token of
+ * that request.
  */
 #include "worker/state.h"
 
@@ -28,7 +29,6 @@
 #define ROUND_JOBS_MAX 256
 /* And so many bytes of what they gave, or else there is only one: no server has a lower limit for one of them, so one that is refused is alone. */
 #define ROUND_BYTES_MAX ((size_t)1 << 20)
-#define ERROR_PAUSE_US ((int64_t)200 * 1000)
 
 struct round {
     struct arena arena;
@@ -39,6 +39,7 @@ struct round {
     struct finished_job *finished_jobs;
     struct leaving_job *leaving_jobs;
     size_t finished_count, left_count;
+    bool is_retake;  /* it only asks for what a lost answer gave: `fetch` is of that request */
     int64_t hold_ms; /* the queue's rate is used up for so long, a handler said; 0: none did */
 };
 
@@ -174,7 +175,14 @@ static void round_init(struct round *r, oxq_worker *w, size_t wanted)
                                   .rate_max = w->opts.limiter_max,
                                   .rate_ms = w->opts.limiter_ms}};
     char token[WORKER_TOKEN_MAX];
-    snprintf(token, sizeof(token), "%s:%" PRIu64, w->id, ++w->token_number);
+    r->is_retake = w->lost.token[0];
+    if (r->is_retake) {
+        r->fetch.count = w->lost.count;
+        r->fetch.now_ms = w->lost.now_ms;
+        snprintf(token, sizeof(token), "%s", w->lost.token);
+    } else {
+        snprintf(token, sizeof(token), "%s:%" PRIu64, w->id, ++w->token_number);
+    }
     r->fetch.token = arena_copy(&r->arena, slice_from_text(token));
     r->fetch_none = r->fetch;
     r->fetch_none.count = 0;
@@ -194,7 +202,7 @@ static void gather(struct round *r, oxq_worker *w, struct job_run **runs, size_t
 {
     size_t bytes = 0;
     *out_count = 0;
-    while (*out_count < ROUND_JOBS_MAX && !link_is_empty(&w->ended)) {
+    while (!r->is_retake && *out_count < ROUND_JOBS_MAX && !link_is_empty(&w->ended)) {
         struct job_run *run = LINK_OWNER(w->ended.next, struct job_run, link);
         bytes += end_bytes(run);
         if (bytes > ROUND_BYTES_MAX && *out_count > 0) break;
@@ -234,7 +242,8 @@ static oxq_err send(struct round *r, oxq_worker *w, struct oxq_error *err)
         if (!e) client_batch_add(&r->batch, &request.command);
     }
     if (!e && r->left_count == 0 && r->finished_count == 0) {
-        e = fetch_request(&r->arena, &r->fetch, &request, err);
+        e = r->is_retake ? fetch_retake(&r->arena, &r->fetch, &request, err)
+                         : fetch_request(&r->arena, &r->fetch, &request, err);
         if (!e) client_batch_add(&r->batch, &request.command);
     }
     return e ? e : client_batch_run(w->client, &r->batch, 0, err);
@@ -429,6 +438,17 @@ static void put_back(oxq_worker *w, struct job_run **runs, size_t count, bool is
     }
 }
 
+/* Under the lock. Whether its answer came or not, there may be jobs to ask for now. What is lost and cannot be asked for stalls. */
+static void note_fetch(oxq_worker *w, const struct round *r, oxq_err e, bool is_uncertain)
+{
+    if (r->is_retake && !worker_may_pass(e)) w->lost.token[0] = '\0';
+    if (r->is_retake || (e && r->fetch.count > 0)) w->is_hungry = true;
+    if (r->is_retake || !is_uncertain || r->fetch.count == 0) return;
+    snprintf(w->lost.token, sizeof(w->lost.token), "%.*s", (int)r->fetch.token.len, r->fetch.token.at);
+    w->lost.count = r->fetch.count;
+    w->lost.now_ms = r->fetch.now_ms;
+}
+
 static void tell_drained(oxq_worker *w)
 {
     bool is_drained = w->ready_count == 0 && !w->is_hungry;
@@ -474,11 +494,11 @@ void tell_round(oxq_worker *w, size_t wanted)
     if (e == OXQ_ERR_LIMIT && count == 1 && r.finished_count == 1 && is_completion(r.finished[0]))
         fail_too_long(r.finished[0], err.text);
     lock_enter(&w->lock);
-    if (e && r.fetch.count > 0) w->is_hungry = true;
     bool is_uncertain = e == OXQ_ERR_UNCERTAIN || e == OXQ_ERR_TIMEOUT;
+    note_fetch(w, &r, e, is_uncertain);
     put_back(w, r.left, r.left_count, is_uncertain);
     put_back(w, r.finished, r.finished_count, is_uncertain);
-    if (e) (void)condition_wait(&w->change, &w->lock, clock_mono_us(os_clock()) + ERROR_PAUSE_US);
+    if (e) worker_pause_briefly(w);
     w->is_telling = false;
     if (!e && wanted > 0) tell_drained(w);
     client_batch_deinit(&r.batch);

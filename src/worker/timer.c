@@ -8,6 +8,9 @@
 
 #include <stdio.h>
 
+/* After a renewal that failed. */
+#define RETRY_US ((int64_t)200 * 1000)
+
 /* ---------------------------------------------------------------- locks */
 
 struct renewal {
@@ -43,7 +46,8 @@ static void note_lost(oxq_worker *w, struct slice id)
     worker_tell(w, (struct oxq_worker_event){.kind = OXQ_WORKER_LOCK_LOST, .id = text});
 }
 
-static void renew(oxq_worker *w, struct renewal *r)
+/* False: the store could not be asked. */
+static bool renew(oxq_worker *w, struct renewal *r)
 {
     struct request request;
     struct client_reply reply = {0};
@@ -58,19 +62,22 @@ static void renew(oxq_worker *w, struct renewal *r)
         worker_tell(w,
                     (struct oxq_worker_event){.kind = OXQ_WORKER_LOCKS_RENEWED, .count = r->count - reply.value.count});
     client_reply_deinit(&reply);
+    return !e;
 }
 
-static void renew_locks(oxq_worker *w)
+static bool renew_locks(oxq_worker *w)
 {
-    for (size_t from = 0;; from += RUNNING_LOCKS_MAX) {
+    bool is_renewed = true, has_more = true;
+    for (size_t from = 0; is_renewed && has_more; from += RUNNING_LOCKS_MAX) {
         struct renewal r = {.count = 0};
         lock_enter(&w->lock);
         gather_locks(w, from, &r);
         lock_leave(&w->lock);
-        if (r.count > 0) renew(w, &r);
+        if (r.count > 0) is_renewed = renew(w, &r);
+        has_more = r.count == RUNNING_LOCKS_MAX;
         arena_deinit(&r.arena);
-        if (r.count < RUNNING_LOCKS_MAX) return;
     }
+    return is_renewed;
 }
 
 /* ---------------------------------------------------------------- stalled jobs */
@@ -133,6 +140,12 @@ static int64_t check_deadlines(oxq_worker *w, int64_t now_us)
 
 /* ---------------------------------------------------------------- the thread */
 
+/* The locks' time goes on: soon. */
+static int64_t after_failure(int64_t renew_us)
+{
+    return clock_mono_us(os_clock()) + (renew_us < RETRY_US ? renew_us : RETRY_US);
+}
+
 static int64_t earlier(int64_t a, int64_t b)
 {
     return a < b ? a : b;
@@ -150,10 +163,10 @@ void timer_run(void *ctx)
         bool must_renew = now_us >= renew_at_us, must_sweep = now_us >= sweep_at_us && !w->is_closing;
         if (must_renew || must_sweep) {
             lock_leave(&w->lock);
-            if (must_renew) renew_locks(w);
+            bool is_renewed = must_renew && renew_locks(w);
             if (must_sweep) sweep(w);
             lock_enter(&w->lock);
-            if (must_renew) renew_at_us = now_us + renew_us;
+            if (must_renew) renew_at_us = is_renewed ? now_us + renew_us : after_failure(renew_us);
             if (must_sweep) sweep_at_us = now_us + sweep_us;
             continue;
         }

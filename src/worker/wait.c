@@ -16,8 +16,6 @@
 #define WAIT_MS_MIN 2
 /* The reply comes that much later at most, before the server counts as gone. */
 #define REPLY_SLACK_MS 5000
-/* After an error, so that a server which refuses is not asked without a pause. */
-#define ERROR_PAUSE_US ((int64_t)200 * 1000)
 
 /* What the marker says: when there will be a job, ms since 1970; 0: now. */
 static int64_t read_marker(const struct resp_value *reply)
@@ -42,7 +40,7 @@ static oxq_err wait_on_line(oxq_worker *w, int64_t ms, int64_t *out_at_ms, bool 
     char seconds[32];
     snprintf(seconds, sizeof(seconds), "%lld.%03lld", (long long)(ms / 1000), (long long)(ms % 1000));
     struct slice argv[] = {SLICE_LIT("BZPOPMIN"), w->marker_key, slice_from_text(seconds)};
-    struct client_command command = {.argv = argv, .argc = 3, .is_idempotent = true};
+    struct client_command command = {.argv = argv, .argc = 3};
     struct resp_value reply;
     oxq_err e = client_line_call(w->line, &command, ms + REPLY_SLACK_MS, &reply, err);
     if (!e) e = client_reply_check(&reply, err);
@@ -94,7 +92,9 @@ void wait_for_jobs(oxq_worker *w, int64_t at_most_ms)
     condition_notify_all(&w->change);
     if (e == OXQ_ERR_CANCELLED) return;
     if (e) {
-        (void)condition_wait(&w->change, &w->lock, clock_mono_us(os_clock()) + ERROR_PAUSE_US);
+        /* The marker may have been taken, and the answer lost. */
+        w->is_hungry = true;
+        worker_pause_briefly(w);
         return;
     }
     bool is_later = has_marker && at_ms > store_now_ms();

@@ -33,12 +33,25 @@
 #define CLOSE_GRACE_US ((int64_t)500 * 1000)
 /* For the answer to a request for jobs: one that comes too late leaves its jobs to the next sweep for stalled ones. */
 #define ANSWER_GRACE_US ((int64_t)2000 * 1000)
+#define ERROR_PAUSE_US ((int64_t)200 * 1000)
+/* However short locks are: a server that is busy for so long has not gone. */
+#define SILENCE_MS_MIN 2000
 /* How often it is looked whether jobs that wait have gone to others. */
 #define IDLE_TICK_US ((int64_t)20 * 1000)
 
 void worker_tell(oxq_worker *w, struct oxq_worker_event event)
 {
     if (w->opts.on_event) w->opts.on_event(w->ctx, w, &event);
+}
+
+bool worker_may_pass(oxq_err e)
+{
+    return e == OXQ_ERR_UNCERTAIN || oxq_err_classify(e) == OXQ_CLASS_RETRY;
+}
+
+void worker_pause_briefly(oxq_worker *w)
+{
+    (void)condition_wait(&w->change, &w->lock, clock_mono_us(os_clock()) + ERROR_PAUSE_US);
 }
 
 /* ---------------------------------------------------------------- the threads */
@@ -65,7 +78,7 @@ static size_t count_wanted(const oxq_worker *w)
 static bool can_tell(const oxq_worker *w)
 {
     if (w->is_telling) return false;
-    return !link_is_empty(&w->ended) || (w->is_hungry && count_wanted(w) > 0);
+    return !link_is_empty(&w->ended) || w->lost.token[0] || (w->is_hungry && count_wanted(w) > 0);
 }
 
 static bool can_wait(const oxq_worker *w)
@@ -102,7 +115,8 @@ static void run_one(oxq_worker *w, struct job_run *run)
 
 bool worker_is_over(const oxq_worker *w)
 {
-    return w->is_forsaken || (w->is_closing && link_is_empty(&w->ready) && link_is_empty(&w->ended) && !w->is_telling);
+    bool has_work = !link_is_empty(&w->ready) || !link_is_empty(&w->ended) || w->is_telling || w->lost.token[0];
+    return w->is_forsaken || (w->is_closing && !has_work);
 }
 
 static void be_idle(oxq_worker *w)
@@ -178,6 +192,16 @@ static const char *name_connections(oxq_worker *w)
     return store_name_connection(w->store, &w->arena, slice_from_text(w->queue), suffix);
 }
 
+/* A server that does not answer is left for a new connection while there is still time to renew the locks over that. */
+static oxq_err open_client(oxq_worker *w, struct oxq_error *err)
+{
+    struct store_client_opts own = {.patience = CLIENT_PATIENT, .name = name_connections(w)};
+    if (w->opts.lock_renew_ms > 0) own.silence_ms = w->opts.lock_renew_ms / 2;
+    if (own.silence_ms > CLIENT_SILENCE_MS_DEFAULT) own.silence_ms = CLIENT_SILENCE_MS_DEFAULT;
+    if (own.silence_ms > 0 && own.silence_ms < SILENCE_MS_MIN) own.silence_ms = SILENCE_MS_MIN;
+    return store_new_client(w->store, &own, &w->client, err);
+}
+
 static void init_shared(oxq_worker *w)
 {
     uint64_t seed;
@@ -224,7 +248,7 @@ static oxq_err open_worker(oxq_worker *w, const char *queue, const struct oxq_wo
     w->on_complete = queue_read_keep(&w->opts.on_complete);
     w->on_fail = queue_read_keep(&w->opts.on_fail);
     w->is_paused = w->opts.is_started_paused;
-    e = store_new_client(w->store, CLIENT_PATIENT, name_connections(w), &w->client, err);
+    e = open_client(w, err);
     if (e) return e;
     w->own_queue->client = w->client;
     w->line = client_line_new(w->client, w->marker_key);

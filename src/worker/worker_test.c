@@ -377,6 +377,21 @@ static void count_ends(void *ctx, oxq_worker *worker, const struct oxq_worker_ev
     if (event->kind == OXQ_WORKER_LOCK_LOST) atomic_fetch_add(&t->lost, 1);
 }
 
+/* A worker on a server that plays these steps, until so many commands came. */
+static void work_on(const struct fakeserver_step *steps, int commands, struct ends *t)
+{
+    const struct oxq_worker_opts opts = {.lock_renew_ms = -1, .stalled_every_ms = -1, .on_event = count_ends};
+    struct fakeserver *server = fakeserver_start(steps);
+    oxq *remote;
+    oxq_worker *w;
+    OK(oxq_open(fakeserver_url(server, ""), NULL, &remote, &err));
+    OK(oxq_worker_open(remote, "mail", &opts, just_end, t, &w, &err));
+    fakeserver_await(server, commands);
+    OK(oxq_worker_close(w, -1, &err));
+    oxq_close(remote);
+    fakeserver_stop(server);
+}
+
 /* The server closes when a job's end is sent; later it says that the job has no lock. `attempts`: how often it has then been begun and has ended. */
 static void end_without_answer(const char *attempts, struct ends *t)
 {
@@ -387,21 +402,14 @@ static void end_without_answer(const char *attempts, struct ends *t)
         {"SCRIPT LOAD", "+OK\r\n"},
         {"EVALSHA", FAKESERVER_CLOSE},
         {"SCRIPT LOAD", "+OK\r\n"},
+        {"EVALSHA", no_jobs}, /* it took none */
+        {"SCRIPT LOAD", "+OK\r\n"},
         {"EVALSHA", "*3\r\n*1\r\n:-2\r\n:0\r\n:0\r\n"},
         {"HMGET bull:mail:7 ats atm", attempts},
         {"SCRIPT LOAD", "+OK\r\n"},
         {"EVALSHA", no_jobs},
         {"", NULL}};
-    struct fakeserver *server = fakeserver_start(steps);
-    const struct oxq_worker_opts opts = {.lock_renew_ms = -1, .stalled_every_ms = -1, .on_event = count_ends};
-    oxq *remote;
-    oxq_worker *w;
-    OK(oxq_open(fakeserver_url(server, ""), NULL, &remote, &err));
-    OK(oxq_worker_open(remote, "mail", &opts, just_end, t, &w, &err));
-    fakeserver_await(server, 9);
-    OK(oxq_worker_close(w, -1, &err));
-    oxq_close(remote);
-    fakeserver_stop(server);
+    work_on(steps, 11, t);
 }
 
 Test(worker, an_end_whose_answer_was_lost_is_told_when_the_store_has_it)
@@ -421,6 +429,43 @@ Test(worker, an_end_that_never_came_to_the_store_is_none)
     /* Another has begun it, and may have ended it. */
     end_without_answer("*2\r\n$1\r\n2\r\n$1\r\n1\r\n", &t);
     cr_assert(t.completed == 0 && t.lost == 2);
+}
+
+/* ---------------------------------------------------------------- what came with an answer that is lost */
+
+/* Nobody would begin it before its lock has ended, and one that stalls twice fails. */
+Test(worker, a_job_that_was_taken_though_the_answer_is_lost_is_asked_for)
+{
+    static const struct fakeserver_step steps[] = {
+        {"SCRIPT LOAD", "+OK\r\n"},
+        {"EVALSHA", FAKESERVER_CLOSE},
+        {"SCRIPT LOAD", "+OK\r\n"},
+        {"EVALSHA", FAKESERVER_CLOSE}, /* the question is asked again */
+        {"SCRIPT LOAD", "+OK\r\n"},
+        {"EVALSHA", "*6\r\n*0\r\n:0\r\n:0\r\n$1\r\n7\r\n:1\r\n*2\r\n$4\r\nname\r\n$1\r\nx\r\n"},
+        {"SCRIPT LOAD", "+OK\r\n"},
+        {"EVALSHA", "*3\r\n*1\r\n:0\r\n:0\r\n:0\r\n"},
+        {"", NULL}};
+    struct ends t = {0};
+    work_on(steps, 8, &t);
+    cr_assert_eq(t.completed, 1);
+}
+
+Test(worker, without_that_question_a_worker_goes_on)
+{
+    static const struct fakeserver_step steps[] = {
+        {"SCRIPT LOAD", "+OK\r\n"},
+        {"EVALSHA", FAKESERVER_CLOSE},
+        {"SCRIPT LOAD", "+OK\r\n"},
+        {"EVALSHA", "-NOPERM not this one\r\n"},
+        {"SCRIPT LOAD", "+OK\r\n"},
+        {"EVALSHA", "*6\r\n*0\r\n:0\r\n:0\r\n$1\r\n7\r\n:1\r\n*2\r\n$4\r\nname\r\n$1\r\nx\r\n"},
+        {"SCRIPT LOAD", "+OK\r\n"},
+        {"EVALSHA", "*3\r\n*1\r\n:0\r\n:0\r\n:0\r\n"},
+        {"", NULL}};
+    struct ends t = {0};
+    work_on(steps, 8, &t);
+    cr_assert_eq(t.completed, 1);
 }
 
 static oxq_outcome hang(oxq_job *job, void *ctx)

@@ -110,6 +110,14 @@ static oxq_err run_fetch(struct driver_call *call)
     return e ? e : send_and_read(call, &opts, &r);
 }
 
+static oxq_err run_retake(struct driver_call *call)
+{
+    struct fetch_opts opts = fetch_of(call);
+    struct request r;
+    oxq_err e = fetch_retake(&call->arena, &opts, &r, &call->err);
+    return e ? e : send_and_read(call, &opts, &r);
+}
+
 /* ---------------------------------------------------------------- leaving active */
 
 /* of: {opts, stacktrace (JSON text), stack}: the stacks with one more. */
@@ -423,6 +431,7 @@ static oxq_err run_rerun(struct driver_call *call)
 
 const struct driver_op driver_work_ops[] = {
     {"fetch", run_fetch},
+    {"retake", run_retake},
     {"finish", run_finish},
     {"leave", run_leave},
     {"extend", run_extend},

@@ -157,6 +157,33 @@ const checks = {
     assert.equal(await ok(driver, keepStep('t', 1, '3')), -2);
     assert.equal(await kept(), '2');
   },
+  async 'jobs that a lost answer gave are given again as they were, and nobody else\'s'(driver, db) {
+    const retake = (count) => ok(driver, { op: 'retake', queue: 'mail', count });
+    await add(driver, 'mail', job('a'), job('b'), job('c'), job('d'));
+    const { jobs } = await fetch(driver, 'mail', 2);
+    await ok(driver, { op: 'fetch', queue: 'mail', count: 1, token: 'another' });
+    await db.set('bull:mail:b:lock', 't', 'PX', 1000);
+    const before = await db.hgetall('bull:mail:a');
+    for (let i = 0; i < 2; i++) {
+      const again = (await retake(2)).jobs;
+      assert.deepEqual(again.map(({ id, starts }) => [id, starts]).sort(), jobs.map(({ id, starts }) => [id, starts]).sort());
+    }
+    assert.ok((await db.pttl('bull:mail:b:lock')) > 1000, 'its lock lasts anew');
+    assert.deepEqual(await db.hgetall('bull:mail:a'), before);
+    await db.del('bull:mail:a:lock');
+    assert.deepEqual((await retake(2)).jobs.map((one) => one.id), ['b'], 'whose lock has ended is nobody\'s');
+    await db.set('bull:mail:b', 'x');
+    assert.deepEqual((await retake(2)).jobs, []);
+  },
+  async 'of many that are active those of the answer are found'(driver, db) {
+    const jobs = Array.from({ length: 2500 }, (_, i) => job(`j${i}`));
+    await add(driver, 'mail', ...jobs.slice(0, 3));
+    await fetch(driver, 'mail', 3);
+    for (let i = 3; i < jobs.length; i += 500) await add(driver, 'mail', ...jobs.slice(i, i + 500));
+    for (let i = 0; i < 3; i++) await ok(driver, { op: 'fetch', queue: 'mail', count: 1000, token: 'others' });
+    const again = await ok(driver, { op: 'retake', queue: 'mail', count: 3 });
+    assert.deepEqual(again.jobs.map((one) => one.id).sort(), ['j0', 'j1', 'j2']);
+  },
   async 'an id whose job is gone is dropped, and the next job is taken'(driver, db) {
     await db.rpush('bull:mail:wait', 'gone', 'lost');
     await add(driver, 'mail', job('a'));
