@@ -249,8 +249,9 @@ build/tests/client: tests/client/drive.c build/debug/all.a Makefile
 
 # Run by tests/interop and tests/fault: what a user of the shared library has.
 build/tests/interop: tests/interop/peer.c
+build/tests/life: tests/interop/life.c
 build/tests/library: tests/fault/library.c
-build/tests/interop build/tests/library: $(public_h) build/release/liboxq.so.$(version) Makefile
+build/tests/interop build/tests/life build/tests/library: $(public_h) build/release/liboxq.so.$(version) Makefile
 	@mkdir -p $(@D)
 	@echo "  CC   $@"
 	$(Q)gcc -std=c11 -D_GNU_SOURCE -O2 -g -Wall -Wextra -Werror -Iinclude $(filter %.c,$^) -Lbuild/release -loxq -pthread \

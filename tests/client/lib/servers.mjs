@@ -31,7 +31,8 @@ export const info = async (t, port, section) => (await tell(t, port, 'INFO', sec
 
 /* ---------------------------------------------------------------- Sentinel */
 
-async function startSentinel(t, masterPort, quorum) {
+/** One that watches a master as jobs; its port. */
+export async function startSentinel(t, masterPort, quorum) {
   const port = await freePort();
   const config = t.write(`sentinel-${port}.conf`, [
     `port ${port}`,
