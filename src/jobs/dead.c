@@ -73,7 +73,7 @@ bool dead_read(struct arena *arena, struct slice data, struct dead_letter *out)
         .finished_ms = json_number(json_member(root, "finishedOn")),
     };
     bool is_letter = out->queue.len > 0 && out->id.len > 0 && json_member(root, "name") && json_member(root, "data") &&
-                     json_kind_of(json_member(root, "opts")) == JSON_KIND_MAP && json_member(root, "failedReason");
+                     json_member(root, "opts") && json_member(root, "failedReason");
     json_release(root);
     return is_letter;
 }

@@ -60,7 +60,10 @@ void request_put_int(struct request *r, int64_t n);
     X(JOB_DAMAGED, -104, TYPE,                                                                                         \
       "its key is a hash no more, somebody has overwritten it, and the job has left the queue; remove the key and "    \
       "add the job anew")                                                                                              \
-    X(OTHER_REFUSED, -105, CANCELLED, "another of the jobs that are added all or none is refused")
+    X(OTHER_REFUSED, -105, CANCELLED, "another of the jobs that are added all or none is refused")                     \
+    X(KEY_DAMAGED, -106, TYPE,                                                                                         \
+      "a key of its queue or of its parent's is of another type, or `id` is no number: somebody has overwritten it; "  \
+      "the job stays where it was; remove that key and try again")
 
 enum refusal {
 #define REFUSAL_ENUM(name, number, error, text) REFUSAL_##name = number,

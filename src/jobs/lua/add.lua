@@ -13,20 +13,29 @@
 --                 de         map: id, ttl, extend, replace, reschedule, keepLastIfActive
 -- Returns for each its id; or the id of the job that holds its deduplication id; or why it was not added, a number below 0. A job whose id
 -- exists is not added either. Of those that are added all or none, the others return -105 when one is refused.
---@use meta place marker release delete hold
+--@use meta place marker release delete hold number
 
 -- What is known of a queue in this call. Jobs go to `wait` together, at the end.
 local function open_queue(batch, prefix)
-    local meta = read_meta(prefix)
-    local q = { prefix = prefix, meta = meta, max = events_max_of(prefix, meta), waiting = {} }
+    local meta = prefix == batch.prefix and batch.meta or try_meta(prefix)
+    local q = { prefix = prefix, meta = meta, waiting = {} }
     batch.queues[prefix] = q
     return q
+end
+
+-- Jobs that cannot wait are not there either.
+local function take_back(prefix, ids, why)
+    for i = 1, #ids do delete_job(prefix .. ids[i]) end
+    error(why)
 end
 
 local function close_queue(q)
     local ids = q.waiting
     local list = #ids > 0 and q.meta[1] and waiting_list(q.prefix) or q.prefix .. 'wait'
-    for i = 1, #ids, 1000 do call('LPUSH', list, unpack(ids, i, math.min(i + 999, #ids))) end
+    for i = 1, #ids, 1000 do
+        local pushed = try('LPUSH', list, unpack(ids, i, math.min(i + 999, #ids)))
+        if type(pushed) ~= 'number' then take_back(q.prefix, ids, pushed.err) end
+    end
     if q.has_delayed then mark_delayed(q.prefix) end
 end
 
@@ -36,11 +45,11 @@ end
 local function adopt(batch, q, id, parent)
     local key = q.prefix .. id
     local parent_key = parent[1] .. parent[2]
-    if call('ZSCORE', q.prefix .. 'completed', id) then
-        call('HSET', parent_key .. ':processed', key, call('HGET', key, 'returnvalue') or 'null')
+    if type(try('ZSCORE', q.prefix .. 'completed', id)) == 'string' then
+        try('HSET', parent_key .. ':processed', key, call('HGET', key, 'returnvalue') or 'null')
         if batch.ready[parent_key] == nil then batch.ready[parent_key] = parent end
     else
-        call('SADD', parent_key .. ':dependencies', key)
+        try('SADD', parent_key .. ':dependencies', key)
     end
     call('HSET', key, 'parentKey', parent_key, 'parent', parent[3])
 end
@@ -48,27 +57,28 @@ end
 local function meet_existing(batch, q, id, parent)
     if parent then
         local parent_key = parent[1] .. parent[2]
-        local old = call('HGET', q.prefix .. id, 'parentKey')
+        local old = try('HGET', q.prefix .. id, 'parentKey')
+        if type(old) == 'table' then return -106 end
         if old and old ~= parent_key and call('EXISTS', old) == 1 then
             batch.ready[parent_key] = false
             return -7
         end
         adopt(batch, q, id, parent)
     end
-    emit_and_trim(q.prefix, q.max, 'duplicated', 'jobId', id)
+    emit_and_trim(q.prefix, events_max_of(q.prefix, q.meta), 'duplicated', 'jobId', id)
     return id
 end
 
 -- ---------------------------------------------------------------- deduplication
 
 local function tell_deduplicated(q, kept, dropped, de)
-    emit_and_trim(q.prefix, q.max, 'deduplicated', 'jobId', kept, 'deduplicationId', de.id, 'deduplicatedJobId', dropped)
+    emit_and_trim(q.prefix, events_max_of(q.prefix, q.meta), 'deduplicated', 'jobId', kept, 'deduplicationId', de.id, 'deduplicatedJobId', dropped)
 end
 
 -- While the holder is active, the newest job waits for its end.
 local function keep_next(q, holder, id, de, argv, i)
     local prefix = q.prefix
-    if not de.keepLastIfActive or not call('LPOS', prefix .. 'active', holder) then return false end
+    if not de.keepLastIfActive or type(try('LPOS', prefix .. 'active', holder)) ~= 'number' then return false end
     local key = prefix .. 'dn:' .. de.id
     call('DEL', key)
     call('HSET', key, 'name', argv[i + 1], 'data', argv[i + 2], 'opts', argv[i + 3], 'jid', id)
@@ -82,7 +92,7 @@ local function replace_holder(q, holder, id, de)
     local prefix, key = q.prefix, q.prefix .. 'de:' .. de.id
     if q.has_delayed then mark_delayed(prefix) end
     q.has_delayed = false
-    if call('ZREM', prefix .. 'delayed', holder) == 0 then return false end
+    if try('ZREM', prefix .. 'delayed', holder) ~= 1 then return false end
     delete_job(prefix .. holder)
     call('DEL', prefix .. 'dn:' .. de.id)
     emit(prefix, 'removed', 'jobId', holder, 'prev', 'delayed')
@@ -102,18 +112,19 @@ end
 
 local function reschedule(q, holder, timestamp, delay_ms)
     local prefix = q.prefix
-    if not call('ZSCORE', prefix .. 'delayed', holder) then return end
-    call('HSET', prefix .. holder, 'delay', delay_ms)
+    if type(try('ZSCORE', prefix .. 'delayed', holder)) ~= 'string' then return end
+    try('HSET', prefix .. holder, 'delay', delay_ms)
     local due = place_delayed(prefix, holder, timestamp, delay_ms)
     q.has_delayed = true
-    emit_and_trim(prefix, q.max, 'delayed', 'jobId', holder, 'delay', due)
+    emit_and_trim(prefix, events_max_of(prefix, q.meta), 'delayed', 'jobId', holder, 'delay', due)
 end
 
--- Returns who holds the deduplication id, when that is not this job.
+-- Returns who holds the deduplication id, when that is not this job. What is no text is nobody's.
 local function find_holder(q, id, timestamp, more, argv, i)
     local de = more.de
     local key = q.prefix .. 'de:' .. de.id
-    local holder = call('GET', key)
+    local holder = try('GET', key)
+    holder = type(holder) == 'string' and holder
     local can_replace = de.replace and not more.children
     if holder and can_replace and replace_holder(q, holder, id, de) then return nil end
     if holder and is_stale(q, holder, key) then
@@ -140,37 +151,50 @@ local function wake(q)
     if count_room(q.prefix, q.meta) > 0 then wake_workers(q.prefix) end
 end
 
+-- False when it cannot.
 local function enqueue(q, id, timestamp, more)
     local prefix = q.prefix
     if more.children then
-        call('ZADD', prefix .. 'waiting-children', timestamp, id)
-        emit_and_trim(prefix, q.max, 'waiting-children', 'jobId', id)
+        if type(try('ZADD', prefix .. 'waiting-children', timestamp, id)) ~= 'number' then return false end
+        emit_and_trim(prefix, events_max_of(prefix, q.meta), 'waiting-children', 'jobId', id)
     elseif more.delay then
         local due = place_delayed(prefix, id, timestamp, more.delay)
+        if not due then return false end
         q.has_delayed = true
-        emit_and_trim(prefix, q.max, 'delayed', 'jobId', id, 'delay', due)
+        emit_and_trim(prefix, events_max_of(prefix, q.meta), 'delayed', 'jobId', id, 'delay', due)
     else
         if more.priority or more.lifo then
-            place(prefix, id, more.priority or 0, 'RPUSH')
+            if not place(prefix, id, more.priority or 0, 'RPUSH') then return false end
         else
             q.waiting[#q.waiting + 1] = id
         end
         wake(q)
-        emit_and_trim(prefix, q.max, 'waiting', 'jobId', id)
+        emit_and_trim(prefix, events_max_of(prefix, q.meta), 'waiting', 'jobId', id)
     end
+    return true
 end
 
+-- False when its key is something else.
 local function store(prefix, id, timestamp, more, argv, i, ...)
     local name = argv[i + 1]
-    call('HSET', prefix .. id, 'name', name, 'data', argv[i + 2], 'opts', argv[i + 3], 'timestamp', timestamp,
-         'delay', more.delay or 0, 'priority', more.priority or 0, ...)
+    local stored = try('HSET', prefix .. id, 'name', name, 'data', argv[i + 2], 'opts', argv[i + 3], 'timestamp', timestamp,
+                       'delay', more.delay or 0, 'priority', more.priority or 0, ...)
+    if type(stored) ~= 'number' then return false end
     emit(prefix, 'added', 'jobId', id, 'name', name)
+    return true
 end
 
 local function store_child(prefix, id, timestamp, more, argv, i, parent)
     local key = parent[1] .. parent[2]
-    store(prefix, id, timestamp, more, argv, i, 'parentKey', key, 'parent', parent[3])
-    call('SADD', key .. ':dependencies', prefix .. id)
+    if not store(prefix, id, timestamp, more, argv, i, 'parentKey', key, 'parent', parent[3]) then return false end
+    try('SADD', key .. ':dependencies', prefix .. id)
+    return true
+end
+
+local function store_any(prefix, id, timestamp, more, argv, i)
+    if more.parent then return store_child(prefix, id, timestamp, more, argv, i, more.parent) end
+    if more.de then return store(prefix, id, timestamp, more, argv, i, 'deid', more.de.id) end
+    return store(prefix, id, timestamp, more, argv, i)
 end
 
 local function add_job(batch, i, number)
@@ -179,9 +203,10 @@ local function add_job(batch, i, number)
     local prefix, parent, de = more.queue or batch.prefix, more.parent, more.de
     if parent and call('EXISTS', parent[1] .. parent[2]) == 0 then return -5 end
 
-    number = number or call('INCR', prefix .. 'id')
     local q = batch.queues[prefix] or open_queue(batch, prefix)
     local id, timestamp = argv[i], more.timestamp or argv[1]
+    number = number or next_number(prefix)
+    if not number then return -106 end
     if id == '' then
         id = number .. ''
     elseif call('EXISTS', prefix .. id) == 1 then
@@ -190,15 +215,11 @@ local function add_job(batch, i, number)
     local holder = de and find_holder(q, id, timestamp, more, argv, i)
     if holder then return holder end
 
-    if parent then
-        store_child(prefix, id, timestamp, more, argv, i, parent)
-    elseif de then
-        store(prefix, id, timestamp, more, argv, i, 'deid', de.id)
-    else
-        store(prefix, id, timestamp, more, argv, i)
-    end
-    enqueue(q, id, timestamp, more)
-    return id
+    if not store_any(prefix, id, timestamp, more, argv, i) then return -106 end
+    if enqueue(q, id, timestamp, more) then return id end
+    delete_job(prefix .. id)
+    if parent then try('SREM', parent[1] .. parent[2] .. ':dependencies', prefix .. id) end
+    return -106
 end
 
 -- ---------------------------------------------------------------- all or none
@@ -206,8 +227,8 @@ end
 -- Will the job not be there, because another holds its deduplication id?
 local function is_held_off(look, key, prefix, de)
     local holder_key = prefix .. 'de:' .. de.id
-    local holder = call('GET', holder_key)
-    local is_held = look.held[holder_key] or holder and not is_stale({ prefix = prefix }, holder, holder_key)
+    local holder = try('GET', holder_key)
+    local is_held = look.held[holder_key] or type(holder) == 'string' and not is_stale({ prefix = prefix }, holder, holder_key)
     look.held[holder_key] = true
     return is_held and not (key and call('EXISTS', key) == 1)
 end
@@ -263,5 +284,5 @@ local function add_jobs(batch)
     return replies
 end
 
-local batch = { prefix = queue, argv = ARGV, queues = {}, ready = {}, nothing = {} }
+local batch = { prefix = queue, meta = read_meta(queue), argv = ARGV, queues = {}, ready = {}, nothing = {} }
 return ARGV[2] == '-2' and look_through(batch) or add_jobs(batch)

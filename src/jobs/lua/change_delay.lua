@@ -10,8 +10,8 @@
 local function change_delay(prefix, now, id, delay_ms)
     if call('EXISTS', prefix .. id) == 0 then return -1 end
     if not call('ZSCORE', prefix .. 'delayed', id) then return -3 end
-    local due = place_delayed(prefix, id, now, tonumber(delay_ms))
     call('HSET', prefix .. id, 'delay', delay_ms)
+    local due = place_delayed(prefix, id, now, tonumber(delay_ms))
     emit_and_trim(prefix, get_events_max(prefix), 'delayed', 'jobId', id, 'delay', due)
     mark_delayed(prefix)
     return 1

@@ -5,7 +5,7 @@
 --   ARGV[2]  the priority
 --   ARGV[3]  1: before all of that priority
 -- Returns 1 or -1.
---@use marker place
+--@use marker place probe
 
 local function move(prefix, id, priority, is_first)
     if priority > 0 and is_first then
@@ -18,6 +18,8 @@ end
 
 local function change_priority(prefix, id, priority, is_first)
     if call('EXISTS', prefix .. id) == 0 then return -1 end
+    demand('HLEN', prefix .. id)
+    demand_places(prefix)
     if call('ZREM', prefix .. 'prioritized', id) == 1 or call('LREM', prefix .. 'wait', -1, id) == 1 or
        call('LREM', prefix .. 'paused', -1, id) == 1 then
         move(prefix, id, priority, is_first)

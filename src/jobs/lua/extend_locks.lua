@@ -18,5 +18,5 @@ for i = 1, #locks do
         lost[#lost + 1] = id
     end
 end
-if #held > 0 then call('SREM', queue .. 'stalled', unpack(held)) end
+if #held > 0 then try('SREM', queue .. 'stalled', unpack(held)) end
 return lost

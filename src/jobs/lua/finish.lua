@@ -8,8 +8,8 @@
 --               seconds to keep them or empty, jobs to remove at a time, attempts that it may make, its stack as JSON or empty
 --@use fetch parents forget metrics deduplication dead damage
 
--- What is asked of all jobs together, before the first one is finished. Each gets who holds its lock, [6], whether it may have
--- children, [7], and the keys of the job and its lock, [8] and [9].
+-- What is asked of all jobs together, before the first one is finished. Each gets who holds its
+-- lock, [6], whether it may have children, [7], and the keys of the job and its lock, [8] and [9].
 local function read_jobs(prefix, argv)
     local jobs, locks, children = {}, {}, {}
     local n = 0
@@ -33,12 +33,12 @@ end
 
 -- A parent waits for its children, and only fails when one of them made it.
 local function check_children(key)
-    if call('EXISTS', key .. ':dependencies', key .. ':unsuccessful') == 0 then return 0 end
-    return call('SCARD', key .. ':dependencies') > 0 and -4 or -9
+    if size_of('SCARD', key .. ':dependencies') > 0 then return -4 end
+    return size_of('ZCARD', key .. ':unsuccessful') > 0 and -9 or 0
 end
 
 local function check_job(job, state, token)
-    if not job[1] and not job.err then return -1 end
+    if not job[1] and call('EXISTS', job[8]) == 0 then return -1 end
     if state == 'completed' and job[7] then
         local code = check_children(job[8])
         if code < 0 then return code end
@@ -52,10 +52,20 @@ local function new_pending(prefix)
     return { locks = {}, ids = {}, completed = {}, failed = {}, active = prefix .. 'active', events = prefix .. 'events' }
 end
 
+local function stay_active(list, active)
+    for i = 2, #list, 2 do call('LPUSH', active, list[i]) end
+end
+
+-- Where that is something else they stay active, under their locks.
 local function add_finished(prefix, state, pending)
     local list = pending[state]
     if #list == 0 then return end
-    call('ZADD', prefix .. state, unpack(list))
+    local added = try('ZADD', prefix .. state, unpack(list))
+    if type(added) ~= 'number' then
+        stay_active(pending.completed, pending.active)
+        stay_active(pending.failed, pending.active)
+        error(added.err)
+    end
     pending[state] = {}
 end
 
@@ -64,7 +74,7 @@ local function settle(prefix, pending)
     add_finished(prefix, 'failed', pending)
     if #pending.ids == 0 then return end
     call('DEL', unpack(pending.locks))
-    call('SREM', prefix .. 'stalled', unpack(pending.ids))
+    try('SREM', prefix .. 'stalled', unpack(pending.ids))
 end
 
 local function keep(prefix, argv, i, pending)
@@ -73,13 +83,14 @@ local function keep(prefix, argv, i, pending)
     local list = pending[state]
     local n = #list
     list[n + 1], list[n + 2] = now, argv[i]
-    if count == '-1' and age_s == '' then return end
+    if (count == '-1' or count == '0') and age_s == '' then return end
     add_finished(prefix, state, pending)
     if age_s ~= '' then forget_old(prefix, prefix .. state, now, age_s, argv[i + 6]) end
     if count ~= '-1' then forget_surplus(prefix, prefix .. state, count) end
 end
 
--- What is told of a failure: the fields to keep, and the dead job where the queue has a place for them.
+-- What is told of a failure: the fields to keep, and the dead job where the queue has a place for them. And whether that job could not be added:
+-- then the failed one is all there is.
 local function fail(prefix, argv, i, meta, attempts)
     local id, reason, stack = argv[i], argv[i + 3], argv[i + 8]
     local fields = { 'failedReason', reason, 'finishedOn', argv[1], 'atm', attempts }
@@ -88,38 +99,38 @@ local function fail(prefix, argv, i, meta, attempts)
     end
     if meta[6] then
         local name, data = describe_dead(prefix, id, reason, stack, attempts, argv[1])
+        local dead_id = bury(prefix, meta[6], name, data, argv[1])
+        if not dead_id then return fields, true end
         fields[#fields + 1] = 'oxq.dead'
-        fields[#fields + 1] = bury(prefix, meta[6], name, data, argv[1])
+        fields[#fields + 1] = dead_id
     end
-    return fields
+    return fields, false
 end
 
 local function finish_job(prefix, argv, i, meta, job, pending)
     local now, id, state, value = argv[1], argv[i], argv[i + 2], argv[i + 3]
-    local key, attempts = job[8], (job[5] or 0) + 1
+    local key, attempts = job[8], (whole(job[5]) or 0) + 1
     local code = check_job(job, state, argv[i + 1])
     if code < 0 then return code end
+    local parent = job[2] and job[2] ~= '' and read_parent(job[2], job[3])
+    if parent then add_finished(prefix, 'failed', pending) end -- the parent may be among them
     if argv[i + 1] ~= '0' then
         local n = #pending.ids + 1
         pending.locks[n], pending.ids[n] = job[9], id
     end
     if call('LREM', pending.active, -1, id) == 0 then return -3 end
     if job.err then
-        tell_damaged(prefix, id, job)
+        tell_damaged(prefix, id)
         return -104
     end
 
     if job[4] then end_deduplication(prefix, job[4], id, now) end
-    local parent = job[2] and job[2] ~= '' and read_parent(job[2], job[3])
-    if parent then
-        add_finished(prefix, 'failed', pending) -- the parent may be among them
-        tell_parent(parent, key, state, value, now)
-    end
+    if parent then tell_parent(parent, key, state, value, now) end
 
     local is_kept, property = argv[i + 4] ~= '0', 'returnvalue'
     if state == 'failed' then
-        local fields = fail(prefix, argv, i, meta, attempts)
-        property = 'failedReason'
+        local fields, is_alone = fail(prefix, argv, i, meta, attempts)
+        property, is_kept = 'failedReason', is_kept or is_alone
         if is_kept then
             call('HSET', key, unpack(fields))
             call('HDEL', key, 'defa')
@@ -133,7 +144,7 @@ local function finish_job(prefix, argv, i, meta, job, pending)
         delete_job(key)
         if parent then leave_parent(parent, key) end
     end
-    call('XADD', pending.events, 'MAXLEN', '~', events_max_of(prefix, meta), '*', 'event', state, 'jobId', id, property, value,
+    try('XADD', pending.events, 'MAXLEN', '~', events_max_of(prefix, meta), '*', 'event', state, 'jobId', id, property, value,
          'prev', 'active')
     if state == 'failed' and attempts >= tonumber(argv[i + 7]) then
         emit(prefix, 'retries-exhausted', 'jobId', id, 'attemptsMade', attempts)
@@ -164,7 +175,7 @@ local meta = read_meta(queue)
 local codes, has_finished = finish_jobs(queue, ARGV, meta)
 local reply = { codes, 0, 0, nil, nil, nil } -- with room for a job
 local is_idle = true
-if ARGV[2] ~= '0' then is_idle = fetch_jobs(queue, ARGV, meta, reply) end
+if ARGV[2] ~= '0' then is_idle = fetch_after(queue, ARGV, meta, reply, has_finished) end
 if is_idle and has_finished and call('EXISTS', queue .. 'wait', queue .. 'active', queue .. 'prioritized') == 0 then
     emit(queue, 'drained')
 end

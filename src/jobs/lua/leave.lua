@@ -9,52 +9,58 @@
 --                 front     the job was not begun: it is the next one; the code is for how many ms the rate allows none
 --                 children  the child's key, or empty for all: it runs again when they are done; 1 when there are none to wait for
 --               A code below 0 says why the job is still active, but for -104: it is damaged, and gone from there.
---@use active fetch damage
+--@use active fetch damage count probe
+
+-- Where jobs go. False when they cannot.
 
 local function go_to_wait(prefix, id, push, meta)
-    place(prefix, id, read_priority(prefix .. id), push)
+    if not place(prefix, id, read_priority(prefix .. id), push) then return false end
     if count_room(prefix, meta) > 0 then wake_workers(prefix) end
     emit_and_trim(prefix, events_max_of(prefix, meta), 'waiting', 'jobId', id, 'prev', 'active')
+    return true
 end
 
 local function go_to_delayed(prefix, id, delay_ms, now, meta)
     local due = place_delayed(prefix, id, now, tonumber(delay_ms))
+    if not due then return false end
     call('HSET', prefix .. id, 'delay', delay_ms)
     emit_and_trim(prefix, events_max_of(prefix, meta), 'delayed', 'jobId', id, 'delay', due)
+    return true
 end
 
 -- Before all of its priority.
 local function go_to_front(prefix, id, meta)
     local priority = read_priority(prefix .. id)
     if priority > 0 then
-        call('ZADD', prefix .. 'prioritized', priority * 0x100000000, id)
+        if type(try('ZADD', prefix .. 'prioritized', priority * 0x100000000, id)) ~= 'number' then return false end
     else
-        place(prefix, id, 0, 'RPUSH')
+        if not place(prefix, id, 0, 'RPUSH') then return false end
         if count_room(prefix, meta) > 0 then wake_workers(prefix) end
     end
     emit_and_trim(prefix, events_max_of(prefix, meta), 'waiting', 'jobId', id, 'prev', 'active')
-    return math.max(call('PTTL', prefix .. 'limiter'), 0)
+    return true
 end
 
 local function go_to_children(prefix, id, now)
-    call('ZADD', prefix .. 'waiting-children', now, id)
+    if type(try('ZADD', prefix .. 'waiting-children', now, id)) ~= 'number' then return false end
     emit(prefix, 'waiting-children', 'jobId', id, 'prev', 'active')
+    return true
 end
 
 -- 0 when there is a child to wait for.
 local function check_pending(key, child)
-    if call('ZCARD', key .. ':unsuccessful') > 0 then return -9 end
+    if size_of('ZCARD', key .. ':unsuccessful') > 0 then return -9 end
     local is_pending
     if child ~= '' then
-        is_pending = call('SISMEMBER', key .. ':dependencies', child) == 1
+        is_pending = try('SISMEMBER', key .. ':dependencies', child) == 1
     else
-        is_pending = call('SCARD', key .. ':dependencies') > 0
+        is_pending = size_of('SCARD', key .. ':dependencies') > 0
     end
     return is_pending and 0 or 1
 end
 
 local function note_attempt(key, is_counted, reason, stack)
-    if is_counted == '1' then call('HINCRBY', key, 'atm', 1) end
+    if is_counted == '1' then count_up(key, 'atm') end
     if stack ~= '' then
         call('HSET', key, 'failedReason', reason, 'stacktrace', stack)
     elseif reason ~= '' then
@@ -71,35 +77,42 @@ local function leave_job(prefix, argv, i, meta)
     local code = to == 'children' and check_pending(key, argv[i + 3]) or 0
     if code == 0 then code = check_lock(key, token) end
     if code ~= 0 then return code end
+    local was_active = call('LREM', prefix .. 'active', -1, id) > 0
     unlock(prefix, id, token)
-    if call('LREM', prefix .. 'active', -1, id) == 0 then return -3 end
+    if not was_active then return -3 end
     if kind ~= 'hash' then
         tell_damaged(prefix, id)
         return -104
     end
 
-    note_attempt(key, argv[i + 4], argv[i + 5], argv[i + 6])
+    local is_there
     if to == 'wait' then
-        go_to_wait(prefix, id, argv[i + 3], meta)
+        is_there = go_to_wait(prefix, id, argv[i + 3], meta)
     elseif to == 'delayed' then
-        go_to_delayed(prefix, id, argv[i + 3], now, meta)
+        is_there = go_to_delayed(prefix, id, argv[i + 3], now, meta)
     elseif to == 'front' then
-        return go_to_front(prefix, id, meta)
+        is_there = go_to_front(prefix, id, meta)
     else
-        go_to_children(prefix, id, now)
+        is_there = go_to_children(prefix, id, now)
     end
-    return 0
+    if not is_there then
+        call('LPUSH', prefix .. 'active', id)
+        return -106
+    end
+    note_attempt(key, argv[i + 4], argv[i + 5], argv[i + 6])
+    return to == 'front' and math.max(call('PTTL', prefix .. 'limiter'), 0) or 0
 end
 
 local meta = read_meta(queue)
-local codes, has_delayed = {}, false
+local codes, has_left, has_delayed = {}, false, false
 for i = 8, #ARGV, 7 do
     local code = leave_job(queue, ARGV, i, meta)
     codes[#codes + 1] = code
+    has_left = has_left or code >= 0
     if code == 0 and ARGV[i + 2] == 'delayed' then has_delayed = true end
 end
 local reply = { codes, 0, 0 }
-if ARGV[2] ~= '0' then fetch_jobs(queue, ARGV, meta, reply) end
+if ARGV[2] ~= '0' then fetch_after(queue, ARGV, meta, reply, has_left) end
 -- Who takes a job now comes back by itself; all others are told.
 if has_delayed and not reply[4] then mark_delayed(queue) end
 return reply

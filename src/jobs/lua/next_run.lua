@@ -12,14 +12,15 @@
 
 local function add_next_run(prefix, argv)
     local id, now, more = argv[2], tonumber(argv[1]), cmsgpack.unpack(argv[6])
+    demand_schedule(prefix, id)
     local prev = call('ZSCORE', prefix .. 'repeat', id)
     if not prev or argv[3] ~= 'repeat:' .. id .. ':' .. prev then return '' end
 
     local key = prefix .. 'repeat:' .. id
     local scheduler = call('HMGET', key, 'name', 'data', 'every', 'offset')
-    local every, at = tonumber(scheduler[3] or more.every), tonumber(argv[4])
-    if every then at = next_slot(tonumber(prev), every, now, tonumber(scheduler[4] or more.offset or 0)) end
-    if not at then return '' end
+    local every, at = whole(scheduler[3]) or more.every, tonumber(argv[4])
+    if every and every > 0 then at = next_slot(whole(prev) or now, every, now, whole(scheduler[4]) or more.offset or 0) end
+    if not whole(at) then return '' end
 
     local next_id = 'repeat:' .. id .. ':' .. at
     if call('EXISTS', prefix .. next_id) == 1 then
@@ -27,7 +28,7 @@ local function add_next_run(prefix, argv)
         return ''
     end
     call('ZADD', prefix .. 'repeat', at, id)
-    call('HINCRBY', key, 'ic', 1)
+    count_up(key, 'ic')
     return (add_run(prefix, id, at, scheduler[1] or id, scheduler[2] or '{}', argv[5], more, now))
 end
 

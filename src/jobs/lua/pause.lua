@@ -3,7 +3,7 @@
 -- once or, when there are others, at most 5,000 at a time.
 --   KEYS[1]  prefix
 -- Returns how many are left in `wait`: pause again.
---@use events place
+--@use events place probe
 
 local function set_apart(wait, list)
     if call('EXISTS', wait) == 0 then return 0 end
@@ -17,6 +17,8 @@ local function set_apart(wait, list)
     return call('LLEN', wait)
 end
 
+demand('LLEN', queue .. 'wait')
+demand('LLEN', queue .. 'paused')
 call('HSET', queue .. 'meta', 'paused', 1)
 call('DEL', queue .. 'marker')
 local wait, list, left = queue .. 'wait', waiting_list(queue), 0

@@ -3,7 +3,7 @@
 --   KEYS[1]     prefix
 --   ARGV[1...]  their ids
 -- Returns for each 1, -1 or -3.
---@use events marker place damage
+--@use events marker place damage probe
 
 local function promote_job(prefix, id)
     if call('ZREM', prefix .. 'delayed', id) == 0 then return call('EXISTS', prefix .. id) == 1 and -3 or -1 end
@@ -13,6 +13,8 @@ local function promote_job(prefix, id)
     return 1
 end
 
+demand('ZCARD', queue .. 'delayed')
+demand_places(queue)
 local codes, is_any = {}, false
 for i = 1, #ARGV do
     codes[i] = promote_job(queue, ARGV[i])

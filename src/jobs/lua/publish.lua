@@ -4,5 +4,7 @@
 --   ARGV[1...]  its kind, then names of fields and their values
 --@use events
 
-emit_and_trim(queue, get_events_max(queue), unpack(ARGV))
+local max = whole(call('HGET', queue .. 'meta', 'opts.maxLenEvents'))
+call('XADD', queue .. 'events', 'MAXLEN', '~', max or 10000, '*', 'event', unpack(ARGV))
+if not max then keep_events_max(queue) end
 return 0

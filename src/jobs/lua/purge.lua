@@ -32,7 +32,7 @@ local function is_old(key, state, before)
         local times = try('HMGET', key, 'finishedOn', 'processedOn')
         time = is_list(state) and times[1] or times[2] or time
     end
-    return not time or tonumber(time) <= tonumber(before)
+    return (tonumber(time) or 0) <= tonumber(before)
 end
 
 local function stays(prefix, id, argv)
@@ -49,9 +49,9 @@ local function purge(prefix, argv)
         local id = ids[i]
         if not stays(prefix, id, argv) then
             if is_list(state) then
-                call('LREM', prefix .. state, -1, id)
+                try('LREM', prefix .. state, -1, id)
             else
-                call('ZREM', prefix .. state, id)
+                try('ZREM', prefix .. state, id)
             end
             abandon_parent(prefix, prefix .. id)
             drop_deduplication(prefix, id)

@@ -10,9 +10,9 @@
 
 local function forget_child(key, kind, child)
     if kind == ':unsuccessful' then
-        call('ZREM', key .. kind, child)
+        try('ZREM', key .. kind, child)
     elseif kind ~= ':dependencies' then
-        call('HDEL', key .. kind, child)
+        try('HDEL', key .. kind, child)
     end
 end
 
@@ -63,9 +63,10 @@ function remove_tree(key, parent, has_children, run, level)
     if run.seen[key] then return true end
     run.seen[key] = true
     local job = read_parent(key)
+    if not job then return true end
     local above, json = parent, nil
     if not parent then above, json = find_parent(key) end
-    local is_pending = above and call('SISMEMBER', above .. ':dependencies', key) == 1
+    local is_pending = above and try('SISMEMBER', above .. ':dependencies', key) == 1
     if is_pending and run.is_small then leave_parent(read_parent(above, json or nil), key) end
 
     local had_children, is_done = false, true

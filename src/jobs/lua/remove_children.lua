@@ -22,8 +22,9 @@ end
 -- A child leaves its parent before its own children go, as with BullMQ; in a large tree last, so that no call leaves one without the other.
 function remove_child(key, parent, run, level)
     local job = read_parent(key)
+    if not job then return true end
     local prefix = job.queueKey .. ':'
-    if run.seen[key] or call('EXISTS', key .. ':lock') == 1 or call('ZSCORE', prefix .. 'failed', job.id) then return true end
+    if run.seen[key] or call('EXISTS', key .. ':lock') == 1 or type(try('ZSCORE', prefix .. 'failed', job.id)) == 'string' then return true end
     run.seen[key] = true
     if run.is_small then leave_parent(read_parent(parent), key) end
     if not remove_below(key, run, level + 1) then return false end

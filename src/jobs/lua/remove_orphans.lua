@@ -5,7 +5,14 @@
 --   ARGV[2] ..  ids
 -- Returns { how many were removed, how many ids were looked at }. That an id is in no list takes a walk over all of them, so that of long
 -- lists only some are looked for in one call.
---@use keys delete
+--@use delete probe
+
+-- Of a key that somebody has overwritten nobody knows which jobs were in it.
+local function demand_states(prefix)
+    local sets, lists = { 'completed', 'failed', 'delayed', 'prioritized', 'waiting-children' }, { 'active', 'wait', 'paused' }
+    for i = 1, #sets do demand('ZCARD', prefix .. sets[i]) end
+    for i = 1, #lists do demand('LLEN', prefix .. lists[i]) end
+end
 
 local function is_in_set(prefix, id)
     local sets = { 'completed', 'failed', 'delayed', 'prioritized', 'waiting-children' }
@@ -40,4 +47,5 @@ local function remove_orphans(prefix, max, ids)
     return { removed, #ids - 1 }
 end
 
+demand_states(queue)
 return remove_orphans(queue, tonumber(ARGV[1]), ARGV)

@@ -9,7 +9,7 @@ local function remove_scheduler(prefix, id)
     local at = call('ZSCORE', prefix .. 'repeat', id)
     if not at then return 0 end
     local run = 'repeat:' .. id .. ':' .. at
-    if call('ZREM', prefix .. 'delayed', run) == 1 then
+    if try('ZREM', prefix .. 'delayed', run) == 1 then
         delete_job(prefix .. run)
         emit(prefix, 'removed', 'jobId', run, 'prev', 'delayed')
     end

@@ -4,8 +4,9 @@
 --   KEYS[1]     prefix of the dead-letter queue
 --   ARGV[1]     now
 --   ARGV[2...]  ids of dead letters
--- Returns for each the id of its job; or -1, -101 when it is no dead letter, -102 when there is a job of its id, -103 when a worker has it.
---@use meta events marker place delete takeout rejoin letter
+-- Returns for each the id of its job; or -1, -101 when it is no dead letter, -102 when there is a job of its id, -103 when a worker has it,
+-- -106 when its queue cannot take it.
+--@use meta events marker place delete takeout rejoin letter probe
 
 -- The failed job is still there.
 local function revive(prefix, letter)
@@ -22,17 +23,17 @@ local function find_parent(letter)
     local key = letter.parentKey
     if not key or not letter.parent or letter.parent == 'null' then return nil end
     local prefix, id = string.match(key, '^(.*:)([^:]*)$')
-    return prefix and call('ZSCORE', prefix .. 'waiting-children', id) and key
+    return prefix and type(try('ZSCORE', prefix .. 'waiting-children', id)) == 'string' and key
 end
 
 local function add_anew(prefix, letter, now)
-    local key, priority = prefix .. letter.id, tonumber(letter.options.priority) or 0
+    local key, priority = prefix .. letter.id, whole(letter.options.priority) or 0
     call('HSET', key, 'name', letter.name, 'data', letter.data, 'opts', letter.opts, 'timestamp',
-         letter.timestamp and string.format('%.0f', letter.timestamp) or now, 'delay', 0, 'priority', priority)
+         whole(letter.timestamp) and string.format('%.0f', letter.timestamp) or now, 'delay', 0, 'priority', priority)
     local parent = find_parent(letter)
     if parent then
         call('HSET', key, 'parentKey', parent, 'parent', letter.parent)
-        call('SADD', parent .. ':dependencies', key)
+        try('SADD', parent .. ':dependencies', key)
     end
     emit(prefix, 'added', 'jobId', letter.id, 'name', letter.name)
     return priority
@@ -40,7 +41,8 @@ end
 
 local function send_back(prefix, letter, dead_id, now)
     local id, key = letter.id, prefix .. letter.id
-    local meta, prev, priority = read_meta(prefix), nil, nil
+    if not is_sound(prefix) or not is_kind('ZCARD', prefix .. 'failed') or not is_kind('HLEN', key) then return -106 end
+    local meta, prev, priority = try_meta(prefix), nil, nil
     if call('EXISTS', key) == 0 then
         priority = add_anew(prefix, letter, now)
     elseif call('ZSCORE', prefix .. 'failed', id) and call('HGET', key, 'oxq.dead') == dead_id then
@@ -48,7 +50,7 @@ local function send_back(prefix, letter, dead_id, now)
     else
         return -102
     end
-    place(prefix, id, tonumber(priority) or 0, 'LPUSH')
+    place(prefix, id, whole(priority) or 0, 'LPUSH')
     if count_room(prefix, meta) > 0 then wake_workers(prefix) end
     if prev then
         emit_and_trim(prefix, events_max_of(prefix, meta), 'waiting', 'jobId', id, 'prev', prev)
@@ -60,13 +62,13 @@ end
 
 local function replay(dead, id, now)
     local key = dead .. id
-    local data = call('HGET', key, 'data')
-    if not data then return -1 end
+    local data = try('HGET', key, 'data')
+    if type(data) ~= 'string' then return -1 end
     if call('EXISTS', key .. ':lock') == 1 then return -103 end
     local letter = read_letter(data)
     if not letter then return -101 end
     local result = send_back(string.match(dead, '^(.-)[^:]*:$') .. letter.queue .. ':', letter, id, now)
-    if result == -102 then return result end
+    if result == -102 or result == -106 then return result end
     local prev = take_out(dead, id)
     delete_job(key)
     emit_and_trim(dead, get_events_max(dead), 'removed', 'jobId', id, 'prev', prev)

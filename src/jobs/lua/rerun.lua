@@ -6,7 +6,7 @@
 --   ARGV[3]     1: so are their starts
 --   ARGV[4]     1: one with the option lifo is the next one
 --   ARGV[5...]  ids
--- Returns for each 1, -1 or -3.
+-- Returns for each 1, -1, -3 or -106.
 --@use meta events marker place rejoin damage
 
 local function forget_run(key, argv)
@@ -17,17 +17,22 @@ local function forget_run(key, argv)
 end
 
 local function is_lifo(opts)
-    return opts and string.find(opts, '"lifo"', 1, true) and cjson.decode(opts).lifo == true
+    if not opts or not string.find(opts, '"lifo"', 1, true) then return false end
+    local is_json, options = pcall(cjson.decode, opts)
+    return is_json and type(options) == 'table' and options.lifo == true
 end
 
 local function rerun(prefix, argv, i, meta)
     local id, state = argv[i], argv[1]
     local key = prefix .. id
-    local job = try('HMGET', key, 'timestamp', 'parentKey', 'priority', 'opts')
-    if not job[1] then return -1 end
+    local job = try('HMGET', key, 'timestamp', 'parentKey', 'priority', 'opts', 'finishedOn')
+    if not job[1] and (job.err or call('EXISTS', key) == 0) then return -1 end
     if call('ZREM', prefix .. state, id) == 0 then return -3 end
+    if not place(prefix, id, whole(job[3]) or 0, argv[4] == '1' and is_lifo(job[4]) and 'RPUSH' or 'LPUSH') then
+        call('ZADD', prefix .. state, whole(job[5]) or 0, id)
+        return -106
+    end
     forget_run(key, argv)
-    place(prefix, id, tonumber(job[3]) or 0, argv[4] == '1' and is_lifo(job[4]) and 'RPUSH' or 'LPUSH')
     if count_room(prefix, meta) > 0 then wake_workers(prefix) end
     join_parent(job[2], key, state)
     emit_and_trim(prefix, events_max_of(prefix, meta), 'waiting', 'jobId', id, 'prev', state)

@@ -3,8 +3,10 @@
 -- those that are there, at most 5,000 at a time.
 --   KEYS[1]  prefix
 -- Returns how many are left in `paused`: resume again.
---@use events marker
+--@use events marker probe
 
+demand('LLEN', queue .. 'wait')
+demand('LLEN', queue .. 'paused')
 call('HDEL', queue .. 'meta', 'paused')
 local left = call('LLEN', queue .. 'paused')
 if left > 0 then

@@ -9,16 +9,16 @@
 --   ARGV[4]  ids to look at in this call
 --   ARGV[5]  -1 to begin a sweep, or where the last call left off
 -- Returns { where to go on, or -1 when the sweep is done, ids of the stalled jobs ... }.
---@use meta events marker place damage
+--@use meta events marker place damage count probe
 
 -- The next run of a scheduler never fails so: it would be the last.
 local function is_of_scheduler(prefix, scheduler)
     return call('EXISTS', prefix .. 'repeat:' .. scheduler) == 1 or
-           call('ZSCORE', prefix .. 'repeat', scheduler) ~= false
+           type(try('ZSCORE', prefix .. 'repeat', scheduler)) == 'string'
 end
 
 local function count_stall(prefix, key, stalls_max)
-    local stalls = call('HINCRBY', key, 'stc', 1)
+    local stalls = count_up(key, 'stc')
     local scheduler = call('HGET', key, 'rjk')
     if stalls > tonumber(stalls_max) and not (scheduler and is_of_scheduler(prefix, scheduler)) then
         call('HSET', key, 'defa', 'job stalled more than allowable limit')
@@ -28,11 +28,14 @@ end
 -- One that is damaged is told by the worker that takes it.
 local function free_stalled(prefix, id, stalls_max, meta)
     local key = prefix .. id
-    if call('EXISTS', key .. ':lock') == 1 or call('LREM', prefix .. 'active', 1, id) == 0 then return false end
+    if call('EXISTS', key .. ':lock') == 1 or try('LREM', prefix .. 'active', 1, id) ~= 1 then return false end
     local kind = call('TYPE', key).ok
     if kind == 'none' then return false end
+    if not place(prefix, id, 0, 'RPUSH') then
+        call('LPUSH', prefix .. 'active', id)
+        return false
+    end
     if kind == 'hash' then count_stall(prefix, key, stalls_max) end
-    place(prefix, id, 0, 'RPUSH')
     if count_room(prefix, meta) > 0 then wake_workers(prefix) end
     emit_and_trim(prefix, events_max_of(prefix, meta), 'waiting', 'jobId', id, 'prev', 'active')
     emit(prefix, 'stalled', 'jobId', id)
@@ -41,16 +44,16 @@ end
 
 -- Those of the last sweep, taken out of the set.
 local function take_suspects(prefix, count)
-    if call('SCARD', prefix .. 'stalled') > count then return call('SPOP', prefix .. 'stalled', count), true end
-    local ids = call('SMEMBERS', prefix .. 'stalled')
+    if size_of('SCARD', prefix .. 'stalled') > count then return call('SPOP', prefix .. 'stalled', count), true end
+    local ids = try('SMEMBERS', prefix .. 'stalled')
     call('DEL', prefix .. 'stalled')
     return ids, false
 end
 
 -- Returns where to go on.
 local function mark_active(prefix, from, count)
-    local ids = call('LRANGE', prefix .. 'active', from, from + count - 1)
-    for i = 1, #ids, 1000 do call('SADD', prefix .. 'stalled', unpack(ids, i, math.min(i + 999, #ids))) end
+    local ids = try('LRANGE', prefix .. 'active', from, from + count - 1)
+    for i = 1, #ids, 1000 do try('SADD', prefix .. 'stalled', unpack(ids, i, math.min(i + 999, #ids))) end
     return #ids < count and -1 or from + count
 end
 
@@ -59,7 +62,7 @@ local function sweep(prefix, argv)
     if from == -1 and not call('SET', prefix .. 'stalled-check', argv[1], 'PX', argv[2], 'NX') then return { -1 } end
     if from > 0 then return { mark_active(prefix, from, count) } end
 
-    local meta = read_meta(prefix)
+    local meta = try_meta(prefix)
     events_max_of(prefix, meta)
     local ids, has_more = take_suspects(prefix, count)
     local reply = { 0 }

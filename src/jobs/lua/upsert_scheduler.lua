@@ -16,8 +16,8 @@
 local SLOTS_MAX = 32
 
 local function forget_run(prefix, id)
-    local deduplication = call('HGET', prefix .. id, 'deid')
-    if deduplication and call('GET', prefix .. 'de:' .. deduplication) == id then
+    local deduplication = try('HGET', prefix .. id, 'deid')
+    if type(deduplication) == 'string' and try('GET', prefix .. 'de:' .. deduplication) == id then
         call('DEL', prefix .. 'de:' .. deduplication, prefix .. 'dn:' .. deduplication)
     end
     delete_job(prefix .. id)
@@ -67,9 +67,10 @@ end
 local function upsert(prefix, argv, slots_max)
     local more, now, id = cmsgpack.unpack(argv[8]), tonumber(argv[1]), argv[2]
     local every, offset, at = more.every, more.offset or 0, tonumber(argv[3])
+    demand_schedule(prefix, id)
     events_max_of(prefix, read_meta(prefix))
 
-    local prev = tonumber(call('ZSCORE', prefix .. 'repeat', id) or '')
+    local prev = whole(call('ZSCORE', prefix .. 'repeat', id))
     local is_same_every = prev and every and tonumber(call('HGET', prefix .. 'repeat:' .. id, 'every') or '') == every
     if every then
         at = next_slot(is_same_every and prev, every, now, offset, more.startDate)

@@ -296,6 +296,51 @@ const checks = {
   },
 };
 
+/* Fields that somebody wrote by hand, one kind of damage each. */
+const DAMAGE = [
+  { stc: 'x', ats: 'x', atm: 'x', priority: 'x', delay: 'x' },
+  { stc: '1.5', atm: '', ats: '-' },
+  { parentKey: 'bull:mail:p', parent: '{"id":"p"}' },
+  { parentKey: 'bull:mail:p', parent: '{' },
+  { parentKey: 'bull:mail:p', parent: '7' },
+  { parentKey: 'nonsense', parent: '[]' },
+  { parentKey: 'nonsense' },
+  { deid: 'd', timestamp: 'x', processedOn: 'x', finishedOn: 'x' },
+  { data: '{', opts: 'x', name: '' },
+];
+
+Object.assign(checks, {
+  async 'a damaged job does not stop the others: fetched, swept, finished, left, retried, replayed, removed'(driver, db) {
+    const ids = DAMAGE.map((_, i) => `d${i}`);
+    const token = { token: 't', opts: {} };
+    const all = [...ids, 'good'];
+    const many = (make) => all.map((id) => ({ id, ...token, ...make }));
+    await ok(driver, { op: 'set_dead_queue', queue: 'mail', dead: 'mail-dead' });
+    await add(driver, 'mail', job('p'));
+    await fetch(driver, 'mail', 1);
+    await add(driver, 'mail', ...ids.map((id) => job(id)), job('good'));
+    for (const [i, fields] of DAMAGE.entries()) await db.hset(`bull:mail:d${i}`, fields);
+    await db.hset('bull:mail:dn:d', 'name', 'next', 'data', '{}', 'opts', '{');
+    const fetched = async () => (await fetch(driver, 'mail', 100)).jobs.map((one) => one.id);
+    assert.deepEqual((await fetched()).sort(), [...all].sort());
+    await ok(driver, { op: 'leave', queue: 'mail', count: 0, jobs: many({ to: 'delayed', delay: 0, attempt: true, error: 'no' }) });
+    assert.deepEqual((await fetched()).sort(), [...all].sort());
+    await ok(driver, { op: 'sweep', queue: 'mail', interval: 1, max: 9 });
+    for (const id of all) await db.del(`bull:mail:${id}:lock`);
+    await db.del('bull:mail:stalled-check');
+    assert.deepEqual((await ok(driver, { op: 'sweep', queue: 'mail', interval: 30_000, max: 9 })).sort(), [...all].sort());
+    assert.equal(await db.hget('bull:mail:d0', 'stc'), '1');
+    assert.deepEqual((await fetched()).sort(), [...all].sort());
+    const { codes } = await ok(driver, { op: 'finish', queue: 'mail', count: 0, jobs: many({ failed: true, error: 'no', stack: 'Error: no\n  at x' }) });
+    assert.deepEqual(codes, all.map(() => 0));
+    assert.equal(await db.zcard('bull:mail:failed'), all.length);
+    const letters = await db.lrange('bull:mail-dead:wait', 0, -1);
+    for (const id of letters) assert.equal(JSON.parse(await db.hget(`bull:mail-dead:${id}`, 'data')).failedReason, 'no');
+    assert.deepEqual((await replay(driver, ...letters)).sort(), [...all].sort());
+    for (const id of all) assert.equal(await ok(driver, { op: 'remove', queue: 'mail', id, children: true }), 1, id);
+  },
+});
+
 /** Returns what went wrong: [name, text]. */
 export async function playOwn(driver, db) {
   const wrong = [];

@@ -3,18 +3,21 @@
 --@use delete parents damage
 
 -- The parent that waited for this child alone, or nil.
-local function find_abandoned(key, above)
+local function find_abandoned(prefix, key, above)
     if not above or above == '' or call('EXISTS', above) == 0 then return nil end
-    if call('SREM', above .. ':dependencies', key) == 0 or call('SCARD', above .. ':dependencies') > 0 then return nil end
+    if try('SREM', above .. ':dependencies', key) ~= 1 or call('SCARD', above .. ':dependencies') > 0 then return nil end
     local parent = read_parent(above)
-    return call('ZREM', parent.queueKey .. ':waiting-children', parent.id) == 1 and parent
+    if not parent then return nil end
+    local there = parent.queueKey .. ':'
+    if there ~= prefix and not is_sound(there) then return nil end
+    return try('ZREM', there .. 'waiting-children', parent.id) == 1 and parent
 end
 
 local function abandon_parent(prefix, key)
     local job = try('HMGET', key, 'parentKey', 'deid')
     while true do
         local above = job[1]
-        local parent = find_abandoned(key, above)
+        local parent = find_abandoned(prefix, key, above)
         if not parent then return end
         local there = parent.queueKey .. ':'
         if there ~= prefix then

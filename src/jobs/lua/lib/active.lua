@@ -5,7 +5,7 @@
 -- 0, or why not: no lock, or another's.
 local function check_lock(key, token)
     if token == '0' then return 0 end
-    local holder = call('GET', key .. ':lock')
+    local holder = try('GET', key .. ':lock')
     if holder == token then return 0 end
     return holder and -6 or -2
 end
@@ -13,5 +13,5 @@ end
 local function unlock(prefix, id, token)
     if token == '0' then return end
     call('DEL', prefix .. id .. ':lock')
-    call('SREM', prefix .. 'stalled', id)
+    try('SREM', prefix .. 'stalled', id)
 end

@@ -1,20 +1,18 @@
 -- SPDX-License-Identifier: MIT
--- A job is a hash. When somebody has put something else in its place (SET bull:mail:12), a command for a hash is an error, and an error ends a
--- script where it stands, with its other jobs half moved. So what reads or changes the hash of a job that may be damaged uses `try`, whose
--- error is a table without items, and an id that has no job leaves the queue; the key stays for whoever looks into it.
---@use keys events
-local try = redis.pcall
+-- A job is a hash. When somebody has put something else in its place (SET bull:mail:12), a command for a hash is an error (lib/probe.lua). So what
+-- reads or changes the hash of a job that may be damaged uses `try`, and an id that has no job leaves the queue; the key stays for whoever looks
+-- into it.
+--@use count events
 
 -- Such a job waits without a priority, until a worker takes it and tells.
 local function read_priority(key)
-    return tonumber(try('HGET', key, 'priority')) or 0
+    return whole(try('HGET', key, 'priority')) or 0
 end
 
--- Returns what the key holds; whoever waits for the job's end hears that it failed. `reply`, the error, may have another reason.
-local function tell_damaged(prefix, id, reply)
+-- Returns what the key holds; whoever waits for the job's end hears that it failed.
+local function tell_damaged(prefix, id)
     local key = prefix .. id
     local kind = call('TYPE', key).ok
-    if kind == 'hash' or kind == 'none' then error(reply.err) end
     emit(prefix, 'failed', 'jobId', id, 'failedReason', 'the key ' .. key .. ' is no job but a ' .. kind, 'prev', 'active')
     return kind
 end

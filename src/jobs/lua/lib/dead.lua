@@ -1,11 +1,17 @@
 -- SPDX-License-Identifier: MIT
 -- Dead letters: when the queue's meta names a queue in `oxq.deadQueue`, a job that has failed for good becomes a job there, with all that
 -- is known of it; docs/dead-letters.md has the form.
---@use keys meta events marker place
+--@use meta events marker place number
 
--- A stored JSON text as it is; what is not there is null.
+-- A stored JSON text as it is; what is not there is null; what is no JSON, a string.
 local function json_or_null(text)
-    return text and text ~= '' and text or 'null'
+    if not text or text == '' then return 'null' end
+    return pcall(cjson.decode, '[' .. text .. ']') and text or cjson.encode(text)
+end
+
+local function number_or(text, fallback)
+    local n = whole(text)
+    return n and string.format('%.0f', n) or fallback
 end
 
 local function describe_dead(prefix, id, reason, stack, attempts, now)
@@ -16,18 +22,19 @@ local function describe_dead(prefix, id, reason, stack, attempts, now)
         '{"queue":', cjson.encode(string.match(prefix, '([^:]*):$')), ',"id":', cjson.encode(id), ',"name":', cjson.encode(name),
         ',"data":', json_or_null(job[2]), ',"opts":', json_or_null(job[3]), ',"failedReason":', cjson.encode(reason),
         ',"stacktrace":', json_or_null(stack ~= '' and stack or job[6]), ',"attemptsMade":', attempts,
-        ',"attemptsStarted":', job[7] or 0, ',"stalledCount":', job[8] or 0,
+        ',"attemptsStarted":', number_or(job[7], 0), ',"stalledCount":', number_or(job[8], 0),
         ',"processedBy":', job[9] and cjson.encode(job[9]) or 'null',
         ',"parentKey":', job[10] and cjson.encode(job[10]) or 'null', ',"parent":', json_or_null(job[11]),
-        ',"timestamp":', json_or_null(job[4]),
-        ',"processedOn":', json_or_null(job[5]), ',"finishedOn":', now, '}' })
+        ',"timestamp":', number_or(job[4], 'null'),
+        ',"processedOn":', number_or(job[5], 'null'), ',"finishedOn":', now, '}' })
 end
 
--- Returns the dead job's id in its queue.
+-- Returns the dead job's id in its queue, or nil where none can be added.
 local function bury(prefix, dead_queue, name, data, now)
     local dead = string.match(prefix, '^(.-)[^:]*:$') .. dead_queue .. ':'
-    local id = string.format('%d', call('INCR', dead .. 'id'))
-    local meta = read_meta(dead)
+    local meta = try_meta(dead)
+    local id = has_places(dead) and free_id(dead)
+    if not id then return nil end
     call('HSET', dead .. id, 'name', name, 'data', data, 'opts', '{"attempts":0}', 'timestamp', now, 'delay', 0,
          'priority', 0)
     emit(dead, 'added', 'jobId', id, 'name', name)

@@ -5,20 +5,22 @@
 --   or empty · [6] jobs, in [7] ms, that the worker may take, or empty
 -- and returns { codes, ms until the rate allows more or 0, when the first delayed job is due or 0, and of each job: id, its starts with
 -- this one, its fields as they were before }. In place of the fields of an id that is no job: what its key is instead.
---@use keys meta events marker place damage
+--@use meta events marker place damage
 
 -- Due jobs leave `delayed`, at most a thousand at a time.
 local function promote(prefix, now, is_open)
     local ids = call('ZRANGEBYSCORE', prefix .. 'delayed', 0, (now + 1) * 0x1000 - 1, 'LIMIT', 0, 1000)
     if #ids == 0 then return end
-    call('ZREM', prefix .. 'delayed', unpack(ids))
-    local list = waiting_list(prefix)
+    local list, placed = waiting_list(prefix), {}
     for i = 1, #ids do
         local key = prefix .. ids[i]
-        place(prefix, ids[i], read_priority(key), 'LPUSH', list)
-        emit(prefix, 'waiting', 'jobId', ids[i], 'prev', 'delayed')
-        try('HSET', key, 'delay', 0)
+        if place(prefix, ids[i], read_priority(key), 'LPUSH', list) then
+            placed[#placed + 1] = ids[i]
+            emit(prefix, 'waiting', 'jobId', ids[i], 'prev', 'delayed')
+            try('HSET', key, 'delay', 0)
+        end
     end
+    if #placed > 0 then call('ZREM', prefix .. 'delayed', unpack(placed)) end
     if is_open then wake_workers(prefix) end
 end
 
@@ -27,7 +29,7 @@ local HELD = 9007199254740991
 
 -- How many jobs the rate allows; when none, 0 and for how many ms. In the millisecond in which the time is over the key is still there.
 local function count_allowed(prefix, max)
-    local left = max - (tonumber(call('GET', prefix .. 'limiter')) or 0)
+    local left = max - (whole(try('GET', prefix .. 'limiter')) or 0)
     if left > 0 then return left end
     local ttl_ms = call('PTTL', prefix .. 'limiter')
     if ttl_ms > 0 then return 0, ttl_ms end
@@ -35,39 +37,23 @@ local function count_allowed(prefix, max)
     return max
 end
 
+-- What cannot be counted up begins anew.
 local function use_rate(prefix, used, duration_ms)
-    if call('INCRBY', prefix .. 'limiter', used) == used then
-        call('PEXPIRE', prefix .. 'limiter', math.floor(math.abs(duration_ms)))
+    local count = try('INCRBY', prefix .. 'limiter', used)
+    if type(count) ~= 'number' then
+        call('SET', prefix .. 'limiter', used)
+        count = used
     end
+    if count == used then try('PEXPIRE', prefix .. 'limiter', math.floor(math.abs(duration_ms))) end
 end
 
 -- Jobs of one answer have so many bytes together, or else there is only one. (native/ours_fetch.c knows it too.)
 local BYTES_MAX = 0x1000000
 
--- Up to `count` ids that wait no more, the scores of those that have a priority, and whether they are in `active` already. The counter of
--- priorities starts anew when no prioritized job is left.
-local function take_ids(prefix, count, is_first)
-    local ids, scores = {}, {}
-    if count == 1 and is_first then
-        local id = call('RPOPLPUSH', prefix .. 'wait', prefix .. 'active')
-        if id then return { id }, scores, true end
-    else
-        ids = call('RPOP', prefix .. 'wait', count) or ids
-    end
-    local missing = count - #ids
-    if missing > 0 then
-        local popped = call('ZPOPMIN', prefix .. 'prioritized', missing)
-        for i = 1, #popped, 2 do
-            ids[#ids + 1] = popped[i]
-            scores[#ids] = popped[i + 1]
-        end
-    end
-    return ids, scores, false
-end
-
 -- Those from `first` on wait where they were.
 local function put_back(prefix, ids, scores, first)
     for i = #ids, first, -1 do
+        try('LREM', prefix .. 'active', 1, ids[i])
         if scores[i] then
             call('ZADD', prefix .. 'prioritized', scores[i], ids[i])
         else
@@ -76,11 +62,33 @@ local function put_back(prefix, ids, scores, first)
     end
 end
 
+-- Up to `count` ids, which are in `active` now, and the scores of those that have a priority.
+local function take_ids(prefix, count)
+    local ids, scores = {}, {}
+    if count == 1 then
+        local id = call('RPOPLPUSH', prefix .. 'wait', prefix .. 'active')
+        if id then return { id }, scores end
+    else
+        ids = call('RPOP', prefix .. 'wait', count) or ids
+    end
+    local popped = #ids < count and (#ids > 0 and try or call)('ZPOPMIN', prefix .. 'prioritized', count - #ids) or {}
+    for i = 1, #popped, 2 do
+        ids[#ids + 1] = popped[i]
+        scores[#ids] = popped[i + 1]
+    end
+    local pushed = #ids > 0 and try('LPUSH', prefix .. 'active', unpack(ids))
+    if #ids > 0 and type(pushed) ~= 'number' then
+        put_back(prefix, ids, scores, 1)
+        error(pushed.err)
+    end
+    return ids, scores
+end
+
 -- An id whose job was removed leaves without a word, one whose job is damaged is told.
-local function drop_id(prefix, id, fields, is_active, reply)
-    if is_active then call('LREM', prefix .. 'active', 1, id) end
+local function drop_id(prefix, id, fields, reply)
+    call('LREM', prefix .. 'active', 1, id)
     if not fields.err then return end
-    local n, kind = #reply, tell_damaged(prefix, id, fields)
+    local n, kind = #reply, tell_damaged(prefix, id)
     reply[n + 1], reply[n + 2], reply[n + 3] = id, 0, kind
 end
 
@@ -91,7 +99,7 @@ local function start_job(prefix, id, fields, argv, reply)
     for i = 1, #fields, 2 do
         local field = fields[i]
         if field == 'ats' then
-            starts = fields[i + 1] + 1
+            starts = (whole(fields[i + 1]) or 0) + 1
         elseif field == 'defa' then
             used = 0
         end
@@ -102,7 +110,7 @@ local function start_job(prefix, id, fields, argv, reply)
     else
         call('HSET', key, 'processedOn', argv[1], 'ats', starts, 'pb', argv[5])
     end
-    call('XADD', prefix .. 'events', '*', 'event', 'active', 'jobId', id, 'prev', 'waiting')
+    try('XADD', prefix .. 'events', '*', 'event', 'active', 'jobId', id, 'prev', 'waiting')
     local n = #reply
     reply[n + 1], reply[n + 2], reply[n + 3] = id, starts, fields
     return used
@@ -114,27 +122,27 @@ local function count_bytes(fields)
     return bytes
 end
 
--- Up to `count`. `run` has what was started before. Returns whether there may be more to start.
+-- Up to `count`. `run` has what was started before. Returns whether there may be more to start. The counter of priorities starts anew when no
+-- prioritized job is left.
 local function start_some(prefix, count, argv, reply, run)
-    local ids, scores, is_active = take_ids(prefix, count, run.started == 0)
-    local started = {}
+    local ids, scores = take_ids(prefix, count)
+    local started = 0
     for i = 1, #ids do
         local fields = try('HGETALL', prefix .. ids[i])
         run.bytes = run.bytes + count_bytes(fields)
-        run.is_full = run.bytes > BYTES_MAX and run.started + #started > 0
+        run.is_full = run.bytes > BYTES_MAX and run.started + started > 0
         if run.is_full then
             put_back(prefix, ids, scores, i)
             break
         elseif #fields == 0 then
-            drop_id(prefix, ids[i], fields, is_active, reply)
+            drop_id(prefix, ids[i], fields, reply)
         else
-            started[#started + 1] = ids[i]
+            started = started + 1
             run.used = run.used + start_job(prefix, ids[i], fields, argv, reply)
         end
     end
     if #ids < count and not run.is_full then call('DEL', prefix .. 'pc') end
-    if #started > 0 and not is_active then call('LPUSH', prefix .. 'active', unpack(started)) end
-    run.started = run.started + #started
+    run.started = run.started + started
     return #ids == count and not run.is_full
 end
 
@@ -152,19 +160,27 @@ end
 local function fetch_jobs(prefix, argv, meta, reply)
     local room = count_room(prefix, meta)
     promote(prefix, argv[1], room > 0)
-    local max = tonumber(meta[3] or argv[6])
+    local max = number(meta[3]) or tonumber(argv[6])
+    max = max and math.floor(max)
     local allowed, limit_ms = count_allowed(prefix, max or HELD)
     reply[2], reply[3] = limit_ms or 0, 0
     if limit_ms or room <= 0 then return false end
 
-    local started, used = start_jobs(prefix, math.min(tonumber(argv[2]), room), allowed, argv, reply)
+    local started, used = start_jobs(prefix, math.min(tonumber(argv[2]), math.ceil(room)), allowed, argv, reply)
     if started > 0 then
-        if max and used > 0 then use_rate(prefix, used, argv[7] ~= '' and argv[7] or meta[4]) end
+        if max and used > 0 then use_rate(prefix, used, tonumber(argv[7]) or number(meta[4]) or 0) end
         wake_workers(prefix)
         return false
     end
     local first = call('ZRANGE', prefix .. 'delayed', 0, 0, 'WITHSCORES')
     if not first[2] then return true end
-    reply[3] = first[2] / 0x1000
+    reply[3] = math.max(0, math.min(first[2] / 0x1000, HELD))
     return false
+end
+
+-- Fetches in a call that may have changed something: then no error may come of it, which the next call that only fetches will have.
+local function fetch_after(prefix, argv, meta, reply, has_changed)
+    local is_done, is_idle = pcall(fetch_jobs, prefix, argv, meta, reply)
+    if not is_done and not has_changed then error(is_idle) end
+    return is_done and is_idle
 end

@@ -1,10 +1,11 @@
 -- SPDX-License-Identifier: MIT
 -- Taking a deduplication id: `de:<id>` says by which job.
---@use keys
+--@use count
 
 local function hold_deduplication(key, id, options)
-    if options and options.ttl and options.ttl > 0 and not options.keepLastIfActive then
-        call('SET', key, id, 'PX', options.ttl)
+    local ttl_ms = options and whole(options.ttl) or 0
+    if ttl_ms > 0 and not options.keepLastIfActive then
+        call('SET', key, id, 'PX', ttl_ms)
     else
         call('SET', key, id)
     end

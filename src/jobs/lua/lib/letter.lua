@@ -59,7 +59,8 @@ local function read_letter(text)
         options = decode(m.opts, 'table'), timestamp = decode(m.timestamp, 'number'), parentKey = decode(m.parentKey, 'string'),
         parent = m.parent,
     }
-    if not (letter.queue and letter.id and letter.name and letter.data and letter.options and m.failedReason) then return nil end
+    if not letter.options then letter.options, letter.opts = {}, '{}' end
+    if not (letter.queue and letter.id and letter.name and letter.data and m.opts and m.failedReason) then return nil end
     if letter.id == '' or letter.queue == '' or string.find(letter.queue, ':', 1, true) then return nil end
     return letter
 end

@@ -1,7 +1,16 @@
 -- SPDX-License-Identifier: MIT
 -- Job schedulers. The sorted set `repeat` has their ids and when each runs next, in ms; the hash `repeat:<id>` what they make. The job of a
 -- run is `repeat:<id>:<ms>`: the id makes sure that no run is made twice, whoever makes it.
---@use events enqueue
+--@use events enqueue probe
+
+-- What a run needs, and its scheduler.
+local function demand_schedule(prefix, id)
+    demand('HLEN', prefix .. 'meta')
+    demand('ZCARD', prefix .. 'repeat')
+    demand('HLEN', prefix .. 'repeat:' .. id)
+    demand('ZCARD', prefix .. 'delayed')
+    demand_places(prefix)
+end
 
 -- The times of `every` are this far behind its multiples.
 local function offset_of(next_ms, every)
@@ -29,7 +38,7 @@ local function add_run(prefix, scheduler, at, name, data, open, more, now)
     local id = 'repeat:' .. scheduler .. ':' .. at
     local delay_ms = math.max(at - now, 0)
     local opts = open .. ',"delay":' .. delay_ms .. ',"jobId":' .. cjson.encode(id) .. '}'
-    call('INCR', prefix .. 'id')
+    try('INCR', prefix .. 'id')
     call('HSET', prefix .. id, 'name', name, 'data', data, 'opts', opts, 'timestamp', now, 'delay', delay_ms,
          'priority', more.priority or 0, 'rjk', scheduler)
     if more.de then call('HSET', prefix .. id, 'deid', more.de) end

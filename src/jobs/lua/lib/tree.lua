@@ -1,16 +1,19 @@
 -- SPDX-License-Identifier: MIT
 -- Removing jobs that have children.
---@use events delete disown takeout
+--@use events delete disown takeout probe
 
 -- At most a thousand of the children of one kind, and whether these are all.
 local function some_children(key, kind)
     local set = key .. kind
-    if kind == ':unsuccessful' then return call('ZRANGE', set, 0, 999), call('ZCARD', set) <= 1000 end
+    if kind == ':unsuccessful' then
+        if not is_kind('ZCARD', set) then return {}, true end
+        return call('ZRANGE', set, 0, 999), call('ZCARD', set) <= 1000
+    end
     if kind == ':dependencies' then
-        if call('SCARD', set) <= 1000 then return call('SMEMBERS', set), true end
+        if size_of('SCARD', set) <= 1000 then return size_of('SCARD', set) > 0 and call('SMEMBERS', set) or {}, true end
         return call('SRANDMEMBER', set, 1000), false
     end
-    if call('HLEN', set) <= 1000 then return call('HKEYS', set), true end
+    if size_of('HLEN', set) <= 1000 then return size_of('HLEN', set) > 0 and call('HKEYS', set) or {}, true end
     return call('HRANDFIELD', set, 1000), false
 end
 

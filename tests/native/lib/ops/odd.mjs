@@ -8,10 +8,12 @@ const KEYS = ['wait', 'paused', 'active', 'delayed', 'prioritized', 'completed',
   'limiter', 'metrics:completed', 'metrics:completed:data', 'repeat'];
 const JOB_KEYS = ['', '', '', ':lock', ':lock', ':dependencies', ':processed', ':logs'];
 const NUMBERS = ['0', '1', '2', '-1', '-7', '10000', '4294967295', '4294967296', '9007199254740993', '9223372036854775807',
-  '12x', '', ' 5', '1e3', '0x10', '1.5', '007', 'inf'];
+  '12x', '', ' 5', '5 ', '1e3', '0x10', '1.5', '007', 'inf', '1e300', '-0', '9223372036854775808', '-9223372036854775808'];
 const META = ['paused', 'concurrency', 'opts.maxLenEvents', 'max', 'duration', 'version'];
 const JOB_FIELDS = ['name', 'opts', 'atm', 'ats', 'delay', 'priority', 'parentKey', 'parent', 'rjk', 'deid', 'nrjid', 'stc', 'finishedOn', 'defa', 'pb'];
-const OPTS = ['{}', '{"attempts":3}', '{"fpof":true}', '[]', '7', '{', '', '{"removeOnComplete":true}', '{"removeOnFail":{"age":1}}', '{"kl":1}'];
+const OPTS = ['{}', '{"attempts":3}', '{"fpof":true}', '[]', '7', '{', '', '{"removeOnComplete":true}', '{"removeOnFail":{"age":1}}', '{"kl":1}',
+  'null', '"a"', '{"attempts":1e300}', '{"attempts":NaN}', '{"fpof":{}}', '{"fail', `{"a":${'['.repeat(1500)}}`, '{"de":7}', '{"delay":"x"}'];
+const PARENTS = ['{', '[]', 'null', '7', '{"id":5}', '{"id":{},"queueKey":[]}', '{"id":"x","queueKey":"bull:a"}', '{"id":"x","queueKey":"bull:none","fpof":true}', 'bull:a:x', 'bull:a:wait', ':', 'nonsense'];
 
 const keyOf = (rng, queue) => `bull:${queue}:${rng.chance(0.7) ? rng.pick(KEYS) : someId(rng) + rng.pick(JOB_KEYS)}`;
 
@@ -43,6 +45,11 @@ const STATES = [
   (rng, queue) => [['PEXPIRE', keyOf(rng, queue), rng.pick(['1', '1000', '100000'])]],
   (rng, queue) => [['HSET', `bull:${queue}:${someId(rng)}`, rng.pick(JOB_FIELDS), rng.pick(NUMBERS)]],
   (rng, queue) => [['HSET', `bull:${queue}:${someId(rng)}`, 'opts', rng.pick(OPTS)]],
+  (rng, queue) => [['HSET', `bull:${queue}:${someId(rng)}`, rng.pick(['parent', 'parentKey']), rng.pick(PARENTS)]],
+  (rng, queue) => [['HSET', `bull:${queue}:metrics:${rng.pick(['completed', 'failed'])}`, rng.pick(['count', 'prevTS', 'prevCount']), rng.pick(NUMBERS)]],
+  (rng, queue) => [[rng.pick(['LPUSH', 'RPUSH']), `bull:${queue}:${rng.pick(['wait', 'active', 'paused'])}`, rng.pick(['', 'gone', ':', 'a:b', 'meta', 'wait', 'x', '1'])]],
+  (rng, queue) => [['ZADD', `bull:${queue}:${rng.pick(['delayed', 'prioritized', 'completed', 'failed', 'marker'])}`, rng.pick(['inf', '-inf', '1e300', '-5', '1.5', '0']), someId(rng)]],
+  (rng, queue) => [['SET', `bull:${queue}:de:${rng.pick(['d1', 'd2'])}`, rng.pick([someId(rng), ''])]],
   (rng, queue) => [['HDEL', `bull:${queue}:${someId(rng)}`, rng.pick(JOB_FIELDS)]],
   (rng, queue) => [['DEL', `bull:${queue}:${someId(rng)}:lock`]],
   (rng, queue) => [['SET', `bull:${queue}:${someId(rng)}:lock`, rng.pick(['token', 't1', 't2', 'other', '0'])]],
