@@ -72,8 +72,9 @@ export class Victim {
     return this.#child.signalCode ?? this.#child.exitCode;
   }
 
+  /** The end of its log, without what jemalloc repeats by the hundred where it gets no thread. */
   get said() {
-    return existsSync(this.log) ? readFileSync(this.log, 'utf8').slice(-3000) : '';
+    return existsSync(this.log) ? readFileSync(this.log, 'utf8').replace(/^<jemalloc>: .*\n/gm, '').slice(-3000) : '';
   }
 
   #commandLine() {
