@@ -78,7 +78,8 @@ Test(process, a_signal_is_told)
 
 Test(process, an_end_that_the_system_does_not_tell_is_an_error)
 {
-    const char *const argv[] = {"/bin/sh", "-c", "exit 7", NULL};
+    /* It ends when its input does, which is when we look at it. */
+    const char *const argv[] = {"/bin/sh", "-c", "read line; exit 7", NULL};
     struct process_task task = task_of(argv);
     struct process_end end;
     struct oxq_error err;
