@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 #include "engine/company.h"
 
-bool company_awaits(struct company *c, uint64_t count, int64_t now_us)
+bool company_awaits(struct company *c, uint64_t count, bool is_guest, int64_t now_us)
 {
     if (!c->is_expected) {
         c->is_expected = true;
         c->expected = c->last_count + count;
-        bool is_worth_it = c->skips == 0 && c->expected <= COMPANY_RECORDS_MAX;
-        c->until_us = is_worth_it ? now_us + COMPANY_US : now_us;
+        bool is_worth_it =
+            c->skips == 0 && c->expected <= (is_guest ? COMPANY_GUESTS_RECORDS_MAX : COMPANY_LOOP_RECORDS_MAX);
+        c->until_us = is_worth_it ? now_us + (is_guest ? COMPANY_GUESTS_US : COMPANY_LOOP_US) : now_us;
     }
     c->looks_at_once = now_us == c->seen_us ? c->looks_at_once + 1 : 0;
     c->seen_us = now_us;

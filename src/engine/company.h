@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Company: where two or three callers each wait for the disk, their requests fall into different groups, and each waits for the other's sync
+ * Company: where a few callers each wait for the disk, their requests fall into different groups, and each waits for the other's sync
  * before its own begins. So a small group stays for a moment for those whom the last one answered: they are likely to ask again at once,
  * and from then on share one sync. Where they did not come, it is tried ever more rarely. (PostgreSQL has a fixed commit_delay for this.)
  *
@@ -12,10 +12,15 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* How long a group stays: about half a sync of a common disk, and longer than a reply and the next request take. */
-#define COMPANY_US 60
-/* More callers than this share syncs as it is. */
-#define COMPANY_RECORDS_MAX 4
+/*
+ * How long a group stays, longer than a reply and the next request take, and for how many callers at most: more share syncs as it is.
+ * A loop that waits looks again and again, and so is in the way of the callers on the same processors: half a sync of a common disk, and few.
+ * Guests sleep (embed/visit.h), and come back sooner, since no socket lies between.
+ */
+#define COMPANY_LOOP_US 60
+#define COMPANY_LOOP_RECORDS_MAX 4
+#define COMPANY_GUESTS_US 120
+#define COMPANY_GUESTS_RECORDS_MAX 24
 #define COMPANY_SKIPS_MAX 255
 
 /* A group that is looked at so often in one microsecond goes: the clock stands still, as a test's. */
@@ -36,8 +41,8 @@ struct company {
     uint32_t skips_last; /* so many did not after the last that stayed in vain */
 };
 
-/* The journal's thread is idle, and so many records are gathered. True: they stay. */
-bool company_awaits(struct company *c, uint64_t count, int64_t now_us);
+/* The journal's thread is idle, and so many records are gathered, as a guest or the loop sees. True: they stay. */
+bool company_awaits(struct company *c, uint64_t count, bool is_guest, int64_t now_us);
 /* So many go. */
 void company_go(struct company *c, uint64_t count);
 

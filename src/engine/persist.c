@@ -97,7 +97,7 @@ static void submit(struct engine *e)
     /* What a flush has written is settled. */
     uint64_t gone_seq = p->submitted_seq > p->progress.durable_seq ? p->submitted_seq : p->progress.durable_seq;
     bool is_synced = p->durability == JOURNAL_ALWAYS;
-    if (is_synced && company_awaits(&p->company, last_seq - gone_seq, clock_mono_us(e->clock))) return;
+    if (is_synced && company_awaits(&p->company, last_seq - gone_seq, e->is_lent, clock_mono_us(e->clock))) return;
     if (!journal_submit(p->journal)) return;
     company_go(&p->company, last_seq - gone_seq);
     p->submitted_seq = last_seq;

@@ -46,7 +46,7 @@ struct engine {
     struct engine_guests *guests; /* borrowed; NULL: there are none */
     /* Memory in use, mem_used, by thread: the owner's when it lent the engine; what all guests took; this one's when it came. */
     size_t owner_bytes, guests_bytes, guest_began_bytes;
-    bool is_lent;
+    bool is_lent; /* a guest is there */
     char run_id[41];
     struct rng rng;
     struct keyspace keyspace;
