@@ -98,6 +98,19 @@ int cli_refuse_command(const char *name, const char *before)
     return cli_refuse("unknown command '%s': see oxq help", name);
 }
 
+/* Not guessed: the first word that is a command may be the flag's value. */
+static int refuse_flag_before(int argc, char **argv)
+{
+    for (int i = 2; i < argc; i++) {
+        for (const struct cli_command *c = cli_commands; c->name; c++) {
+            if (strcmp(argv[i], c->name) == 0)
+                return cli_refuse("%s stands before the command: flags follow it, as in 'oxq %s ... %s'", argv[1],
+                                  c->name, argv[1]);
+        }
+    }
+    return cli_refuse("%s stands where a command should: see oxq help", argv[1]);
+}
+
 /* What was printed and did not get out is not done; but a reader that has seen enough (head) misses nothing. */
 static int end_output(int code)
 {
@@ -126,5 +139,6 @@ int cli_run(int argc, char **argv)
     for (const struct cli_command *c = cli_commands; c->name; c++) {
         if (strcmp(name, c->name) == 0) return end_output(c->run(argc - 2, argv + 2));
     }
+    if (name[0] == '-') return refuse_flag_before(argc, argv);
     return cli_refuse_command(name, "oxq ");
 }

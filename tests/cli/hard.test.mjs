@@ -49,6 +49,8 @@ test('hard: a flag whose value is empty is refused, and nothing is made', async 
 
 test('hard: help of a command that there is not names the one that was meant', async (t) => {
   await t.refused(['help', 'jbos'], ["unknown command 'jbos'", "'oxq help jobs'"]);
+  await t.refused(['--json', 'jobs', 'mail'], ['--json stands before the command', "'oxq jobs ... --json'"]);
+  await t.refused(['--url=file:x'], ['--url=file:x stands where a command should']);
 });
 
 onRedis('hard: what is printed to a closed descriptor is an error, and goes nowhere else', async (t, { url, node, run, ok }) => {
