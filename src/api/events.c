@@ -193,12 +193,6 @@ static oxq_err read_more(oxq_events *v, int64_t wait_ms, struct oxq_error *err)
     return e ? e : read_reply(v, &reply, err);
 }
 
-/* Reading changes nothing: what the server is too far away to answer, or still too busy with its start, is asked again. */
-static bool is_passing(oxq_err e)
-{
-    return e == OXQ_ERR_UNREACHABLE || e == OXQ_ERR_UNCERTAIN || e == OXQ_ERR_TIMEOUT || e == OXQ_ERR_AGAIN;
-}
-
 oxq_err oxq_events_next(oxq_events *events, int64_t wait_ms, const struct oxq_event **out, struct oxq_error *err)
 {
     oxq_err e = ARGS_CHECK(err, events, out);
@@ -213,7 +207,7 @@ oxq_err oxq_events_next(oxq_events *events, int64_t wait_ms, const struct oxq_ev
             return OXQ_OK;
         }
         e = read_more(events, left_ms > WAIT_MS_MAX ? WAIT_MS_MAX : left_ms, err);
-        if (e && !(is_passing(e) && client_line_rest(events->line, ++failures, until_us))) return e;
+        if (e && !(client_is_away(e) && client_line_rest(events->line, ++failures, until_us))) return e;
         is_read = !e;
         if (is_read) failures = 0;
     }

@@ -99,19 +99,13 @@ static void read_event(const struct oxq_event *event, const char *id, struct end
     out->text = copy_text(oxq_event_field(event, has_completed ? "returnvalue" : "failedReason"));
 }
 
-/* The server went, or does not answer. */
-static bool is_away(oxq_err e)
-{
-    return e == OXQ_ERR_UNREACHABLE || e == OXQ_ERR_UNCERTAIN || e == OXQ_ERR_TIMEOUT;
-}
-
 /* events: from before the job was added. timeout_ms -1: as long as it takes, also for a server that went. */
 static oxq_err await_end(struct add *a, oxq_events *events, const char *id, int64_t timeout_ms, struct ending *out,
                          struct oxq_error *err)
 {
     int64_t start_us = clock_mono_us(os_clock());
     oxq_err e = look_at_job(a->store.queue, id, out, err);
-    while ((!e || is_away(e)) && !out->text) {
+    while ((!e || client_is_away(e)) && !out->text) {
         const struct oxq_event *event;
         int64_t wait_ms = LOOK_EVERY_MS, spent_ms = (clock_mono_us(os_clock()) - start_us) / 1000;
         if (timeout_ms >= 0 && timeout_ms - spent_ms < wait_ms) wait_ms = timeout_ms - spent_ms;

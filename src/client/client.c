@@ -163,6 +163,11 @@ bool client_is_passing(oxq_err e)
     return e == OXQ_ERR_UNREACHABLE;
 }
 
+bool client_is_away(oxq_err e)
+{
+    return e == OXQ_ERR_UNREACHABLE || e == OXQ_ERR_UNCERTAIN || e == OXQ_ERR_TIMEOUT || e == OXQ_ERR_AGAIN;
+}
+
 /* ---------------------------------------------------------------- time */
 
 int64_t client_until(const struct client *c, int64_t timeout_ms)

@@ -168,6 +168,8 @@ OXQ_MUST_USE oxq_err client_call(struct client *c, const struct client_command *
                                  struct client_reply *out, struct oxq_error *err);
 /* SERVER with the server's words when the value is an error, AGAIN when that may go by; OK otherwise. */
 OXQ_MUST_USE oxq_err client_reply_check(const struct resp_value *value, struct oxq_error *err);
+/* An error of a call or a reply: the server went, does not answer, or is not ready yet. Who changes nothing may ask again. */
+bool client_is_away(oxq_err e);
 
 /* ---------------------------------------------------------------- a line */
 
