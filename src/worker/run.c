@@ -416,6 +416,7 @@ oxq_err oxq_job_add_child(oxq_job *job, const char *queue, const struct oxq_job_
     oxq_queue *q;
     e = oxq_queue_open(job->run->worker->store, queue, NULL, &q, err);
     if (e) return e;
+    q->client = job->run->worker->client;
     e = oxq_queue_add(q, template->name, template->data, &child, out_id, err);
     oxq_queue_close(q);
     return e;
