@@ -120,24 +120,6 @@ static oxq_err connect_once(struct client_line *l, int64_t until_us, struct oxq_
     return OXQ_OK;
 }
 
-oxq_err client_line_connect(struct client_line *l, struct oxq_error *err)
-{
-    struct client *c = l->client;
-    struct client_cancel how = {&l->is_cancelled, l->cancel_fd};
-    bool is_patient = c->opts.patience == CLIENT_PATIENT;
-    int64_t until_us = is_patient ? INT64_MAX : client_until(c, 0);
-    for (int failures = 1; !l->link; failures++) {
-        if (atomic_load(&l->is_cancelled)) return say_cancelled(err);
-        oxq_err e = connect_once(l, until_us, err);
-        if (!e) break;
-        if (!client_is_passing(e) || (!is_patient && failures >= c->opts.attempts)) return e;
-        int64_t retry_at_us = client_retry_at(c, failures);
-        if (retry_at_us >= until_us) return e;
-        if (!client_pause(c, retry_at_us, &how)) return say_cancelled(err);
-    }
-    return OXQ_OK;
-}
-
 bool client_line_rest(struct client_line *l, int failures, int64_t until_us)
 {
     struct client_cancel how = {&l->is_cancelled, l->cancel_fd};
@@ -145,6 +127,21 @@ bool client_line_rest(struct client_line *l, int failures, int64_t until_us)
     if (retry_at_us >= until_us) return false;
     (void)client_pause(l->client, retry_at_us, &how);
     return true;
+}
+
+oxq_err client_line_connect(struct client_line *l, struct oxq_error *err)
+{
+    struct client *c = l->client;
+    bool is_patient = c->opts.patience == CLIENT_PATIENT;
+    int64_t until_us = is_patient ? INT64_MAX : client_until(c, 0);
+    for (int failures = 1; !l->link; failures++) {
+        if (atomic_load(&l->is_cancelled)) return say_cancelled(err);
+        oxq_err e = connect_once(l, until_us, err);
+        if (!e) break;
+        if (!client_is_passing(e) || (!is_patient && failures >= c->opts.attempts)) return e;
+        if (!client_line_rest(l, failures, until_us)) return e;
+    }
+    return OXQ_OK;
 }
 
 /* ---------------------------------------------------------------- calling */
