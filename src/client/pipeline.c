@@ -460,6 +460,16 @@ static oxq_err check_silence(const struct pipeline *p, struct oxq_error *why)
     return err_set(why, OXQ_ERR_CLOSED, "it has said nothing for %lld ms", (long long)p->opts.silence_us / 1000);
 }
 
+/* Inside the lock, after read_some: what it read is handed over; when that was nothing, or went wrong, the connection may be at its end. */
+static void take_in(struct pipeline *p, oxq_err e, struct oxq_error *why, struct wakes *w)
+{
+    if (!e && !p->has_bytes) e = check_silence(p, why);
+    if (e)
+        break_link(p, why, w);
+    else
+        deliver(p, w);
+}
+
 /* Reads for all until the own call is done or its time is over. Enters and leaves inside the lock. */
 static void lead(struct pipeline *p, struct pipeline_call *call, struct wakes *w)
 {
@@ -472,9 +482,7 @@ static void lead(struct pipeline *p, struct pipeline_call *call, struct wakes *w
         leave_and_wake(p, w);
         oxq_err e = read_some(p, timeout_ms, &why);
         lock_enter(&p->lock);
-        if (!e) deliver(p, w);
-        if (!e) e = check_silence(p, &why);
-        if (e) break_link(p, &why, w);
+        take_in(p, e, &why, w);
     }
     p->has_reader = false;
     settle(p);
@@ -552,10 +560,7 @@ static void look_for_silence(struct pipeline *p, struct wakes *w)
     struct oxq_error why = {0};
     if (!check_silence(p, &why) || p->has_reader) return;
     /* What it said while nobody waited still lies in the socket. */
-    oxq_err e = read_some(p, 0, &why);
-    if (!e) deliver(p, w);
-    if (!e) e = check_silence(p, &why);
-    if (e) break_link(p, &why, w);
+    take_in(p, read_some(p, 0, &why), &why, w);
 }
 
 /* A server that has long gone is noticed before commands are lost on it. */
