@@ -44,8 +44,7 @@ struct kept {
 };
 
 struct keeper {
-    char *folder;           /* owned */
-    struct disk_file place; /* the folder, as it was found */
+    struct disk_file folder; /* as it was found */
     size_t segment_bytes;
     void (*on_change)(void *ctx, const struct oxq_error *failure);
     void *ctx;
@@ -83,7 +82,7 @@ static oxq_err make_spare(const struct keeper *k, uint64_t number, size_t bytes,
 {
     char path[PATH_MAX];
     struct spare s = {.file = DISK_CLOSED, .bytes = bytes};
-    folder_spare_path(path, k->folder, number);
+    folder_spare_path(path, k->folder.path, number);
     oxq_err e = disk_open(path, DISK_CREATE, &s.file, err);
     if (e == OXQ_ERR_EXISTS) e = disk_open(path, DISK_WRITE, &s.file, err);
     if (e) return e;
@@ -106,7 +105,7 @@ static oxq_err adopt_spares(struct keeper *k, const struct folder *found, struct
         char path[PATH_MAX];
         struct disk_file f = DISK_CLOSED;
         uint64_t bytes = 0, number = found->spares[i];
-        folder_spare_path(path, k->folder, number);
+        folder_spare_path(path, k->folder.path, number);
         if (number >= k->next_spare) k->next_spare = number + 1;
         oxq_err e = disk_open(path, DISK_WRITE, &f, err);
         if (!e) e = disk_size(&f, &bytes, err);
@@ -138,7 +137,7 @@ static oxq_err adopt_segments(struct keeper *k, const struct folder *found, stru
         char path[PATH_MAX];
         struct disk_file f = DISK_CLOSED;
         uint64_t bytes = 0;
-        folder_segment_path(path, k->folder, found->first_seqs[i]);
+        folder_segment_path(path, k->folder.path, found->first_seqs[i]);
         oxq_err e = disk_open(path, DISK_READ, &f, err);
         if (!e) e = disk_size(&f, &bytes, err);
         disk_close(&f);
@@ -159,7 +158,7 @@ static bool may_trim(struct keeper *k)
 {
     int64_t now_us = clock_mono_us(os_clock());
     if (!has_trim(k) || now_us < k->pinned_until_us) return false;
-    if (!journal_is_pinned(k->folder)) return true;
+    if (!journal_is_pinned(k->folder.path)) return true;
     k->pinned_until_us = now_us + RETRY_US;
     return false;
 }
@@ -178,9 +177,9 @@ static oxq_err recycle(const struct keeper *k, const char *path, uint64_t number
                        struct oxq_error *err)
 {
     char to[PATH_MAX];
-    folder_spare_path(to, k->folder, number);
+    folder_spare_path(to, k->folder.path, number);
     oxq_err e = disk_rename(path, to, err);
-    if (!e) e = disk_sync_folder(k->folder, err);
+    if (!e) e = disk_sync_folder(k->folder.path, err);
     if (!e) e = disk_open(to, DISK_WRITE, &out->file, err);
     if (e) return e;
     out->bytes = k->segment_bytes;
@@ -210,7 +209,7 @@ static void step_make(struct keeper *k)
     struct spare s;
     struct oxq_error err;
     lock_leave(&k->lock);
-    oxq_err e = disk_check_place(&k->place, &err);
+    oxq_err e = disk_check_place(&k->folder, &err);
     if (!e) e = make_spare(k, number, bytes, &s, &err);
     lock_enter(&k->lock);
     if (e == OXQ_ERR_LIMIT) {
@@ -228,7 +227,7 @@ static void step_trim(struct keeper *k)
 {
     char path[PATH_MAX];
     struct kept oldest = k->segments[0];
-    folder_segment_path(path, k->folder, oldest.first_seq);
+    folder_segment_path(path, k->folder.path, oldest.first_seq);
     struct spare s = {.file = DISK_CLOSED};
     struct oxq_error err;
     uint64_t number = k->next_spare++;
@@ -237,13 +236,13 @@ static void step_trim(struct keeper *k)
     lock_leave(&k->lock);
     struct disk_file f = DISK_CLOSED;
     uint64_t bytes = 0;
-    oxq_err e = disk_check_place(&k->place, &err);
+    oxq_err e = disk_check_place(&k->folder, &err);
     if (!e) e = disk_open(path, DISK_READ, &f, &err);
     if (!e) e = disk_size(&f, &bytes, &err);
     disk_close(&f);
     can_recycle = can_recycle && bytes == k->segment_bytes;
     if (!e) e = can_recycle ? recycle(k, path, number, &s, &err) : disk_remove(path, &err);
-    if (!e && !can_recycle) e = disk_sync_folder(k->folder, &err);
+    if (!e && !can_recycle) e = disk_sync_folder(k->folder.path, &err);
     lock_enter(&k->lock);
     if (e) {
         give_up(k, &err);
@@ -262,7 +261,7 @@ static void step_look(struct keeper *k)
 {
     struct oxq_error err;
     lock_leave(&k->lock);
-    oxq_err e = disk_check_place(&k->place, &err);
+    oxq_err e = disk_check_place(&k->folder, &err);
     lock_enter(&k->lock);
     k->look_us = clock_mono_us(os_clock()) + LOOK_US;
     if (e) give_up(k, &err);
@@ -313,7 +312,7 @@ static void run(void *ctx)
 static oxq_err take_stock(struct keeper *k, struct oxq_error *err)
 {
     struct folder found;
-    oxq_err e = folder_read(&found, k->folder, err);
+    oxq_err e = folder_read(&found, k->folder.path, err);
     if (e) return e;
     e = adopt_segments(k, &found, err);
     if (!e) e = adopt_spares(k, &found, err);
@@ -329,26 +328,23 @@ static oxq_err take_stock(struct keeper *k, struct oxq_error *err)
 static void free_keeper(struct keeper *k)
 {
     for (size_t i = 0; i < k->spares_count; i++) disk_close(&k->spares[i].file);
-    disk_close(&k->place);
+    disk_close(&k->folder);
     lock_deinit(&k->lock);
     mem_free(k->segments);
-    mem_free(k->folder);
     mem_free(k);
 }
 
 oxq_err keeper_open(const struct keeper_opts *opts, struct keeper **out, struct oxq_error *err)
 {
     struct keeper *k = mem_alloc_zero(sizeof(*k));
-    size_t bytes = strlen(opts->folder) + 1;
-    k->folder = memcpy(mem_alloc(bytes), opts->folder, bytes);
     k->segment_bytes = opts->segment_bytes;
     k->on_change = opts->on_change;
     k->ctx = opts->ctx;
     k->next_spare = 1;
     atomic_init(&k->has_room, true);
-    k->place = DISK_CLOSED;
+    k->folder = DISK_CLOSED;
     lock_init(&k->lock);
-    oxq_err e = disk_open_folder(k->folder, &k->place, err);
+    oxq_err e = disk_open_folder(opts->folder, &k->folder, err);
     if (!e) e = take_stock(k, err);
     if (!e) e = thread_start(&k->thread, "oxq-keeper", run, k, err);
     if (e) {
@@ -398,7 +394,7 @@ static size_t pick_spare(const struct keeper *k, size_t bytes)
 
 oxq_err keeper_take(struct keeper *k, size_t bytes, struct disk_file *out, bool *out_is_recycled, struct oxq_error *err)
 {
-    oxq_err e = disk_check_place(&k->place, err);
+    oxq_err e = disk_check_place(&k->folder, err);
     if (e) return e;
     lock_enter(&k->lock);
     k->wanted_bytes = bytes;
@@ -416,7 +412,8 @@ oxq_err keeper_take(struct keeper *k, size_t bytes, struct disk_file *out, bool 
     } else if (k->failure.code) {
         e = err_set(err, k->failure.code, "%s", k->failure.text);
     } else {
-        e = err_set(err, OXQ_ERR_CLOSED, "the disk of %s has no room for a segment of %zu bytes", k->folder, bytes);
+        e = err_set(err, OXQ_ERR_CLOSED, "the disk of %s has no room for a segment of %zu bytes", k->folder.path,
+                    bytes);
     }
     lock_leave(&k->lock);
     return e;
