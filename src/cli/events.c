@@ -23,7 +23,7 @@ struct events {
     struct cli_store s;
     const char *kinds; /* NULL: all */
     int64_t count;     /* 0: all */
-    bool follows, has_begun;
+    bool follows;
     oxq_events *reader; /* owned */
     struct arena arena;
     struct buf line; /* owned */
@@ -79,11 +79,8 @@ static void print_line(struct events *v, const struct oxq_event *event)
 static oxq_err next(struct events *v, const struct oxq_event **out, struct oxq_error *err)
 {
     if (!v->follows) return kept_next(&v->kept, out, err);
-    oxq_err e = oxq_events_next(v->reader, 0, out, err);
-    /* A server that goes later is waited for. */
-    if (e && !v->has_begun) return e;
-    v->has_begun = true;
-    if (!e && *out) return OXQ_OK;
+    if (oxq_events_next(v->reader, 0, out, err) == OXQ_OK && *out) return OXQ_OK;
+    /* A server that went is waited for, too. */
     fflush(stdout);
     return oxq_events_next(v->reader, -1, out, err);
 }
