@@ -133,7 +133,7 @@ static void mend_all(struct server *s)
 void accept_cron(struct server *s)
 {
     /* A new one would not know that it is paused. */
-    if (s->accept_again_at_us && s->now_us < s->accept_again_at_us) return;
+    if (s->now_us < s->accept_again_at_us) return;
     if (s->accept_again_at_us) pause_all(s, false);
     if (s->now_us < s->mend_at_us) return;
     s->mend_at_us = s->now_us + MEND_EVERY_US;

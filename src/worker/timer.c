@@ -140,12 +140,6 @@ static int64_t check_deadlines(oxq_worker *w, int64_t now_us)
 
 /* ---------------------------------------------------------------- the thread */
 
-/* The locks' time goes on: soon. */
-static int64_t after_failure(int64_t renew_us)
-{
-    return clock_mono_us(os_clock()) + (renew_us < RETRY_US ? renew_us : RETRY_US);
-}
-
 static int64_t earlier(int64_t a, int64_t b)
 {
     return a < b ? a : b;
@@ -166,7 +160,9 @@ void timer_run(void *ctx)
             bool is_renewed = must_renew && renew_locks(w);
             if (must_sweep) sweep(w);
             lock_enter(&w->lock);
-            if (must_renew) renew_at_us = is_renewed ? now_us + renew_us : after_failure(renew_us);
+            if (must_renew && is_renewed) renew_at_us = now_us + renew_us;
+            /* Soon: the locks' time goes on. */
+            if (must_renew && !is_renewed) renew_at_us = clock_mono_us(os_clock()) + earlier(renew_us, RETRY_US);
             if (must_sweep) sweep_at_us = now_us + sweep_us;
             continue;
         }
