@@ -90,10 +90,9 @@ OXQ_MUST_USE oxq_err text_copy(struct slice text, char **out, struct oxq_error *
 #define QUEUE_CROWDS_COUNT 8
 
 struct oxq_queue {
-    oxq *store; /* borrowed */
-    struct client *
-        client; /* borrowed: the store's; of a queue that handlers have their worker's, which waits for a server that went */
-    char *name; /* owned */
+    oxq *store;            /* borrowed */
+    struct client *client; /* borrowed: the store's; in a handler its worker's, which waits for a server that went */
+    char *name;            /* owned */
     struct arena arena;
     struct slice prefix;         /* "bull:mail:", in the arena */
     struct job_options defaults; /* texts in the arena */

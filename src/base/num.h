@@ -8,9 +8,9 @@
 #include <locale.h>
 
 /*
- * In a program that has set a locale (setlocale), the C library writes and reads 1,5 where JSON and the protocol have 1.5. What is below is
- * right in any. Whoever calls printf, strtod and their like with parts of numbers, calls them between these two: in this thread numbers
- * are then as in the C locale. Returns what num_leave_plain wants.
+ * In a program that has set a locale (setlocale), the C library writes and reads 1,5 where JSON and the protocol have 1.5. The functions of
+ * this header have 1.5 in any. Code that leaves fractions to printf, strtod and their like, Lua's libraries say, runs between these two, in
+ * whose thread the C library does too. Returns what num_leave_plain wants.
  */
 locale_t num_enter_plain(void);
 void num_leave_plain(locale_t before);
