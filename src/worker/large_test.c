@@ -2,10 +2,7 @@
 /* Jobs with large data and large results. */
 #include "worker/state.h"
 
-#include "api/testkit.h"
-#include "client/fakeserver.h"
-
-#include <stdio.h>
+#include "worker/testkit.h"
 
 TestSuite(large_jobs, .init = testkit_start, .fini = testkit_stop);
 
@@ -65,13 +62,6 @@ Test(large_jobs, of_large_jobs_only_some_are_taken_at_once_and_the_others_keep_t
     cr_assert_str_eq(ids, "12 ");
 }
 
-static void keep_failure(void *ctx, oxq_worker *worker, const struct oxq_worker_event *event)
-{
-    char *failure = ctx;
-    (void)worker;
-    if (event->kind == OXQ_WORKER_FAILED) snprintf(failure, 128, "%s", event->text);
-}
-
 static oxq_outcome give_much(oxq_job *job, void *ctx)
 {
     (void)ctx;
@@ -82,23 +72,12 @@ static oxq_outcome give_much(oxq_job *job, void *ctx)
 
 Test(large_jobs, a_result_that_the_server_does_not_take_is_the_jobs_failure)
 {
-    const struct fakeserver_step steps[] = {
-        {"SCRIPT LOAD", "+OK\r\n"},
-        {"EVALSHA", "*6\r\n*0\r\n:0\r\n:0\r\n$1\r\n7\r\n:1\r\n*2\r\n$4\r\nname\r\n$1\r\nx\r\n"},
-        {"SCRIPT LOAD", "+OK\r\n"},
-        {"EVALSHA", "-ERR Protocol error: invalid bulk length\r\n"},
-        {"EVALSHA", "*3\r\n*1\r\n:0\r\n:0\r\n:0\r\n"},
+    static const struct fakeserver_step steps[] = {
+        TESTKIT_FIRST_CALL(FETCH, TESTKIT_JOB),
+        TESTKIT_FIRST_CALL(FINISH, "-ERR Protocol error: invalid bulk length\r\n"),
+        TESTKIT_CALL(FINISH, TESTKIT_ENDED),
         {"", NULL}};
-    char failure[128] = "";
-    struct fakeserver *server = fakeserver_start(steps);
-    const struct oxq_worker_opts opts = {.lock_renew_ms = -1, .stalled_every_ms = -1, .on_event = keep_failure};
-    oxq *remote;
-    oxq_worker *w;
-    OK(oxq_open(fakeserver_url(server, ""), NULL, &remote, &err));
-    OK(oxq_worker_open(remote, "mail", &opts, give_much, failure, &w, &err));
-    fakeserver_await(server, 5);
-    OK(oxq_worker_close(w, -1, &err));
-    cr_assert_str_eq(failure, "its result of 2097152 bytes is too long for the store");
-    oxq_close(remote);
-    fakeserver_stop(server);
+    struct testkit_ends t = {0};
+    testkit_work_on(steps, give_much, &t);
+    cr_assert_str_eq(t.failure, "its result of 2097152 bytes is too long for the store");
 }

@@ -2,7 +2,7 @@
 /* Another concurrency while handlers run, and who hears of a job then. */
 #include "worker/state.h"
 
-#include "api/testkit.h"
+#include "worker/testkit.h"
 
 #include <poll.h>
 #include <semaphore.h>
@@ -24,13 +24,6 @@ static oxq_worker *open_worker(const struct oxq_worker_opts *opts, oxq_handler *
 static void close_worker(oxq_worker *w)
 {
     OK(oxq_worker_close(w, PATIENCE_MS, &err));
-}
-
-static oxq_outcome end_at_once(oxq_job *job, void *ctx)
-{
-    (void)job;
-    (void)ctx;
-    return OXQ_DONE;
 }
 
 /* Its handlers pass one by one, as they are let. */
@@ -130,7 +123,7 @@ Test(pool, its_concurrency_may_change_with_every_job)
 
 Test(pool, a_concurrency_that_cannot_be_is_refused)
 {
-    oxq_worker *by_hand = open_worker(NULL, NULL, NULL), *w = open_worker(NULL, end_at_once, NULL);
+    oxq_worker *by_hand = open_worker(NULL, NULL, NULL), *w = open_worker(NULL, testkit_end_at_once, NULL);
     cr_assert_eq(oxq_worker_set_concurrency(w, 0, &err), OXQ_ERR_ARGUMENT);
     cr_assert_eq(oxq_worker_set_concurrency(w, OXQ_CONCURRENCY_MAX + 1, &err), OXQ_ERR_ARGUMENT);
     cr_assert_eq(oxq_worker_concurrency(w), 1);
@@ -157,7 +150,8 @@ static void expect_next_hears(void)
 {
     char id[OXQ_ID_MAX];
     oxq_state state;
-    oxq_worker *next = open_worker(&(struct oxq_worker_opts){.drain_wait_ms = DRAIN_WAIT_MS}, end_at_once, NULL);
+    oxq_worker *next =
+        open_worker(&(struct oxq_worker_opts){.drain_wait_ms = DRAIN_WAIT_MS}, testkit_end_at_once, NULL);
     until_waiting(next);
     add_job(id);
     OK(oxq_queue_wait(queue, id, PATIENCE_MS, &state, NULL, &err));
@@ -166,7 +160,7 @@ static void expect_next_hears(void)
 
 Test(pool, one_that_was_paused_while_it_waited_keeps_no_job_from_others)
 {
-    oxq_worker *w = open_worker(&(struct oxq_worker_opts){.drain_wait_ms = DRAIN_WAIT_MS}, end_at_once, NULL);
+    oxq_worker *w = open_worker(&(struct oxq_worker_opts){.drain_wait_ms = DRAIN_WAIT_MS}, testkit_end_at_once, NULL);
     until_waiting(w);
     oxq_worker_pause(w, true);
     expect_next_hears();

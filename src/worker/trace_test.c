@@ -1,11 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* What telemetry is told: spans are kept here in the order in which they end, and a thread's own are a stack. */
-#include "api/testkit.h"
-#include "client/fakeserver.h"
+#include "worker/testkit.h"
 
 #include "os/thread.h"
-
-#include <stdio.h>
 
 #define SPANS_MAX 64
 #define TEXT_MAX 96
@@ -405,14 +402,10 @@ Test(telemetry, a_store_wants_both_ends_of_spans_or_none)
 /* A round whose answer is lost: its span has the error, and the next round a span of its own. */
 Test(telemetry, an_end_is_told_again_in_a_span_of_its_own)
 {
-    static const struct fakeserver_step steps[] = {
-        {"SCRIPT LOAD", "+OK\r\n"},
-        {"EVALSHA", "*6\r\n*0\r\n:0\r\n:0\r\n$1\r\n7\r\n:1\r\n*2\r\n$4\r\nname\r\n$1\r\nx\r\n"},
-        {"SCRIPT LOAD", "+OK\r\n"},
-        {"EVALSHA", FAKESERVER_CLOSE},
-        {"SCRIPT LOAD", "+OK\r\n"},
-        {"EVALSHA", "*3\r\n*1\r\n:0\r\n:0\r\n:0\r\n"},
-        {"", NULL}};
+    static const struct fakeserver_step steps[] = {TESTKIT_FIRST_CALL(FETCH, TESTKIT_JOB),
+                                                   TESTKIT_FIRST_CALL(FINISH, FAKESERVER_CLOSE),
+                                                   TESTKIT_FIRST_CALL(FINISH, TESTKIT_ENDED),
+                                                   {"", NULL}};
     struct fakeserver *server = fakeserver_start(steps);
     struct oxq_worker_opts opts = {.lock_renew_ms = -1, .stalled_every_ms = -1};
     oxq_worker *w;

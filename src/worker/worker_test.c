@@ -2,9 +2,8 @@
 /* Workers on a folder of their own: the store is real, and so are the threads. */
 #include "worker/state.h"
 
-#include "api/testkit.h"
-#include "client/fakeserver.h"
 #include "os/clock.h"
+#include "worker/testkit.h"
 
 #include <poll.h>
 #include <stdatomic.h>
@@ -358,63 +357,22 @@ Test(worker, without_jobs_does_not_wait_for_a_server_that_does_not_answer)
 
 /* ---------------------------------------------------------------- ends whose answer is lost */
 
-struct ends {
-    atomic_int completed, lost;
-};
-
-static oxq_outcome just_end(oxq_job *job, void *ctx)
-{
-    (void)job;
-    (void)ctx;
-    return OXQ_DONE;
-}
-
-static void count_ends(void *ctx, oxq_worker *worker, const struct oxq_worker_event *event)
-{
-    struct ends *t = ctx;
-    (void)worker;
-    if (event->kind == OXQ_WORKER_COMPLETED) atomic_fetch_add(&t->completed, 1);
-    if (event->kind == OXQ_WORKER_LOCK_LOST) atomic_fetch_add(&t->lost, 1);
-}
-
-/* A worker on a server that plays these steps, until so many commands came. */
-static void work_on(const struct fakeserver_step *steps, int commands, struct ends *t)
-{
-    const struct oxq_worker_opts opts = {.lock_renew_ms = -1, .stalled_every_ms = -1, .on_event = count_ends};
-    struct fakeserver *server = fakeserver_start(steps);
-    oxq *remote;
-    oxq_worker *w;
-    OK(oxq_open(fakeserver_url(server, ""), NULL, &remote, &err));
-    OK(oxq_worker_open(remote, "mail", &opts, just_end, t, &w, &err));
-    fakeserver_await(server, commands);
-    OK(oxq_worker_close(w, -1, &err));
-    oxq_close(remote);
-    fakeserver_stop(server);
-}
-
 /* The server closes when a job's end is sent; later it says that the job has no lock. `attempts`: how often it has then been begun and has ended. */
-static void end_without_answer(const char *attempts, struct ends *t)
+static void end_without_answer(const char *attempts, struct testkit_ends *t)
 {
-    static const char no_jobs[] = "*3\r\n*0\r\n:0\r\n:0\r\n";
-    const struct fakeserver_step steps[] = {
-        {"SCRIPT LOAD", "+OK\r\n"},
-        {"EVALSHA", "*6\r\n*0\r\n:0\r\n:0\r\n$1\r\n7\r\n:1\r\n*2\r\n$4\r\nname\r\n$1\r\nx\r\n"},
-        {"SCRIPT LOAD", "+OK\r\n"},
-        {"EVALSHA", FAKESERVER_CLOSE},
-        {"SCRIPT LOAD", "+OK\r\n"},
-        {"EVALSHA", no_jobs}, /* it took none */
-        {"SCRIPT LOAD", "+OK\r\n"},
-        {"EVALSHA", "*3\r\n*1\r\n:-2\r\n:0\r\n:0\r\n"},
-        {"HMGET bull:mail:7 ats atm", attempts},
-        {"SCRIPT LOAD", "+OK\r\n"},
-        {"EVALSHA", no_jobs},
-        {"", NULL}};
-    work_on(steps, 11, t);
+    const struct fakeserver_step steps[] = {TESTKIT_FIRST_CALL(FETCH, TESTKIT_JOB),
+                                            TESTKIT_FIRST_CALL(FINISH, FAKESERVER_CLOSE),
+                                            TESTKIT_FIRST_CALL(RETAKE, TESTKIT_NO_JOB), /* it took none */
+                                            TESTKIT_FIRST_CALL(FINISH, "*3\r\n*1\r\n:-2\r\n:0\r\n:0\r\n"),
+                                            {"HMGET bull:mail:7 ats atm", attempts},
+                                            TESTKIT_FIRST_CALL(FETCH, TESTKIT_NO_JOB),
+                                            {"", NULL}};
+    testkit_work_on(steps, testkit_end_at_once, t);
 }
 
 Test(worker, an_end_whose_answer_was_lost_is_told_when_the_store_has_it)
 {
-    struct ends t = {0};
+    struct testkit_ends t = {0};
     end_without_answer("*2\r\n$1\r\n1\r\n$1\r\n1\r\n", &t);
     cr_assert(t.completed == 1 && t.lost == 0);
     end_without_answer("*2\r\n$-1\r\n$-1\r\n", &t);
@@ -423,7 +381,7 @@ Test(worker, an_end_whose_answer_was_lost_is_told_when_the_store_has_it)
 
 Test(worker, an_end_that_never_came_to_the_store_is_none)
 {
-    struct ends t = {0};
+    struct testkit_ends t = {0};
     end_without_answer("*2\r\n$1\r\n1\r\n$-1\r\n", &t);
     cr_assert(t.completed == 0 && t.lost == 1);
     /* Another has begun it, and may have ended it. */
@@ -437,34 +395,25 @@ Test(worker, an_end_that_never_came_to_the_store_is_none)
 Test(worker, a_job_that_was_taken_though_the_answer_is_lost_is_asked_for)
 {
     static const struct fakeserver_step steps[] = {
-        {"SCRIPT LOAD", "+OK\r\n"},
-        {"EVALSHA", FAKESERVER_CLOSE},
-        {"SCRIPT LOAD", "+OK\r\n"},
-        {"EVALSHA", FAKESERVER_CLOSE}, /* the question is asked again */
-        {"SCRIPT LOAD", "+OK\r\n"},
-        {"EVALSHA", "*6\r\n*0\r\n:0\r\n:0\r\n$1\r\n7\r\n:1\r\n*2\r\n$4\r\nname\r\n$1\r\nx\r\n"},
-        {"SCRIPT LOAD", "+OK\r\n"},
-        {"EVALSHA", "*3\r\n*1\r\n:0\r\n:0\r\n:0\r\n"},
+        TESTKIT_FIRST_CALL(FETCH, FAKESERVER_CLOSE),
+        TESTKIT_FIRST_CALL(RETAKE, FAKESERVER_CLOSE), /* the question is asked again */
+        TESTKIT_FIRST_CALL(RETAKE, TESTKIT_JOB),
+        TESTKIT_FIRST_CALL(FINISH, TESTKIT_ENDED),
         {"", NULL}};
-    struct ends t = {0};
-    work_on(steps, 8, &t);
+    struct testkit_ends t = {0};
+    testkit_work_on(steps, testkit_end_at_once, &t);
     cr_assert_eq(t.completed, 1);
 }
 
 Test(worker, without_that_question_a_worker_goes_on)
 {
-    static const struct fakeserver_step steps[] = {
-        {"SCRIPT LOAD", "+OK\r\n"},
-        {"EVALSHA", FAKESERVER_CLOSE},
-        {"SCRIPT LOAD", "+OK\r\n"},
-        {"EVALSHA", "-NOPERM not this one\r\n"},
-        {"SCRIPT LOAD", "+OK\r\n"},
-        {"EVALSHA", "*6\r\n*0\r\n:0\r\n:0\r\n$1\r\n7\r\n:1\r\n*2\r\n$4\r\nname\r\n$1\r\nx\r\n"},
-        {"SCRIPT LOAD", "+OK\r\n"},
-        {"EVALSHA", "*3\r\n*1\r\n:0\r\n:0\r\n:0\r\n"},
-        {"", NULL}};
-    struct ends t = {0};
-    work_on(steps, 8, &t);
+    static const struct fakeserver_step steps[] = {TESTKIT_FIRST_CALL(FETCH, FAKESERVER_CLOSE),
+                                                   TESTKIT_FIRST_CALL(RETAKE, "-NOPERM not this one\r\n"),
+                                                   TESTKIT_FIRST_CALL(FETCH, TESTKIT_JOB),
+                                                   TESTKIT_FIRST_CALL(FINISH, TESTKIT_ENDED),
+                                                   {"", NULL}};
+    struct testkit_ends t = {0};
+    testkit_work_on(steps, testkit_end_at_once, &t);
     cr_assert_eq(t.completed, 1);
 }
 
