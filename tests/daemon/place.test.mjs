@@ -1,7 +1,23 @@
 // SPDX-License-Identifier: MIT
 /* The data folder and its files while somebody else moves or removes them. */
-import { existsSync, renameSync, rmSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs';
+import path from 'node:path';
 import { ask, check, equal, loggedOnce, test, until } from './lib/kit.mjs';
+
+/**
+ * Does something to the folder of a server that has written, while that stands still: what it says then does not depend on when it looked, nor on a
+ * file that it was just making.
+ */
+async function whileItStands(server, folder, act) {
+  const journal = path.join(folder, 'journal');
+  const isWhole = (name) => name.startsWith('spare.') && statSync(path.join(journal, name), { throwIfNoEntry: false })?.size > 0;
+  await until('there is a spare segment', () => readdirSync(journal).some(isWhole));
+  server.kill('SIGSTOP');
+  await until('it has stopped', () => /^State:\tT/m.test(readFileSync(`/proc/${server.child.pid}/status`, 'utf8')));
+  const result = await act();
+  server.kill('SIGCONT');
+  return result;
+}
 
 /** Writes keys until one is refused: { acknowledged, text }. */
 async function writeUntilRefused(client) {
@@ -9,7 +25,8 @@ async function writeUntilRefused(client) {
   for (let acknowledged = 0; ; acknowledged++) {
     const reply = await client.call('SET', `key${acknowledged}`, value);
     if (reply.type === '-') return { acknowledged, text: reply.text };
-    await ask(client, 'BGSAVE');
+    /* Refused too, when the journal has failed since. */
+    await client.call('BGSAVE');
   }
 }
 
@@ -17,8 +34,10 @@ test('place: a folder that was moved, with another server in its place: neither 
   const first = await t.serve(['--journal-segment-size', '1mb']);
   const client = await t.connect(first);
   await ask(client, 'SET', 'mine', 'first');
-  renameSync(t.path('data'), t.path('moved'));
-  const second = await t.serve(['--journal-segment-size', '1mb']);
+  const second = await whileItStands(first, t.path('data'), async () => {
+    renameSync(t.path('data'), t.path('moved'));
+    return t.serve(['--journal-segment-size', '1mb']);
+  });
   const other = await t.connect(second);
   await ask(other, 'SET', 'mine', 'second');
   const { acknowledged, text } = await writeUntilRefused(client);
@@ -42,7 +61,8 @@ test('place: a folder that was moved, with another server in its place: neither 
 
 test('place: a folder that was removed is told within moments, not when the next segment is wanted', async (t) => {
   const server = await t.serve();
-  rmSync(t.path('data'), { recursive: true });
+  await ask(await t.connect(server), 'SET', 'a', '0');
+  await whileItStands(server, t.path('data'), () => rmSync(t.path('data'), { recursive: true }));
   await until('a line says so', () => server.logged('data/journal was moved or removed while it was in use').length === 1);
   check((await (await t.connect(server)).call('SET', 'a', '1')).text.startsWith('MISCONF'), 'nothing more is acknowledged');
   check(!existsSync(t.path('data')), 'and nothing is made there');
@@ -61,7 +81,8 @@ test('place: without its lock and its socket a folder still has one server', asy
 test('place: the socket of a folder is made anew when somebody has removed it', async (t) => {
   const server = await t.serve(['--unix', t.path('own.sock')]);
   for (const name of ['data/oxq.sock', 'own.sock']) rmSync(t.path(name));
-  await until('they are there again', () => existsSync(t.path('data/oxq.sock')) && existsSync(t.path('own.sock')));
+  /* Not the files: these are there a moment before somebody listens. */
+  await until('they are there again', () => server.logged('was removed and is made anew').length === 2);
   for (const name of ['data/oxq.sock', 'own.sock']) equal((await ask(await t.connectUnix(t.path(name)), 'PING')).text, 'PONG');
   const added = await t.oxq(['add', 'q', 'x', '{}', '--url', `file:${t.path('data')}`]);
   equal(added.status, 0, added.stderr);
