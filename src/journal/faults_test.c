@@ -8,6 +8,7 @@
 
 #include <criterion/criterion.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -151,14 +152,14 @@ Test(journal_faults, are_final)
     cr_assert_eq(journal_close(j), JOURNAL_FAILED);
 }
 
-/* Moves the journal's folder and has another in its place, with a segment of somebody else's. */
+/* Moves the journal's folder and has another in its place, with a segment of somebody else's: at once, as the keeper may look at any time. */
 static void replace_folder(const char *place, const char *moved)
 {
     char path[PATH_MAX];
-    cr_assert_eq(rename(place, moved), 0);
-    cr_assert_eq(mkdir(place, 0700), 0);
-    folder_segment_path(path, place, 1);
+    cr_assert_eq(mkdir(moved, 0700), 0);
+    folder_segment_path(path, moved, 1);
     testkit_store(path, SLICE_LIT("of another process"));
+    cr_assert_eq(renameat2(AT_FDCWD, place, AT_FDCWD, moved, RENAME_EXCHANGE), 0);
 }
 
 Test(journal_faults, of_a_folder_that_another_came_in_place_of_leave_that_alone)
