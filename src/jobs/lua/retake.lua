@@ -6,7 +6,7 @@
 --   ARGV[2]  ms that the locks last from now on
 --   ARGV[3]  how many it may have taken
 -- Returns what lib/fetch.lua tells: its starts and fields are what they are by now.
---@use keys
+--@use count
 
 local PORTION, PORTIONS = 1000, 10
 
@@ -15,7 +15,7 @@ local function add_job(id, key, lock_ms, reply)
     if #fields == 0 then return end
     call('PEXPIRE', key .. ':lock', lock_ms)
     local n = #reply
-    reply[n + 1], reply[n + 2], reply[n + 3] = id, tonumber(call('HGET', key, 'ats') or 0), fields
+    reply[n + 1], reply[n + 2], reply[n + 3] = id, whole(call('HGET', key, 'ats')) or 0, fields
 end
 
 -- Returns whether there may be more.

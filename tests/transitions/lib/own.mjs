@@ -162,14 +162,16 @@ const checks = {
     await add(driver, 'mail', job('a'), job('b'), job('c'), job('d'));
     const { jobs } = await fetch(driver, 'mail', 2);
     await ok(driver, { op: 'fetch', queue: 'mail', count: 1, token: 'another' });
-    await db.set('bull:mail:b:lock', 't', 'PX', 1000);
+    await db.set('bull:mail:b:lock', 't', 'PX', 15_000);
     const before = await db.hgetall('bull:mail:a');
     for (let i = 0; i < 2; i++) {
       const again = (await retake(2)).jobs;
       assert.deepEqual(again.map(({ id, starts }) => [id, starts]).sort(), jobs.map(({ id, starts }) => [id, starts]).sort());
     }
-    assert.ok((await db.pttl('bull:mail:b:lock')) > 1000, 'its lock lasts anew');
+    assert.ok((await db.pttl('bull:mail:b:lock')) > 15_000, 'its lock lasts anew');
     assert.deepEqual(await db.hgetall('bull:mail:a'), before);
+    await db.hset('bull:mail:a', 'ats', 'x');
+    assert.deepEqual((await retake(2)).jobs.map(({ id, starts }) => [id, starts]).sort(), [['a', 0], ['b', 1]], 'whatever became of its fields');
     await db.del('bull:mail:a:lock');
     assert.deepEqual((await retake(2)).jobs.map((one) => one.id), ['b'], 'whose lock has ended is nobody\'s');
     await db.set('bull:mail:b', 'x');
