@@ -94,6 +94,7 @@ export const CALLS = {
   remove_orphans: { removes: true, make: (rng) => [1000, ...some(rng, [...IDS, 'none'], 5)] },
   remove_scheduler: { removes: true, make: (rng) => [rng.pick(['sch', 'sch', 'none'])] },
   replay: { weight: 3, removes: true, prefix: DEAD, make: (rng) => [NOW, ...some(rng, ['L1', 'none'])] },
+  retake: { make: (rng) => [tokenOf(rng), 30_000, rng.pick([1, 3, 10])] },
   rerun: { weight: 2, make: (rng) => rerunning(rng, rng.pick(['completed', 'failed'])) },
   resume: { weight: 2, make: () => [] },
   set_fields: { make: (rng) => [rng.pick(IDS), 'data', '{}'] },

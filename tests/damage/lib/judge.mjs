@@ -26,8 +26,8 @@ const withoutNumber = (keyspace) => Object.fromEntries(Object.entries(keyspace).
 export function whatIsWrong({ before, reply, after }, call) {
   if (isError(reply) && /attempt(ed)? to/.test(reply.message)) return [`a mistake in the script: ${errorText(reply)}`];
   if (!isError(reply)) return jobsWrong(before, after, call);
-  const changed = differences(withoutNumber(before), withoutNumber(after), { names: ['before', 'after '] });
   if (isBroken(before)) return jobsWrong(before, after, { removes: true });
+  const changed = differences(withoutNumber(before), withoutNumber(after), { names: ['before', 'after '] });
   return changed.length > 0 ? [`it changed, and then failed: ${errorText(reply)}`, ...changed] : [];
 }
 

@@ -4,6 +4,7 @@
  * as it was, a success must lose no job, and all three must do the same: see ../README.md.
  */
 import { execFileSync } from 'node:child_process';
+import { readdirSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
@@ -46,8 +47,7 @@ class Side {
     return side;
   }
 
-  async load(name) {
-    const text = execFileSync(`${ROOT}scripts/embed-lua`, [`${ROOT}src/jobs/lua`, name], { encoding: 'utf8' });
+  async load(name, text) {
     this.shas[name] = await this.client.script('LOAD', text);
   }
 
@@ -82,9 +82,15 @@ async function judge(sides, seed, names) {
   return [`case ${seed}:`, ...damage.map((command) => `  ${show(command.map(String))}`), `  ${call.isShort ? 'without memory: ' : ''}${call.name} ${show(call.args)}`, ...wrong.map((line) => `    ${line}`)];
 }
 
+const transitions = readdirSync(`${ROOT}src/jobs/lua`).flatMap((file) => (file.endsWith('.lua') ? [file.slice(0, -'.lua'.length)] : []));
+const forgotten = transitions.filter((name) => !CALLS[name]);
+if (forgotten.length > 0) throw new Error(`calls.mjs has no call of ${forgotten}`);
 const names = options.calls?.split(',') ?? Object.keys(CALLS);
 const sides = await Promise.all([Side.start('redis', 'redis'), Side.start('twins', 'oxq', true), Side.start('lua', 'oxq', false)]);
-for (const side of sides) for (const name of names) await side.load(name);
+for (const name of names) {
+  const text = execFileSync(`${ROOT}scripts/embed-lua`, [`${ROOT}src/jobs/lua`, name], { encoding: 'utf8' });
+  for (const side of sides) await side.load(name, text);
+}
 let [passed, failed] = [0, 0];
 for (let i = 0; i < Number(options.cases); i++) {
   const lines = await judge(sides, Number(options.seed) + i, names);
