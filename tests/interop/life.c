@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The life of some jobs on the public header, over a way that somebody cuts, and whether what the calls said is true: life VIA CLEAN.
- * VIA is the store through that way, CLEAN the same without it. PREFIX, TIMEOUT_MS and CA (for rediss://) in the environment; with WEAK calls
- * that only look may fail, because the way is bad more than once. Prints what is wrong, a line each, and ends with 1 then.
+ * VIA is the store through that way, CLEAN the same without it. PREFIX, TIMEOUT_MS, LOCK_MS and CA (for rediss://) in the environment; with WEAK
+ * calls that only look may fail, because the way is bad more than once. Prints what is wrong, a line each, and ends with 1 then.
  *
  * Each call that changes something is a promise about jobs of a label: OK, there are as many as were asked for; UNREACHABLE and TIMEOUT, there
  * are none; UNCERTAIN, all of them or none (of a batch that is not atomic: each on its own). The handlers' names say what they do, and so how each
@@ -213,8 +213,10 @@ static int64_t attempts_of(const char *name)
     return strcmp(name, "retry") == 0 || strcmp(name, "steps") == 0 ? 2 : 1;
 }
 
-/* Ends that the worker told of. */
+/* Ends that the workers told of, letters that were replayed, and whether the workers were closed well. */
 static atomic_int ends_told;
+static int replays;
+static bool is_closed = true;
 
 static void on_event(void *ctx, oxq_worker *worker, const struct oxq_worker_event *event)
 {
@@ -394,7 +396,7 @@ static void look(const struct place *via, const struct place *clean)
     oxq_list *list;
     oxq_job *job;
     oxq_names *names;
-    int64_t count = 0, sum = 0;
+    int64_t count = 0;
     if (looked(oxq_queue_counts(via->children, &seen, &err), "counts")) {
         require(oxq_queue_counts(clean->children, &there, &err), "counts");
         if (memcmp(&seen.of, &there.of, sizeof(seen.of)) != 0) wrong("the counts are not those of the store");
@@ -405,8 +407,8 @@ static void look(const struct place *via, const struct place *clean)
         if (!looked(oxq_list_next(list, &job, NULL, &err), "list")) break;
         if (job) continue;
         require(oxq_queue_counts(clean->children, &there, &err), "counts");
-        sum = there.of[OXQ_STATE_WAITING];
-        if (sum != count) wrong("%lld jobs are listed, %lld wait", (long long)count, (long long)sum);
+        if (there.of[OXQ_STATE_WAITING] != count)
+            wrong("%lld jobs are listed, %lld wait", (long long)count, (long long)there.of[OXQ_STATE_WAITING]);
         break;
     }
     oxq_list_free(list);
@@ -461,6 +463,7 @@ static void replay(const struct place *via, const struct place *clean)
     oxq_state state;
     require(oxq_queue_state(clean->dead, letter, &state, &err), "letter");
     bool is_there = state != OXQ_STATE_UNKNOWN;
+    replays = !is_there;
     if (fate != UNKNOWN && is_there != (fate == NOT_DONE)) wrong("replay: %d, and the letter %d", fate, is_there);
 }
 
@@ -482,6 +485,7 @@ static void work(const struct place *via, const struct place *clean)
     for (int i = 0; i < 2; i++) {
         oxq_err e = oxq_worker_close(workers[i], -1, &err);
         if (e && !is_weak) wrong("close: %s %s", oxq_err_name(e), err.text);
+        is_closed = is_closed && !e;
     }
 }
 
@@ -524,37 +528,53 @@ static void check_jobs(oxq_queue *q)
     oxq_list_free(list);
 }
 
+/* The promises, and that each job's end was told of once: the dead one's twice when it was replayed. */
 static void check_labels(void)
 {
+    int ends = replays;
     for (size_t i = 0; i < labels_count; i++) {
         const struct label *l = &labels[i];
         bool is_broken = l->is_whole && l->found != 0 && l->found != l->most;
         if (l->found < l->least || l->found > l->most || is_broken)
             wrong("%s: %d jobs, promised were %d to %d", l->text, l->found, l->least, l->most);
+        ends += l->found;
     }
+    if (is_closed && atomic_load(&ends_told) != ends)
+        wrong("%d ends were told of, there are %d", atomic_load(&ends_told), ends);
 }
 
-/* Each job's `added` is told once, and so is its end: the dead one's twice when it was replayed. */
+/* The next event that is there; NULL: that was all. Who looks without waiting is told that a folder's host has just died. */
+static const struct oxq_event *next_told(void)
+{
+    const struct oxq_event *event = NULL;
+    int64_t late_ms = now_ms() + END_S * 1000;
+    oxq_err e = oxq_events_next(told.events, 0, &event, &err);
+    while (e && is_weak && now_ms() < late_ms) {
+        pause_ms(5);
+        e = oxq_events_next(told.events, 0, &event, &err);
+    }
+    require(e, "events");
+    return event;
+}
+
+/* Each job's `added` is told once, and so is its `completed`. */
 static void check_events(oxq_queue *q)
 {
-    const struct oxq_event *event;
     int marks = 0;
     require(oxq_events_open(q, &(struct oxq_events_opts){.after = "0"}, &told.events, &err), "events");
-    static char ends[EVENTS_MAX][96];
-    size_t ends_count = 0;
-    for (;;) {
-        require(oxq_events_next(told.events, 0, &event, &err), "events");
-        if (!event) break;
+    static char seen[EVENTS_MAX][96];
+    size_t seen_count = 0;
+    for (const struct oxq_event *event = next_told(); event; event = next_told()) {
         hear(&told, event);
         marks += strcmp(event->kind, "mark") == 0;
         /* A scheduler that is made once more makes its next run anew. */
         bool is_anew = event->job_id && strncmp(event->job_id, "repeat:", 7) == 0;
-        bool is_end = strcmp(event->kind, "completed") == 0 || (strcmp(event->kind, "added") == 0 && !is_anew);
-        if (!is_end) continue;
-        snprintf(ends[ends_count], sizeof(ends[0]), "%s %.80s", event->kind, event->job_id);
-        for (size_t i = 0; i < ends_count; i++)
-            if (strcmp(ends[i], ends[ends_count]) == 0) wrong("%s is told twice", ends[i]);
-        ends_count++;
+        bool is_once = strcmp(event->kind, "completed") == 0 || (strcmp(event->kind, "added") == 0 && !is_anew);
+        if (!is_once || seen_count == EVENTS_MAX) continue;
+        snprintf(seen[seen_count], sizeof(seen[0]), "%s %.80s", event->kind, event->job_id);
+        for (size_t i = 0; i < seen_count; i++)
+            if (strcmp(seen[i], seen[seen_count]) == 0) wrong("%s is told twice", seen[i]);
+        seen_count++;
     }
     oxq_events_close(told.events);
     if (marks > 1 || (published != UNKNOWN && marks != (published == DONE))) wrong("publish: %d times", marks);
