@@ -10,7 +10,6 @@
  *
  * or all of the way is bad, whatever the place:
  *
- *   wear     each connection is cut after that many bytes of its own
  *   trickle  byte by byte
  *   delay    each piece comes late
  */
@@ -21,7 +20,8 @@ const BLACKOUT_MS = 60;
 
 export class Proxy {
   bytes = { down: 0, up: 0 };
-  hit = false;
+  /** The byte of the plan has come. */
+  isHit = false;
   #begun = 0;
   #pairs = new Set();
   #server = net.createServer({ noDelay: true }, (client) => this.#accept(client));
@@ -37,14 +37,14 @@ export class Proxy {
 
   /** Another plan; connections that are there already are not counted. */
   begin(plan) {
-    Object.assign(this, { plan, bytes: { down: 0, up: 0 }, hit: false, isDark: false });
+    Object.assign(this, { plan, bytes: { down: 0, up: 0 }, isHit: false, isDark: false });
     this.#begun++;
     return this;
   }
 
   #accept(client) {
     const server = net.connect({ port: this.target, host: '127.0.0.1', noDelay: true });
-    const pair = { client, server, begun: this.#begun, isMute: false, bytes: { down: 0, up: 0 } };
+    const pair = { client, server, begun: this.#begun, isMute: false };
     if (this.isDark) {
       client.destroy();
       server.destroy();
@@ -86,11 +86,10 @@ export class Proxy {
   #take(pair, chunk, side, to) {
     if (pair.begun !== this.#begun) return chunk;
     const { at, mode } = this.plan;
-    const bytes = mode === 'wear' ? pair.bytes : this.bytes;
-    const before = bytes[side];
-    bytes[side] += chunk.length;
-    if (side !== this.plan.side || this.hit || at === undefined || bytes[side] < at) return chunk;
-    this.hit = mode !== 'wear';
+    const before = this.bytes[side];
+    this.bytes[side] += chunk.length;
+    if (side !== this.plan.side || this.isHit || at === undefined || this.bytes[side] < at) return chunk;
+    this.isHit = true;
     pair.isMute = true;
     const rest = chunk.subarray(0, at - before);
     if (mode === 'stall') return rest;
