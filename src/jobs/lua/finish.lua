@@ -6,7 +6,7 @@
 --   ARGV[8]     points that the metrics keep, or empty for no metrics
 --   ARGV[9...]  for each job: id, token of its lock, completed or failed, result or error, jobs to keep (0: not this one, -1: all),
 --               seconds to keep them or empty, jobs to remove at a time, attempts that it may make, its stack as JSON or empty
---@use fetch parents forget metrics deduplication dead damage
+--@use fetch delete
 
 -- What is asked of all jobs together, before the first one is finished. Each gets who holds its
 -- lock, [6], whether it may have children, [7], and the keys of the job and its lock, [8] and [9].
@@ -32,38 +32,26 @@ local function read_jobs(prefix, argv)
 end
 
 -- A parent waits for its children, and only fails when one of them made it.
-local function check_children(key)
-    if size_of('SCARD', key .. ':dependencies') > 0 then return -4 end
-    return size_of('ZCARD', key .. ':unsuccessful') > 0 and -9 or 0
-end
-
 local function check_job(job, state, token)
-    if not job[1] and call('EXISTS', job[8]) == 0 then return -1 end
+    local key = job[8]
+    if not job[1] and call('EXISTS', key) == 0 then return -1 end
     if state == 'completed' and job[7] then
-        local code = check_children(job[8])
-        if code < 0 then return code end
+        if size_of('SCARD', key .. ':dependencies') > 0 then return -4 end
+        if size_of('ZCARD', key .. ':unsuccessful') > 0 then return -9 end
     end
     if token == '0' or job[6] == token then return 0 end
     return job[6] and -6 or -2
 end
 
--- Jobs come to `completed` and `failed`, and locks go, in one piece each: those that wait for that. And keys that all jobs need.
-local function new_pending(prefix)
-    return { locks = {}, ids = {}, completed = {}, failed = {}, active = prefix .. 'active', events = prefix .. 'events' }
-end
-
-local function stay_active(list, active)
-    for i = 2, #list, 2 do call('LPUSH', active, list[i]) end
-end
-
--- Where that is something else they stay active, under their locks.
+-- Where `completed` or `failed` is something else jobs stay active, under their locks.
 local function add_finished(prefix, state, pending)
     local list = pending[state]
     if #list == 0 then return end
     local added = try('ZADD', prefix .. state, unpack(list))
     if type(added) ~= 'number' then
-        stay_active(pending.completed, pending.active)
-        stay_active(pending.failed, pending.active)
+        for _, left in ipairs({ pending.completed, pending.failed }) do
+            for i = 2, #left, 2 do call('LPUSH', pending.active, left[i]) end
+        end
         error(added.err)
     end
     pending[state] = {}
@@ -77,6 +65,15 @@ local function settle(prefix, pending)
     try('SREM', prefix .. 'stalled', unpack(pending.ids))
 end
 
+-- What jobs with a parent or a deduplication id need, made for the first one of a call.
+local function open_ties(pending)
+    --@use parents deduplication
+    pending.ties = {
+        read_parent = read_parent, tell_parent = tell_parent, leave_parent = leave_parent, end_deduplication = end_deduplication,
+    }
+    return pending.ties
+end
+
 local function keep(prefix, argv, i, pending)
     local now, state = argv[1], argv[i + 2]
     local count, age_s = argv[i + 4], argv[i + 5]
@@ -85,6 +82,7 @@ local function keep(prefix, argv, i, pending)
     list[n + 1], list[n + 2] = now, argv[i]
     if (count == '-1' or count == '0') and age_s == '' then return end
     add_finished(prefix, state, pending)
+    --@use forget
     if age_s ~= '' then forget_old(prefix, prefix .. state, now, age_s, argv[i + 6]) end
     if count ~= '-1' then forget_surplus(prefix, prefix .. state, count) end
 end
@@ -98,6 +96,7 @@ local function fail(prefix, argv, i, meta, attempts)
         fields[7], fields[8] = 'stacktrace', stack
     end
     if meta[6] then
+        --@use dead
         local name, data = describe_dead(prefix, id, reason, stack, attempts, argv[1])
         local dead_id = bury(prefix, meta[6], name, data, argv[1])
         if not dead_id then return fields, true end
@@ -112,7 +111,8 @@ local function finish_job(prefix, argv, i, meta, job, pending)
     local key, attempts = job[8], (whole(job[5]) or 0) + 1
     local code = check_job(job, state, argv[i + 1])
     if code < 0 then return code end
-    local parent = job[2] and job[2] ~= '' and read_parent(job[2], job[3])
+    local ties = (job[2] or job[4]) and (pending.ties or open_ties(pending))
+    local parent = job[2] and job[2] ~= '' and ties.read_parent(job[2], job[3])
     if parent then add_finished(prefix, 'failed', pending) end -- the parent may be among them
     if argv[i + 1] ~= '0' then
         local n = #pending.ids + 1
@@ -120,12 +120,13 @@ local function finish_job(prefix, argv, i, meta, job, pending)
     end
     if call('LREM', pending.active, -1, id) == 0 then return -3 end
     if job.err then
+        --@use damage
         tell_damaged(prefix, id)
         return -104
     end
 
-    if job[4] then end_deduplication(prefix, job[4], id, now) end
-    if parent then tell_parent(parent, key, state, value, now) end
+    if job[4] then ties.end_deduplication(prefix, job[4], id, now) end
+    if parent then ties.tell_parent(parent, key, state, value, now) end
 
     local is_kept, property = argv[i + 4] ~= '0', 'returnvalue'
     if state == 'failed' then
@@ -142,7 +143,7 @@ local function finish_job(prefix, argv, i, meta, job, pending)
         keep(prefix, argv, i, pending)
     else
         delete_job(key)
-        if parent then leave_parent(parent, key) end
+        if parent then ties.leave_parent(parent, key) end
     end
     try('XADD', pending.events, 'MAXLEN', '~', events_max_of(prefix, meta), '*', 'event', state, 'jobId', id, property, value,
          'prev', 'active')
@@ -153,8 +154,9 @@ local function finish_job(prefix, argv, i, meta, job, pending)
 end
 
 local function finish_jobs(prefix, argv, meta)
-    local codes, completed, failed = {}, 0, 0
-    local jobs, pending = read_jobs(prefix, argv), new_pending(prefix)
+    local codes, completed, failed, jobs = {}, 0, 0, read_jobs(prefix, argv)
+    -- Jobs come to `completed` and `failed`, and locks go, in one piece each: those that wait for that. And keys that all jobs need.
+    local pending = { locks = {}, ids = {}, completed = {}, failed = {}, active = prefix .. 'active', events = prefix .. 'events' }
     for i = 9, #argv, 9 do
         local n = #codes + 1
         local code = finish_job(prefix, argv, i, meta, jobs[n], pending)
@@ -165,6 +167,7 @@ local function finish_jobs(prefix, argv, meta)
     end
     settle(prefix, pending)
     if argv[8] ~= '' then
+        --@use metrics
         if completed > 0 then count_finished(prefix .. 'metrics:completed', completed, argv[8], argv[1]) end
         if failed > 0 then count_finished(prefix .. 'metrics:failed', failed, argv[8], argv[1]) end
     end

@@ -9,7 +9,7 @@
 --                 front     the job was not begun: it is the next one; the code is for how many ms the rate allows none
 --                 children  the child's key, or empty for all: it runs again when they are done; 1 when there are none to wait for
 --               A code below 0 says why the job is still active, but for -104: it is damaged, and gone from there.
---@use active fetch damage count probe
+--@use active place damage fetch
 
 -- Where jobs go. False when they cannot.
 

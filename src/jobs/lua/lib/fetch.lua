@@ -5,12 +5,13 @@
 --   or empty · [6] jobs, in [7] ms, that the worker may take, or empty
 -- and returns { codes, ms until the rate allows more or 0, when the first delayed job is due or 0, and of each job: id, its starts with
 -- this one, its fields as they were before }. In place of the fields of an id that is no job: what its key is instead.
---@use meta events marker place damage
+--@use meta marker
 
 -- Due jobs leave `delayed`, at most a thousand at a time.
 local function promote(prefix, now, is_open)
     local ids = call('ZRANGEBYSCORE', prefix .. 'delayed', 0, (now + 1) * 0x1000 - 1, 'LIMIT', 0, 1000)
     if #ids == 0 then return end
+    --@use place damage
     local list, placed = waiting_list(prefix), {}
     for i = 1, #ids do
         local key = prefix .. ids[i]
@@ -88,22 +89,30 @@ end
 local function drop_id(prefix, id, fields, reply)
     call('LREM', prefix .. 'active', 1, id)
     if not fields.err then return end
+    --@use damage
     local n, kind = #reply, tell_damaged(prefix, id)
     reply[n + 1], reply[n + 2], reply[n + 3] = id, 0, kind
 end
 
--- Locks a job and notes its start. Returns how much the rate is used: a job that is only taken to be failed (`defa`) does not count for it.
-local function start_job(prefix, id, fields, argv, reply)
-    local key = prefix .. id
-    local starts, used = 1, 1
+-- Returns the bytes of a job's fields, its starts with this one, and how much it uses the rate: one that is only taken to be
+-- failed (`defa`) does not count for it.
+local function look_at(fields)
+    local bytes, starts, used = 0, 1, 1
     for i = 1, #fields, 2 do
-        local field = fields[i]
+        local field, value = fields[i], fields[i + 1]
+        bytes = bytes + #value
         if field == 'ats' then
-            starts = (whole(fields[i + 1]) or 0) + 1
+            starts = (whole(value) or 0) + 1
         elseif field == 'defa' then
             used = 0
         end
     end
+    return bytes, starts, used
+end
+
+-- Locks a job and notes its start.
+local function start_job(prefix, id, fields, starts, argv, reply)
+    local key = prefix .. id
     if argv[3] ~= '0' then call('SET', key .. ':lock', argv[3], 'PX', argv[4]) end
     if argv[5] == '' then
         call('HSET', key, 'processedOn', argv[1], 'ats', starts)
@@ -113,13 +122,6 @@ local function start_job(prefix, id, fields, argv, reply)
     try('XADD', prefix .. 'events', '*', 'event', 'active', 'jobId', id, 'prev', 'waiting')
     local n = #reply
     reply[n + 1], reply[n + 2], reply[n + 3] = id, starts, fields
-    return used
-end
-
-local function count_bytes(fields)
-    local bytes = 0
-    for i = 2, #fields, 2 do bytes = bytes + #fields[i] end
-    return bytes
 end
 
 -- Up to `count`. `run` has what was started before. Returns whether there may be more to start. The counter of priorities starts anew when no
@@ -129,7 +131,8 @@ local function start_some(prefix, count, argv, reply, run)
     local started = 0
     for i = 1, #ids do
         local fields = try('HGETALL', prefix .. ids[i])
-        run.bytes = run.bytes + count_bytes(fields)
+        local bytes, starts, used = look_at(fields)
+        run.bytes = run.bytes + bytes
         run.is_full = run.bytes > BYTES_MAX and run.started + started > 0
         if run.is_full then
             put_back(prefix, ids, scores, i)
@@ -138,22 +141,13 @@ local function start_some(prefix, count, argv, reply, run)
             drop_id(prefix, ids[i], fields, reply)
         else
             started = started + 1
-            run.used = run.used + start_job(prefix, ids[i], fields, argv, reply)
+            run.used = run.used + used
+            start_job(prefix, ids[i], fields, starts, argv, reply)
         end
     end
     if #ids < count and not run.is_full then call('DEL', prefix .. 'pc') end
     run.started = run.started + started
     return #ids == count and not run.is_full
-end
-
--- Up to `wanted`, of which up to `allowed` use the rate. Returns how many there are, and how many of them used it.
-local function start_jobs(prefix, wanted, allowed, argv, reply)
-    local run = { started = 0, used = 0, bytes = 0 }
-    while run.started < wanted and run.used < allowed do
-        local count = math.min(wanted - run.started, allowed - run.used)
-        if not start_some(prefix, count, argv, reply, run) then break end
-    end
-    return run.started, run.used
 end
 
 -- Appends to reply, which holds the codes. Returns whether there was nothing at all: no job, none delayed, and no limit either.
@@ -166,9 +160,13 @@ local function fetch_jobs(prefix, argv, meta, reply)
     reply[2], reply[3] = limit_ms or 0, 0
     if limit_ms or room <= 0 then return false end
 
-    local started, used = start_jobs(prefix, math.min(tonumber(argv[2]), math.ceil(room)), allowed, argv, reply)
-    if started > 0 then
-        if max and used > 0 then use_rate(prefix, used, tonumber(argv[7]) or number(meta[4]) or 0) end
+    local wanted, has_more = math.min(tonumber(argv[2]), math.ceil(room)), true
+    local run = { started = 0, used = 0, bytes = 0 }
+    while has_more and run.started < wanted and run.used < allowed do
+        has_more = start_some(prefix, math.min(wanted - run.started, allowed - run.used), argv, reply, run)
+    end
+    if run.started > 0 then
+        if max and run.used > 0 then use_rate(prefix, run.used, tonumber(argv[7]) or number(meta[4]) or 0) end
         wake_workers(prefix)
         return false
     end
