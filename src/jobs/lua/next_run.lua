@@ -12,7 +12,6 @@
 
 local function add_next_run(prefix, argv)
     local id, now, more = argv[2], tonumber(argv[1]), cmsgpack.unpack(argv[6])
-    demand_schedule(prefix, id)
     local prev = call('ZSCORE', prefix .. 'repeat', id)
     if not prev or argv[3] ~= 'repeat:' .. id .. ':' .. prev then return '' end
 
@@ -27,9 +26,10 @@ local function add_next_run(prefix, argv)
         emit_and_trim(prefix, get_events_max(prefix), 'duplicated', 'jobId', next_id)
         return ''
     end
+    add_run(prefix, id, at, scheduler[1] or id, scheduler[2] or '{}', argv[5], more, now)
     call('ZADD', prefix .. 'repeat', at, id)
     count_up(key, 'ic')
-    return (add_run(prefix, id, at, scheduler[1] or id, scheduler[2] or '{}', argv[5], more, now))
+    return next_id
 end
 
 return add_next_run(queue, ARGV)

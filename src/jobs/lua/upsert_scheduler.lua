@@ -64,6 +64,15 @@ local function keep_scheduler(prefix, argv, at, more, offset)
     call('HSET', key, unpack(fields))
 end
 
+-- What is changed on the way, so that nothing fails in the middle.
+local function demand_schedule(prefix, id)
+    demand('HLEN', prefix .. 'meta')
+    demand('ZCARD', prefix .. 'repeat')
+    demand('HLEN', prefix .. 'repeat:' .. id)
+    demand('ZCARD', prefix .. 'delayed')
+    demand_places(prefix)
+end
+
 local function upsert(prefix, argv, slots_max)
     local more, now, id = cmsgpack.unpack(argv[8]), tonumber(argv[1]), argv[2]
     local every, offset, at = more.every, more.offset or 0, tonumber(argv[3])

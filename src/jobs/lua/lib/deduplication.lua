@@ -38,7 +38,7 @@ local function add_next(prefix, deduplication, now)
     add_optional(fields, 'deid', de and type(de.id) == 'string' and de.id)
     call('HSET', prefix .. id, unpack(fields))
     emit(prefix, 'added', 'jobId', id, 'name', name)
-    enqueue_next(prefix, id, { delay = delay_ms, priority = priority, lifo = options.lifo }, now)
+    enqueue_next(prefix, id, { delay = delay_ms, priority = priority, lifo = options.lifo }, now, read_meta(prefix))
     if new[6] then try('SADD', new[6], prefix .. id) end
     call('DEL', stored)
 end

@@ -2,8 +2,7 @@
 -- A new job goes where its options say, and is told.
 --@use events marker meta place
 
-local function enqueue_next(prefix, id, options, now)
-    local meta = read_meta(prefix)
+local function enqueue_next(prefix, id, options, now, meta)
     local max = events_max_of(prefix, meta)
     local delay_ms, priority = options.delay or 0, options.priority or 0
     if delay_ms ~= 0 then

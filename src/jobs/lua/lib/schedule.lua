@@ -3,15 +3,6 @@
 -- run is `repeat:<id>:<ms>`: the id makes sure that no run is made twice, whoever makes it.
 --@use events enqueue probe
 
--- What a run needs, and its scheduler.
-local function demand_schedule(prefix, id)
-    demand('HLEN', prefix .. 'meta')
-    demand('ZCARD', prefix .. 'repeat')
-    demand('HLEN', prefix .. 'repeat:' .. id)
-    demand('ZCARD', prefix .. 'delayed')
-    demand_places(prefix)
-end
-
 -- The times of `every` are this far behind its multiples.
 local function offset_of(next_ms, every)
     return next_ms - math.floor(next_ms / every) * every
@@ -33,16 +24,28 @@ local function next_slot(prev, every, now, offset, start)
     return offset > 0 and align(now, every, offset) or now
 end
 
--- `open` is the JSON of the options without its end, where what is known only here is put. The map `more`: priority, lifo, de.
+-- Where a run will be.
+local function demand_place(prefix, delay_ms, priority)
+    if delay_ms > 0 then
+        demand('ZCARD', prefix .. 'delayed')
+    elseif priority > 0 then
+        demand('ZCARD', prefix .. 'prioritized')
+    else
+        demand('LLEN', waiting_list(prefix))
+    end
+end
+
+-- All or nothing. `open` is the JSON of the options without its end, where what is known only here is put. The map `more`: priority, lifo, de.
 local function add_run(prefix, scheduler, at, name, data, open, more, now)
     local id = 'repeat:' .. scheduler .. ':' .. at
-    local delay_ms = math.max(at - now, 0)
+    local delay_ms, meta = math.max(at - now, 0), read_meta(prefix)
+    demand_place(prefix, delay_ms, more.priority or 0)
     local opts = open .. ',"delay":' .. delay_ms .. ',"jobId":' .. cjson.encode(id) .. '}'
     try('INCR', prefix .. 'id')
     call('HSET', prefix .. id, 'name', name, 'data', data, 'opts', opts, 'timestamp', now, 'delay', delay_ms,
          'priority', more.priority or 0, 'rjk', scheduler)
     if more.de then call('HSET', prefix .. id, 'deid', more.de) end
     emit(prefix, 'added', 'jobId', id, 'name', name)
-    enqueue_next(prefix, id, { delay = delay_ms, priority = more.priority, lifo = more.lifo }, now)
+    enqueue_next(prefix, id, { delay = delay_ms, priority = more.priority, lifo = more.lifo }, now, meta)
     return id, delay_ms
 end
