@@ -13,7 +13,7 @@
 --                 de         map: id, ttl, extend, replace, reschedule, keepLastIfActive
 -- Returns for each its id; or the id of the job that holds its deduplication id; or why it was not added, a number below 0. A job whose id
 -- exists is not added either. Of those that are added all or none, the others return -105 when one is refused.
---@use meta place marker release delete hold number
+--@use meta place marker delete number
 
 -- What is known of a queue in this call. Jobs go to `wait` together, at the end.
 local function open_queue(batch, prefix)
@@ -67,80 +67,6 @@ local function meet_existing(batch, q, id, parent)
     end
     emit_and_trim(q.prefix, events_max_of(q.prefix, q.meta), 'duplicated', 'jobId', id)
     return id
-end
-
--- ---------------------------------------------------------------- deduplication
-
-local function tell_deduplicated(q, kept, dropped, de)
-    emit_and_trim(q.prefix, events_max_of(q.prefix, q.meta), 'deduplicated', 'jobId', kept, 'deduplicationId', de.id, 'deduplicatedJobId', dropped)
-end
-
--- While the holder is active, the newest job waits for its end.
-local function keep_next(q, holder, id, de, argv, i)
-    local prefix = q.prefix
-    if not de.keepLastIfActive or type(try('LPOS', prefix .. 'active', holder)) ~= 'number' then return false end
-    local key = prefix .. 'dn:' .. de.id
-    call('DEL', key)
-    call('HSET', key, 'name', argv[i + 1], 'data', argv[i + 2], 'opts', argv[i + 3], 'jid', id)
-    call('PERSIST', prefix .. 'de:' .. de.id)
-    tell_deduplicated(q, holder, id, de)
-    return true
-end
-
--- The job takes the place of a holder that is delayed, and of one that waited for that.
-local function replace_holder(q, holder, id, de)
-    local prefix, key = q.prefix, q.prefix .. 'de:' .. de.id
-    if q.has_delayed then mark_delayed(prefix) end
-    q.has_delayed = false
-    if try('ZREM', prefix .. 'delayed', holder) ~= 1 then return false end
-    delete_job(prefix .. holder)
-    call('DEL', prefix .. 'dn:' .. de.id)
-    emit(prefix, 'removed', 'jobId', holder, 'prev', 'delayed')
-    tell_deduplicated(q, id, holder, de)
-    if de.ttl and not de.extend and not de.keepLastIfActive then
-        call('SET', key, id, 'KEEPTTL')
-    else
-        hold_deduplication(key, id, de)
-    end
-    return true
-end
-
--- A holder that is gone without a word, in a failure of the server, holds no longer.
-local function is_stale(q, holder, key)
-    return call('PTTL', key) == -1 and call('EXISTS', q.prefix .. holder) == 0
-end
-
-local function reschedule(q, holder, timestamp, delay_ms)
-    local prefix = q.prefix
-    if type(try('ZSCORE', prefix .. 'delayed', holder)) ~= 'string' then return end
-    try('HSET', prefix .. holder, 'delay', delay_ms)
-    local due = place_delayed(prefix, holder, timestamp, delay_ms)
-    q.has_delayed = true
-    emit_and_trim(prefix, events_max_of(prefix, q.meta), 'delayed', 'jobId', holder, 'delay', due)
-end
-
--- Returns who holds the deduplication id, when that is not this job. What is no text is nobody's.
-local function find_holder(q, id, timestamp, more, argv, i)
-    local de = more.de
-    local key = q.prefix .. 'de:' .. de.id
-    local holder = try('GET', key)
-    holder = type(holder) == 'string' and holder
-    local can_replace = de.replace and not more.children
-    if holder and can_replace and replace_holder(q, holder, id, de) then return nil end
-    if holder and is_stale(q, holder, key) then
-        call('DEL', q.prefix .. 'dn:' .. de.id)
-        holder = nil
-    end
-    if not holder then
-        hold_deduplication(key, id, de)
-        return nil
-    end
-    if not keep_next(q, holder, id, de, argv, i) and not can_replace then
-        if de.extend and de.ttl then hold_deduplication(key, holder, de) end
-        tell_deduplicated(q, holder, id, de)
-    end
-    if de.reschedule and not can_replace and not more.children then reschedule(q, holder, timestamp, more.delay or 0) end
-    return holder
 end
 
 -- ---------------------------------------------------------------- a new job
@@ -212,55 +138,17 @@ local function add_job(batch, i, number)
     elseif call('EXISTS', prefix .. id) == 1 then
         return meet_existing(batch, q, id, parent)
     end
-    local holder = de and find_holder(q, id, timestamp, more, argv, i)
-    if holder then return holder end
+    if de then
+        --@use claim
+        local holder = find_holder(q, id, timestamp, more, argv, i)
+        if holder then return holder end
+    end
 
     if not store_any(prefix, id, timestamp, more, argv, i) then return -106 end
     if enqueue(q, id, timestamp, more) then return id end
     delete_job(prefix .. id)
     if parent then try('SREM', parent[1] .. parent[2] .. ':dependencies', prefix .. id) end
     return -106
-end
-
--- ---------------------------------------------------------------- all or none
-
--- Will the job not be there, because another holds its deduplication id?
-local function is_held_off(look, key, prefix, de)
-    local holder_key = prefix .. 'de:' .. de.id
-    local holder = try('GET', holder_key)
-    local is_held = look.held[holder_key] or type(holder) == 'string' and not is_stale({ prefix = prefix }, holder, holder_key)
-    look.held[holder_key] = true
-    return is_held and not (key and call('EXISTS', key) == 1)
-end
-
--- The parent that a job has, or will have when those before it were added.
-local function parent_of(look, key)
-    return look.parents[key] or call('HGET', key, 'parentKey')
-end
-
-local function refusal_of(look, key, parent_key)
-    if not look.parents[parent_key] and call('EXISTS', parent_key) == 0 then return -5 end
-    local old = key and parent_of(look, key)
-    if not old or old == '' or old == parent_key then return nil end
-    if look.parents[old] or call('EXISTS', old) == 1 then return -7 end
-    return nil
-end
-
--- Goes through the jobs as add_job will, and changes nothing. look.parents: of the jobs that will be there, the key of its parent or ''.
-local function look_through(batch)
-    local argv, look, replies, is_refused = batch.argv, { parents = {}, held = {} }, {}, false
-    for i = 3, #argv, 5 do
-        local more = argv[i + 4] == '' and batch.nothing or cmsgpack.unpack(argv[i + 4])
-        local prefix, parent = more.queue or batch.prefix, more.parent
-        local key = argv[i] ~= '' and prefix .. argv[i]
-        local parent_key = parent and parent[1] .. parent[2]
-        local number = parent_key and refusal_of(look, key, parent_key)
-        local is_there = not number and not (more.de and is_held_off(look, key, prefix, more.de))
-        if key and is_there then look.parents[key] = parent_key or parent_of(look, key) or '' end
-        is_refused = is_refused or number
-        replies[#replies + 1] = number or -105
-    end
-    return is_refused and replies
 end
 
 -- ---------------------------------------------------------------- all of them
@@ -278,11 +166,19 @@ local function add_jobs(batch)
         local parent = cmsgpack.unpack(argv[#argv]).parent
         batch.ready[parent[1] .. parent[2]] = nil
     end
-    for _, parent in pairs(batch.ready) do
-        if parent then release_ready_parent(parent[1], parent[2], argv[1]) end
+    if next(batch.ready) then
+        --@use release
+        for _, parent in pairs(batch.ready) do
+            if parent then release_ready_parent(parent[1], parent[2], argv[1]) end
+        end
     end
     return replies
 end
 
 local batch = { prefix = queue, meta = read_meta(queue), argv = ARGV, queues = {}, ready = {}, nothing = {} }
-return ARGV[2] == '-2' and look_through(batch) or add_jobs(batch)
+if ARGV[2] == '-2' then
+    --@use look
+    local refusals = look_through(batch)
+    if refusals then return refusals end
+end
+return add_jobs(batch)
