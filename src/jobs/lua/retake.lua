@@ -11,7 +11,7 @@
 local PORTION, PORTIONS = 1000, 10
 
 local function add_job(id, key, lock_ms, reply)
-    local fields = redis.pcall('HGETALL', key)
+    local fields = try('HGETALL', key)
     if #fields == 0 then return end
     call('PEXPIRE', key .. ':lock', lock_ms)
     local n = #reply
