@@ -13,11 +13,11 @@
 --                 de         map: id, ttl, extend, replace, reschedule, keepLastIfActive
 -- Returns for each its id; or the id of the job that holds its deduplication id; or why it was not added, a number below 0. A job whose id
 -- exists is not added either. Of those that are added all or none, the others return -105 when one is refused.
---@use meta place marker delete number
+--@use meta events place wake delete number
 
 -- What is known of a queue in this call. Jobs go to `wait` together, at the end.
 local function open_queue(batch, prefix)
-    local meta = prefix == batch.prefix and batch.meta or try_meta(prefix)
+    local meta = prefix == batch.prefix and batch.meta or read_meta(prefix, try)
     local q = { prefix = prefix, meta = meta, waiting = {} }
     batch.queues[prefix] = q
     return q
@@ -74,7 +74,7 @@ end
 local function wake(q)
     if q.is_awake then return end
     q.is_awake = true
-    if count_room(q.prefix, q.meta) > 0 then wake_workers(q.prefix) end
+    wake_if_open(q.prefix, q.meta)
 end
 
 -- False when it cannot.

@@ -5,7 +5,7 @@
 --   ARGV[2]  its id
 --   ARGV[3]  ms from now
 -- Returns 1, -1 or -3.
---@use events marker place
+--@use events wake place
 
 local function change_delay(prefix, now, id, delay_ms)
     if call('EXISTS', prefix .. id) == 0 then return -1 end

@@ -5,7 +5,7 @@
 --   ARGV[2]  the priority
 --   ARGV[3]  1: before all of that priority
 -- Returns 1 or -1.
---@use marker place probe
+--@use wake place probe
 
 local function move(prefix, id, priority, is_first)
     if priority > 0 and is_first then
@@ -13,7 +13,7 @@ local function move(prefix, id, priority, is_first)
         return
     end
     place(prefix, id, priority, is_first and 'RPUSH' or 'LPUSH')
-    if not is_closed(prefix) then wake_workers(prefix) end
+    wake_if_open(prefix, read_meta(prefix, try))
 end
 
 local function change_priority(prefix, id, priority, is_first)

@@ -3,7 +3,7 @@
 --   KEYS[1]  prefix
 --   ARGV[1]  the child's id
 -- Returns 1, 0 when its parent does not wait for it, -1, -5 or -106.
---@use parents
+--@use parents probe
 
 local function disown_child(prefix, id)
     local key = prefix .. id

@@ -9,13 +9,13 @@
 --                 front     the job was not begun: it is the next one; the code is for how many ms the rate allows none
 --                 children  the child's key, or empty for all: it runs again when they are done; 1 when there are none to wait for
 --               A code below 0 says why the job is still active, but for -104: it is damaged, and gone from there.
---@use active place damage fetch
+--@use active wake place damage fetch
 
 -- Where jobs go. False when they cannot.
 
 local function go_to_wait(prefix, id, push, meta)
     if not place(prefix, id, read_priority(prefix .. id), push) then return false end
-    if count_room(prefix, meta) > 0 then wake_workers(prefix) end
+    wake_if_open(prefix, meta)
     emit_and_trim(prefix, events_max_of(prefix, meta), 'waiting', 'jobId', id, 'prev', 'active')
     return true
 end
@@ -35,7 +35,7 @@ local function go_to_front(prefix, id, meta)
         if type(try('ZADD', prefix .. 'prioritized', priority * 0x100000000, id)) ~= 'number' then return false end
     else
         if not place(prefix, id, 0, 'RPUSH') then return false end
-        if count_room(prefix, meta) > 0 then wake_workers(prefix) end
+        wake_if_open(prefix, meta)
     end
     emit_and_trim(prefix, events_max_of(prefix, meta), 'waiting', 'jobId', id, 'prev', 'active')
     return true

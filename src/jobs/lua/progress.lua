@@ -4,7 +4,7 @@
 --   ARGV[1]  id
 --   ARGV[2]  progress, JSON
 -- Returns 0 or -1.
---@use events
+--@use events meta
 
 local key = queue .. ARGV[1]
 if call('EXISTS', key) == 0 then return -1 end

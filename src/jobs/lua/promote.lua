@@ -3,7 +3,7 @@
 --   KEYS[1]     prefix
 --   ARGV[1...]  their ids
 -- Returns for each 1, -1 or -3.
---@use events marker place damage probe
+--@use events wake place damage probe
 
 local function promote_job(prefix, id)
     if call('ZREM', prefix .. 'delayed', id) == 0 then return call('EXISTS', prefix .. id) == 1 and -3 or -1 end
@@ -20,5 +20,5 @@ for i = 1, #ARGV do
     codes[i] = promote_job(queue, ARGV[i])
     is_any = is_any or codes[i] == 1
 end
-if is_any and not is_closed(queue) then wake_workers(queue) end
+if is_any then wake_if_open(queue, read_meta(queue, try)) end
 return codes

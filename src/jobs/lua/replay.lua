@@ -6,7 +6,7 @@
 --   ARGV[2...]  ids of dead letters
 -- Returns for each the id of its job; or -1, -101 when it is no dead letter, -102 when there is a job of its id, -103 when a worker has it,
 -- -106 when its queue cannot take it.
---@use meta events marker place delete takeout rejoin letter probe
+--@use meta events wake place delete takeout rejoin letter probe
 
 -- The failed job is still there.
 local function revive(prefix, letter)
@@ -42,7 +42,7 @@ end
 local function send_back(prefix, letter, dead_id, now)
     local id, key = letter.id, prefix .. letter.id
     if not is_sound(prefix) or not is_kind('ZCARD', prefix .. 'failed') or not is_kind('HLEN', key) then return -106 end
-    local meta, prev, priority = try_meta(prefix), nil, nil
+    local meta, prev, priority = read_meta(prefix, try), nil, nil
     if call('EXISTS', key) == 0 then
         priority = add_anew(prefix, letter, now)
     elseif call('ZSCORE', prefix .. 'failed', id) and call('HGET', key, 'oxq.dead') == dead_id then
@@ -51,7 +51,7 @@ local function send_back(prefix, letter, dead_id, now)
         return -102
     end
     place(prefix, id, whole(priority) or 0, 'LPUSH')
-    if count_room(prefix, meta) > 0 then wake_workers(prefix) end
+    wake_if_open(prefix, meta)
     if prev then
         emit_and_trim(prefix, events_max_of(prefix, meta), 'waiting', 'jobId', id, 'prev', prev)
     else

@@ -7,7 +7,7 @@
 --   ARGV[4]     1: one with the option lifo is the next one
 --   ARGV[5...]  ids
 -- Returns for each 1, -1, -3 or -106.
---@use meta events marker place rejoin damage
+--@use meta events wake place rejoin damage
 
 local function forget_run(key, argv)
     local fields = { 'finishedOn', 'processedOn', argv[1] == 'failed' and 'failedReason' or 'returnvalue' }
@@ -33,7 +33,7 @@ local function rerun(prefix, argv, i, meta)
         return -106
     end
     forget_run(key, argv)
-    if count_room(prefix, meta) > 0 then wake_workers(prefix) end
+    wake_if_open(prefix, meta)
     join_parent(job[2], key, state)
     emit_and_trim(prefix, events_max_of(prefix, meta), 'waiting', 'jobId', id, 'prev', state)
     return 1

@@ -3,7 +3,7 @@
 -- those that are there, at most 5,000 at a time.
 --   KEYS[1]  prefix
 -- Returns how many are left in `paused`: resume again.
---@use events marker probe
+--@use events wake probe
 
 demand('LLEN', queue .. 'wait')
 demand('LLEN', queue .. 'paused')

@@ -9,7 +9,7 @@
 --   ARGV[4]  ids to look at in this call
 --   ARGV[5]  -1 to begin a sweep, or where the last call left off
 -- Returns { where to go on, or -1 when the sweep is done, ids of the stalled jobs ... }.
---@use meta events marker place damage count probe
+--@use meta events wake place count
 
 -- The next run of a scheduler never fails so: it would be the last.
 local function is_of_scheduler(prefix, scheduler)
@@ -36,7 +36,7 @@ local function free_stalled(prefix, id, stalls_max, meta)
         return false
     end
     if kind == 'hash' then count_stall(prefix, key, stalls_max) end
-    if count_room(prefix, meta) > 0 then wake_workers(prefix) end
+    wake_if_open(prefix, meta)
     emit_and_trim(prefix, events_max_of(prefix, meta), 'waiting', 'jobId', id, 'prev', 'active')
     emit(prefix, 'stalled', 'jobId', id)
     return true
@@ -62,7 +62,7 @@ local function sweep(prefix, argv)
     if from == -1 and not call('SET', prefix .. 'stalled-check', argv[1], 'PX', argv[2], 'NX') then return { -1 } end
     if from > 0 then return { mark_active(prefix, from, count) } end
 
-    local meta = try_meta(prefix)
+    local meta = read_meta(prefix, try)
     events_max_of(prefix, meta)
     local ids, has_more = take_suspects(prefix, count)
     local reply = { 0 }

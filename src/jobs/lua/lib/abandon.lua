@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
 -- Many jobs of a queue are removed. A parent in the same queue that waited for the last of them goes too; one of another queue waits.
---@use delete parents damage
+--@use delete parents probe
 
 -- The parent that waited for this child alone, or nil.
 local function find_abandoned(prefix, key, above)
@@ -22,7 +22,7 @@ local function abandon_parent(prefix, key)
         local there = parent.queueKey .. ':'
         if there ~= prefix then
             place(there, parent.id, 0, 'RPUSH')
-            if not is_closed(there) then wake_workers(there) end
+            wake_if_open(there, read_meta(there, try))
             return
         end
         if job[2] then call('DEL', prefix .. 'de:' .. job[2]) end

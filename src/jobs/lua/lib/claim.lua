@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
 -- A new job claims a deduplication id that another may hold: add.lua, whose queues (`q`) and arguments these are.
---@use hold place marker meta delete
+--@use events meta hold place wake delete
 
 local function tell_deduplicated(q, kept, dropped, de)
     emit_and_trim(q.prefix, events_max_of(q.prefix, q.meta), 'deduplicated', 'jobId', kept, 'deduplicationId', de.id, 'deduplicatedJobId', dropped)

@@ -14,6 +14,12 @@ local function whole(text)
     return n and n >= 0 and n <= 9007199254740991 and math.floor(n) == n and n + 0 or nil
 end
 
+-- How many a key holds, as the command says (LLEN, ZCARD, SCARD, HLEN); of something else, 0.
+local function size_of(word, key)
+    local count = try(word, key)
+    return type(count) == 'number' and count or 0
+end
+
 -- One that is none counts as 0.
 local function count_up(key, field)
     local count = try('HINCRBY', key, field, 1)

@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- Dead letters: when the queue's meta names a queue in `oxq.deadQueue`, a job that has failed for good becomes a job there, with all that
 -- is known of it; docs/dead-letters.md has the form.
---@use meta events marker place number
+--@use meta events wake place number
 
 -- A stored JSON text as it is; what is not there is null; what is no JSON, a string.
 local function json_or_null(text)
@@ -32,14 +32,14 @@ end
 -- Returns the dead job's id in its queue, or nil where none can be added.
 local function bury(prefix, dead_queue, name, data, now)
     local dead = string.match(prefix, '^(.-)[^:]*:$') .. dead_queue .. ':'
-    local meta = try_meta(dead)
+    local meta = read_meta(dead, try)
     local id = has_places(dead) and free_id(dead)
     if not id then return nil end
     call('HSET', dead .. id, 'name', name, 'data', data, 'opts', '{"attempts":0}', 'timestamp', now, 'delay', 0,
          'priority', 0)
     emit(dead, 'added', 'jobId', id, 'name', name)
     place(dead, id, 0, 'LPUSH')
-    if count_room(dead, meta) > 0 then wake_workers(dead) end
+    wake_if_open(dead, meta)
     emit_and_trim(dead, events_max_of(dead, meta), 'waiting', 'jobId', id)
     return id
 end

@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
 -- A new job goes where its options say, and is told.
---@use events marker meta place
+--@use events wake meta place
 
 local function enqueue_next(prefix, id, options, now, meta)
     local max = events_max_of(prefix, meta)
@@ -12,6 +12,6 @@ local function enqueue_next(prefix, id, options, now, meta)
         return
     end
     place(prefix, id, priority, options.lifo and 'RPUSH' or 'LPUSH')
-    if count_room(prefix, meta) > 0 then wake_workers(prefix) end
+    wake_if_open(prefix, meta)
     emit_and_trim(prefix, max, 'waiting', 'jobId', id)
 end

@@ -5,7 +5,7 @@
 --   or empty · [6] jobs, in [7] ms, that the worker may take, or empty
 -- and returns { codes, ms until the rate allows more or 0, when the first delayed job is due or 0, and of each job: id, its starts with
 -- this one, its fields as they were before }. In place of the fields of an id that is no job: what its key is instead.
---@use meta marker
+--@use meta events marker
 
 -- Due jobs leave `delayed`, at most a thousand at a time.
 local function promote(prefix, now, is_open)

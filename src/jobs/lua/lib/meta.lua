@@ -1,22 +1,26 @@
 -- SPDX-License-Identifier: MIT
 -- What the queue's settings, the hash `meta`, say to those who take and finish jobs. Read once in a transition.
---@use count events probe
+--@use count
 
 -- 1 paused · 2 jobs active at once · 3, 4 jobs in so many ms · 5 length of the events · 6 the queue that dead jobs go to
-local function read_meta(prefix)
-    return call('HMGET', prefix .. 'meta', 'paused', 'concurrency', 'max', 'duration', 'opts.maxLenEvents',
-                'oxq.deadQueue')
+-- ask: try, where nothing may fail any more, or all is to go on without them.
+local function read_meta(prefix, ask)
+    return (ask or call)('HMGET', prefix .. 'meta', 'paused', 'concurrency', 'max', 'duration', 'opts.maxLenEvents', 'oxq.deadQueue')
 end
 
+-- 10,000 when nobody has said otherwise; that is written down, because other clients read it there.
 local function events_max_of(prefix, meta)
-    local max = whole(meta[5]) or keep_events_max(prefix)
+    local max = whole(meta[5])
+    if not max then
+        max = 10000
+        try('HSET', prefix .. 'meta', 'opts.maxLenEvents', max)
+    end
     meta[5] = max
     return max
 end
 
--- Where nothing may fail any more, or all is to go on without them.
-local function try_meta(prefix)
-    return try('HMGET', prefix .. 'meta', 'paused', 'concurrency', 'max', 'duration', 'opts.maxLenEvents', 'oxq.deadQueue')
+local function get_events_max(prefix)
+    return events_max_of(prefix, read_meta(prefix, try))
 end
 
 -- How many more jobs may be active.

@@ -3,7 +3,7 @@
 -- that are done are in `<key>:processed` (child, result), `<key>:failed` (child, error: failures that do not matter) or
 -- `<key>:unsuccessful` (a sorted set of failures that make it fail). It may be of another queue, with the same hash tag in a cluster.
 -- Where one of these is something else, nothing can be noted there, and the child's end is its own.
---@use events marker place release damage
+--@use events wake place release
 
 -- A parent in parts: its queue's key without the last colon, its id, and what it does about a failure. Nil when the key is none. What
 -- somebody damaged by hand is no reason to stop in the middle of a transition.
@@ -63,6 +63,6 @@ local function leave_parent(parent, child)
         call('ZADD', prefix .. 'waiting-children', 0, id)
         return
     end
-    if not is_closed(prefix) then wake_workers(prefix) end
+    wake_if_open(prefix, read_meta(prefix, try))
     emit(prefix, 'waiting', 'jobId', id, 'prev', 'waiting-children')
 end

@@ -9,12 +9,6 @@ local function is_kind(word, key)
     return type(try(word, key)) == 'number'
 end
 
--- How many it holds; of something else, 0.
-local function size_of(word, key)
-    local count = try(word, key)
-    return type(count) == 'number' and count or 0
-end
-
 -- Of a queue's key that a call cannot do without: the call is refused.
 local function demand(word, key)
     if not is_kind(word, key) then

@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
 -- A parent leaves `waiting-children` when it has no child to wait for. It comes back when it cannot be put anywhere else.
---@use events marker place damage
+--@use events wake place damage
 
 -- The parent goes where its delay and its priority say. False when it cannot.
 local function move_parent(prefix, id, now)
@@ -14,7 +14,7 @@ local function move_parent(prefix, id, now)
         return true
     end
     if not place(prefix, id, priority, 'RPUSH') then return false end
-    if not is_closed(prefix) then wake_workers(prefix) end
+    wake_if_open(prefix, read_meta(prefix, try))
     emit(prefix, 'waiting', 'jobId', id, 'prev', 'waiting-children')
     return true
 end

@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
 -- Removing jobs that have children.
---@use events delete disown takeout probe
+--@use events meta delete disown takeout probe
 
 -- At most a thousand of the children of one kind, and whether these are all.
 local function some_children(key, kind)
