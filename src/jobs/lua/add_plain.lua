@@ -19,7 +19,7 @@ local failure
 for i = 1, count do
     local at, id = i * 3 - 1, last + i .. ''
     local stored = try('HSET', queue .. id, 'name', ARGV[at], 'data', ARGV[at + 1], 'opts', ARGV[at + 2], 'timestamp', ARGV[1],
-                       'delay', 0, 'priority', 0)
+                       'delay', '0', 'priority', '0')
     if type(stored) ~= 'number' then
         failure = stored.err
         break
@@ -35,9 +35,9 @@ if failure then
     for i = 1, #ids do call('DEL', queue .. ids[i]) end
     error(failure)
 end
-local events_max = tonumber(meta[3])
-if not (events_max and events_max >= 0 and events_max <= 9007199254740991 and events_max % 1 == 0) then -- whole, in count.lua
-    events_max = 10000
+local events_max = string.match(meta[3] or '', '^0*(%d+)$')
+if not events_max or #events_max > 18 then -- lib/meta.lua
+    events_max = '10000'
     try('HSET', queue .. 'meta', 'opts.maxLenEvents', events_max)
 end
 for i = 1, count do
@@ -46,6 +46,6 @@ for i = 1, count do
 end
 local max, active = tonumber(meta[2]), meta[2] and try('LLEN', queue .. 'active')
 if not meta[1] and not (max and type(active) == 'number' and active >= max) then
-    try('ZADD', queue .. 'marker', 0, '0')
+    try('ZADD', queue .. 'marker', '0', '0')
 end
 return ids

@@ -20,8 +20,8 @@ local function change_priority(prefix, id, priority, is_first)
     if call('EXISTS', prefix .. id) == 0 then return -1 end
     demand('HLEN', prefix .. id)
     demand_places(prefix)
-    if call('ZREM', prefix .. 'prioritized', id) == 1 or call('LREM', prefix .. 'wait', -1, id) == 1 or
-       call('LREM', prefix .. 'paused', -1, id) == 1 then
+    if call('ZREM', prefix .. 'prioritized', id) == 1 or call('LREM', prefix .. 'wait', '-1', id) == 1 or
+       call('LREM', prefix .. 'paused', '-1', id) == 1 then
         move(prefix, id, priority, is_first)
     end
     call('HSET', prefix .. id, 'priority', priority)

@@ -118,7 +118,7 @@ local function finish_job(prefix, argv, i, meta, job, pending)
         local n = #pending.ids + 1
         pending.locks[n], pending.ids[n] = job[9], id
     end
-    if call('LREM', pending.active, -1, id) == 0 then return -3 end
+    if call('LREM', pending.active, '-1', id) == 0 then return -3 end
     if job.err then
         --@use damage
         tell_damaged(prefix, id)
@@ -146,7 +146,7 @@ local function finish_job(prefix, argv, i, meta, job, pending)
         if parent then ties.leave_parent(parent, key) end
     end
     try('XADD', pending.events, 'MAXLEN', '~', events_max_of(prefix, meta), '*', 'event', state, 'jobId', id, property, value,
-         'prev', 'active')
+        'prev', 'active')
     if state == 'failed' and attempts >= tonumber(argv[i + 7]) then
         emit(prefix, 'retries-exhausted', 'jobId', id, 'attemptsMade', attempts)
     end

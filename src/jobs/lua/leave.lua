@@ -77,7 +77,7 @@ local function leave_job(prefix, argv, i, meta)
     local code = to == 'children' and check_pending(key, argv[i + 3]) or 0
     if code == 0 then code = check_lock(key, token) end
     if code ~= 0 then return code end
-    local was_active = call('LREM', prefix .. 'active', -1, id) > 0
+    local was_active = call('LREM', prefix .. 'active', '-1', id) > 0
     unlock(prefix, id, token)
     if not was_active then return -3 end
     if kind ~= 'hash' then

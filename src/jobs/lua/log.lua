@@ -11,5 +11,5 @@ local key, keep = queue .. ARGV[1], tonumber(ARGV[2])
 if call('EXISTS', key) == 0 then return -1 end
 local count = call('RPUSH', key .. ':logs', unpack(ARGV, 3))
 if keep == 0 then return count end
-call('LTRIM', key .. ':logs', -keep, -1)
+call('LTRIM', key .. ':logs', -keep, '-1')
 return math.min(count, keep)

@@ -17,15 +17,15 @@ local function remove_jobs(prefix, ids)
 end
 
 local function empty_list(prefix, name, max)
-    local ids = try('LRANGE', prefix .. name, 0, max - 1)
+    local ids = try('LRANGE', prefix .. name, '0', max - 1)
     if ids.err then return call('DEL', prefix .. name) end
     remove_jobs(prefix, ids)
-    if #ids > 0 then try('LTRIM', prefix .. name, #ids, -1) end
+    if #ids > 0 then try('LTRIM', prefix .. name, #ids, '-1') end
     return #ids
 end
 
 local function empty_set(prefix, name, max)
-    local ids = try('ZRANGE', prefix .. name, 0, max - 1)
+    local ids = try('ZRANGE', prefix .. name, '0', max - 1)
     if ids.err then return call('DEL', prefix .. name) end
     if name == 'repeat' then
         for i = 1, #ids do call('DEL', prefix .. 'repeat:' .. ids[i]) end

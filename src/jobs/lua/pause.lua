@@ -19,7 +19,7 @@ end
 
 demand('LLEN', queue .. 'wait')
 demand('LLEN', queue .. 'paused')
-call('HSET', queue .. 'meta', 'paused', 1)
+call('HSET', queue .. 'meta', 'paused', '1')
 call('DEL', queue .. 'marker')
 local wait, list, left = queue .. 'wait', waiting_list(queue), 0
 if list ~= wait then left = set_apart(wait, list) end

@@ -9,7 +9,7 @@ local function promote_job(prefix, id)
     if call('ZREM', prefix .. 'delayed', id) == 0 then return call('EXISTS', prefix .. id) == 1 and -3 or -1 end
     place(prefix, id, read_priority(prefix .. id), 'LPUSH')
     emit(prefix, 'waiting', 'jobId', id, 'prev', 'delayed')
-    try('HSET', prefix .. id, 'delay', 0)
+    try('HSET', prefix .. id, 'delay', '0')
     return 1
 end
 

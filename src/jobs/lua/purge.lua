@@ -22,7 +22,7 @@ local function list_ids(prefix, argv)
     local state, before, count, from = argv[1], argv[2], tonumber(argv[3]), tonumber(argv[4])
     if is_list(state) then return call('LRANGE', prefix .. state, -from - count, -from - 1) end
     local to = is_finished(state) and before ~= '' and before or '+inf'
-    return call('ZRANGEBYSCORE', prefix .. state, 0, to, 'LIMIT', from, count)
+    return call('ZRANGEBYSCORE', prefix .. state, '0', to, 'LIMIT', from, count)
 end
 
 local function is_old(key, state, before)
@@ -49,7 +49,7 @@ local function purge(prefix, argv)
         local id = ids[i]
         if not stays(prefix, id, argv) then
             if is_list(state) then
-                try('LREM', prefix .. state, -1, id)
+                try('LREM', prefix .. state, '-1', id)
             else
                 try('ZREM', prefix .. state, id)
             end

@@ -10,13 +10,13 @@ local key, max = queue .. ARGV[1], tonumber(ARGV[2])
 
 -- Every second item of a hash's scan is a value.
 local function scan_hash(set)
-    local found, names = call('HSCAN', set, 0, 'COUNT', max)[2], {}
+    local found, names = call('HSCAN', set, '0', 'COUNT', max)[2], {}
     for i = 1, math.min(#found, 2 * max), 2 do names[#names + 1] = found[i] end
     return names
 end
 
 local function scan_set(set)
-    local found = call('SSCAN', set, 0, 'COUNT', max)[2]
+    local found = call('SSCAN', set, '0', 'COUNT', max)[2]
     for i = #found, max + 1, -1 do found[i] = nil end
     return found
 end
@@ -33,7 +33,7 @@ end
 local reply = { call('HGETALL', key), {}, {}, {}, {}, 0, find_place(queue, ARGV[1]) }
 if max > 0 then
     reply[2], reply[3] = scan_hash(key .. ':processed'), scan_set(key .. ':dependencies')
-    reply[4], reply[5] = call('ZRANGE', key .. ':unsuccessful', 0, max - 1), scan_hash(key .. ':failed')
+    reply[4], reply[5] = call('ZRANGE', key .. ':unsuccessful', '0', max - 1), scan_hash(key .. ':failed')
 end
 reply[6] = call('HLEN', key .. ':processed') + call('SCARD', key .. ':dependencies') +
            call('ZCARD', key .. ':unsuccessful') + call('HLEN', key .. ':failed')

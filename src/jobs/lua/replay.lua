@@ -12,7 +12,7 @@
 local function revive(prefix, letter)
     local key = prefix .. letter.id
     call('ZREM', prefix .. 'failed', letter.id)
-    call('HSET', key, 'name', letter.name, 'data', letter.data, 'opts', letter.opts, 'delay', 0)
+    call('HSET', key, 'name', letter.name, 'data', letter.data, 'opts', letter.opts, 'delay', '0')
     call('HDEL', key, 'finishedOn', 'processedOn', 'failedReason', 'atm', 'ats', 'stc', 'pb', 'deid', 'oxq.dead')
     join_parent(call('HGET', key, 'parentKey'), key, 'failed')
     return call('HGET', key, 'priority')
@@ -29,7 +29,7 @@ end
 local function add_anew(prefix, letter, now)
     local key, priority = prefix .. letter.id, whole(letter.options.priority) or 0
     call('HSET', key, 'name', letter.name, 'data', letter.data, 'opts', letter.opts, 'timestamp',
-         whole(letter.timestamp) and string.format('%.0f', letter.timestamp) or now, 'delay', 0, 'priority', priority)
+         whole(letter.timestamp) and string.format('%.0f', letter.timestamp) or now, 'delay', '0', 'priority', priority)
     local parent = find_parent(letter)
     if parent then
         call('HSET', key, 'parentKey', parent, 'parent', letter.parent)

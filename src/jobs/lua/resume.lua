@@ -10,9 +10,9 @@ demand('LLEN', queue .. 'paused')
 call('HDEL', queue .. 'meta', 'paused')
 local left = call('LLEN', queue .. 'paused')
 if left > 0 then
-    local ids = call('LRANGE', queue .. 'paused', 0, 4999)
+    local ids = call('LRANGE', queue .. 'paused', '0', '4999')
     call('RPUSH', queue .. 'wait', unpack(ids))
-    call('LTRIM', queue .. 'paused', #ids, -1)
+    call('LTRIM', queue .. 'paused', #ids, '-1')
     left = left - #ids
 end
 if call('EXISTS', queue .. 'wait', queue .. 'prioritized') > 0 then

@@ -28,7 +28,7 @@ end
 -- One that is damaged is told by the worker that takes it.
 local function free_stalled(prefix, id, stalls_max, meta)
     local key = prefix .. id
-    if call('EXISTS', key .. ':lock') == 1 or try('LREM', prefix .. 'active', 1, id) ~= 1 then return false end
+    if call('EXISTS', key .. ':lock') == 1 or try('LREM', prefix .. 'active', '1', id) ~= 1 then return false end
     local kind = call('TYPE', key).ok
     if kind == 'none' then return false end
     if not place(prefix, id, 0, 'RPUSH') then

@@ -27,7 +27,7 @@ end
 local function take_back(prefix, id)
     if call('EXISTS', prefix .. id) == 0 then return false end
     local was_there = call('ZREM', prefix .. 'delayed', id) == 1 or call('ZREM', prefix .. 'prioritized', id) == 1 or
-                      call('LREM', prefix .. 'wait', 1, id) == 1 or call('LREM', prefix .. 'paused', 1, id) == 1
+                      call('LREM', prefix .. 'wait', '1', id) == 1 or call('LREM', prefix .. 'paused', '1', id) == 1
     if was_there then forget_run(prefix, id) end
     return was_there
 end

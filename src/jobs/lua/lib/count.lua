@@ -22,8 +22,8 @@ end
 
 -- One that is none counts as 0.
 local function count_up(key, field)
-    local count = try('HINCRBY', key, field, 1)
+    local count = try('HINCRBY', key, field, '1')
     if type(count) == 'number' then return count end
-    call('HSET', key, field, 1)
+    call('HSET', key, field, '1')
     return 1
 end

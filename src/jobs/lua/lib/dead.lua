@@ -35,8 +35,8 @@ local function bury(prefix, dead_queue, name, data, now)
     local meta = read_meta(dead, try)
     local id = has_places(dead) and free_id(dead)
     if not id then return nil end
-    call('HSET', dead .. id, 'name', name, 'data', data, 'opts', '{"attempts":0}', 'timestamp', now, 'delay', 0,
-         'priority', 0)
+    call('HSET', dead .. id, 'name', name, 'data', data, 'opts', '{"attempts":0}', 'timestamp', now, 'delay', '0',
+         'priority', '0')
     emit(dead, 'added', 'jobId', id, 'name', name)
     place(dead, id, 0, 'LPUSH')
     wake_if_open(dead, meta)

@@ -9,7 +9,7 @@
 
 -- Due jobs leave `delayed`, at most a thousand at a time.
 local function promote(prefix, now, is_open)
-    local ids = call('ZRANGEBYSCORE', prefix .. 'delayed', 0, (now + 1) * 0x1000 - 1, 'LIMIT', 0, 1000)
+    local ids = call('ZRANGEBYSCORE', prefix .. 'delayed', '0', (now + 1) * 0x1000 - 1, 'LIMIT', '0', '1000')
     if #ids == 0 then return end
     --@use place damage
     local list, placed = waiting_list(prefix), {}
@@ -18,7 +18,7 @@ local function promote(prefix, now, is_open)
         if place(prefix, ids[i], read_priority(key), 'LPUSH', list) then
             placed[#placed + 1] = ids[i]
             emit(prefix, 'waiting', 'jobId', ids[i], 'prev', 'delayed')
-            try('HSET', key, 'delay', 0)
+            try('HSET', key, 'delay', '0')
         end
     end
     if #placed > 0 then call('ZREM', prefix .. 'delayed', unpack(placed)) end
@@ -38,30 +38,8 @@ local function count_allowed(prefix, max)
     return max
 end
 
--- What cannot be counted up begins anew.
-local function use_rate(prefix, used, duration_ms)
-    local count = try('INCRBY', prefix .. 'limiter', used)
-    if type(count) ~= 'number' then
-        call('SET', prefix .. 'limiter', used)
-        count = used
-    end
-    if count == used then try('PEXPIRE', prefix .. 'limiter', math.floor(math.abs(duration_ms))) end
-end
-
 -- Jobs of one answer have so many bytes together, or else there is only one. (native/ours_fetch.c knows it too.)
 local BYTES_MAX = 0x1000000
-
--- Those from `first` on wait where they were.
-local function put_back(prefix, ids, scores, first)
-    for i = #ids, first, -1 do
-        try('LREM', prefix .. 'active', 1, ids[i])
-        if scores[i] then
-            call('ZADD', prefix .. 'prioritized', scores[i], ids[i])
-        else
-            call('RPUSH', prefix .. 'wait', ids[i])
-        end
-    end
-end
 
 -- Up to `count` ids, which are in `active` now, and the scores of those that have a priority.
 local function take_ids(prefix, count)
@@ -79,19 +57,11 @@ local function take_ids(prefix, count)
     end
     local pushed = #ids > 0 and try('LPUSH', prefix .. 'active', unpack(ids))
     if #ids > 0 and type(pushed) ~= 'number' then
+        --@use seldom
         put_back(prefix, ids, scores, 1)
         error(pushed.err)
     end
     return ids, scores
-end
-
--- An id whose job was removed leaves without a word, one whose job is damaged is told.
-local function drop_id(prefix, id, fields, reply)
-    call('LREM', prefix .. 'active', 1, id)
-    if not fields.err then return end
-    --@use damage
-    local n, kind = #reply, tell_damaged(prefix, id)
-    reply[n + 1], reply[n + 2], reply[n + 3] = id, 0, kind
 end
 
 -- Returns the bytes of a job's fields, its starts with this one, and how much it uses the rate: one that is only taken to be
@@ -135,9 +105,11 @@ local function start_some(prefix, count, argv, reply, run)
         run.bytes = run.bytes + bytes
         run.is_full = run.bytes > BYTES_MAX and run.started + started > 0
         if run.is_full then
+            --@use seldom
             put_back(prefix, ids, scores, i)
             break
         elseif #fields == 0 then
+            --@use seldom
             drop_id(prefix, ids[i], fields, reply)
         else
             started = started + 1
@@ -166,11 +138,14 @@ local function fetch_jobs(prefix, argv, meta, reply)
         has_more = start_some(prefix, math.min(wanted - run.started, allowed - run.used), argv, reply, run)
     end
     if run.started > 0 then
-        if max and run.used > 0 then use_rate(prefix, run.used, tonumber(argv[7]) or number(meta[4]) or 0) end
+        if max and run.used > 0 then
+            --@use seldom
+            use_rate(prefix, run.used, tonumber(argv[7]) or number(meta[4]) or 0)
+        end
         wake_workers(prefix)
         return false
     end
-    local first = call('ZRANGE', prefix .. 'delayed', 0, 0, 'WITHSCORES')
+    local first = call('ZRANGE', prefix .. 'delayed', '0', '0', 'WITHSCORES')
     if not first[2] then return true end
     reply[3] = math.max(0, math.min(first[2] / 0x1000, HELD))
     return false

@@ -14,7 +14,7 @@ end
 
 -- Those that finished more than so many seconds ago.
 local function forget_old(prefix, set, now, age_s, limit)
-    local ids = call('ZREVRANGEBYSCORE', set, now - age_s * 1000, '-inf', 'LIMIT', 0, limit)
+    local ids = call('ZREVRANGEBYSCORE', set, now - age_s * 1000, '-inf', 'LIMIT', '0', limit)
     for i = 1, #ids do forget_job(prefix, ids[i]) end
     for i = 1, #ids, 1000 do call('ZREM', set, unpack(ids, i, math.min(i + 999, #ids))) end
 end

@@ -4,5 +4,5 @@
 --@use keys
 
 local function wake_workers(prefix)
-    try('ZADD', prefix .. 'marker', 0, '0')
+    try('ZADD', prefix .. 'marker', '0', '0')
 end

@@ -10,9 +10,9 @@ end
 
 -- 10,000 when nobody has said otherwise; that is written down, because other clients read it there.
 local function events_max_of(prefix, meta)
-    local max = whole(meta[5])
-    if not max then
-        max = 10000
+    local max = string.match(meta[5] or '', '^0*(%d+)$')
+    if not max or #max > 18 then
+        max = '10000'
         try('HSET', prefix .. 'meta', 'opts.maxLenEvents', max)
     end
     meta[5] = max

@@ -13,7 +13,7 @@ local function count_finished(key, finished, points_max, now)
     local old = try('HMGET', key, 'count', 'prevTS', 'prevCount')
     local count, last = whole(old[1]) or 0, whole(old[2])
     if not last then
-        try('HSET', key, 'count', count + finished, 'prevTS', now, 'prevCount', 0)
+        try('HSET', key, 'count', count + finished, 'prevTS', now, 'prevCount', '0')
         return
     end
     local minutes = math.min(math.floor(now / 60000) - math.floor(last / 60000), tonumber(points_max))
@@ -22,6 +22,6 @@ local function count_finished(key, finished, points_max, now)
         return
     end
     push_points(key .. ':data', count - (whole(old[3]) or 0), minutes)
-    try('LTRIM', key .. ':data', 0, points_max - 1)
+    try('LTRIM', key .. ':data', '0', points_max - 1)
     try('HSET', key, 'count', count + finished, 'prevTS', now, 'prevCount', count)
 end

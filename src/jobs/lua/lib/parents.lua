@@ -24,7 +24,7 @@ local function doom_parent(prefix, id, child, now)
     local is_idle = try('ZREM', prefix .. 'waiting-children', id) == 1
     if not is_idle and try('ZREM', prefix .. 'delayed', id) == 1 then
         is_idle = true
-        try('HSET', key, 'delay', 0)
+        try('HSET', key, 'delay', '0')
     end
     if not is_idle and type(try('ZSCORE', prefix .. 'failed', id)) == 'string' then return end
     try('HSET', key, 'defa', 'child ' .. child .. ' failed')
@@ -60,7 +60,7 @@ local function leave_parent(parent, child)
     if try('SREM', set, child) ~= 1 or call('SCARD', set) > 0 then return end
     if try('ZREM', prefix .. 'waiting-children', id) ~= 1 then return end
     if not place(prefix, id, 0, 'RPUSH') then
-        call('ZADD', prefix .. 'waiting-children', 0, id)
+        call('ZADD', prefix .. 'waiting-children', '0', id)
         return
     end
     wake_if_open(prefix, read_meta(prefix, try))

@@ -16,7 +16,7 @@ end
 local function count_place(key)
     local count = try('INCR', key)
     if type(count) == 'number' then return count end
-    call('SET', key, 1)
+    call('SET', key, '1')
     return 1
 end
 
@@ -32,7 +32,7 @@ end
 local function place_delayed(prefix, id, now, delay_ms)
     local due = delay_ms > 0 and now + delay_ms or tonumber(now)
     local score, last = due * 0x1000, due * 0x1000 + 0xfff
-    local found = try('ZREVRANGEBYSCORE', prefix .. 'delayed', last, score, 'WITHSCORES', 'LIMIT', 0, 1)
+    local found = try('ZREVRANGEBYSCORE', prefix .. 'delayed', last, score, 'WITHSCORES', 'LIMIT', '0', '1')
     if found[2] then score = math.min(found[2] + 1, last) end
     return type(try('ZADD', prefix .. 'delayed', score, id)) == 'number' and due or nil
 end

@@ -10,7 +10,7 @@ local function take_out(prefix, id)
     end
     local lists = { 'wait', 'paused', 'active' }
     for i = 1, #lists do
-        if try('LREM', prefix .. lists[i], 1, id) == 1 then return lists[i] end
+        if try('LREM', prefix .. lists[i], '1', id) == 1 then return lists[i] end
     end
     return 'unknown'
 end

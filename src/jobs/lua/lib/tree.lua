@@ -7,14 +7,14 @@ local function some_children(key, kind)
     local set = key .. kind
     if kind == ':unsuccessful' then
         if not is_kind('ZCARD', set) then return {}, true end
-        return call('ZRANGE', set, 0, 999), call('ZCARD', set) <= 1000
+        return call('ZRANGE', set, '0', '999'), call('ZCARD', set) <= 1000
     end
     if kind == ':dependencies' then
         if size_of('SCARD', set) <= 1000 then return size_of('SCARD', set) > 0 and call('SMEMBERS', set) or {}, true end
-        return call('SRANDMEMBER', set, 1000), false
+        return call('SRANDMEMBER', set, '1000'), false
     end
     if size_of('HLEN', set) <= 1000 then return size_of('HLEN', set) > 0 and call('HKEYS', set) or {}, true end
-    return call('HRANDFIELD', set, 1000), false
+    return call('HRANDFIELD', set, '1000'), false
 end
 
 -- A call goes down so many levels, each of which takes some of Lua's stack; what lies deeper it begins anew, from there (run.deeper).

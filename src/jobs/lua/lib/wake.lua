@@ -9,6 +9,6 @@ end
 
 -- Workers come back when the first delayed job is due.
 local function mark_delayed(prefix)
-    local first = try('ZRANGE', prefix .. 'delayed', 0, 0, 'WITHSCORES')
+    local first = try('ZRANGE', prefix .. 'delayed', '0', '0', 'WITHSCORES')
     if first[2] then try('ZADD', prefix .. 'marker', first[2] / 0x1000, '1') end
 end
