@@ -135,7 +135,7 @@ static oxq_err clear_stale(const struct net_unix_address *a, const char *path, s
 /* A bound and listening socket, or -1 with errno. */
 static int open_unix(const struct net_unix_address *a, const char *path, int mode, int backlog)
 {
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    int fd = process_move_off_standard(socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
     if (fd < 0) return -1;
     /* A new socket's file has its descriptor's mode (less the mask): nobody else gets in before chmod. */
     if (fchmod(fd, 0600) == 0 && bind(fd, (const struct sockaddr *)&a->sa, sizeof(a->sa)) == 0 &&

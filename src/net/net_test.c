@@ -10,6 +10,7 @@
 
 #include <arpa/inet.h>
 #include <criterion/criterion.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <openssl/evp.h>
 #include <openssl/pem.h>
@@ -308,6 +309,20 @@ Test(net_listener, makes_a_unix_socket_anew_that_was_removed_but_in_no_other_fol
     cr_assert_not(net_listener_mend(list));
     cr_assert_eq(mkdir(inner, 0700), 0);
     cr_assert_not(net_listener_mend(list));
+    net_listeners_free(list);
+}
+
+/* A program that became a daemon has closed them meanwhile. */
+Test(net_listener, a_unix_socket_that_is_made_anew_is_not_where_others_print)
+{
+    struct net_listener *list = NULL;
+    struct oxq_error err = {0};
+    const char *path = path_in("s");
+    cr_assert_eq(net_listen_unix(loop, path, 0600, 16, &list, &err), OXQ_OK, "%s", err.text);
+    close(STDIN_FILENO);
+    cr_assert(unlink(path) == 0 && net_listener_mend(list));
+    cr_assert_gt(list->fd, STDERR_FILENO);
+    cr_assert_eq(fcntl(list->fd, F_GETFD), FD_CLOEXEC);
     net_listeners_free(list);
 }
 
