@@ -10,6 +10,8 @@ import { freePort } from '../../support/port.mjs';
 const PATIENT_MS = 30_000;
 const HASTY_MS = 1000;
 const WATCH = 'watch';
+/* A master waits five seconds for more replicas before it sends the first one what it has. */
+const AT_ONCE = ['--repl-diskless-sync-delay', '0'];
 
 /* A Sentinel wants its password. */
 async function askAs(t, port, password, words) {
@@ -58,8 +60,8 @@ async function knownTo(t, port, kind) {
 
 /** A master called jobs, its replica, and Sentinels (their password is watch) that know them and each other. */
 export async function startSentinels(t, count = 1) {
-  const master = await t.redis();
-  const replica = await t.redis(['--replicaof', '127.0.0.1', master.port]);
+  const master = await t.redis(AT_ONCE);
+  const replica = await t.redis([...AT_ONCE, '--replicaof', '127.0.0.1', master.port]);
   await until('the replica follows', async () => (await info(t, replica.port, 'replication')).includes('master_link_status:up'));
   const ports = [];
   for (let i = 0; i < count; i++) ports.push(await startSentinel(t, master.port, Math.floor(count / 2) + 1));
@@ -80,7 +82,7 @@ export async function hastenSentinels(t, ports) {
 async function startNode(t, i) {
   const bus = await freePort();
   const flags = ['--cluster-port', bus, '--cluster-config-file', t.path(`nodes-${i}.conf`), '--cluster-node-timeout', HASTY_MS, '--cluster-replica-validity-factor', '0'];
-  const node = await t.redis(['--cluster-enabled', 'yes', ...flags]);
+  const node = await t.redis(['--cluster-enabled', 'yes', ...AT_ONCE, ...flags]);
   node.bus = bus;
   node.id = (await tell(t, node.port, 'CLUSTER', 'MYID')).text;
   return node;
