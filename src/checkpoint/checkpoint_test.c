@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /* What was committed is what is loaded, whatever changed before, and a failure leaves what was there. */
 #include "checkpoint/testkit.h"
+#include "os/disk.h"
 
 #include <criterion/criterion.h>
+#include <errno.h>
+#include <limits.h>
 #include <signal.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 
 static struct kit kit;
 
@@ -136,6 +140,21 @@ Test(checkpoint, a_map_that_is_full_is_told_and_does_no_harm)
     cr_assert(strstr(p.error.text, "map is full"), "%s", p.error.text);
     model_compare(&m, kit.checkpoint);
     model_deinit(&m);
+}
+
+Test(checkpoint, the_file_that_lmdb_writes_through_a_map_has_its_room_before)
+{
+    char path[PATH_MAX];
+    struct stat st;
+    struct oxq_error err;
+    snprintf(path, sizeof(path), "%s/lock.mdb", kit.folder);
+    cr_assert_eq(stat(path, &st), 0);
+    cr_assert_geq(st.st_blocks * 512, st.st_size);
+    kit_close(&kit);
+    disk_fail(DISK_CALL_RESERVE, 1, ENOSPC, false);
+    const struct checkpoint_opts opts = {.folder = kit.folder, .wake = kit_wake, .ctx = &kit};
+    cr_assert_eq(checkpoint_open(&opts, &kit.checkpoint, &err), OXQ_ERR_LIMIT);
+    cr_assert(strstr(err.text, "lock.mdb: No space left"), "%s", err.text);
 }
 
 Test(checkpoint, one_that_is_closed_before_its_end_was_never_there)

@@ -177,6 +177,26 @@ static oxq_err make_file(const struct store *s, struct oxq_error *err)
     return e;
 }
 
+/* LMDB's lock file: a page at least for what all share, and the readers. */
+#define LOCK_FILE_BYTES 8192
+
+/*
+ * LMDB makes its lock file without room on the disk and writes to it through a map, where a full disk is no error but the end of the
+ * process (SIGBUS). Not while an environment is open here: closing a file gives up the locks that the process has on it.
+ */
+static oxq_err reserve_lock_file(const struct store *s, struct oxq_error *err)
+{
+    char path[PATH_MAX];
+    uint64_t bytes = 0;
+    OWNED(disk_close) struct disk_file f = DISK_CLOSED;
+    if (snprintf(path, sizeof(path), "%s/lock.mdb", s->folder) >= (int)sizeof(path))
+        return err_set(err, OXQ_ERR_ARGUMENT, "the path %s is too long", s->folder);
+    oxq_err e = disk_open(path, DISK_CREATE, &f, err);
+    if (e == OXQ_ERR_EXISTS) e = disk_open(path, DISK_WRITE, &f, err);
+    if (!e) e = disk_size(&f, &bytes, err);
+    return e ? e : disk_reserve(&f, bytes ? bytes : LOCK_FILE_BYTES, err);
+}
+
 oxq_err store_open(struct store *s, const struct store_opts *opts, struct oxq_error *err)
 {
     *s = (struct store){.map_bytes = opts->map_bytes ? opts->map_bytes : MAP_BYTES_DEFAULT,
@@ -186,6 +206,7 @@ oxq_err store_open(struct store *s, const struct store_opts *opts, struct oxq_er
     memcpy(s->folder, opts->folder, folder_bytes);
     oxq_err e = s->is_read_only ? OXQ_OK : make_file(s, err);
     if (!e) e = pages_check_head(s->folder, err);
+    if (!e && !s->is_read_only) e = reserve_lock_file(s, err);
     if (e) {
         store_close(s);
         return e;

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static void make_path(char out[PATH_MAX], const char *folder)
@@ -16,13 +17,25 @@ static void make_path(char out[PATH_MAX], const char *folder)
     if (snprintf(out, PATH_MAX, "%s/backup.pin", folder) >= PATH_MAX) out[0] = '\0';
 }
 
+/* Root may back up what another user serves: that one must be able to look at the pin. */
+static void give_to_owner(int fd, const char *folder)
+{
+    struct stat st;
+    if (stat(folder, &st) == 0 && st.st_uid != geteuid()) (void)!fchown(fd, st.st_uid, st.st_gid);
+}
+
 oxq_err journal_pin(const char *folder, struct disk_file *out, struct oxq_error *err)
 {
     char path[PATH_MAX];
     make_path(path, folder);
     int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (fd < 0 && errno == EROFS) {
+        *out = DISK_CLOSED;
+        return OXQ_OK;
+    }
     if (fd < 0)
         return err_set(err, errno == EACCES ? OXQ_ERR_PERMISSION : OXQ_ERR_IO, "open %s: %s", path, strerror(errno));
+    give_to_owner(fd, folder);
     while (flock(fd, LOCK_SH) != 0) {
         if (errno == EINTR) continue;
         oxq_err e = err_set(err, OXQ_ERR_IO, "lock %s: %s", path, strerror(errno));

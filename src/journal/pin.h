@@ -8,7 +8,10 @@
 
 #include "os/disk.h"
 
-/* Several may hold one at a time. Waits for a keeper that is just looking. Errors: IO, PERMISSION. Owns: caller, disk_close. */
+/*
+ * Several may hold one at a time. Waits for a keeper that is just looking. On a file system that is mounted read-only nothing can be removed:
+ * there it is none, and closed. Errors: IO, PERMISSION. Owns: caller, disk_close.
+ */
 OXQ_MUST_USE oxq_err journal_pin(const char *folder, struct disk_file *out, struct oxq_error *err);
 /* Does another process hold one? */
 bool journal_is_pinned(const char *folder);

@@ -8,6 +8,8 @@
 #include "os/testfolder.h"
 
 #include <criterion/criterion.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 static char folder[TESTFOLDER_PATH_MAX];
 
@@ -45,6 +47,20 @@ Test(journal_pin, needs_the_folder)
     testfolder_remove(folder);
     cr_assert_eq(journal_pin(folder, &a, &err), OXQ_ERR_IO);
     cr_assert(!journal_is_pinned(folder));
+}
+
+Test(journal_pin, of_root_in_a_folder_of_another_user_is_that_users)
+{
+    const uid_t other = 65534;
+    struct disk_file pin;
+    struct oxq_error err;
+    struct stat st;
+    if (geteuid() != 0) cr_skip_test("only root can give a folder away");
+    cr_assert_eq(chown(folder, other, other), 0);
+    cr_assert_eq(journal_pin(folder, &pin, &err), OXQ_OK, "%s", err.text);
+    cr_assert_eq(fstat(pin.fd, &st), 0);
+    cr_assert_eq(st.st_uid, other, "the server could not look whether its journal is pinned");
+    disk_close(&pin);
 }
 
 #define RECORD_BYTES 4000

@@ -77,6 +77,22 @@ test('data: check refuses the folder of a server that runs, and likes it when it
   check(run.status === 0 && run.stdout.includes('database 0: 1 keys (1 string)'), 'it is sound', run.stdout + run.stderr);
 });
 
+test('data: a folder that is mounted read-only is checked and backed up, and refused to a server', async (t) => {
+  const server = await t.serve();
+  await ask(await t.connect(server), 'SET', 'key', 'value');
+  await server.stop('SIGKILL');
+  /* A mount that nobody else sees, and that goes with the shell. */
+  const readOnly = 'unshare --user --map-root-user --mount sh -e -c \'mount --bind data data; mount -o remount,bind,ro data; "$@"\' --';
+  if ((await t.shell(`${readOnly} true`)).status !== 0) return console.log('SKIPPED data: a folder that is mounted read-only: unshare(1) may not mount here');
+  equal((await t.shell(`${readOnly} touch data/x`)).status, 1, 'it is read-only');
+  for (const words of ['check data', 'backup data copy', 'check copy']) {
+    const run = await t.shell(`${readOnly} "$OXQ" ${words}`);
+    equal(run.status, 0, `${words}: ${run.stderr}`);
+  }
+  const refused = await t.shell(`${readOnly} "$OXQ" serve --dir data --port ${server.port} --http-port 0`);
+  check(refused.status === 2 && /data: Read-only file system: choose a folder/.test(refused.stderr), 'it says why', refused.stderr);
+});
+
 test('data: check, backup and restore are JSON for programs', async (t) => {
   const one = async (...args) => {
     const run = await t.oxq(args);
