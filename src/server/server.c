@@ -257,7 +257,8 @@ static void host_poll(struct engine_host *host)
     if (s->sender) sender_help(s->sender);
     net_loop_poll(s->loop, s->now_us, 0);
     s->now_us = clock_mono_us(s->clock);
-    if (!s->is_stopping) accept_ready(s);
+    /* Also when it is to stop: somebody comes to end the script. */
+    accept_ready(s);
     run_ready(s);
     engine_commit(s->engine);
     flush_released(s);

@@ -71,6 +71,19 @@ testOfLateScript('end: a second signal does not wait for an endless script', asy
   equal(await server.ended, 1);
 });
 
+testOfLateScript('end: whom a signal waits for can be ended by SCRIPT KILL of somebody who comes after it', async (t) => {
+  const server = await t.serve(['--busy-reply-threshold', '50']);
+  const client = await t.connect(server);
+  client.send(['EVAL', 'while true do end', '0']);
+  const other = await t.connect(server);
+  await until('others are told that it is busy', async () => (await other.call('PING')).text.startsWith('BUSY'));
+  server.kill('SIGTERM');
+  await until('the signal is noted', () => server.logged('SCRIPT KILL').length === 1);
+  const late = await t.connect(server);
+  equal((await late.call('SCRIPT', 'KILL')).text, 'OK');
+  equal(await server.ended, 0);
+});
+
 testOfLateScript('end: SHUTDOWN NOSAVE does not wait for an endless script', async (t) => {
   const server = await t.serve(['--busy-reply-threshold', '50', '--unix', t.path('s')]);
   const script = await t.connect(server);
