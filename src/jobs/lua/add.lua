@@ -169,7 +169,9 @@ local function add_jobs(batch)
     if next(batch.ready) then
         --@use release
         for _, parent in pairs(batch.ready) do
-            if parent then release_ready_parent(parent[1], parent[2], argv[1]) end
+            if parent and try('SCARD', parent[1] .. parent[2] .. ':dependencies') == 0 then
+                release_waiting_parent(parent[1], parent[2], argv[1])
+            end
         end
     end
     return replies

@@ -6,7 +6,7 @@
 --   ARGV[8]     points that the metrics keep, or empty for no metrics
 --   ARGV[9...]  for each job: id, token of its lock, completed or failed, result or error, jobs to keep (0: not this one, -1: all),
 --               seconds to keep them or empty, jobs to remove at a time, attempts that it may make, its stack as JSON or empty
---@use fetch delete
+--@use fetch delete parents
 
 -- What is asked of all jobs together, before the first one is finished. Each gets who holds its
 -- lock, [6], whether it may have children, [7], and the keys of the job and its lock, [8] and [9].
@@ -65,15 +65,6 @@ local function settle(prefix, pending)
     try('SREM', prefix .. 'stalled', unpack(pending.ids))
 end
 
--- What jobs with a parent or a deduplication id need, made for the first one of a call.
-local function open_ties(pending)
-    --@use parents deduplication
-    pending.ties = {
-        read_parent = read_parent, tell_parent = tell_parent, leave_parent = leave_parent, end_deduplication = end_deduplication,
-    }
-    return pending.ties
-end
-
 local function keep(prefix, argv, i, pending)
     local now, state = argv[1], argv[i + 2]
     local count, age_s = argv[i + 4], argv[i + 5]
@@ -111,8 +102,7 @@ local function finish_job(prefix, argv, i, meta, job, pending)
     local key, attempts = job[8], (whole(job[5]) or 0) + 1
     local code = check_job(job, state, argv[i + 1])
     if code < 0 then return code end
-    local ties = (job[2] or job[4]) and (pending.ties or open_ties(pending))
-    local parent = job[2] and job[2] ~= '' and ties.read_parent(job[2], job[3])
+    local parent = job[2] and job[2] ~= '' and read_parent(job[2], job[3])
     if parent then add_finished(prefix, 'failed', pending) end -- the parent may be among them
     if argv[i + 1] ~= '0' then
         local n = #pending.ids + 1
@@ -125,8 +115,11 @@ local function finish_job(prefix, argv, i, meta, job, pending)
         return -104
     end
 
-    if job[4] then ties.end_deduplication(prefix, job[4], id, now) end
-    if parent then ties.tell_parent(parent, key, state, value, now) end
+    if job[4] then
+        --@use deduplication
+        end_deduplication(prefix, job[4], id, now)
+    end
+    if parent then tell_parent(parent, key, state, value, now) end
 
     local is_kept, property = argv[i + 4] ~= '0', 'returnvalue'
     if state == 'failed' then
@@ -143,7 +136,7 @@ local function finish_job(prefix, argv, i, meta, job, pending)
         keep(prefix, argv, i, pending)
     else
         delete_job(key)
-        if parent then ties.leave_parent(parent, key) end
+        if parent then leave_parent(parent, key) end
     end
     try('XADD', pending.events, 'MAXLEN', '~', events_max_of(prefix, meta), '*', 'event', state, 'jobId', id, property, value,
         'prev', 'active')

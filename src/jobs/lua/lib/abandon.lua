@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
 -- Many jobs of a queue are removed. A parent in the same queue that waited for the last of them goes too; one of another queue waits.
---@use delete parents probe
+--@use delete parents place wake probe
 
 -- The parent that waited for this child alone, or nil.
 local function find_abandoned(prefix, key, above)

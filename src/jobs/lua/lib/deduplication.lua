@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
 -- A deduplication id is taken while `de:<id>` says by which job. A job that came meanwhile and is to run after that one waits in `dn:<id>`.
---@use events hold enqueue number
+--@use keys
 
 -- A finished job holds its id no longer, unless the id is held for a time of its own.
 local function free_deduplication(prefix, deduplication, id)
@@ -20,7 +20,9 @@ end
 local function add_next(prefix, deduplication, now)
     local stored = prefix .. 'dn:' .. deduplication
     local new = try('HMGET', stored, 'name', 'data', 'opts', 'pk', 'pd', 'pdk', 'rjk', 'jid')
-    if not new[3] or not has_places(prefix) or not is_kind('ZCARD', prefix .. 'delayed') then return end
+    if not new[3] then return end
+    --@use meta events hold enqueue number probe
+    if not has_places(prefix) or not is_kind('ZCARD', prefix .. 'delayed') then return end
     local counted = free_id(prefix)
     local id = new[8] or counted
     if not id or not is_kind('HLEN', prefix .. id) then return end

@@ -1,14 +1,11 @@
 -- SPDX-License-Identifier: MIT
 -- Finished jobs are kept as their options say. At most a thousand go at a time, or as many as the options say.
---@use delete
+--@use delete parents
 
 local function forget_job(prefix, id)
     local key = prefix .. id
     local job = try('HMGET', key, 'parentKey', 'parent')
-    if job[1] and job[1] ~= '' and call('EXISTS', job[1]) == 1 then
-        --@use parents
-        leave_parent(read_parent(job[1], job[2]), key)
-    end
+    if job[1] and job[1] ~= '' and call('EXISTS', job[1]) == 1 then leave_parent(read_parent(job[1], job[2]), key) end
     delete_job(key)
 end
 

@@ -3,7 +3,7 @@
 -- that are done are in `<key>:processed` (child, result), `<key>:failed` (child, error: failures that do not matter) or
 -- `<key>:unsuccessful` (a sorted set of failures that make it fail). It may be of another queue, with the same hash tag in a cluster.
 -- Where one of these is something else, nothing can be noted there, and the child's end is its own.
---@use events wake place release
+--@use keys
 
 -- A parent in parts: its queue's key without the last colon, its id, and what it does about a failure. Nil when the key is none. What
 -- somebody damaged by hand is no reason to stop in the middle of a transition.
@@ -17,38 +17,27 @@ local function read_parent(key, json)
     return id and { id = id, queueKey = queue_key }
 end
 
--- The parent runs at once, and the worker that takes it fails it for what `defa` says.
-local function doom_parent(prefix, id, child, now)
-    local key = prefix .. id
-    if call('EXISTS', key) == 0 then return end
-    local is_idle = try('ZREM', prefix .. 'waiting-children', id) == 1
-    if not is_idle and try('ZREM', prefix .. 'delayed', id) == 1 then
-        is_idle = true
-        try('HSET', key, 'delay', '0')
-    end
-    if not is_idle and type(try('ZSCORE', prefix .. 'failed', id)) == 'string' then return end
-    try('HSET', key, 'defa', 'child ' .. child .. ' failed')
-    if is_idle then release_parent(prefix, id, now) end
-end
-
 -- state: completed, with the result as value, or failed, with the error.
 local function tell_parent(parent, child, state, value, now)
     local prefix, id = parent.queueKey .. ':', parent.id
     local key = prefix .. id
-    local is_heard = state == 'completed' or parent.fpof or parent.cpof or parent.idof or parent.rdof
+    local has_failed = state == 'failed'
+    local is_heard = not has_failed or parent.fpof or parent.cpof or parent.idof or parent.rdof
     if not is_heard or try('SREM', key .. ':dependencies', child) ~= 1 then return end
-    if state == 'completed' then
+    if not has_failed then
         try('HSET', key .. ':processed', child, value)
-        release_ready_parent(prefix, id, now)
     elseif parent.fpof then
         try('ZADD', key .. ':unsuccessful', now, child)
-        doom_parent(prefix, id, child, now)
-    elseif parent.cpof then
+    elseif parent.cpof or parent.idof then
         try('HSET', key .. ':failed', child, value)
-        release_waiting_parent(prefix, id, now)
+    end
+    local is_called = has_failed and (parent.fpof or parent.cpof) -- though other children are to come
+    if not is_called and try('SCARD', key .. ':dependencies') ~= 0 then return end
+    --@use release
+    if has_failed and parent.fpof then
+        doom_parent(prefix, id, child, now)
     else
-        if parent.idof then try('HSET', key .. ':failed', child, value) end
-        release_ready_parent(prefix, id, now)
+        release_waiting_parent(prefix, id, now)
     end
 end
 
@@ -59,6 +48,7 @@ local function leave_parent(parent, child)
     local set = prefix .. id .. ':dependencies'
     if try('SREM', set, child) ~= 1 or call('SCARD', set) > 0 then return end
     if try('ZREM', prefix .. 'waiting-children', id) ~= 1 then return end
+    --@use events wake place
     if not place(prefix, id, 0, 'RPUSH') then
         call('ZADD', prefix .. 'waiting-children', '0', id)
         return

@@ -29,6 +29,16 @@ local function release_waiting_parent(prefix, id, now)
     end
 end
 
-local function release_ready_parent(prefix, id, now)
-    if try('SCARD', prefix .. id .. ':dependencies') == 0 then release_waiting_parent(prefix, id, now) end
+-- The parent runs at once, and the worker that takes it fails it for what `defa` says.
+local function doom_parent(prefix, id, child, now)
+    local key = prefix .. id
+    if call('EXISTS', key) == 0 then return end
+    local is_idle = try('ZREM', prefix .. 'waiting-children', id) == 1
+    if not is_idle and try('ZREM', prefix .. 'delayed', id) == 1 then
+        is_idle = true
+        try('HSET', key, 'delay', '0')
+    end
+    if not is_idle and type(try('ZSCORE', prefix .. 'failed', id)) == 'string' then return end
+    try('HSET', key, 'defa', 'child ' .. child .. ' failed')
+    if is_idle then release_parent(prefix, id, now) end
 end
