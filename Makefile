@@ -144,7 +144,7 @@ $(lua_h): $(wildcard src/jobs/lua/*.lua src/jobs/lua/lib/*.lua) scripts/embed-lu
 	@mkdir -p $(@D)
 	@echo "  LUA  $@"
 	$(Q)scripts/embed-lua src/jobs/lua >$@
-$(foreach o,jobs/transition engine/native_test embed/embed_test,$(variants:%=build/%/obj/src/$o.o)): $(lua_h)
+$(foreach o,jobs/transition engine/native_test embed/embed_test script/transitions_test,$(variants:%=build/%/obj/src/$o.o)): $(lua_h)
 
 # Their names, which native/ knows them by.
 sha_h := build/gen/native/transitions_sha.h

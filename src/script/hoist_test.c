@@ -188,21 +188,6 @@ static bool is_library(void *ctx, struct slice name)
     return slice_equal(name, SLICE_LIT("redis"));
 }
 
-static int write_dump(lua_State *lua, const void *at, size_t len, void *out)
-{
-    (void)lua;
-    return (int)buf_append(out, slice_of(at, len));
-}
-
-/* The compiled form of a script. Owns: caller, buf_deinit. */
-static struct buf dump_of(struct testhost *t, const char *text)
-{
-    struct buf dump = {.limit_bytes = 1 << 20};
-    cr_assert_eq(luaL_loadbuffer(t->host->lua, text, strlen(text), "=test"), 0);
-    cr_assert_eq(lua_dump(t->host->lua, write_dump, &dump), 0);
-    return dump;
-}
-
 Test(hoist, only_functions_that_drop_a_result_of_redis_call_are_muted)
 {
     static const struct {
@@ -222,7 +207,7 @@ Test(hoist, only_functions_that_drop_a_result_of_redis_call_are_muted)
     struct testhost t;
     testhost_init(&t, 0, 0);
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        struct buf dump = dump_of(&t, cases[i].text);
+        struct buf dump = testhost_dump(&t, cases[i].text);
         struct hoist h;
         cr_assert_eq(hoist_functions(buf_borrow(&dump), is_library, NULL, 1 << 20, &h), OXQ_OK);
         cr_assert_eq(h.functions_count, 1);
@@ -258,7 +243,7 @@ Test(hoist, the_main_function_is_muted_where_its_variable_is_redis_call_for_good
     struct testhost t;
     testhost_init(&t, 0, 0);
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        struct buf dump = dump_of(&t, cases[i].text);
+        struct buf dump = testhost_dump(&t, cases[i].text);
         struct hoist h;
         cr_assert_eq(hoist_functions(buf_borrow(&dump), is_library, NULL, 1 << 20, &h), OXQ_OK);
         cr_assert_eq(h.has_muted_call, cases[i].has_muted_call, "%s", cases[i].text);
@@ -276,7 +261,7 @@ Test(hoist, broken_dumps_are_read_within_their_bounds)
         "c(1) for i = 1, 2 do f(i) c(i) end return g(t)";
     struct testhost t;
     testhost_init(&t, 0, 0);
-    struct buf dump = dump_of(&t, text);
+    struct buf dump = testhost_dump(&t, text);
     struct hoist h;
     cr_assert_eq(hoist_functions(buf_borrow(&dump), is_library, NULL, 1 << 20, &h), OXQ_OK);
     cr_assert_eq(h.functions_count, 2);

@@ -4,7 +4,9 @@
 #include "base/mem.h"
 #include "base/num.h"
 #include "resp/writer.h"
+#include "script/host.h"
 
+#include <lauxlib.h>
 #include <stdio.h>
 
 #define OUT_MAX ((size_t)1 << 30)
@@ -173,4 +175,19 @@ const char *testhost_eval(struct testhost *t, const char *text, int keys_count, 
     argv[2] = slice_of(digits, num_format_int(digits, keys_count));
     for (int i = 0; i < argc; i++) argv[3 + i] = slice_from_text(args[i]);
     return testhost_run(t, argv, 3 + argc);
+}
+
+static int write_dump(lua_State *lua, const void *at, size_t len, void *out)
+{
+    (void)lua;
+    return (int)buf_append(out, slice_of(at, len));
+}
+
+struct buf testhost_dump(struct testhost *t, const char *text)
+{
+    struct buf dump = {.limit_bytes = 1 << 20};
+    lua_State *lua = t->host->lua;
+    CHECK(luaL_loadbuffer(lua, text, strlen(text), "=test") == 0 && lua_dump(lua, write_dump, &dump) == 0);
+    lua_pop(lua, 1);
+    return dump;
 }

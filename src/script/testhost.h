@@ -39,5 +39,7 @@ void testhost_deinit(struct testhost *t);
 const char *testhost_run(struct testhost *t, struct slice *argv, int argc);
 /* EVAL of a text with keys and then values, given as one list of `argc` texts. */
 const char *testhost_eval(struct testhost *t, const char *text, int keys_count, const char *const *args, int argc);
+/* The compiled form of a script, which must be one. Owns: caller, buf_deinit. */
+struct buf testhost_dump(struct testhost *t, const char *text);
 
 #endif
