@@ -92,6 +92,57 @@ Test(dead_letters, a_replayed_job_runs_with_all_its_attempts)
     cr_assert_eq(oxq_queue_replay(queue, "welcome", NULL, &err), OXQ_ERR_FORMAT);
 }
 
+static bool note_first(void *ctx, int64_t done_count)
+{
+    int64_t *first = ctx;
+    if (*first == 0) *first = done_count;
+    return true;
+}
+
+/* Others would wait for the end of all of it. */
+Test(dead_letters, large_letters_are_replayed_a_few_at_a_time)
+{
+    enum { BYTES = 5 << 20 };
+    static char data[BYTES + 3];
+    memset(data, '"', BYTES + 2);
+    memset(data + 1, 'x', BYTES);
+    for (int i = 0; i < 5; i++) OK(oxq_queue_add(queue, "send", data, NULL, NULL, &err));
+    testkit_work("mail", NULL, fail, NULL);
+    int64_t first = 0, count;
+    struct oxq_many_opts opts = {.on_progress = note_first, .ctx = &first};
+    OK(oxq_queue_replay_matching(dead, NULL, &opts, &count, &err));
+    cr_assert_eq(first, 2);
+    cr_assert_eq(count, 5);
+    cr_assert_eq(testkit_count(queue, OXQ_STATE_WAITING), 5);
+    cr_assert_eq(testkit_count(dead, OXQ_STATE_WAITING), 0);
+}
+
+Test(dead_letters, data_come_back_as_they_were)
+{
+    static const char *const datas[] = {
+        "\"\"",
+        "\"\\\\\"",
+        "\"\\\"\"",
+        "[\"\\\\\\\"\",\"\\\\\\\\\"]",
+        "[{\"]\":\"}\"},{\"a\\\\\":[[],{}]}]",
+        "{\"data\":{\"opts\":{}},\"id\":\"8\",\"failedReason\":1}",
+        "{ \"a\" : [ 1 , 2 ] }",
+        "-1.50",
+    };
+    char id[OXQ_ID_MAX];
+    oxq_job *job;
+    for (size_t i = 0; i < sizeof(datas) / sizeof(datas[0]); i++)
+        OK(oxq_queue_add(queue, "send", datas[i], NULL, NULL, &err));
+    testkit_work("mail", NULL, fail, NULL);
+    for (size_t i = 0; i < sizeof(datas) / sizeof(datas[0]); i++) {
+        snprintf(id, sizeof(id), "%zu", i + 1);
+        OK(oxq_queue_replay(dead, id, NULL, &err));
+        OK(oxq_queue_get(queue, id, &job, &err));
+        cr_assert_str_eq(oxq_job_data(job, NULL), datas[i]);
+        oxq_job_free(job);
+    }
+}
+
 /* The server does nothing else meanwhile. */
 Test(dead_letters, a_letter_is_replayed_at_once_whatever_gaps_its_data_have)
 {

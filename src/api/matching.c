@@ -16,15 +16,17 @@ struct portion {
     oxq_state state;
     struct slice ids[PORTION_MAX];
     size_t count;
+    size_t next; /* of the ids: those before have been dealt with */
 };
 
-/* Adds to *out_done the jobs that it happened to. */
+/* Goes on with p->next, at least one further, and adds to *out_done the jobs that it happened to. */
 typedef oxq_err portion_fn(oxq_queue *q, struct portion *p, int64_t *out_done, struct oxq_error *err);
 
 /* ---------------------------------------------------------------- what can happen to a portion */
 
-/* A request whose reply has an answer for each job: a number below 0 says why it did not happen. */
-static oxq_err send_portion(oxq_queue *q, const struct request *r, int64_t *out_done, struct oxq_error *err)
+/* A request whose reply has an answer for each job, or for the first of them: a number below 0 says why it did not happen. */
+static oxq_err send_portion(oxq_queue *q, struct portion *p, const struct request *r, int64_t *out_done,
+                            struct oxq_error *err)
 {
     struct client_reply reply = {0};
     oxq_err e = client_call(q->client, &r->command, 0, &reply, err);
@@ -33,6 +35,10 @@ static oxq_err send_portion(oxq_queue *q, const struct request *r, int64_t *out_
         const struct resp_value *answer = &reply.value.items[i];
         *out_done += answer->kind != RESP_INTEGER || answer->integer > 0;
     }
+    if (!e && reply.value.count == 0)
+        e = err_set(err, OXQ_ERR_FORMAT, "job %.*s: the server's answer does not tell what became of it",
+                    (int)p->ids[p->next].len, p->ids[p->next].at);
+    if (!e) p->next += reply.value.count;
     client_reply_deinit(&reply);
     return e;
 }
@@ -48,23 +54,24 @@ static oxq_err retry_portion(oxq_queue *q, struct portion *p, int64_t *out_done,
                                 .count = p->count};
     struct request r;
     oxq_err e = rerun_request(&p->arena, &batch, &r, err);
-    return e ? e : send_portion(q, &r, out_done, err);
+    return e ? e : send_portion(q, p, &r, out_done, err);
 }
 
 static oxq_err promote_portion(oxq_queue *q, struct portion *p, int64_t *out_done, struct oxq_error *err)
 {
     struct request r;
     oxq_err e = operate_promote(&p->arena, q->prefix, p->ids, p->count, &r, err);
-    return e ? e : send_portion(q, &r, out_done, err);
+    return e ? e : send_portion(q, p, &r, out_done, err);
 }
 
 static oxq_err replay_portion(oxq_queue *q, struct portion *p, int64_t *out_done, struct oxq_error *err)
 {
     _Static_assert(PORTION_MAX <= DEAD_REPLAY_MAX, "a portion is one request");
-    struct dead_replay replay = {.prefix = q->prefix, .now_ms = store_now_ms(), .ids = p->ids, .count = p->count};
+    struct dead_replay replay = {
+        .prefix = q->prefix, .now_ms = store_now_ms(), .ids = p->ids + p->next, .count = p->count - p->next};
     struct request r;
     oxq_err e = dead_replay(&p->arena, &replay, &r, err);
-    return e ? e : send_portion(q, &r, out_done, err);
+    return e ? e : send_portion(q, p, &r, out_done, err);
 }
 
 static oxq_err remove_portion(oxq_queue *q, struct portion *p, int64_t *out_done, struct oxq_error *err)
@@ -82,6 +89,7 @@ static oxq_err remove_portion(oxq_queue *q, struct portion *p, int64_t *out_done
         *out_done += !e && answer->integer > 0;
     }
     client_batch_deinit(&b);
+    p->next = p->count;
     return e;
 }
 
@@ -97,7 +105,7 @@ struct picker {
 static oxq_err take_portion(struct picker *k, size_t max, struct portion *p, struct oxq_error *err)
 {
     arena_reset(&p->arena);
-    p->count = 0;
+    p->count = p->next = 0;
     while (p->count < max) {
         oxq_err e = k->next ? OXQ_OK : oxq_list_next(k->list, &k->next, &k->state, err);
         if (e || !k->next) return e;
@@ -118,10 +126,12 @@ static oxq_err walk(oxq_queue *q, struct picker *k, portion_fn *act, struct many
         if (max == 0) break;
         e = take_portion(k, (size_t)max, &p, err);
         if (e || p.count == 0) break;
-        int64_t done = 0;
-        e = act(q, &p, &done, err);
-        oxq_err told = many_add(many, done, e ? NULL : err);
-        if (!e) e = told;
+        while (!e && p.next < p.count) {
+            int64_t done = 0;
+            e = act(q, &p, &done, err);
+            oxq_err told = many_add(many, done, e ? NULL : err);
+            if (!e) e = told;
+        }
     }
     arena_deinit(&p.arena);
     return e;

@@ -5,7 +5,7 @@
 --   ARGV[1]     now
 --   ARGV[2...]  ids of dead letters
 -- Returns for each the id of its job; or -1, -101 when it is no dead letter, -102 when there is a job of its id, -103 when a worker has it,
--- -106 when its queue cannot take it.
+-- -106 when its queue cannot take it. Of large letters only the first have an answer: the others are for the next call.
 --@use meta events wake place delete takeout rejoin letter probe
 
 -- The failed job is still there.
@@ -60,21 +60,34 @@ local function send_back(prefix, letter, dead_id, now)
     return id
 end
 
+-- Returns how many bytes it was, too.
 local function replay(dead, id, now)
     local key = dead .. id
     local data = try('HGET', key, 'data')
-    if type(data) ~= 'string' then return -1 end
-    if call('EXISTS', key .. ':lock') == 1 then return -103 end
+    if type(data) ~= 'string' then return -1, 0 end
+    if call('EXISTS', key .. ':lock') == 1 then return -103, #data end
     local letter = read_letter(data)
-    if not letter then return -101 end
+    if not letter then return -101, #data end
     local result = send_back(string.match(dead, '^(.-)[^:]*:$') .. letter.queue .. ':', letter, id, now)
-    if result == -102 or result == -106 then return result end
+    if result == -102 or result == -106 then return result, #data end
     local prev = take_out(dead, id)
     delete_job(key)
     emit_and_trim(dead, get_events_max(dead), 'removed', 'jobId', id, 'prev', prev)
-    return result
+    return result, #data
 end
 
-local results = {}
-for i = 2, #ARGV do results[i - 1] = replay(queue, ARGV[i], ARGV[1]) end
-return results
+-- A call that has read so many bytes looks at no further letter.
+local BYTES_MAX = 0x800000
+
+local function replay_some(dead, argv)
+    local results, bytes = {}, 0
+    for i = 2, #argv do
+        local result, size = replay(dead, argv[i], argv[1])
+        results[i - 1] = result
+        bytes = bytes + size
+        if bytes >= BYTES_MAX then break end
+    end
+    return results
+end
+
+return replay_some(queue, ARGV)
