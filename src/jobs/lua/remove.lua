@@ -74,16 +74,11 @@ function remove_tree(key, parent, has_children, run, level)
     if not is_done then return false end
     if is_pending and not run.is_small then leave_parent(read_parent(above, json or nil), key) end
     run.left = run.left - 1
-    run.was_there = remove_one(job.queueKey .. ':', job.id, had_children)
+    run.was_there = remove_one(job.queueKey .. ':', job.id, had_children, run)
     return true
 end
 
-local function remove(prefix, id, has_children, max)
-    local key = prefix .. id
-    if is_next_run(prefix, id) then return -8 end
-    if is_locked(key, has_children, { left = max, seen = {} }) then return 0 end
-    local run = { left = max, seen = {}, was_there = false }
-    run.is_small = not has_children or is_small(key, kinds, { left = max - 1, seen = {} })
+local function remove_some(key, has_children, run)
     if remove_tree(key, nil, has_children, run, 0) then return run.was_there and 1 or -1 end
     while run.deeper and run.left > 0 do
         local at = run.deeper
@@ -91,6 +86,17 @@ local function remove(prefix, id, has_children, max)
         remove_below(at, run, 0)
     end
     return 2
+end
+
+local function remove(prefix, id, has_children, max)
+    local key = prefix .. id
+    if is_next_run(prefix, id) then return -8 end
+    if is_locked(key, has_children, { left = max, seen = {} }) then return 0 end
+    local run = { left = max, seen = {}, was_there = false, later = {} }
+    run.is_small = not has_children or is_small(key, kinds, { left = max - 1, seen = {} })
+    local code = remove_some(key, has_children, run)
+    leave_lists(run)
+    return code
 end
 
 return remove(queue, ARGV[1], ARGV[2] == '1', tonumber(ARGV[3]))

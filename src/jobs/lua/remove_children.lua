@@ -29,20 +29,21 @@ function remove_child(key, parent, run, level)
     if run.is_small then leave_parent(read_parent(parent), key) end
     if not remove_below(key, run, level + 1) then return false end
     if not run.is_small then leave_parent(read_parent(parent), key) end
-    remove_one(prefix, job.id, false)
+    remove_one(prefix, job.id, false, run)
     run.left = run.left - 1
     return true
 end
 
 local function remove_children(key, max)
     if call('EXISTS', key, key .. ':dependencies') == 0 then return -1 end
-    local run = { left = max, seen = {}, is_small = is_small(key, kinds, { left = max, seen = {} }) }
+    local run = { left = max, seen = {}, later = {}, is_small = is_small(key, kinds, { left = max, seen = {} }) }
     local is_done, at = true, key
     while at do
         run.deeper = nil
         is_done = remove_below(at, run, 0) and at == key
         at = run.deeper
     end
+    leave_lists(run)
     return { max - run.left, (is_done or run.left == max) and 0 or 1 }
 end
 

@@ -296,6 +296,30 @@ const checks = {
     assert.equal(await db.llen('bull:mail:wait'), 2500);
     assert.equal(await db.exists('bull:mail:active', 'bull:mail:stalled'), 0);
   },
+  async 'the jobs of a large tree leave the lists, the others keep their places there'(driver, db) {
+    const ids = Array.from({ length: 2300 }, (_, i) => `c${i}`);
+    const at = { wait: ids.slice(10), paused: ids.slice(4, 10), active: ids.slice(2, 4), delayed: ids.slice(1, 2) };
+    const others = Array.from({ length: 12_000 }, (_, i) => `x${i}`);
+    const all = db.pipeline().zadd('bull:mail:waiting-children', NOW, 'p').hset('bull:mail:p', 'name', 'book', 'timestamp', NOW);
+    for (const id of ids) {
+      all.hset(`bull:pages:${id}`, 'name', 'page', 'timestamp', NOW, 'parentKey', 'bull:mail:p').sadd('bull:mail:p:dependencies', `bull:pages:${id}`);
+    }
+    all.rpush('bull:pages:wait', others.flatMap((id, i) => (at.wait[i] ? [id, at.wait[i]] : [id])));
+    all.rpush('bull:pages:paused', at.paused).rpush('bull:pages:active', 'x', ...at.active).zadd('bull:pages:delayed', NOW, ...at.delayed);
+    await all.exec();
+
+    const codes = [];
+    while (codes.at(-1) !== 1 && codes.length < 9) codes.push(await ok(driver, { op: 'remove', queue: 'mail', id: 'p', children: true }));
+    assert.deepEqual(codes, [2, 2, 1]);
+    assert.deepEqual(await db.lrange('bull:pages:wait', 0, -1), others);
+    assert.deepEqual(await db.lrange('bull:pages:active', 0, -1), ['x']);
+    const left = ['bull:mail:events', 'bull:mail:marker', 'bull:mail:meta', 'bull:pages:active', 'bull:pages:events', 'bull:pages:meta', 'bull:pages:wait'];
+    assert.deepEqual((await db.keys('*')).sort(), left);
+    const was = {};
+    for (const [, [, event, , id, , prev]] of await db.xrange('bull:pages:events', '-', '+')) was[event === 'removed' ? id : event] = prev;
+    const expected = Object.entries({ ...at, unknown: ids.slice(0, 1) }).flatMap(([name, some]) => some.map((id) => [id, name]));
+    assert.deepEqual(was, Object.fromEntries(expected));
+  },
 };
 
 /* Fields that somebody wrote by hand, one kind of damage each. */

@@ -41,11 +41,50 @@ local function is_small(key, kinds, run)
     return true
 end
 
--- Returns whether it was there.
-local function remove_one(prefix, id, had_children)
-    local from = take_out(prefix, id)
-    drop_deduplication(prefix, id)
-    if delete_job(prefix .. id) == 0 and not had_children then return from ~= 'unknown' end
+local function tell_removed(prefix, id, from)
     emit_and_trim(prefix, get_events_max(prefix), 'removed', 'jobId', id, 'prev', from)
-    return true
+end
+
+local function put_off(prefix, id, was_there, run)
+    local later = run.later[prefix] or { from = {}, told = {} }
+    run.later[prefix], later.from[id] = later, 'unknown'
+    if was_there then later.told[#later.told + 1] = id end
+end
+
+-- Returns whether it was there. Removing an id from a list is a walk along it: the ids of a large tree leave together (leave_lists).
+local function remove_one(prefix, id, had_children, run)
+    local from = take_out_of_sets(prefix, id)
+    local is_for_later = not from and not run.is_small
+    if not from and run.is_small then from = take_out_of_lists(prefix, id) end
+    drop_deduplication(prefix, id)
+    local was_there = delete_job(prefix .. id) > 0 or had_children
+    if is_for_later then
+        put_off(prefix, id, was_there, run)
+    elseif was_there then
+        tell_removed(prefix, id, from)
+    end
+    return was_there or from ~= 'unknown'
+end
+
+-- Those ids that `from` has leave the list, and it learns where they were.
+local function leave_list(prefix, name, from)
+    local list, is_any = prefix .. name, false
+    for at = 0, size_of('LLEN', list) - 1, 10000 do
+        local ids = call('LRANGE', list, at, at + 9999)
+        for i = 1, #ids do
+            if from[ids[i]] then
+                call('LSET', list, at + i - 1, '')
+                from[ids[i]], is_any = name, true
+            end
+        end
+    end
+    if is_any then call('LREM', list, '0', '') end
+end
+
+-- The end of a call.
+local function leave_lists(run)
+    for prefix, later in pairs(run.later) do
+        for i = 1, #lists do leave_list(prefix, lists[i], later.from) end
+        for i = 1, #later.told do tell_removed(prefix, later.told[i], later.from[later.told[i]]) end
+    end
 end
