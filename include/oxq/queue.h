@@ -106,7 +106,7 @@ struct oxq_list_opts {
     const char *data_path;              /* only jobs whose data has something at this JSON pointer, ... */
     const char *data_value;             /* ... and, when this is given, this text, number, true, false or null */
     int64_t added_from_ms, added_to_ms; /* 0: no bound */
-    bool without_data;                  /* only ids, names, times, counts and failures are read: much faster */
+    bool without_data;                  /* data, results and stacks are not read: much faster */
     uint64_t reserved[8];
 };
 

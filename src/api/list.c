@@ -6,6 +6,9 @@
  * who removes what the list gives. So each page is read with the last id of the page before in front. When another id stands
  * there, the ids of the page before are looked for, the last ones first, and the list goes on behind the first that is still there; when all
  * of them are gone, where that page was. Ids of the page before that come again are passed over.
+ *
+ * Hashes with their data may be large: how large they are is asked for first, and so many are read at a time as are not too much for one
+ * answer.
  */
 #include "api/state.h"
 
@@ -20,14 +23,16 @@
 /* Jobs of one page, at most; of one without data. */
 #define LIST_PAGE 200
 #define LIST_PAGE_BRIEF 1000
+/* Data and results that are read at a time have so many bytes, or else are those of one job. */
+#define LIST_BYTES ((int64_t)16 << 20)
 /* In a list each id that is looked for takes a walk, from its end on: so many are, and the walks go so far beyond the page. */
 #define LIST_ANCHORS 8
 #define LIST_ANCHOR_SHIFT 2000
 
 /* What is read of a job without its data. */
-static const char *const brief_fields[] = {"name", "timestamp",  "delay",        "priority",    "parentKey",
-                                           "rjk",  "deid",       "ats",          "processedOn", "pb",
-                                           "atm",  "finishedOn", "failedReason", "stc"};
+static const char *const brief_fields[] = {
+    "name",        "opts", "timestamp", "delay",        "priority", "parentKey",  "rjk",          "deid", "ats",
+    "processedOn", "pb",   "atm",       "attemptsMade", "progress", "finishedOn", "failedReason", "stc"};
 #define BRIEF_FIELDS (sizeof(brief_fields) / sizeof(brief_fields[0]))
 
 struct list_page {
@@ -49,10 +54,12 @@ struct oxq_list {
     int64_t given;
     struct list_page pages[2]; /* the one that is given, and the one before */
     size_t current;
-    bool is_last_page;          /* of the state */
-    struct client_batch hashes; /* of the fresh ids */
-    struct slice *fresh;        /* of the page, those that were not in the page before; in its arena */
+    bool is_last_page;    /* of the state */
+    struct slice *fresh;  /* of the page, those that were not in the page before; in its arena */
+    int64_t *fresh_bytes; /* of their data and results; NULL: they are not read */
     size_t at, fresh_count;
+    struct client_batch hashes; /* of the fresh ids from..to */
+    size_t from, to;
     oxq_job *job; /* owned: the one that was given last */
 };
 
@@ -76,7 +83,7 @@ static void ask(struct client_batch *b, const struct slice *argv, size_t argc)
 static void begin_list(struct oxq_list *l)
 {
     l->pages[0].count = l->pages[1].count = 0;
-    l->at = l->fresh_count = 0;
+    l->at = l->from = l->to = l->fresh_count = 0;
     l->is_last_page = false;
 }
 
@@ -284,13 +291,49 @@ static void ask_for_hash(struct oxq_list *l, struct arena *arena, struct slice i
 }
 
 /* Damaged jobs are passed over: the others are listed. */
-static oxq_err run_hashes(struct oxq_list *l, struct oxq_error *err)
+static oxq_err run_each(struct oxq_list *l, struct client_batch *b, struct oxq_error *err)
 {
-    oxq_err e = client_batch_run(l->queue->client, &l->hashes, 0, err);
-    for (size_t i = 0; !e && i < l->hashes.count; i++) {
-        const struct resp_value *reply = client_batch_reply(&l->hashes, i);
+    oxq_err e = client_batch_run(l->queue->client, b, 0, err);
+    for (size_t i = 0; !e && i < b->count; i++) {
+        const struct resp_value *reply = client_batch_reply(b, i);
         if (!job_is_damaged(reply)) e = client_reply_check(reply, err);
     }
+    return e;
+}
+
+static oxq_err read_sizes(struct oxq_list *l, struct arena *arena, struct oxq_error *err)
+{
+    static const struct slice large[] = {SLICE_INIT("data"), SLICE_INIT("returnvalue")};
+    struct client_batch b = {0};
+    for (size_t i = 0; i < 2 * l->fresh_count; i++) {
+        struct slice argv[] = {SLICE_LIT("HSTRLEN"), keys_join(arena, l->queue->prefix, l->fresh[i / 2]), large[i % 2]};
+        ask(&b, argv, 3);
+    }
+    oxq_err e = run_each(l, &b, err);
+    l->fresh_bytes = ARENA_ARRAY(arena, int64_t, l->fresh_count);
+    memset(l->fresh_bytes, 0, l->fresh_count * sizeof(*l->fresh_bytes));
+    for (size_t i = 0; !e && i < 2 * l->fresh_count; i++) {
+        const struct resp_value *reply = client_batch_reply(&b, i);
+        if (reply->kind == RESP_INTEGER) l->fresh_bytes[i / 2] += reply->integer;
+    }
+    client_batch_deinit(&b);
+    return e;
+}
+
+/* Of the fresh ids, from the next one on. */
+static oxq_err read_hashes(struct oxq_list *l, struct oxq_error *err)
+{
+    struct arena *arena = &l->pages[l->current].arena;
+    int64_t bytes = 0;
+    l->from = l->to = l->at;
+    client_batch_reset(&l->hashes);
+    while (l->to < l->fresh_count) {
+        bytes += l->fresh_bytes ? l->fresh_bytes[l->to] : 0;
+        if (bytes > LIST_BYTES && l->to > l->from) break;
+        ask_for_hash(l, arena, l->fresh[l->to++]);
+    }
+    oxq_err e = run_each(l, &l->hashes, err);
+    if (e) l->to = l->at;
     return e;
 }
 
@@ -302,15 +345,13 @@ static oxq_err read_page(struct oxq_list *l, struct oxq_error *err)
     if (e) return e;
     bool has_shifted = before->count > 0 && page->place != before->place + (int64_t)before->count;
     l->current = 1 - l->current;
-    l->at = l->fresh_count = 0;
+    l->at = l->from = l->to = l->fresh_count = 0;
     l->fresh = ARENA_ARRAY(&page->arena, struct slice, page->count + 1);
-    client_batch_reset(&l->hashes);
+    l->fresh_bytes = NULL;
     for (size_t i = 0; i < page->count; i++) {
-        if (has_shifted && has_id(before, page->ids[i])) continue;
-        l->fresh[l->fresh_count++] = page->ids[i];
-        ask_for_hash(l, &page->arena, page->ids[i]);
+        if (!has_shifted || !has_id(before, page->ids[i])) l->fresh[l->fresh_count++] = page->ids[i];
     }
-    return l->fresh_count > 0 ? run_hashes(l, err) : OXQ_OK;
+    return l->fresh_count > 1 && !l->opts.without_data ? read_sizes(l, &page->arena, err) : OXQ_OK;
 }
 
 /* HMGET's reply as HGETALL would have given it. */
@@ -374,13 +415,15 @@ static oxq_err next_of_page(struct oxq_list *l, struct oxq_error *err)
 {
     struct list_page *page = &l->pages[l->current];
     while (l->at < l->fresh_count) {
+        oxq_err e = l->at == l->to ? read_hashes(l, err) : OXQ_OK;
+        if (e) return e;
         size_t i = l->at++;
         struct oxq_error why;
         oxq_job *job;
-        struct resp_value hash = *client_batch_reply(&l->hashes, i);
+        struct resp_value hash = *client_batch_reply(&l->hashes, i - l->from);
         if (l->opts.without_data) hash = pair_fields(&page->arena, &hash);
         /* Removed since its id was read, or no job at all. */
-        oxq_err e = job_new_from_reply(l->queue->name, &hash, l->fresh[i], &job, &why);
+        e = job_new_from_reply(l->queue->name, &hash, l->fresh[i], &job, &why);
         if (e == OXQ_ERR_MEMORY) return err_set(err, e, "%s", why.text);
         if (e) continue;
         l->job = is_match(l, job) ? job : NULL;

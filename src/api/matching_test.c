@@ -115,6 +115,7 @@ Test(matching, a_list_of_failed_jobs_bears_that_they_are_retried)
         cr_assert_eq(strncmp(f->failure, "no ", 3), 0);
         cr_assert_eq(f->attempts_made, 1);
         cr_assert_str_eq(f->data, "{}");
+        cr_assert_eq(f->attempts_max, 1);
         OK(oxq_queue_retry(queue, f->id, OXQ_STATE_FAILED, true, &err));
     }
     OK(oxq_list_next(list, &job, NULL, &err));
@@ -123,6 +124,29 @@ Test(matching, a_list_of_failed_jobs_bears_that_they_are_retried)
     for (int i = 1; i <= 1500; i++) cr_assert(marks[i], "job %d", i);
     struct oxq_list_opts both = {.without_data = true, .data_path = "/n"};
     cr_assert_eq(oxq_queue_list(queue, &both, &list, &err), OXQ_ERR_ARGUMENT);
+}
+
+/* What is removed before its turn has not been read. */
+Test(matching, a_list_reads_large_jobs_a_few_at_a_time)
+{
+    enum { BYTES = 6 << 20 };
+    static char data[BYTES + 3];
+    memset(data, '"', BYTES + 2);
+    memset(data + 1, 'x', BYTES);
+    for (int i = 0; i < 4; i++) OK(oxq_queue_add(queue, "send", data, NULL, NULL, &err));
+    oxq_list *list;
+    oxq_job *job;
+    OK(oxq_queue_list(queue, NULL, &list, &err));
+    for (int i = 1; i <= 3; i++) {
+        OK(oxq_list_next(list, &job, NULL, &err));
+        cr_assert_not_null(job);
+        cr_assert_eq(strtol(oxq_job_id(job), NULL, 10), i);
+        cr_assert_str_eq(oxq_job_data(job, NULL), data);
+        if (i == 1) OK(oxq_queue_remove(queue, "4", false, &err));
+    }
+    OK(oxq_list_next(list, &job, NULL, &err));
+    cr_assert_null(job);
+    oxq_list_free(list);
 }
 
 /* ---------------------------------------------------------------- by filter */

@@ -89,7 +89,7 @@ static void plan_reading(struct jobs *j)
         j->opts.skip = j->skip;
         j->skip = 0;
     }
-    j->opts.without_data = j->is_ids && !o->data_path;
+    j->opts.without_data = !j->s.is_json && !o->data_path;
     if (j->count > 0 && j->count <= INT64_MAX - j->skip) j->opts.count = j->skip + j->count;
 }
 
