@@ -78,8 +78,8 @@ local function keep(prefix, argv, i, pending)
     if count ~= '-1' then forget_surplus(prefix, prefix .. state, count) end
 end
 
--- What is told of a failure: the fields to keep, and the dead job where the queue has a place for them. And whether that job could not be added:
--- then the failed one is all there is.
+-- What is told of a failure: the fields to keep, and the dead job where the queue has a place for them. And whether that job could not be
+-- added: then the failed one is all there is.
 local function fail(prefix, argv, i, meta, attempts)
     local id, reason, stack = argv[i], argv[i + 3], argv[i + 8]
     local fields = { 'failedReason', reason, 'finishedOn', argv[1], 'atm', attempts }

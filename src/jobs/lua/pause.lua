@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- Pauses a queue: no worker takes a job until it is resumed. Where BullMQ keeps the jobs of a paused queue apart (lib/place.lua), they go there, at
--- once or, when there are others, at most 5,000 at a time.
+-- Pauses a queue: no worker takes a job until it is resumed. Where BullMQ keeps the jobs of a paused queue apart (lib/place.lua), they go
+-- there, at once or, when there are others, at most 5,000 at a time.
 --   KEYS[1]  prefix
 -- Returns how many are left in `wait`: pause again.
 --@use events place probe

@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- Removes a job wherever it is, and with its children, when asked to, those of all its levels. Neither it nor a child that is to come may be
--- active. A large tree goes in several calls, the job itself last.
+-- Removes a job wherever it is, and with its children, when asked to, those of all its levels. Neither it nor a child that is to come may
+-- be active. A large tree goes in several calls, the job itself last.
 --   KEYS[1]  prefix
 --   ARGV[1]  the job's id
 --   ARGV[2]  1: with its children

@@ -24,7 +24,8 @@ function remove_child(key, parent, run, level)
     local job = read_parent(key)
     if not job then return true end
     local prefix = job.queueKey .. ':'
-    if run.seen[key] or call('EXISTS', key .. ':lock') == 1 or type(try('ZSCORE', prefix .. 'failed', job.id)) == 'string' then return true end
+    if run.seen[key] or call('EXISTS', key .. ':lock') == 1 then return true end
+    if type(try('ZSCORE', prefix .. 'failed', job.id)) == 'string' then return true end
     run.seen[key] = true
     if run.is_small then leave_parent(read_parent(parent), key) end
     if not remove_below(key, run, level + 1) then return false end

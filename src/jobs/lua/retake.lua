@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- The jobs that a worker took with one request whose answer it never got: they are active under that request's token. The newest are looked at, and
--- whoever took these did so a moment ago; what is not found stalls.
+-- The jobs that a worker took with one request whose answer it never got: they are active under that request's token. The newest are looked
+-- at, and whoever took these did so a moment ago; what is not found stalls.
 --   KEYS[1]  prefix
 --   ARGV[1]  the token
 --   ARGV[2]  ms that the locks last from now on

@@ -3,7 +3,8 @@
 --@use events meta hold place wake delete
 
 local function tell_deduplicated(q, kept, dropped, de)
-    emit_and_trim(q.prefix, events_max_of(q.prefix, q.meta), 'deduplicated', 'jobId', kept, 'deduplicationId', de.id, 'deduplicatedJobId', dropped)
+    emit_and_trim(q.prefix, events_max_of(q.prefix, q.meta), 'deduplicated', 'jobId', kept, 'deduplicationId', de.id,
+                  'deduplicatedJobId', dropped)
 end
 
 -- While the holder is active, the newest job waits for its end.

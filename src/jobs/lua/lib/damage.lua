@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MIT
--- A job is a hash. When somebody has put something else in its place (SET bull:mail:12), a command for a hash is an error (lib/probe.lua). So what
--- reads or changes the hash of a job that may be damaged uses `try`, and an id that has no job leaves the queue; the key stays for whoever looks
--- into it.
+-- A job is a hash. When somebody has put something else in its place (SET bull:mail:12), a command for a hash is an error (lib/probe.lua).
+-- So what reads or changes the hash of a job that may be damaged uses `try`, and an id that has no job leaves the queue; the key stays for
+-- whoever looks into it.
 --@use count events
 
 -- Such a job waits without a priority, until a worker takes it and tells.

@@ -94,8 +94,8 @@ local function start_job(prefix, id, fields, starts, argv, reply)
     reply[n + 1], reply[n + 2], reply[n + 3] = id, starts, fields
 end
 
--- Up to `count`. `run` has what was started before. Returns whether there may be more to start. The counter of priorities starts anew when no
--- prioritized job is left.
+-- Up to `count`. `run` has what was started before. Returns whether there may be more to start. The counter of priorities starts anew when
+-- no prioritized job is left.
 local function start_some(prefix, count, argv, reply, run)
     local ids, scores = take_ids(prefix, count)
     local started = 0

@@ -4,8 +4,8 @@
 -- plus its place among those of the same ms.
 --@use keys
 
--- The list of those that wait. BullMQ up to 5 keeps the jobs of a paused queue in `paused`, and when it resumes one it renames that to `wait`: what
--- is in `wait` then is lost. Who uses a queue is in its meta.
+-- The list of those that wait. BullMQ up to 5 keeps the jobs of a paused queue in `paused`, and when it resumes one it renames that to
+-- `wait`: what is in `wait` then is lost. Who uses a queue is in its meta.
 local function waiting_list(prefix)
     local meta = try('HMGET', prefix .. 'meta', 'paused', 'version')
     local is_apart = meta[1] and meta[2] and string.find(meta[2], '^bullmq:[1-5]%.')
@@ -20,8 +20,8 @@ local function count_place(key)
     return 1
 end
 
--- push is LPUSH, or RPUSH to be next; it says nothing of jobs with a priority. `list` is the waiting list, where that is known. False when it
--- cannot be done.
+-- push is LPUSH, or RPUSH to be next; it says nothing of jobs with a priority. `list` is the waiting list, where that is known. False when
+-- it cannot be done.
 local function place(prefix, id, priority, push, list)
     if priority == 0 then return type(try(push, list or waiting_list(prefix), id)) == 'number' end
     local count = count_place(prefix .. 'pc')

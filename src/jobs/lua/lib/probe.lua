@@ -1,8 +1,8 @@
 -- SPDX-License-Identifier: MIT
--- An error ends a script where it stands, and what it has changed stays changed: a job that has left one list and is in no other is lost. So what
--- can fail, because somebody has put something else in the place of a key (SET bull:mail:wait), comes before what cannot, or uses `try`, whose error
--- is a table, and takes back what was done. Where that is not enough, and calls are rare, keys are looked at first: here. `word` is a command
--- that counts what such a key holds: LLEN, ZCARD, SCARD, HLEN.
+-- An error ends a script where it stands, and what it has changed stays changed: a job that has left one list and is in no other is lost.
+-- So what can fail, because somebody has put something else in the place of a key (SET bull:mail:wait), comes before what cannot, or uses
+-- `try`, whose error is a table, and takes back what was done. Where that is not enough, and calls are rare, keys are looked at first:
+-- here. `word` is a command that counts what such a key holds: LLEN, ZCARD, SCARD, HLEN.
 --@use keys
 
 local function is_kind(word, key)

@@ -35,7 +35,8 @@ local function demand_place(prefix, delay_ms, priority)
     end
 end
 
--- All or nothing. `open` is the JSON of the options without its end, where what is known only here is put. The map `more`: priority, lifo, de.
+-- All or nothing. `open` is the JSON of the options without its end, where what is known only here is put. The map `more`: priority, lifo,
+-- de.
 local function add_run(prefix, scheduler, at, name, data, open, more, now)
     local id = 'repeat:' .. scheduler .. ':' .. at
     local delay_ms, meta = math.max(at - now, 0), read_meta(prefix)
