@@ -50,7 +50,7 @@ typedef enum oxq_flow_kind {
 
 /*
  * A job and the jobs below it, down to `depth` levels, itself counted, and at most `breadth` children of each kind of each job; 0: 10, and
- * 20. Level by level: the tree may change meanwhile. Errors: NOT_FOUND, LIMIT (more than 10,000 jobs). Owns: caller, oxq_flow_free.
+ * 20. Level by level, 10,000 jobs at most: the tree may change meanwhile. Errors: NOT_FOUND. Owns: caller, oxq_flow_free.
  */
 OXQ_MUST_USE oxq_err oxq_flow_get(oxq_queue *queue, const char *id, size_t depth, size_t breadth, oxq_flow **out,
                                   struct oxq_error *err);

@@ -34,8 +34,11 @@ static oxq_err convert_node(struct conversion *c, const struct oxq_flow_node *fr
                             struct oxq_error *err)
 {
     if (depth > OXQ_FLOW_DEPTH_MAX || ++c->count > OXQ_ATOMIC_JOBS_MAX)
-        return err_set(err, OXQ_ERR_LIMIT, "a flow is at most %d levels deep and has at most %d jobs",
-                       OXQ_FLOW_DEPTH_MAX, OXQ_ATOMIC_JOBS_MAX);
+        return err_set(
+            err, OXQ_ERR_LIMIT,
+            "a flow is at most %d levels deep and has at most %d jobs: add others to their parent (parent_id) "
+            "when it is there",
+            OXQ_FLOW_DEPTH_MAX, OXQ_ATOMIC_JOBS_MAX);
     struct slice data;
     oxq_err e = queue_read_data(from->data, &data, err);
     if (e) return e;

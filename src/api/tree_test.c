@@ -87,6 +87,22 @@ Test(tree, a_flow_becomes_a_child_of_a_job_that_is_there)
     cr_assert_eq(counts.unprocessed, 1);
 }
 
+Test(tree, of_a_large_tree_so_much_is_read)
+{
+    oxq_flow *flow;
+    struct oxq_job_opts book = {.job_id = "book"};
+    struct oxq_flow_node page = {.queue = "mail", .name = "page"};
+    struct oxq_flow_node root = {
+        .queue = "mail", .name = "book", .opts = &book, .children = &page, .children_count = 1};
+    OK(oxq_flow_add(store, &root, NULL, &err));
+    add_many_children("book", 10050);
+    OK(oxq_flow_get(queue, "book", 2, 20000, &flow, &err));
+    cr_assert_eq(oxq_flow_children_count(flow), 9999);
+    cr_assert(oxq_flow_has_more(flow));
+    cr_assert_eq(oxq_flow_state(oxq_flow_child(flow, 9998)), OXQ_STATE_WAITING);
+    oxq_flow_free(flow);
+}
+
 /* ---------------------------------------------------------------- children */
 
 static oxq_outcome finish(oxq_job *job, void *ctx)

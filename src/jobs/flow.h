@@ -60,7 +60,7 @@ OXQ_MUST_USE oxq_err flow_result(const struct flow *f, const struct resp_value *
 #define FLOW_DEPTH_DEFAULT 10
 #define FLOW_CHILDREN_DEFAULT 20
 #define FLOW_DEPTH_MAX 100
-/* Of one tree that is read. */
+/* Of one tree that is read, level by level: of the last level there may be some. */
 #define FLOW_READ_JOBS_MAX 10000
 
 enum flow_child_state {
@@ -100,7 +100,7 @@ void flow_read_begin(struct flow_read *r, struct arena *arena, struct slice pref
                      size_t children_max);
 size_t flow_read_count(const struct flow_read *r);
 void flow_read_request(struct flow_read *r, size_t i, struct request *out);
-/* Replies are given in order, each once. Errors: SERVER, FORMAT, LIMIT (FLOW_READ_JOBS_MAX). */
+/* Replies are given in order, each once. Errors: SERVER, FORMAT. */
 OXQ_MUST_USE oxq_err flow_read_reply(struct flow_read *r, size_t i, const struct resp_value *reply,
                                      struct oxq_error *err);
 

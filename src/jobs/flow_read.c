@@ -49,16 +49,12 @@ static void copy_job(struct arena *arena, struct job *job)
     for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) *texts[i] = arena_copy(arena, *texts[i]);
 }
 
-static oxq_err add_child(struct flow_read *r, size_t parent, struct slice key, enum flow_child_state state,
-                         struct oxq_error *err)
+/* One that there is no room for is not read: its parent has more children then (has_more). */
+static void add_child(struct flow_read *r, size_t parent, struct slice key, enum flow_child_state state)
 {
-    if (r->nodes_count == FLOW_READ_JOBS_MAX) {
-        return err_set(err, OXQ_ERR_LIMIT,
-                       "the flow has more than %d jobs within these limits; ask for fewer levels or children",
-                       FLOW_READ_JOBS_MAX);
-    }
     struct slice prefix, id;
-    if (!keys_split_job(key, &prefix, &id)) return OXQ_OK; /* a member that is no job's key has no job */
+    if (r->nodes_count == FLOW_READ_JOBS_MAX) return;
+    if (!keys_split_job(key, &prefix, &id)) return; /* a member that is no job's key has no job */
     if (r->nodes_count == r->nodes_cap) {
         struct flow_read_node *wider = ARENA_ARRAY(r->arena, struct flow_read_node, r->nodes_cap * 2);
         memcpy(wider, r->nodes, r->nodes_count * sizeof(*wider));
@@ -73,7 +69,6 @@ static oxq_err add_child(struct flow_read *r, size_t parent, struct slice key, e
         .parent = parent,
     };
     r->nodes[parent].children_count++;
-    return OXQ_OK;
 }
 
 /* Once the last reply of a level has come, its children are the next. */
@@ -102,10 +97,7 @@ oxq_err flow_read_reply(struct flow_read *r, size_t i, const struct resp_value *
     r->nodes[at].first_child = r->nodes_count;
     for (size_t s = 0; s < sizeof(states) / sizeof(states[0]); s++) {
         const struct resp_value *keys = &reply->items[s + 1];
-        for (size_t k = 0; k < keys->count; k++) {
-            e = add_child(r, at, keys->items[k].text, states[s], err);
-            if (e) return e;
-        }
+        for (size_t k = 0; k < keys->count; k++) add_child(r, at, keys->items[k].text, states[s]);
     }
     r->nodes[at].has_more = (int64_t)r->nodes[at].children_count < reply->items[5].integer;
     end_reply(r, i);
