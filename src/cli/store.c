@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/stat.h>
 
 #define FOLDER_DEFAULT "./oxq-data"
@@ -61,13 +62,15 @@ static void warn(void *ctx, const char *text)
 static oxq_err try_open(struct cli_store *s, const char *url, int64_t timeout_ms, struct oxq_error *err)
 {
     const char *password = s->password ? s->password : getenv("OXQ_PASSWORD");
+    /* A server that is not there is told at once. A folder's host comes and goes with each of its processes: there, the default's patience. */
+    bool is_folder = strncasecmp(url, "file:", 5) == 0;
     struct oxq_opts opts = {.prefix = s->prefix,
                             .password = password,
                             .tls_ca = s->tls_ca ? s->tls_ca : getenv("OXQ_TLS_CA"),
                             .tls_cert = s->tls_cert,
                             .tls_key = s->tls_key,
                             .timeout_ms = timeout_ms,
-                            .attempts = 1,
+                            .attempts = is_folder ? 0 : 1,
                             .on_warning = warn,
                             .ctx = s};
     s->warning[0] = '\0';

@@ -132,6 +132,14 @@ benchTest('exec: a process that the program leaves behind holds nobody up', asyn
   await group;
 });
 
+test('on a new folder, workers that start at once all work: those who do not host it wait for the one who does', async (t) => {
+  const workers = Array.from({ length: 6 }, () => t.spawn(['work', 'q', '--url', `file:${t.path('jobs')}`, '--', 'true']));
+  for (const worker of workers) {
+    await until('it works', () => worker.status !== undefined || worker.logged(' working ').length > 0);
+    equal(worker.status, undefined, worker.stderr);
+  }
+});
+
 test('on a folder the log is the jobs\', and not that of the store', async (t) => {
   const url = `file:${t.path('jobs')}`;
   equal((await t.oxq(['add', 'q', 'x', '{}', '--url', url])).status, 0);
