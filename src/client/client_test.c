@@ -3,9 +3,11 @@
 
 #include "client/fakeserver.h"
 #include "os/clock.h"
+#include "os/testfolder.h"
 #include "os/thread.h"
 
 #include <criterion/criterion.h>
+#include <limits.h>
 #include <stdio.h>
 
 static struct fakeserver *server;
@@ -244,6 +246,25 @@ Test(client_lost, a_lost_reply_is_uncertain_unless_doing_it_twice_does_no_harm)
     expect_text(&reply.value, "1");
     expect_log("INCR a\nGET a\nGET a\n");
     stop();
+}
+
+Test(client_lost, what_the_system_did_not_take_was_not_done_and_is_sent_again)
+{
+    static const struct fakeserver_step steps[] = {{"PING", "+PONG\r\n"}, {"INCR a", ":1\r\n"}, {"", NULL}};
+    char folder[TESTFOLDER_PATH_MAX], path[PATH_MAX], url[PATH_MAX + sizeof("unix:")];
+    testfolder_make(folder);
+    snprintf(path, sizeof(path), "%s/s", folder);
+    snprintf(url, sizeof(url), "unix:%s", path);
+    server = fakeserver_start_at(path, steps);
+    const struct client_opts opts = {.url = url, .backoff_ms = 1, .backoff_max_ms = 1, .timeout_ms = 30000, .seed = 1};
+    cr_assert_eq(client_new(&opts, &client, &err), OXQ_OK, "%s", err.text);
+    cr_assert_eq(call("PING"), OXQ_OK, "%s", err.text);
+    fakeserver_leave(server);
+    fakeserver_return(server);
+    cr_assert_eq(call("INCR a"), OXQ_OK, "%s", err.text);
+    expect_log("PING\nINCR a\n");
+    stop();
+    testfolder_remove(folder);
 }
 
 Test(client_lost, who_fails_fast_hears_soon_that_nobody_is_there)

@@ -33,6 +33,7 @@ struct fakeserver {
     struct net_listener *listener;
     struct conn conns[CONNECTIONS_MAX];
     int port;
+    const char *unix_path; /* borrowed; NULL: the port */
 };
 
 static void ignore_ready(void *ctx, uint32_t ready)
@@ -150,6 +151,10 @@ static void accept_all(struct fakeserver *t)
 
 static void listen_again(struct fakeserver *t)
 {
+    if (t->unix_path) {
+        CHECK(net_listen_unix(t->loop, t->unix_path, 0600, 64, &t->listener, NULL) == OXQ_OK);
+        return;
+    }
     CHECK(net_listen_tcp(t->loop, "127.0.0.1", t->port, 64, &t->listener, NULL) == OXQ_OK);
     t->port = t->listener->port;
 }
@@ -189,7 +194,13 @@ static void run(void *ctx)
 
 struct fakeserver *fakeserver_start(const struct fakeserver_step *steps)
 {
+    return fakeserver_start_at(NULL, steps);
+}
+
+struct fakeserver *fakeserver_start_at(const char *unix_path, const struct fakeserver_step *steps)
+{
     struct fakeserver *t = mem_alloc_zero(sizeof(*t));
+    t->unix_path = unix_path;
     t->step = steps;
     t->log.limit_bytes = LOG_BYTES_MAX;
     for (int i = 0; i < CONNECTIONS_MAX; i++) t->conns[i].input.limit_bytes = SIZE_MAX;

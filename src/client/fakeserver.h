@@ -21,6 +21,8 @@ struct fakeserver;
 
 /* Listens on a port of loopback. Steps end with a `want` of "". Beyond the script, and where a step does not fit, it says -ERR. */
 struct fakeserver *fakeserver_start(const struct fakeserver_step *steps);
+/* The same on a unix socket, whose path stays the caller's; it has no port and no URL here. */
+struct fakeserver *fakeserver_start_at(const char *unix_path, const struct fakeserver_step *steps);
 /* Another script from now on; for replies that name ports. */
 void fakeserver_play(struct fakeserver *t, const struct fakeserver_step *steps);
 /* Ends it; asserts nothing. */

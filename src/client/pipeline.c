@@ -21,8 +21,8 @@
  * A writer that cannot go on because the server takes nothing must see to it that somebody reads: the server may wait for that. It
  * reads itself when nobody does.
  *
- * When anything goes wrong with the connection, it is broken for all: every call in the queue ends, with UNREACHABLE when none of
- * its bytes had been given to the system, else with UNCERTAIN. The link itself goes when both roles have been left.
+ * When anything goes wrong with the connection, it is broken for all: every call in the queue ends, with UNREACHABLE when the system
+ * had taken none of its bytes, else with UNCERTAIN. The link itself goes when both roles have been left.
  * A call whose time is over leaves its place in the queue behind, so that its replies, when they come, are nobody's. When a reply is owed for
  * long, and nothing else comes either, who waits for one, or the next call, breaks the connection: its server has stopped, and by now may be
  * elsewhere, or the way to it is lost, and another is open.
@@ -327,6 +327,14 @@ static void take_out(struct pipeline *p)
     p->handed_bytes = p->appended_bytes;
 }
 
+/* The system has taken nothing of what is left to be sent. */
+static void refuse_rest(struct pipeline *p, const struct oxq_error *why, struct wakes *w)
+{
+    if (p->state != PIPELINE_CONNECTED) return;
+    if (!net_stream_may_send_and_fail(p->stream)) p->handed_bytes -= p->sending.len - p->sending_at;
+    break_link(p, why, w);
+}
+
 /* Sends all that is there, what is appended meanwhile too, while the caller's time lasts. Enters and leaves inside the lock. */
 static void write_out(struct pipeline *p, int64_t until_us, struct wakes *w)
 {
@@ -345,7 +353,7 @@ static void write_out(struct pipeline *p, int64_t until_us, struct wakes *w)
         }
         lock_enter(&p->lock);
         p->sending_at += sent;
-        if (e) break_link(p, &why, w);
+        if (e) refuse_rest(p, &why, w);
         if (is_late) break;
     }
     p->has_writer = false;

@@ -205,6 +205,11 @@ static oxq_err write_plain(struct net_stream *s, struct slice bytes, size_t *out
     return OXQ_OK;
 }
 
+bool net_stream_may_send_and_fail(const struct net_stream *s)
+{
+    return s->ssl != NULL;
+}
+
 bool net_stream_can_send(const struct net_stream *s)
 {
     return !s->ssl && !s->is_write_blocked;

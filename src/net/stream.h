@@ -41,6 +41,8 @@ bool net_stream_has_more(const struct net_stream *s);
  */
 OXQ_MUST_USE oxq_err net_stream_write(struct net_stream *s, struct slice bytes, size_t *out_bytes,
                                       struct oxq_error *err);
+/* May a write that failed have sent something all the same? */
+bool net_stream_may_send_and_fail(const struct net_stream *s);
 /*
  * For a thread beside the owner's: may net_stream_send be called? Not on TLS, nor while the loop is to tell of room.
  */
