@@ -54,7 +54,10 @@ typedef enum oxq_flow_kind {
  */
 OXQ_MUST_USE oxq_err oxq_flow_get(oxq_queue *queue, const char *id, size_t depth, size_t breadth, oxq_flow **out,
                                   struct oxq_error *err);
-/* The root that oxq_flow_get gave. NULL is fine. */
+/* The same without data, results and stacks of the jobs: much faster where these are large. */
+OXQ_MUST_USE oxq_err oxq_flow_get_brief(oxq_queue *queue, const char *id, size_t depth, size_t breadth, oxq_flow **out,
+                                        struct oxq_error *err);
+/* The root that one of these gave. NULL is fine. */
 void oxq_flow_free(oxq_flow *flow);
 /* Of a child that was removed only queue and id are known, and its state is OXQ_STATE_UNKNOWN. */
 const struct oxq_job_fields *oxq_flow_job(const oxq_flow *node);

@@ -6,8 +6,10 @@
 #include "base/mem.h"
 #include "jobs/keys.h"
 
-/* Nodes that are asked for in one pipeline. */
-#define NODES_AT_ONCE 200
+/* Nodes that are asked for in one pipeline: in the first; at most; as many as had so many bytes before. */
+#define NODES_FIRST 8
+#define NODES_MAX 200
+#define NODES_BYTES ((size_t)16 << 20)
 
 struct oxq_flow {
     oxq_job *job; /* owned */
@@ -21,8 +23,17 @@ struct oxq_flow {
 
 /* ---------------------------------------------------------------- reading */
 
+/* How many the next pipeline asks for, after one of so many nodes and bytes. */
+static size_t plan_nodes(size_t at_once, size_t count, size_t bytes)
+{
+    size_t fit = NODES_BYTES / (bytes / count + 1) + 1, more = 4 * at_once;
+    size_t next = fit < more ? fit : more;
+    return next < NODES_MAX ? next : NODES_MAX;
+}
+
 /* Nodes from..to of a level. */
-static oxq_err read_nodes(oxq_queue *q, struct flow_read *r, size_t from, size_t to, struct oxq_error *err)
+static oxq_err read_nodes(oxq_queue *q, struct flow_read *r, size_t from, size_t to, size_t *out_bytes,
+                          struct oxq_error *err)
 {
     struct client_batch b = {0};
     for (size_t i = from; i < to; i++) {
@@ -33,6 +44,7 @@ static oxq_err read_nodes(oxq_queue *q, struct flow_read *r, size_t from, size_t
     }
     oxq_err e = client_batch_run(q->client, &b, 0, err);
     for (size_t i = from; !e && i < to; i++) e = flow_read_reply(r, i, client_batch_reply(&b, i - from), err);
+    *out_bytes = b.replies.len;
     client_batch_deinit(&b);
     return e;
 }
@@ -40,10 +52,14 @@ static oxq_err read_nodes(oxq_queue *q, struct flow_read *r, size_t from, size_t
 static oxq_err read_tree(oxq_queue *q, struct flow_read *r, struct oxq_error *err)
 {
     oxq_err e = OXQ_OK;
+    size_t at_once = NODES_FIRST;
     while (!e && flow_read_count(r) > 0) {
-        size_t count = flow_read_count(r);
-        for (size_t from = 0; !e && from < count; from += NODES_AT_ONCE)
-            e = read_nodes(q, r, from, count - from < NODES_AT_ONCE ? count : from + NODES_AT_ONCE, err);
+        size_t level = flow_read_count(r), bytes = 0;
+        for (size_t from = 0, to; !e && from < level; from = to) {
+            to = level - from < at_once ? level : from + at_once;
+            e = read_nodes(q, r, from, to, &bytes, err);
+            at_once = plan_nodes(at_once, to - from, bytes);
+        }
     }
     return e;
 }
@@ -69,15 +85,20 @@ static oxq_err convert(const struct flow_read_node *from, oxq_flow *nodes, oxq_f
     return job_new(queue, from->is_there ? &from->job : &gone, &to->job, err);
 }
 
-oxq_err oxq_flow_get(oxq_queue *queue, const char *id, size_t depth, size_t breadth, oxq_flow **out,
-                     struct oxq_error *err)
+struct limits {
+    size_t depth, breadth;
+    bool is_brief;
+};
+
+static oxq_err read_flow(oxq_queue *queue, const char *id, const struct limits *limits, oxq_flow **out,
+                         struct oxq_error *err)
 {
-    oxq_err e = ARGS_CHECK(err, queue, id, out);
-    if (!e) e = queue_check_id(id, err);
+    oxq_err e = queue_check_id(id, err);
     if (e) return e;
     struct arena arena = {0};
     struct flow_read r;
-    flow_read_begin(&r, &arena, queue->prefix, slice_from_text(id), depth, breadth);
+    flow_read_begin(&r, &arena, queue->prefix, slice_from_text(id), limits->depth, limits->breadth);
+    r.is_brief = limits->is_brief;
     e = read_tree(queue, &r, err);
     if (!e && !r.nodes[0].is_there) e = err_set(err, OXQ_ERR_NOT_FOUND, "job %s: there is no such job", id);
     if (!e) {
@@ -91,6 +112,20 @@ oxq_err oxq_flow_get(oxq_queue *queue, const char *id, size_t depth, size_t brea
     }
     arena_deinit(&arena);
     return e;
+}
+
+oxq_err oxq_flow_get(oxq_queue *queue, const char *id, size_t depth, size_t breadth, oxq_flow **out,
+                     struct oxq_error *err)
+{
+    oxq_err e = ARGS_CHECK(err, queue, id, out);
+    return e ? e : read_flow(queue, id, &(struct limits){depth, breadth, false}, out, err);
+}
+
+oxq_err oxq_flow_get_brief(oxq_queue *queue, const char *id, size_t depth, size_t breadth, oxq_flow **out,
+                           struct oxq_error *err)
+{
+    oxq_err e = ARGS_CHECK(err, queue, id, out);
+    return e ? e : read_flow(queue, id, &(struct limits){depth, breadth, true}, out, err);
 }
 
 void oxq_flow_free(oxq_flow *flow)

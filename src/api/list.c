@@ -29,12 +29,6 @@
 #define LIST_ANCHORS 8
 #define LIST_ANCHOR_SHIFT 2000
 
-/* What is read of a job without its data. */
-static const char *const brief_fields[] = {
-    "name",        "opts", "timestamp", "delay",        "priority", "parentKey",  "rjk",          "deid", "ats",
-    "processedOn", "pb",   "atm",       "attemptsMade", "progress", "finishedOn", "failedReason", "stc"};
-#define BRIEF_FIELDS (sizeof(brief_fields) / sizeof(brief_fields[0]))
-
 struct list_page {
     struct arena arena;
     struct client_batch reply;
@@ -280,14 +274,14 @@ static bool has_id(const struct list_page *page, struct slice id)
 
 static void ask_for_hash(struct oxq_list *l, struct arena *arena, struct slice id)
 {
-    struct slice argv[BRIEF_FIELDS + 2] = {SLICE_LIT("HGETALL"), keys_join(arena, l->queue->prefix, id)};
+    struct slice argv[JOB_BRIEF_FIELDS + 2] = {SLICE_LIT("HGETALL"), keys_join(arena, l->queue->prefix, id)};
     if (!l->opts.without_data) {
         ask(&l->hashes, argv, 2);
         return;
     }
     argv[0] = SLICE_LIT("HMGET");
-    for (size_t i = 0; i < BRIEF_FIELDS; i++) argv[i + 2] = slice_from_text(brief_fields[i]);
-    ask(&l->hashes, argv, BRIEF_FIELDS + 2);
+    for (size_t i = 0; i < JOB_BRIEF_FIELDS; i++) argv[i + 2] = slice_from_text(job_brief_fields[i]);
+    ask(&l->hashes, argv, JOB_BRIEF_FIELDS + 2);
 }
 
 /* Damaged jobs are passed over: the others are listed. */
@@ -357,11 +351,11 @@ static oxq_err read_page(struct oxq_list *l, struct oxq_error *err)
 /* HMGET's reply as HGETALL would have given it. */
 static struct resp_value pair_fields(struct arena *arena, const struct resp_value *reply)
 {
-    struct resp_value *items = ARENA_ARRAY(arena, struct resp_value, 2 * BRIEF_FIELDS);
+    struct resp_value *items = ARENA_ARRAY(arena, struct resp_value, 2 * JOB_BRIEF_FIELDS);
     struct resp_value hash = {.kind = RESP_ARRAY, .items = items};
-    for (size_t i = 0; i < reply->count && i < BRIEF_FIELDS; i++) {
+    for (size_t i = 0; i < reply->count && i < JOB_BRIEF_FIELDS; i++) {
         if (reply->items[i].kind == RESP_NULL) continue;
-        items[hash.count++] = (struct resp_value){.kind = RESP_BULK, .text = slice_from_text(brief_fields[i])};
+        items[hash.count++] = (struct resp_value){.kind = RESP_BULK, .text = slice_from_text(job_brief_fields[i])};
         items[hash.count++] = reply->items[i];
     }
     return hash;

@@ -87,6 +87,28 @@ Test(tree, a_flow_becomes_a_child_of_a_job_that_is_there)
     cr_assert_eq(counts.unprocessed, 1);
 }
 
+Test(tree, a_tree_is_read_without_data)
+{
+    oxq_flow *flow;
+    struct oxq_job_opts book = {.job_id = "book"}, page_opts = {.attempts = 3};
+    struct oxq_flow_node page = {.queue = "mail", .name = "page", .data = "{\"n\":7}", .opts = &page_opts};
+    struct oxq_flow_node root = {
+        .queue = "mail", .name = "book", .data = "[1]", .opts = &book, .children = &page, .children_count = 1};
+    OK(oxq_flow_add(store, &root, NULL, &err));
+    OK(oxq_flow_get_brief(queue, "book", 0, 0, &flow, &err));
+    const struct oxq_job_fields *f = oxq_flow_job(oxq_flow_child(flow, 0));
+    cr_assert_str_eq(oxq_flow_job(flow)->data, "{}");
+    cr_assert_str_eq(f->data, "{}");
+    cr_assert_str_eq(f->name, "page");
+    cr_assert_eq(f->attempts_max, 3);
+    cr_assert_str_eq(f->parent_key, "bull:mail:book");
+    oxq_flow_free(flow);
+    cr_assert_eq(oxq_flow_get_brief(queue, "none", 0, 0, &flow, &err), OXQ_ERR_NOT_FOUND);
+    OK(oxq_flow_get(queue, "book", 0, 0, &flow, &err));
+    cr_assert_str_eq(oxq_flow_job(oxq_flow_child(flow, 0))->data, "{\"n\":7}");
+    oxq_flow_free(flow);
+}
+
 Test(tree, of_a_large_tree_so_much_is_read)
 {
     oxq_flow *flow;

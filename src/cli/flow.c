@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Both functions call themselves, as deep as oxq_flow_get was told to read. */
+/* Both functions call themselves, as deep as oxq_flow_get_brief was told to read. */
 #include "cli/flow.h"
 
 #include "cli/table.h"

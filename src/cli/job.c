@@ -53,7 +53,7 @@ static int read_all(struct job_view *v, const char *id)
                         oxq_queue_name(v->s.queue));
     if (!e) e = oxq_queue_state(v->s.queue, id, &v->state, &err);
     if (!e) e = oxq_queue_logs(v->s.queue, id, 0, -1, &v->logs, &err);
-    if (!e) e = oxq_flow_get(v->s.queue, id, 0, 0, &v->flow, &err);
+    if (!e) e = oxq_flow_get_brief(v->s.queue, id, 0, 0, &v->flow, &err);
     if (!e && oxq_job_fields(v->job)->dead_id) e = oxq_queue_get_dead_letters(v->s.queue, v->dead_queue, &err);
     if (!e) e = timeline_read(&v->timeline, v->s.queue, v->job, v->state, &err);
     return cli_found(e, &err);

@@ -93,6 +93,7 @@ struct flow_read {
     size_t nodes_count, nodes_cap;
     size_t level_begin, level_end; /* nodes whose requests are wanted now */
     size_t depth_max, children_max;
+    bool is_brief; /* jobs have their brief fields (jobs/job.h); the caller sets it, before the first request */
 };
 
 /* depth_max: levels, the root's too; children_max: of each node, in each of the four states. 0: the defaults above. */

@@ -31,6 +31,7 @@ void flow_read_request(struct flow_read *r, size_t i, struct request *out)
     request_begin(out, r->arena, &transition_read_node, node->prefix);
     request_put(out, node->id);
     request_put_int(out, node->depth < r->depth_max ? (int64_t)r->children_max : 0);
+    for (size_t f = 0; r->is_brief && f < JOB_BRIEF_FIELDS; f++) request_put_text(out, job_brief_fields[f]);
 }
 
 /* A job whose texts live as long as the arena. */

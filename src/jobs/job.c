@@ -36,6 +36,10 @@ static const struct fields_row known_fields[] = {
 
 #define KNOWN_FIELDS_COUNT (sizeof(known_fields) / sizeof(known_fields[0]))
 
+const char *const job_brief_fields[JOB_BRIEF_FIELDS] = {
+    "name",        "opts", "timestamp", "delay",        "priority", "parentKey",  "rjk",          "deid", "ats",
+    "processedOn", "pb",   "atm",       "attemptsMade", "progress", "finishedOn", "failedReason", "stc"};
+
 bool job_is_damaged(const struct resp_value *reply)
 {
     static const struct slice no_hash = SLICE_INIT("WRONGTYPE");

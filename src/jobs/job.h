@@ -38,6 +38,9 @@ struct job {
  * no such job), TYPE (it is damaged), FORMAT (it is no such reply, or a number is none; the text says which).
  */
 OXQ_MUST_USE oxq_err job_read(const struct resp_value *fields, struct slice id, struct job *out, struct oxq_error *err);
+/* All but data, results and stacks, which may be large, and what few ask for. */
+#define JOB_BRIEF_FIELDS 17
+extern const char *const job_brief_fields[JOB_BRIEF_FIELDS];
 /* Does the reply say that the job's key is no hash? Somebody has put something else in its place. */
 bool job_is_damaged(const struct resp_value *reply);
 
