@@ -50,19 +50,34 @@ static struct slice raw_of(struct arena *arena, struct slice data, const char *n
     return slice_is(raw, "null") ? SLICE_LIT("") : arena_copy(arena, raw);
 }
 
-bool dead_read(struct arena *arena, struct slice data, struct dead_letter *out)
+/* The letter with null for the job's data, which may be large and are not looked into. */
+static struct slice leave_out(struct arena *arena, struct slice text, struct slice data)
+{
+    static const struct slice null = SLICE_INIT("null");
+    size_t before = (size_t)(data.at - text.at), after = text.len - before - data.len;
+    char *rest = arena_alloc(arena, before + null.len + after);
+    memcpy(rest, text.at, before);
+    memcpy(rest + before, null.at, null.len);
+    memcpy(rest + before + null.len, data.at + data.len, after);
+    return slice_of(rest, before + null.len + after);
+}
+
+bool dead_read(struct arena *arena, struct slice text, struct dead_letter *out)
 {
     struct json *root = NULL;
     struct oxq_error ignored;
-    if (json_read_value(data, &root, &ignored) != OXQ_OK) return false;
+    struct slice data = json_raw_member(text, SLICE_LIT("data"));
+    if (data.len == 0) return false;
+    struct slice rest = leave_out(arena, text, data);
+    if (json_read_value(rest, &root, &ignored) != OXQ_OK) return false;
     *out = (struct dead_letter){
         .queue = text_of(arena, root, "queue"),
         .id = text_of(arena, root, "id"),
         .name = text_of(arena, root, "name"),
-        .data = raw_of(arena, data, "data"),
-        .opts = raw_of(arena, data, "opts"),
+        .data = slice_is(data, "null") ? SLICE_LIT("") : data,
+        .opts = raw_of(arena, rest, "opts"),
         .failed_reason = text_of(arena, root, "failedReason"),
-        .stacktrace = raw_of(arena, data, "stacktrace"),
+        .stacktrace = raw_of(arena, rest, "stacktrace"),
         .processed_by = text_of(arena, root, "processedBy"),
         .parent_key = text_of(arena, root, "parentKey"),
         .attempts_made = json_number(json_member(root, "attemptsMade")),
@@ -72,8 +87,8 @@ bool dead_read(struct arena *arena, struct slice data, struct dead_letter *out)
         .processed_ms = json_number(json_member(root, "processedOn")),
         .finished_ms = json_number(json_member(root, "finishedOn")),
     };
-    bool is_letter = out->queue.len > 0 && out->id.len > 0 && json_member(root, "name") && json_member(root, "data") &&
-                     json_member(root, "opts") && json_member(root, "failedReason");
+    bool is_letter = out->queue.len > 0 && out->id.len > 0 && json_member(root, "name") && json_member(root, "opts") &&
+                     json_member(root, "failedReason");
     json_release(root);
     return is_letter;
 }

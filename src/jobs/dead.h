@@ -17,7 +17,7 @@ OXQ_MUST_USE oxq_err dead_set_queue(struct arena *arena, struct slice prefix, st
 /* The reply is its name, or null. */
 void dead_get_queue(struct arena *arena, struct slice prefix, struct request *out);
 
-/* What a dead letter tells; JSON as it stands there, borrowed from the arena; texts are empty where there is none. */
+/* What a dead letter tells; JSON as it stands there; texts are empty where there is none. The data are borrowed from the letter, all else is the arena's. */
 struct dead_letter {
     struct slice queue, id, name;
     struct slice data, opts;    /* JSON */
@@ -29,8 +29,8 @@ struct dead_letter {
     int64_t timestamp_ms, processed_ms, finished_ms;
 };
 
-/* Reads the data of a job. False: it is no dead letter. */
-bool dead_read(struct arena *arena, struct slice data, struct dead_letter *out);
+/* Reads the data of a job, a letter's text. False: it is no dead letter. */
+bool dead_read(struct arena *arena, struct slice text, struct dead_letter *out);
 
 struct dead_replay {
     struct slice prefix; /* of the dead-letter queue */
