@@ -71,7 +71,6 @@ ${Object.entries(HANDLES).map(([type, name]) => `    ${type === 'oxq_json' ? 'co
     MUST(oxq_flow_add(store, &root, id, &err))
     MUST(oxq_queue_get(queue, id, &job, &err))
     MUST(oxq_flow_get(queue, id, 0, 0, &flow, &err))
-    MUST(oxq_flow_get_brief(queue, id, 0, 0, &flow, &err))
     MUST(oxq_batch_new(store, NULL, &batch, &err))
     MUST(oxq_queue_list(queue, NULL, &list, &err))
     MUST(oxq_events_open(queue, NULL, &events, &err))
