@@ -42,8 +42,9 @@ struct dead_replay {
 OXQ_MUST_USE oxq_err dead_replay(struct arena *arena, const struct dead_replay *replay, struct request *out,
                                  struct oxq_error *err);
 /*
- * The reply tells of the first so many of them, at least of one: those behind are for another request. What became of dead letter i: *out_id, borrowed from the reply, is the job that waits again. Errors: NOT_FOUND, FORMAT (it is no dead
- * letter), EXISTS (a job of that id is in its queue), LOCK_LOST (a worker has the letter), SERVER.
+ * The reply tells of the first so many of them, at least of one: those behind are for another request. What became of dead letter i: *out_id,
+ * borrowed from the reply, is the job that waits again. Errors: NOT_FOUND, FORMAT (it is no dead letter), EXISTS (a job of that id
+ * is in its queue), LOCK_LOST (a worker has the letter), SERVER.
  */
 OXQ_MUST_USE oxq_err dead_result(const struct resp_value *reply, size_t i, struct slice id, struct slice *out_id,
                                  struct oxq_error *err);
