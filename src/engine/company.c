@@ -1,14 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 #include "engine/company.h"
 
+static int64_t stay_us(uint64_t expected, bool is_guest)
+{
+    if (expected <= COMPANY_RECORDS_MAX) return COMPANY_US;
+    return is_guest && expected <= COMPANY_GUESTS_RECORDS_MAX ? COMPANY_GUESTS_US : 0;
+}
+
 bool company_awaits(struct company *c, uint64_t count, bool is_guest, int64_t now_us)
 {
     if (!c->is_expected) {
         c->is_expected = true;
         c->expected = c->last_count + count;
-        bool is_worth_it =
-            c->skips == 0 && c->expected <= (is_guest ? COMPANY_GUESTS_RECORDS_MAX : COMPANY_LOOP_RECORDS_MAX);
-        c->until_us = is_worth_it ? now_us + (is_guest ? COMPANY_GUESTS_US : COMPANY_LOOP_US) : now_us;
+        c->until_us = now_us + (c->skips == 0 ? stay_us(c->expected, is_guest) : 0);
     }
     c->looks_at_once = now_us == c->seen_us ? c->looks_at_once + 1 : 0;
     c->seen_us = now_us;

@@ -13,12 +13,12 @@
 #include <stdint.h>
 
 /*
- * How long a group stays, longer than a reply and the next request take, and for how many callers at most: more share syncs as it is.
- * A loop that waits looks again and again, and so is in the way of the callers on the same processors: half a sync of a common disk, and few.
- * Guests sleep (embed/visit.h), and come back sooner, since no socket lies between.
+ * How long a group stays, longer than a reply and the next request take: about half a sync of a common disk. A loop that waits looks again and
+ * again, and so is in the way of the callers on the same processors: it does so for few. Guests sleep (embed/visit.h), so that more of them may
+ * stay, and for longer, as it takes them longer to come. More callers than that share syncs as it is.
  */
-#define COMPANY_LOOP_US 60
-#define COMPANY_LOOP_RECORDS_MAX 4
+#define COMPANY_US 60
+#define COMPANY_RECORDS_MAX 4
 #define COMPANY_GUESTS_US 120
 #define COMPANY_GUESTS_RECORDS_MAX 24
 #define COMPANY_SKIPS_MAX 255

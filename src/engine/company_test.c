@@ -18,8 +18,8 @@ Test(company, a_group_stays_for_who_was_answered_last)
 {
     struct company c = after_one();
     cr_assert(company_awaits(&c, 1, false, now_us));
-    cr_assert(company_awaits(&c, 1, false, now_us + COMPANY_LOOP_US - 1));
-    cr_assert_not(company_awaits(&c, 2, false, now_us + COMPANY_LOOP_US - 1), "he has come");
+    cr_assert(company_awaits(&c, 1, false, now_us + COMPANY_US - 1));
+    cr_assert_not(company_awaits(&c, 2, false, now_us + COMPANY_US - 1), "he has come");
     company_go(&c, 2);
     cr_assert_not(company_awaits(&c, 0, false, now_us), "there is no group yet");
     cr_assert(company_awaits(&c, 1, false, now_us), "both were answered");
@@ -29,14 +29,14 @@ Test(company, a_group_goes_alone_when_it_is_time)
 {
     struct company c = after_one();
     cr_assert(company_awaits(&c, 1, false, now_us));
-    cr_assert_not(company_awaits(&c, 1, false, now_us + COMPANY_LOOP_US));
+    cr_assert_not(company_awaits(&c, 1, false, now_us + COMPANY_US));
 }
 
 Test(company, the_time_counts_from_the_end_of_the_last_sync)
 {
     struct company c = after_one();
     cr_assert_not(company_awaits(&c, 0, false, now_us));
-    cr_assert_not(company_awaits(&c, 1, false, now_us + COMPANY_LOOP_US));
+    cr_assert_not(company_awaits(&c, 1, false, now_us + COMPANY_US));
 }
 
 Test(company, one_caller_alone_never_waits)
@@ -52,7 +52,7 @@ Test(company, one_caller_alone_never_waits)
 Test(company, many_callers_never_wait)
 {
     struct company c = {0};
-    company_go(&c, COMPANY_LOOP_RECORDS_MAX);
+    company_go(&c, COMPANY_RECORDS_MAX);
     cr_assert_not(company_awaits(&c, 1, false, now_us));
 }
 
@@ -67,15 +67,23 @@ Test(company, guests_stay_for_more_and_for_longer_than_the_loop)
     company_go(&c, COMPANY_GUESTS_RECORDS_MAX);
     cr_assert_not(company_awaits(&c, 1, true, now_us), "too many");
     company_go(&c, 1);
-    cr_assert_not(company_awaits(&c, COMPANY_LOOP_RECORDS_MAX, false, now_us), "too many for the loop");
+    cr_assert_not(company_awaits(&c, COMPANY_RECORDS_MAX, false, now_us), "too many for the loop");
 }
 
 Test(company, who_looks_first_says_how_long_it_stays)
 {
-    struct company c = after_one();
+    struct company c = {0};
+    company_go(&c, COMPANY_RECORDS_MAX);
     cr_assert(company_awaits(&c, 1, true, now_us));
     cr_assert(company_awaits(&c, 1, false, now_us + COMPANY_GUESTS_US - 1));
     cr_assert_not(company_awaits(&c, 1, false, now_us + COMPANY_GUESTS_US));
+}
+
+Test(company, few_guests_stay_no_longer_than_few_in_the_loop)
+{
+    struct company c = after_one();
+    cr_assert(company_awaits(&c, 1, true, now_us));
+    cr_assert_not(company_awaits(&c, 1, true, now_us + COMPANY_US));
 }
 
 /* So many of `groups` stay, of each of which nobody comes in time. */
@@ -84,7 +92,7 @@ static int stays_in_vain(struct company *c, int groups)
     int stays = 0;
     for (int i = 0; i < groups; i++) {
         stays += company_awaits(c, 1, false, now_us);
-        cr_assert_not(company_awaits(c, 1, false, now_us + COMPANY_LOOP_US));
+        cr_assert_not(company_awaits(c, 1, false, now_us + COMPANY_US));
         company_go(c, 1);
     }
     return stays;
