@@ -58,12 +58,18 @@ test('end: SHUTDOWN ends it with 0', async (t) => {
   await closed(client);
 });
 
-testOfLateScript('end: a second signal does not wait for an endless script', async (t) => {
-  const server = await t.serve(['--busy-reply-threshold', '50']);
-  const client = await t.connect(server);
-  client.send(['EVAL', 'while true do end', '0']);
+/* A server that is late with an endless script, whose client this is, and somebody else. */
+async function serveEndlessScript(t, ...args) {
+  const server = await t.serve(['--busy-reply-threshold', '50', ...args]);
+  const script = await t.connect(server);
+  script.send(['EVAL', 'while true do end', '0']);
   const other = await t.connect(server);
   await until('others are told that it is busy', async () => (await other.call('PING')).text.startsWith('BUSY'));
+  return { server, script, other };
+}
+
+testOfLateScript('end: a second signal does not wait for an endless script', async (t) => {
+  const { server } = await serveEndlessScript(t);
   server.kill('SIGTERM');
   await until('the first signal is noted', () => server.logged('stopping').length === 1);
   check(server.status === undefined, 'it waits for the script');
@@ -72,11 +78,7 @@ testOfLateScript('end: a second signal does not wait for an endless script', asy
 });
 
 testOfLateScript('end: whom a signal waits for can be ended by SCRIPT KILL of somebody who comes after it', async (t) => {
-  const server = await t.serve(['--busy-reply-threshold', '50']);
-  const client = await t.connect(server);
-  client.send(['EVAL', 'while true do end', '0']);
-  const other = await t.connect(server);
-  await until('others are told that it is busy', async () => (await other.call('PING')).text.startsWith('BUSY'));
+  const { server } = await serveEndlessScript(t);
   server.kill('SIGTERM');
   await until('the signal is noted', () => server.logged('SCRIPT KILL').length === 1);
   const late = await t.connect(server);
@@ -85,11 +87,7 @@ testOfLateScript('end: whom a signal waits for can be ended by SCRIPT KILL of so
 });
 
 testOfLateScript('end: SHUTDOWN NOSAVE does not wait for an endless script', async (t) => {
-  const server = await t.serve(['--busy-reply-threshold', '50', '--unix', t.path('s')]);
-  const script = await t.connect(server);
-  script.send(['EVAL', 'while true do end', '0']);
-  const other = await t.connect(server);
-  await until('others are told that it is busy', async () => (await other.call('PING')).text.startsWith('BUSY'));
+  const { server, script, other } = await serveEndlessScript(t, '--unix', t.path('s'));
   check((await other.call('SHUTDOWN')).text.startsWith('BUSY'), 'SHUTDOWN alone is refused');
   other.send(['SHUTDOWN', 'NOSAVE']);
   equal(await server.ended, 0);
