@@ -203,6 +203,11 @@ void engine_run_timers(struct engine *e);
 /* The gate: releases the replies of what was executed since the last call, as far as they are settled, and hands what changed to
  * the disk. */
 void engine_commit(struct engine *e);
+/*
+ * Within a turn, between requests: so many clients wait for a sync, and the disk has nothing to do, that engine_commit should come now
+ * and not only at the turn's end (decision 7).
+ */
+bool engine_is_commit_due(struct engine *e);
 
 /*
  * Between turns others than the engine's own thread may call engine_execute_native and engine_commit, one at a time: the owner calls

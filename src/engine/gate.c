@@ -19,6 +19,9 @@
 
 #include "base/crc32c.h"
 
+/* So many clients that wait for the next group are worth a sync of their own before the turn is over (decision 7). */
+#define WAITING_MIN 64
+
 /* ---- what a reply needs ---- */
 
 static uint32_t bit_of(struct slice key)
@@ -61,6 +64,7 @@ void gate_note(struct persist *p, const struct effect *effect)
 
 void gate_note_submitted(struct persist *p)
 {
+    p->waiting_count = 0;
     p->submitted = p->gathering;
     if (!p->gathering.is_empty) p->gathering = (struct unsettled){.is_empty = true};
     p->noted_len = 0;
@@ -232,6 +236,14 @@ void engine_commit(struct engine *e)
     e->is_time_stale = true;
 }
 
+bool engine_is_commit_due(struct engine *e)
+{
+    struct persist *p = e->persist;
+    if (!p || !p->journal || p->waiting_count < WAITING_MIN || p->durability != JOURNAL_ALWAYS) return false;
+    journal_poll(p->journal, &p->progress);
+    return p->progress.is_idle;
+}
+
 void engine_settle(struct engine *e)
 {
     struct persist *p = e->persist;
@@ -246,5 +258,7 @@ void engine_mark_dirty(struct engine_client *c, uint64_t need_seq)
 {
     struct engine *e = c->engine;
     if (need_seq > c->need_seq) c->need_seq = need_seq;
-    if (!link_is_linked(&c->dirty_link)) link_push_tail(&e->dirty, &c->dirty_link);
+    if (link_is_linked(&c->dirty_link)) return;
+    link_push_tail(&e->dirty, &c->dirty_link);
+    if (e->persist && need_seq > e->persist->submitted_seq) e->persist->waiting_count++;
 }

@@ -4,7 +4,8 @@
  *
  *   net_loop_poll    waits; its callbacks only note what is ready
  *   accept_ready     takes new connections
- *   run_ready        for each ready connection, in order: send, read, execute, up to its share
+ *   run_ready        for each ready connection, in order: send, read, execute, up to its share; where many wait for an idle disk,
+ *                    commit and flush meanwhile
  *   engine timers    when due
  *   engine_commit    the gate opens: host_release notes whose replies may leave
  *   flush_released   one write for each; where they are many, by the sender's thread while the next turn runs
@@ -174,24 +175,6 @@ static void reap(struct server *s)
     }
 }
 
-static void run_ready(struct server *s)
-{
-    uint64_t turn = ++s->turn;
-    while (!link_is_empty(&s->ready)) {
-        struct server_conn *c = LINK_OWNER(s->ready.next, struct server_conn, ready_link);
-        if (c->turn > turn) break;
-        link_remove(&c->ready_link);
-        if (conn_is_running(c)) {
-            /* In the engine's poll, the one who waits for it: its turn comes when its request is done. */
-            conn_mark_ready(c);
-            continue;
-        }
-        conn_run(c);
-        /* Now, not at the end: whoever is gone must not be given what the next one brings. */
-        if (s->poll_depth == 0) reap(s);
-    }
-}
-
 /* The batch of the turn before has left: what did not go is released again. Only between requests. */
 static void look_at_batch(struct server *s)
 {
@@ -246,6 +229,29 @@ static void flush_released(struct server *s)
         struct link *link = running.next;
         link_remove(link);
         link_push_tail(&s->flush, link);
+    }
+}
+
+static void run_ready(struct server *s)
+{
+    uint64_t turn = ++s->turn;
+    while (!link_is_empty(&s->ready)) {
+        struct server_conn *c = LINK_OWNER(s->ready.next, struct server_conn, ready_link);
+        if (c->turn > turn) break;
+        link_remove(&c->ready_link);
+        if (conn_is_running(c)) {
+            /* In the engine's poll, the one who waits for it: its turn comes when its request is done. */
+            conn_mark_ready(c);
+            continue;
+        }
+        conn_run(c);
+        /* Now, not at the end: whoever is gone must not be given what the next one brings. */
+        if (s->poll_depth > 0) continue;
+        reap(s);
+        /* A long turn keeps neither the disk idle nor those waiting whom it has answered meanwhile. */
+        if (!engine_is_commit_due(s->engine)) continue;
+        engine_commit(s->engine);
+        flush_released(s);
     }
 }
 

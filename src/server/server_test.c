@@ -3,6 +3,7 @@
 #include "server/state.h"
 
 #include "base/mem.h"
+#include "engine/persist.h"
 #include "net/dial.h"
 #include "os/clock.h"
 #include "os/disk.h"
@@ -689,6 +690,35 @@ Test(server, closes_nobody_whose_reply_waits_for_the_disk)
     expect(busy, ":1\r\n");
     net_stream_free(waiting);
     net_stream_free(busy);
+    engine_stop(engine);
+}
+
+Test(server, a_long_turn_does_not_keep_the_disk_idle)
+{
+    enum { CLIENTS = 100, BEFORE_A_COMMIT = 64, POLLS_TO_SEE_ALL = 3 };
+    struct net_stream *clients[CLIENTS];
+    open_data();
+    for (int i = 0; i < CLIENTS; i++) clients[i] = dial();
+    /* A poll sees twice as many as one before that saw as many as it could. */
+    for (int polls = 0; polls < POLLS_TO_SEE_ALL; polls++) {
+        for (int i = 0; i < CLIENTS; i++) put(clients[i], SLICE_LIT("PING\r\n"));
+        for (int i = 0; i < CLIENTS; i++) expect(clients[i], "+PONG\r\n");
+    }
+    uint64_t began_seq = engine_last_seq(engine);
+    disk_hold(DISK_CALL_SYNC, true);
+    for (int i = 0; i < CLIENTS; i++) put(clients[i], SLICE_LIT("INCR n\r\n"));
+    server_turn(server);
+    disk_wait_for_held();
+    uint64_t last_seq = engine_last_seq(engine), submitted_seq = engine->persist->submitted_seq;
+    disk_hold(DISK_CALL_SYNC, false);
+    cr_assert_eq(last_seq, began_seq + CLIENTS);
+    cr_assert_eq(submitted_seq, began_seq + BEFORE_A_COMMIT);
+    for (int i = 0; i < CLIENTS; i++) {
+        char want[16];
+        snprintf(want, sizeof(want), ":%d\r\n", i + 1);
+        expect(clients[i], want);
+        net_stream_free(clients[i]);
+    }
     engine_stop(engine);
 }
 
