@@ -225,6 +225,8 @@ bool engine_may_commit_in_journal(const struct engine *e);
 int64_t engine_take_commit_us(struct engine *e);
 void engine_enter(struct engine *e);
 void engine_leave(struct engine *e);
+/* A sync is under way: something will be settled soon. */
+bool engine_awaits_disk(const struct engine *e);
 /* engine_commit, after waiting for the disk: all replies are released. Blocks: syncs. */
 void engine_settle(struct engine *e);
 

@@ -244,6 +244,12 @@ bool engine_is_commit_due(struct engine *e)
     return p->progress.is_idle;
 }
 
+bool engine_awaits_disk(const struct engine *e)
+{
+    const struct persist *p = e->persist;
+    return p && p->durability == JOURNAL_ALWAYS && p->settled_seq < p->submitted_seq;
+}
+
 void engine_settle(struct engine *e)
 {
     struct persist *p = e->persist;

@@ -221,10 +221,15 @@ Test(persist, a_reply_to_a_write_waits_for_the_disk)
     world_open(&w, "always");
     hold_syncs(&w);
     send(&w, 0, "SET k v");
+    bool awaits_before = engine_awaits_disk(w.engine);
     engine_commit(w.engine);
     cr_assert_str_eq(got(&w, 0), "");
+    bool awaits = engine_awaits_disk(w.engine);
     release_syncs(&w);
     cr_assert_str_eq(got(&w, 0), "+OK\r\n");
+    cr_assert_not(awaits_before);
+    cr_assert(awaits);
+    cr_assert_not(engine_awaits_disk(w.engine));
     world_close(&w);
 }
 

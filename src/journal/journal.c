@@ -75,7 +75,7 @@ struct journal {
     char failure[256];
 
     struct notice work;    /* the thread looks again at phase and is_closing: NUDGE */
-    struct spin spin;      /* for it */
+    struct spin spin;      /* for it: idle */
     struct keeper *keeper; /* owned */
     struct syncer *syncer; /* owned */
     struct thread thread;
@@ -227,6 +227,7 @@ static struct journal *make_journal(const struct journal_opts *opts)
     j->clock = opts->clock;
     j->wake = opts->wake;
     j->ctx = opts->ctx;
+    j->spin.is_idle = true;
     lock_init(&j->lock);
     return j;
 }

@@ -24,7 +24,8 @@ struct net_loop {
     int64_t armed_until_us; /* 0: it is not */
     bool is_polling;
     bool has_called; /* back, in this pass */
-    struct spin spin;
+    struct spin spins[2]; /* when nothing is under way, and when something is */
+    bool is_expecting;
 };
 
 struct net_watch {
@@ -84,6 +85,7 @@ oxq_err net_loop_new(struct net_loop **out, struct oxq_error *err)
     if (!base) return err_set(err, OXQ_ERR_IO, "cannot make an event loop: too many open files, or no memory");
     struct net_loop *loop = mem_alloc_zero(sizeof(*loop));
     loop->base = base;
+    loop->spins[false].is_idle = true;
     evtimer_assign(&loop->deadline, base, on_deadline, loop);
     *out = loop;
     return OXQ_OK;
@@ -113,14 +115,19 @@ static bool look(struct net_loop *loop)
     return loop->has_called;
 }
 
-/* As net_loop_poll. It does not sleep for less than SPIN_US, which takes longer than that: it may come back early then. */
+void net_loop_expect(struct net_loop *loop, bool is_expecting)
+{
+    loop->is_expecting = is_expecting;
+}
+
+/* As net_loop_poll. It does not sleep for less than SPIN_IDLE_US, which takes longer than that: it may come back early then. */
 static void wait_until(struct net_loop *loop, int64_t wait_us, int64_t until_us)
 {
     struct spin_wait wait;
     bool is_ready = false;
-    spin_begin(&wait, &loop->spin);
+    spin_begin(&wait, &loop->spins[loop->is_expecting]);
     while (!is_ready && wait.seen_us < until_us && spin_again(&wait)) is_ready = look(loop);
-    if (!is_ready && wait_us > SPIN_US) {
+    if (!is_ready && wait_us > SPIN_IDLE_US) {
         arm(loop, wait_us, until_us);
         event_base_loop(loop->base, ONE_PASS);
     } else if (!is_ready) {

@@ -30,6 +30,8 @@ void net_loop_free(struct net_loop *loop);
  * millisecond. Never from inside a callback.
  */
 void net_loop_poll(struct net_loop *loop, int64_t now_us, int64_t until_us);
+/* Something is under way, or not, that ends soon, as a sync, and makes a descriptor ready: the next waits are spun for longer (os/spin.h). */
+void net_loop_expect(struct net_loop *loop, bool is_expecting);
 
 /* Watches fd (borrowed) for reading. Level-triggered: as long as it is ready, each pass says so. */
 struct net_watch *net_watch_new(struct net_loop *loop, int fd, net_ready_fn *fn, void *ctx);

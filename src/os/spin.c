@@ -74,7 +74,8 @@ void spin_begin(struct spin_wait *w, struct spin *spin)
     w->spin = spin;
     w->looks_at_once = 0;
     w->began_us = w->until_us = w->seen_us = now_us();
-    if (has_processors() && !spin_is_crowded(w->began_us) && spin_is_worth_it(spin)) w->until_us += SPIN_US;
+    if (has_processors() && !spin_is_crowded(w->began_us) && spin_is_worth_it(spin))
+        w->until_us += spin->is_idle ? SPIN_IDLE_US : SPIN_US;
 }
 
 bool spin_again(struct spin_wait *w)

@@ -24,10 +24,12 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* The longest that a wait is spun for, in us. Most syncs of a journal end in it, and all answers of a busy server. */
-#define SPIN_US 100
+/* The longest that a wait is spun for, in us: most syncs of a journal end in it, and all answers of a busy server, ... */
+#define SPIN_US 200
+/* ... and the longest where nothing is under way, and nobody knows whether somebody will ask. */
+#define SPIN_IDLE_US 100
 /* A place is spun for while its waits take less, in us. A sleep has the time of waking in it: the same wait is shorter when it is spun for. */
-#define SPIN_WORTH_US (2 * SPIN_US)
+#define SPIN_WORTH_US 200
 /* Where waits are long, one in so many is spun for all the same: whether they have become shorter. */
 #define SPIN_PROBE_EVERY 16
 
@@ -39,10 +41,11 @@
 #define SPIN_REST_MIN_US 10000
 #define SPIN_REST_MAX_US 1000000
 
-/* What is known of a place where threads wait. All zero is new: waits are short. Threads: any. */
+/* What is known of a place where threads wait. All zero is new: something is under way, and waits are short. Threads: any. */
 struct spin {
     _Atomic int32_t usual_us; /* how long waits are */
     _Atomic uint32_t long_count;
+    bool is_idle; /* nothing is under way; set once */
 };
 
 /* One wait. */

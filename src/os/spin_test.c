@@ -78,3 +78,11 @@ Test(spin, a_wait_ends)
     spin_end(&wait);
     cr_assert_leq(wait.until_us - wait.began_us, SPIN_US);
 }
+
+Test(spin, where_nothing_is_under_way_a_wait_is_given_up_sooner)
+{
+    struct spin s = {.is_idle = true};
+    struct spin_wait wait;
+    spin_begin(&wait, &s);
+    cr_assert_leq(wait.until_us - wait.began_us, SPIN_IDLE_US);
+}

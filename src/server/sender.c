@@ -24,7 +24,7 @@ struct sender {
     bool is_alone;   /* there can be no thread */
     struct thread thread;
     struct notice work; /* NUDGE: look at left and is_closing */
-    struct spin spin;   /* for it */
+    struct spin spin;   /* for it: idle */
     atomic_bool is_closing;
     atomic_int left;
     atomic_size_t done;
@@ -69,6 +69,7 @@ struct sender *sender_new(void)
     atomic_init(&s->left, 0);
     atomic_init(&s->done, 0);
     atomic_init(&s->is_closing, false);
+    s->spin.is_idle = true;
     return s;
 }
 
