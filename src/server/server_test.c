@@ -710,7 +710,16 @@ Test(server, a_long_turn_does_not_keep_the_disk_idle)
     server_turn(server);
     disk_wait_for_held();
     uint64_t last_seq = engine_last_seq(engine), submitted_seq = engine->persist->submitted_seq;
+    server_turn(server);
+    size_t early_bytes = 0;
+    for (int i = 0; i < CLIENTS; i++) {
+        char bytes[16];
+        size_t n = 0;
+        oxq_err e = net_stream_read(clients[i], bytes, sizeof(bytes), &n, NULL);
+        early_bytes += e == OXQ_ERR_AGAIN ? 0 : n + 1;
+    }
     disk_hold(DISK_CALL_SYNC, false);
+    cr_assert_eq(early_bytes, 0, "a reply before its sync");
     cr_assert_eq(last_seq, began_seq + CLIENTS);
     cr_assert_eq(submitted_seq, began_seq + BEFORE_A_COMMIT);
     for (int i = 0; i < CLIENTS; i++) {
