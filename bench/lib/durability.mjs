@@ -8,7 +8,7 @@
 import { closeSync, fdatasyncSync, openSync, rmSync, writeSync } from 'node:fs';
 import path from 'node:path';
 import { expect, send, startSending } from './load.mjs';
-import { residentBytes, residentParts, watchResident } from './machine.mjs';
+import { measureAway, residentBytes, residentParts, watchResident } from './machine.mjs';
 import { quantile } from './report.mjs';
 import { keyOf, writeRequests } from './requests.mjs';
 import { info, makeFolder, restart, start } from './servers.mjs';
@@ -232,6 +232,9 @@ async function compareLoads(context) {
 /* ---------------------------------------------------------------- latency */
 
 /* Half of what 64 waiting connections reach, asked for at even times by them. */
+/* Longer than an add takes that nothing holds up. */
+const AWAY_MS = 0.5;
+
 async function compareLatency(context) {
   const { recorded, files, sizes } = context;
   const connections = 64;
@@ -242,6 +245,7 @@ async function compareLatency(context) {
       for (const server of servers) {
         await prepare(server, recorded);
         samples.disk.push(measureDisk(folder, sizes.syncs));
+        const away = await measureAway(sizes.latency_s, AWAY_MS);
         const count = sizes.jobs['waits-256'];
         const { seconds } = await send(server, files.add, { count, connections, depth: 1 });
         const rate = Math.round(count / seconds / 2);
@@ -249,7 +253,7 @@ async function compareLatency(context) {
         const { result: half, times } = await measureDiskBeside(folder, sending);
         const floor = await send(server, files.ping, { count: Math.ceil(rate * sizes.latency_s), connections, depth: 1, rate });
         const disk = { sync_us: median(times), sync_p99_us: quantile(times, 0.99) };
-        samples[server.kind].push({ rate, p50_us: half.p50_us, p99_us: half.p99_us, max_us: half.max_us, ping_us: floor.p99_us, ...disk });
+        samples[server.kind].push({ rate, p50_us: half.p50_us, p99_us: half.p99_us, max_us: half.max_us, ping_us: floor.p99_us, away, ...disk });
       }
     }
   });
@@ -282,6 +286,7 @@ async function compareLatency(context) {
     },
     { id: 'latency-sync', title: 'median of it', unit: 'us', values: both('sync_us') },
     { id: 'latency-ping', title: '99th percentile of a PING at those rates', unit: 'us', values: both('ping_us') },
+    { id: 'latency-away', title: `time in which a processor was away for ${AWAY_MS} ms or more before those loads, nothing else running`, unit: 'share', values: both('away') },
   ];
 }
 

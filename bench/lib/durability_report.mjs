@@ -12,6 +12,7 @@ const UNITS = {
   bytes: (n) => `${whole(n)} bytes`,
   'jobs/s': (n) => `${whole(n)}/s`,
   '/s': (n) => `${whole(n)}/s`,
+  share: (n) => `${(n * 100).toFixed(2)} %`,
 };
 
 const isReached = (n, { min = -Infinity, max = Infinity }) => n >= min && n <= max;

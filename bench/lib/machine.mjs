@@ -54,6 +54,25 @@ async function readResult(program, child) {
   return JSON.parse(output);
 }
 
+/* Prints the milliseconds in gaps of GAP ms or more, between two looks at the clock. */
+const LOOK = `
+  let away = 0, last = performance.now();
+  for (const end = last + SECONDS * 1000; last < end;) {
+    const now = performance.now();
+    if (now - last >= GAP) away += now - last;
+    last = now;
+  }
+  console.log(JSON.stringify({ away }));
+`;
+
+/** How much of a time the cores were away, for the kernel's or a host's own work, from who does nothing but read the clock: of all cores, added up. */
+export async function measureAway(seconds, gap_ms) {
+  const code = LOOK.replace('SECONDS', seconds).replaceAll('GAP', gap_ms);
+  const looks = cores.map((core) => readResult('node', spawn('taskset', ['-c', String(core), process.execPath, '-e', code], { stdio: ['ignore', 'pipe', 'inherit'] })));
+  const found = await Promise.all(looks);
+  return found.reduce((sum, { away }) => sum + away, 0) / (seconds * 1000);
+}
+
 /** CPU time of all threads of a process so far, in seconds. */
 export function cpuSeconds(pid) {
   try {

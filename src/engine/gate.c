@@ -241,7 +241,7 @@ bool engine_is_commit_due(struct engine *e)
     struct persist *p = e->persist;
     if (!p || !p->journal || p->waiting_count < WAITING_MIN || p->durability != JOURNAL_ALWAYS) return false;
     journal_poll(p->journal, &p->progress);
-    return p->progress.is_idle;
+    return p->progress.is_idle && p->progress.state == JOURNAL_READY;
 }
 
 bool engine_awaits_disk(const struct engine *e)

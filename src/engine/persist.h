@@ -73,7 +73,7 @@ struct persist {
     struct journal_progress progress; /* as last polled */
     bool was_failure_told, was_no_room_told;
     uint64_t submitted_seq; /* of the last record in the thread's hands or beyond */
-    uint32_t waiting_count; /* clients that have got a reply since, which waits for the next group; one may count twice */
+    uint32_t waiting_count; /* clients with a reply since then that waits for the next group; one may count twice */
     uint64_t settled_seq;   /* as the gate saw it last */
     struct company company;
     struct unsettled gathering, submitted; /* gate.c */

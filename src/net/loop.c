@@ -23,7 +23,7 @@ struct net_loop {
     struct event deadline;
     int64_t armed_until_us; /* 0: it is not */
     bool is_polling;
-    bool has_called; /* back, in this pass */
+    bool has_called;      /* back, in this pass */
     struct spin spins[2]; /* when nothing is under way, and when something is */
     bool is_expecting;
 };

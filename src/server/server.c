@@ -147,7 +147,7 @@ bool server_end_visit(struct server *s)
 static void wait_until(struct server *s, int64_t until_us)
 {
     int64_t now_us = clock_mono_us(s->clock);
-    net_loop_expect(s->loop, s->engine && engine_awaits_disk(s->engine));
+    net_loop_expect(s->loop, engine_awaits_disk(s->engine));
     if (s->shared && until_us > now_us) {
         leave_turn(s, until_us);
         net_loop_poll(s->loop, now_us, until_us);
