@@ -231,10 +231,10 @@ async function compareLoads(context) {
 
 /* ---------------------------------------------------------------- latency */
 
-/* Half of what 64 waiting connections reach, asked for at even times by them. */
 /* Longer than an add takes that nothing holds up. */
 const AWAY_MS = 0.5;
 
+/* Half of what 64 waiting connections reach, asked for at even times by them. */
 async function compareLatency(context) {
   const { recorded, files, sizes } = context;
   const connections = 64;
@@ -415,13 +415,13 @@ async function comparePauses(context) {
 
 /* ---------------------------------------------------------------- restarts */
 
-/* The server that was started again; it is not the one that was given even when this fails. */
 /* While a sync of `everysec` takes long, Redis keeps back what it would write. To kill it then would measure a start with less. */
 async function awaitLog(server) {
   if (server.kind !== 'redis') return;
   while ((await info(server, 'persistence', 'aof_buffer_length')) > 0) await pause(10);
 }
 
+/* The server that was started again; it is not the one that was given even when this fails. */
 async function measureRestart(server, context, name, promise, out) {
   await awaitLog(server);
   const again = await restart(server, promise);

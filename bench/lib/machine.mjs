@@ -30,8 +30,9 @@ export function unpin() {
   isPinned = false;
 }
 
+const pinned = (core, program, args) => ['taskset', ['-c', String(core), program, ...args]];
 /** A program and its arguments, as they start it on a core. */
-const onCore = (core, program, args) => (isPinned ? ['taskset', ['-c', String(core), program, ...args]] : [program, args]);
+const onCore = (core, program, args) => (isPinned ? pinned(core, program, args) : [program, args]);
 export const onServerCore = (program, args) => onCore(serverCore, program, args);
 
 /** Starts a load on its core: `end()` sends it SIGTERM, `result` is the JSON that it prints at its end. */
@@ -54,23 +55,28 @@ async function readResult(program, child) {
   return JSON.parse(output);
 }
 
-/* Prints the milliseconds in gaps of GAP ms or more, between two looks at the clock. */
+/* Looks at the clock for so many ms, and prints those in gaps between two looks of so many ms or more. Its first second is its own start's: compiling. */
 const LOOK = `
-  let away = 0, last = performance.now();
-  for (const end = last + SECONDS * 1000; last < end;) {
-    const now = performance.now();
-    if (now - last >= GAP) away += now - last;
-    last = now;
-  }
-  console.log(JSON.stringify({ away }));
+  const [ms, gap] = process.argv.slice(1).map(Number);
+  const look = (until) => {
+    let away = 0, last = performance.now();
+    while (last < until) {
+      const now = performance.now();
+      if (now - last >= gap) away += now - last;
+      last = now;
+    }
+    return away;
+  };
+  look(performance.now() + 1000);
+  console.log(JSON.stringify({ away: look(performance.now() + ms) }));
 `;
 
 /** How much of a time the cores were away, for the kernel's or a host's own work, from who does nothing but read the clock: of all cores, added up. */
 export async function measureAway(seconds, gap_ms) {
-  const code = LOOK.replace('SECONDS', seconds).replaceAll('GAP', gap_ms);
-  const looks = cores.map((core) => readResult('node', spawn('taskset', ['-c', String(core), process.execPath, '-e', code], { stdio: ['ignore', 'pipe', 'inherit'] })));
-  const found = await Promise.all(looks);
-  return found.reduce((sum, { away }) => sum + away, 0) / (seconds * 1000);
+  const ms = seconds * 1000;
+  const look = (core) => spawn(...pinned(core, process.execPath, ['-e', LOOK, ms, gap_ms].map(String)), { stdio: ['ignore', 'pipe', 'inherit'] });
+  const found = await Promise.all(cores.map((core) => readResult('node', look(core))));
+  return found.reduce((sum, { away }) => sum + away, 0) / ms;
 }
 
 /** CPU time of all threads of a process so far, in seconds. */
