@@ -10,6 +10,7 @@ enum { CLI_OK = 0, CLI_FAILED = 1, CLI_REFUSED = 2 };
 
 /* How long a store or a server is waited for, without --timeout. */
 #define CLI_TIMEOUT_MS_DEFAULT 5000
+#define CLI_SERVER_DEFAULT "redis://127.0.0.1:7700"
 
 struct cli_command {
     const char *name;
@@ -107,6 +108,12 @@ OXQ_MUST_USE int cli_take_server(int *argc, char **argv, struct cli_server *out,
                                  size_t own_count);
 /* Connects. Returns likewise. Owns: caller, cli_disconnect. */
 OXQ_MUST_USE int cli_connect(const struct cli_server *s, struct client_line **out);
+/*
+ * The URL that --url, --port (of this machine; CLI_URL_OF_PORT_MAX bytes of room for it) or OXQ_URL say, each NULL where it is not given;
+ * *out is NULL where none is. Returns likewise.
+ */
+#define CLI_URL_OF_PORT_MAX 32
+OXQ_MUST_USE int cli_find_url(const char *url, const char *port, char *room, const char **out);
 /* NULL is fine. */
 void cli_disconnect(struct client_line *line);
 /* The number of a --db flag, or -1 for NULL. Returns likewise. */

@@ -298,8 +298,8 @@ static void offer_positional(struct completion *c)
 /* Flags that cli_take_store needs to open the store. */
 static bool names_store(const char *flag)
 {
-    static const char *const names[] = {"--url",    "--prefix",   "--password", "--timeout",
-                                        "--tls-ca", "--tls-cert", "--tls-key"};
+    static const char *const names[] = {"--url",     "--port",   "--prefix",   "--password",
+                                        "--timeout", "--tls-ca", "--tls-cert", "--tls-key"};
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
         if (strcmp(flag, names[i]) == 0) return true;
     }

@@ -5,11 +5,13 @@
 
 #include <string.h>
 
+/* The dashes before a name make it no more like another. */
 static int refuse_flag(const char *flag, const struct cli_flag *known, size_t known_count)
 {
-    struct nearest n = nearest_to(slice_of(flag, strcspn(flag, "=")));
-    for (size_t i = 0; i < known_count; i++) nearest_offer(&n, known[i].name);
-    if (n.best) return cli_refuse("unknown flag %s: did you mean %s?", flag, n.best);
+    size_t dashes = strspn(flag, "-");
+    struct nearest n = nearest_to(slice_of(flag + dashes, strcspn(flag + dashes, "=")));
+    for (size_t i = 0; i < known_count; i++) nearest_offer(&n, known[i].name + 2);
+    if (n.best) return cli_refuse("unknown flag %s: did you mean --%s?", flag, n.best);
     return cli_refuse("unknown flag %s", flag);
 }
 

@@ -38,13 +38,15 @@ static const char *or_variable(const char *value, const char *name)
     return value ? value : getenv(name);
 }
 
-/* The URL from --url, --port, OXQ_URL or the default; `text` is room for it. */
-static int find_url(const struct cli_server *f, char *text, size_t cap, const char **out)
+int cli_find_url(const char *url, const char *port, char *room, const char **out)
 {
-    if (f->url && f->port) return cli_refuse("--url and --port exclude each other");
-    const char *url = f->port ? NULL : or_variable(f->url, "OXQ_URL");
-    snprintf(text, cap, "redis://127.0.0.1:%s", f->port ? f->port : "7700");
-    *out = url && url[0] ? url : text;
+    int64_t number;
+    if (url && port) return cli_refuse("--url and --port exclude each other");
+    if (port && (!num_parse_int(slice_from_text(port), &number) || number < 1 || number > UINT16_MAX))
+        return cli_refuse("--port %s: it must be a number from 1 to 65535", port);
+    if (port) snprintf(room, CLI_URL_OF_PORT_MAX, "redis://127.0.0.1:%s", port);
+    const char *found = port ? room : or_variable(url, "OXQ_URL");
+    *out = found && found[0] ? found : NULL;
     return CLI_OK;
 }
 
@@ -58,7 +60,7 @@ static int find_timeout(const struct cli_server *f, int64_t *out)
 
 int cli_connect(const struct cli_server *s, struct client_line **out)
 {
-    char text[64];
+    char room[CLI_URL_OF_PORT_MAX];
     struct oxq_error err;
     struct client *client;
     struct client_opts opts = {.password = or_variable(s->password, "OXQ_PASSWORD"),
@@ -66,9 +68,10 @@ int cli_connect(const struct cli_server *s, struct client_line **out)
                                .tls_cert = s->tls_cert,
                                .tls_key = s->tls_key,
                                .attempts = 1};
-    int code = find_url(s, text, sizeof(text), &opts.url);
+    int code = cli_find_url(s->url, s->port, room, &opts.url);
     if (!code) code = find_timeout(s, &opts.timeout_ms);
     if (code) return code;
+    if (!opts.url) opts.url = CLI_SERVER_DEFAULT;
     opts.connect_timeout_ms = opts.timeout_ms;
     oxq_err e = client_new(&opts, &client, &err);
     /* Not the URL itself: it may hold a password. */

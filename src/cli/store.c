@@ -14,7 +14,6 @@
 #include <sys/stat.h>
 
 #define FOLDER_DEFAULT "./oxq-data"
-#define SERVER_DEFAULT "redis://127.0.0.1:7700"
 /* Longer is a mistake, and what is added to now stays far from where numbers end. */
 #define SPAN_MS_MAX ((int64_t)366 * 24 * 3600 * 1000)
 
@@ -23,6 +22,7 @@ const char cli_store_flags[] =
     "  --url <url>        file:DIR, redis://[[user]:password@]host[:port][/db], rediss://..., unix:PATH,\n"
     "                     redis+sentinel://host:port,.../master or redis+cluster://host:port,...; otherwise OXQ_URL,\n"
     "                     otherwise file:./oxq-data where that folder is, otherwise redis://127.0.0.1:7700\n"
+    "  --port <number>    short for --url redis://127.0.0.1:<number>\n"
     "  --prefix <text>    of all keys, bull; in a cluster with a hash tag: {bull}\n"
     "  --password <text>  when the URL has none; otherwise OXQ_PASSWORD\n"
     "  --timeout <ms>     how long to wait for the store, 5000\n"
@@ -35,9 +35,10 @@ int cli_take_store(int *argc, char **argv, struct cli_store *out, const struct c
 {
     *out = (struct cli_store){0};
     const struct cli_flag known[] = {
-        {"--url", &out->url, NULL},         {"--prefix", &out->prefix, NULL}, {"--password", &out->password, NULL},
-        {"--timeout", &out->timeout, NULL}, {"--tls-ca", &out->tls_ca, NULL}, {"--tls-cert", &out->tls_cert, NULL},
-        {"--tls-key", &out->tls_key, NULL}, {"--json", NULL, &out->is_json},  {"--help", NULL, &out->is_help},
+        {"--url", &out->url, NULL},           {"--port", &out->port, NULL},       {"--prefix", &out->prefix, NULL},
+        {"--password", &out->password, NULL}, {"--timeout", &out->timeout, NULL}, {"--tls-ca", &out->tls_ca, NULL},
+        {"--tls-cert", &out->tls_cert, NULL}, {"--tls-key", &out->tls_key, NULL}, {"--json", NULL, &out->is_json},
+        {"--help", NULL, &out->is_help},
     };
     struct cli_flag all[CLI_FLAGS_MAX];
     size_t count = 0, known_count = sizeof(known) / sizeof(known[0]);
@@ -93,7 +94,7 @@ static int open_default(struct cli_store *s, int64_t timeout_ms)
     struct stat st;
     struct oxq_error err;
     bool has_folder = stat(FOLDER_DEFAULT, &st) == 0;
-    oxq_err e = try_open(s, has_folder ? "file:" FOLDER_DEFAULT : SERVER_DEFAULT, timeout_ms, &err);
+    oxq_err e = try_open(s, has_folder ? "file:" FOLDER_DEFAULT : CLI_SERVER_DEFAULT, timeout_ms, &err);
     if (!e || has_folder || e != OXQ_ERR_UNREACHABLE) return cli_result(e, &err);
     if (s->makes_store) return cli_result(try_open(s, "file:" FOLDER_DEFAULT, timeout_ms, &err), &err);
     return cli_fail("there is no folder " FOLDER_DEFAULT
@@ -119,8 +120,10 @@ int cli_open(struct cli_store *s)
     int64_t timeout_ms = CLI_TIMEOUT_MS_DEFAULT;
     int code = cli_read_number("--timeout", s->timeout, 1, INT32_MAX, &timeout_ms);
     if (code) return code;
-    const char *url = s->url ? s->url : getenv("OXQ_URL");
-    if (!url || !url[0]) return open_default(s, timeout_ms);
+    const char *url;
+    code = cli_find_url(s->url, s->port, s->url_of_port, &url);
+    if (code) return code;
+    if (!url) return open_default(s, timeout_ms);
     code = s->makes_store ? CLI_OK : refuse_missing_folder(url);
     if (code) return code;
     struct oxq_error err;

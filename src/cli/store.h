@@ -24,7 +24,7 @@
 
 /* The flags, NULL where not given, and what was opened by them. */
 struct cli_store {
-    const char *url, *prefix, *password, *timeout, *tls_ca, *tls_cert, *tls_key;
+    const char *url, *port, *prefix, *password, *timeout, *tls_ca, *tls_cert, *tls_key;
     bool is_json;           /* --json */
     bool is_help;           /* --help */
     bool makes_store;       /* set it before cli_open: a folder may be made where nothing is yet (add, work) */
@@ -34,6 +34,7 @@ struct cli_store {
     /* Private to store.c. */
     _Atomic bool is_open;
     char warning[256];
+    char url_of_port[CLI_URL_OF_PORT_MAX];
 };
 
 /* These flags, as help prints them. */
@@ -46,7 +47,7 @@ extern const char cli_store_flags[];
 OXQ_MUST_USE int cli_take_store(int *argc, char **argv, struct cli_store *out, const struct cli_flag *own,
                                 size_t own_count);
 /*
- * Opens the store: that of --url, or of OXQ_URL, or ./oxq-data where there is such a folder, or the server on 127.0.0.1:7700. Asks it
+ * Opens the store: that of --url or --port, or of OXQ_URL, or ./oxq-data where there is such a folder, or the server on 127.0.0.1:7700. Asks it
  * whether it is there. Returns likewise.
  */
 OXQ_MUST_USE int cli_open(struct cli_store *s);

@@ -454,7 +454,8 @@ for (const [shell, command] of Object.entries(SHELLS)) {
     equal(await complete('oxq completions '), ['bash', 'fish', 'zsh']);
     equal(await complete(`oxq queues --timeout 60000 --url ${url} mai`, {}), ['mail']);
     equal(await complete(`oxq queues --timeout=60000 --url=${url} mai`, {}), ['mail']);
-    equal(await complete(`oxq jobs --url redis://127.0.0.1:${await freePort()} `), [], 'nobody there');
+    equal(await complete(`oxq queues --timeout 60000 --port ${server.port} mai`, {}), ['mail']);
+    equal(await complete(`oxq jobs --port ${await freePort()} `), [], 'nobody there');
     equal(await complete('oxq nonsense '), []);
   });
 }
@@ -492,6 +493,10 @@ test('looking: what makes no sense is refused', async (t) => {
   await refused(['--count -1'], 'jobs', 'q', '--count', -1);
   await refused(['exclude'], 'jobs', 'q', '--ids', '--json');
   await refused(['unknown flag --stat', '--state'], 'jobs', 'q', '--stat', 'failed');
+  equal(await refused([], 'add', 'q', 'x', '--quux', 1), 'oxq: unknown flag --quux');
+  await refused(['exclude'], 'jobs', 'q', '--port', 7700);
+  await t.refused(['queues', '--port', '0x50'], ['--port 0x50', 'from 1 to 65535']);
+  await t.refused(['ping', '--port', '65536'], ['--port 65536', 'from 1 to 65535']);
   await refused(['exclude'], 'stats', 'q', '--all', '--sample', 5);
   await refused(['exclude'], 'queues', '--prometheus', '--json');
   await refused(['--interval 1ms'], 'top', '--interval', '1ms');
