@@ -9,6 +9,7 @@
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 static struct kit kit;
 
@@ -308,6 +309,24 @@ Test(checkpoint, one_that_could_not_be_made_for_lack_of_room_is_made_later)
     limit_files(RLIM_INFINITY);
     cr_assert_eq(checkpoint_open(&opts, &c, &err), OXQ_OK, "%s", err.text);
     checkpoint_close(c);
+}
+
+/* A disk that does not answer for a moment: a new and empty file must not take the place of the one that is there. */
+Test(checkpoint, one_that_cannot_be_looked_at_is_not_replaced)
+{
+    struct checkpoint *c = NULL;
+    struct oxq_error err = {0};
+    char path[TESTFOLDER_PATH_MAX + 16], target[16];
+    const struct checkpoint_opts opts = {.folder = kit.folder, .map_bytes = 64u << 20};
+    snprintf(path, sizeof(path), "%s/data.mdb", kit.folder);
+    kit_close(&kit);
+    cr_assert_eq(unlink(path), 0);
+    cr_assert_eq(symlink("data.mdb", path), 0);
+    cr_assert_neq(checkpoint_open(&opts, &c, &err), OXQ_OK);
+    cr_assert(strstr(err.text, path), "%s", err.text);
+    cr_assert_gt(readlink(path, target, sizeof(target)), 0);
+    cr_assert_eq(unlink(path), 0);
+    kit_open(&kit);
 }
 
 Test(checkpoint, a_large_first_one_is_whole_at_its_end, .timeout = 60)

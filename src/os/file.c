@@ -45,7 +45,8 @@ oxq_err file_read(const char *path, struct buf *out, struct oxq_error *err)
 
 bool file_exists(const char *path)
 {
-    return access(path, F_OK) == 0;
+    struct stat st;
+    return lstat(path, &st) == 0 || (errno != ENOENT && errno != ENOTDIR);
 }
 
 static oxq_err make_parents(char *path, struct oxq_error *err)

@@ -237,6 +237,16 @@ Test(os_file, makes_a_folder_whose_name_ends_in_slashes)
     cr_assert_eq(e == OXQ_OK, access("/", W_OK) == 0, "%s", err.text);
 }
 
+Test(os_file, is_there_unless_there_is_surely_nothing)
+{
+    cr_assert(file_exists(path_in("")));
+    cr_assert_not(file_exists(path_in("a")));
+    cr_assert_eq(symlink("a", path_in("a")), 0);
+    cr_assert(file_exists(path_in("a")));
+    /* Through a link to itself nobody sees what is behind it. */
+    cr_assert(file_exists(path_in("a/b")));
+}
+
 /* Workers that are started together on a new folder each make it. */
 #define MAKERS 4
 #define FOLDERS 300
