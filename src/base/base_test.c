@@ -164,6 +164,17 @@ Test(mem, used_follows_what_is_allocated)
     cr_assert_lt(mem_used(), before + 1000);
 }
 
+extern int mallctl(const char *name, void *old, size_t *old_len, void *new, size_t new_len) __attribute__((weak));
+
+/* Where no more can be made it would try for others without a pause. */
+Test(mem, has_one_thread_of_the_allocator_and_no_more)
+{
+    size_t count = 0, len = sizeof(count);
+    if (!mallctl) return;
+    cr_assert_eq(mallctl("max_background_threads", (void *)&count, &len, NULL, 0), 0);
+    cr_assert_eq(count, 1);
+}
+
 Test(arena, gives_aligned_memory_and_keeps_one_chunk)
 {
     struct arena a = {0};

@@ -21,8 +21,9 @@ extern void *rallocx(void *p, size_t size, int flags) __attribute__((weak));
 extern void dallocx(void *p, int flags) __attribute__((weak));
 
 /*
- * Asks jemalloc for threads that give freed pages back to the system: without them only an allocation does that, so a server that
- * has let its cold values go and is idle would keep their memory, and one that is busy would pause for it.
+ * Asks jemalloc for a thread that gives freed pages back to the system: without it only an allocation does that, so a server that
+ * has let its cold values go and is idle would keep their memory, and one that is busy would pause for it. One and no more: where the
+ * system lets no more threads be made the first would try to make the others for ever, with a line on standard error each time.
  *
  * What is freed and not wanted again within two seconds goes back; ten, the default, kept 7 MB more beside busy work.
  *
@@ -30,8 +31,8 @@ extern void dallocx(void *p, int flags) __attribute__((weak));
  * ever, which after a busy hour with a million values of 1 KB were 45 MB.
  */
 extern const char *malloc_conf;
-const char *malloc_conf =
-    "background_thread:true,dirty_decay_ms:2000,slab_sizes:512-512:4|1024-1024:4|2048-2048:4|4096-4096:4";
+const char *malloc_conf = "background_thread:true,max_background_threads:1,dirty_decay_ms:2000,"
+                          "slab_sizes:512-512:4|1024-1024:4|2048-2048:4|4096-4096:4";
 
 /* malloc is jemalloc's. That may be linked, and another allocator have come before it (LD_PRELOAD). */
 static bool is_jemalloc;
