@@ -35,7 +35,7 @@ static void refresh(struct checkpoint *c)
     if (c->cursors_count == 0) {
         if (c->reader) mdb_txn_abort(c->reader);
         c->reader = NULL;
-        (void)store_reopen(&c->store);
+        store_reopen(&c->store);
     } else {
         store_forget_pages(&c->store);
     }
@@ -51,10 +51,11 @@ static void finish(struct checkpoint *c, int rc, const struct apply *a)
         refresh(c);
     else
         store_forget_pages(&c->store);
-    /* Also of a transaction that failed: what it did may be there. */
-    uint64_t txn_id = store_newest_txn(&c->store);
+    /* What a transaction that failed did may be there. One that did not is there, also where the file could not be opened anew to see it. */
+    uint64_t txn_id = rc ? store_newest_txn(&c->store) : a->meta.txn_id;
     lock_enter(&c->lock);
     if (txn_id) c->newest_txn_id = txn_id;
+    if (!rc) c->newest_meta = a->meta;
     c->progress.state = rc ? CHECKPOINT_FAILED : CHECKPOINT_COMMITTED;
     if (!rc) c->progress.seq = c->begun_seq;
     if (!rc) c->progress.rows_count = w->rows_count;
@@ -108,6 +109,8 @@ static void run_one(struct checkpoint *c)
     struct apply a;
     uint64_t seq = c->begun_seq, forgotten_at = 0;
     lock_leave(&c->lock);
+    /* It could not be opened anew after the one before. */
+    if (!c->store.env) refresh(c);
     apply_begin(&a, &c->store, &c->large, seq);
     lock_enter(&c->lock);
     for (struct given *g = take_given(c); g; g = take_given(c)) {
@@ -146,19 +149,27 @@ static void run(void *ctx)
 
 /* ---- life ---- */
 
+static void adopt_meta(struct checkpoint *c, const struct store_meta *meta)
+{
+    /* What a crash left of the first checkpoint is none. All is replayed, which gives databases their numbers anew. */
+    c->meta = meta->seq ? *meta : store_meta_empty();
+}
+
 static oxq_err read_state(struct checkpoint *c, struct oxq_error *err)
 {
     MDB_txn *txn = NULL;
+    struct store_meta meta;
     oxq_err e = checkpoint_read_begin(c, &txn, err);
     if (e) return e;
     c->txn_id = mdb_txn_id(txn);
-    e = store_read_meta(&c->store, txn, &c->meta, err);
+    e = store_read_meta(&c->store, txn, &meta, err);
     /* One of the file's two heads may pass for the newer one after damage; each state knows its own. */
-    if (!e && c->meta.txn_id && c->meta.txn_id != mdb_txn_id(txn))
+    if (!e && meta.txn_id && meta.txn_id != mdb_txn_id(txn))
         e = err_set(err, OXQ_ERR_FORMAT, "checkpoint %s: its head is damaged", c->store.folder);
     checkpoint_read_end(c);
-    /* What a crash left of the first checkpoint is none. All is replayed, which gives databases their numbers anew. */
-    if (!e && c->meta.seq == 0) c->meta = store_meta_empty();
+    if (e) return e;
+    adopt_meta(c, &meta);
+    c->newest_txn_id = c->txn_id;
     c->progress.seq = c->meta.seq;
     return e;
 }
@@ -178,7 +189,7 @@ oxq_err checkpoint_open(const struct checkpoint_opts *opts, struct checkpoint **
     c->lookup = LOOKUP_CLOSED;
     e = store_open(&c->store, &store_opts, err);
     if (!e) e = read_state(c, err);
-    c->newest_txn_id = c->txn_id;
+    if (!e) e = lookup_open(&c->lookup, opts->folder, err);
     if (!e && !opts->is_read_only) e = thread_start(&c->thread, "oxq-checkpoint", run, c, err);
     if (e) {
         checkpoint_close(c);
@@ -280,10 +291,9 @@ void checkpoint_poll(struct checkpoint *c, struct checkpoint_progress *out)
     bool is_done = out->state == CHECKPOINT_COMMITTED || out->state == CHECKPOINT_FAILED;
     if (is_done) c->progress.state = CHECKPOINT_IDLE;
     if (is_done) c->txn_id = c->newest_txn_id;
+    if (out->state == CHECKPOINT_COMMITTED) adopt_meta(c, &c->newest_meta);
     struct given *used = is_done ? c->used : NULL;
     if (is_done) c->used = NULL;
     lock_leave(&c->lock);
     free_given(used);
-    struct oxq_error error;
-    if (out->state == CHECKPOINT_COMMITTED) (void)read_state(c, &error);
 }

@@ -23,7 +23,7 @@
 oxq_err checkpoint_read_begin(struct checkpoint *c, MDB_txn **out, struct oxq_error *err)
 {
     lock_enter(&c->env_lock);
-    int rc = MDB_PANIC;
+    int rc = c->store.open_rc;
     if (c->store.env)
         rc = c->reader ? mdb_txn_renew(c->reader) : mdb_txn_begin(c->store.env, NULL, MDB_RDONLY, &c->reader);
     if (rc) {
@@ -82,7 +82,7 @@ oxq_err checkpoint_cursor_open(struct checkpoint *c, struct checkpoint_cursor **
     struct checkpoint_cursor *cursor = mem_alloc_zero(sizeof(*cursor));
     cursor->checkpoint = c;
     lock_enter(&c->env_lock);
-    int rc = c->store.env ? mdb_txn_begin(c->store.env, NULL, MDB_RDONLY, &cursor->txn) : MDB_PANIC;
+    int rc = c->store.env ? mdb_txn_begin(c->store.env, NULL, MDB_RDONLY, &cursor->txn) : c->store.open_rc;
     if (!rc) c->cursors_count++;
     lock_leave(&c->env_lock);
     if (rc) {
@@ -190,7 +190,7 @@ static oxq_err find_row(struct checkpoint *c, const struct row_key *key, struct 
 {
     if (c->lookup_txn_id != c->txn_id) {
         c->lookup_txn_id = 0;
-        oxq_err e = lookup_refresh(&c->lookup, c->store.folder, store_table_name(STORE_KEYS), c->txn_id, err);
+        oxq_err e = lookup_refresh(&c->lookup, store_table_name(STORE_KEYS), c->txn_id, err);
         if (e) return e;
         c->lookup_txn_id = c->txn_id;
     }

@@ -93,10 +93,9 @@ static oxq_err find_node(struct lookup *l, uint64_t page, unsigned depth, struct
 
 /* ---- the state ---- */
 
-static oxq_err open_file(struct lookup *l, const char *folder, struct oxq_error *err)
+oxq_err lookup_open(struct lookup *l, const char *folder, struct oxq_error *err)
 {
     char path[PATH_MAX];
-    if (l->file.fd >= 0) return OXQ_OK;
     if (snprintf(path, sizeof(path), "%s/data.mdb", folder) >= (int)sizeof(path))
         return err_set(err, OXQ_ERR_ARGUMENT, "the path %s is too long", folder);
     return disk_open(path, DISK_READ, &l->file, err);
@@ -123,13 +122,12 @@ static oxq_err read_head(struct lookup *l, uint64_t txn_id, struct layout_head *
     return is_good ? OXQ_OK : damaged(l, txn_id % 2, err);
 }
 
-oxq_err lookup_refresh(struct lookup *l, const char *folder, struct slice table, uint64_t txn_id, struct oxq_error *err)
+oxq_err lookup_refresh(struct lookup *l, struct slice table, uint64_t txn_id, struct oxq_error *err)
 {
     struct layout_head head;
     struct layout_node node = {0};
     l->depth = 0;
-    oxq_err e = open_file(l, folder, err);
-    if (!e) e = read_head(l, txn_id, &head, err);
+    oxq_err e = read_head(l, txn_id, &head, err);
     if (e) return e;
     l->page = mem_resize(l->page, l->page_bytes);
     l->last_page = head.last_page;

@@ -30,10 +30,10 @@ struct lookup {
 /* `struct lookup l = LOOKUP_CLOSED;` */
 #define LOOKUP_CLOSED ((struct lookup){.file = DISK_CLOSED})
 
-/* Opens the file at the first call. `table` names the table, txn_id the transaction that was committed last. Errors: disk_open's,
- * FORMAT. */
-OXQ_MUST_USE oxq_err lookup_refresh(struct lookup *l, const char *folder, struct slice table, uint64_t txn_id,
-                                    struct oxq_error *err);
+/* The file in that folder: at the start, since later there may be no descriptor left. Errors: disk_open's. */
+OXQ_MUST_USE oxq_err lookup_open(struct lookup *l, const char *folder, struct oxq_error *err);
+/* `table` names the table, txn_id the transaction that was committed last. Errors: IO, FORMAT. */
+OXQ_MUST_USE oxq_err lookup_refresh(struct lookup *l, struct slice table, uint64_t txn_id, struct oxq_error *err);
 void lookup_close(struct lookup *l);
 /* The row's bytes, borrowed until the next call. Errors: NOT_FOUND, FORMAT: a page is damaged, IO. */
 OXQ_MUST_USE oxq_err lookup_find(struct lookup *l, struct slice key, struct slice *out, struct oxq_error *err);

@@ -6,6 +6,7 @@
 
 #include <criterion/criterion.h>
 #include <fcntl.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #define KEYS_COUNT 3000u
@@ -113,6 +114,55 @@ Test(lookup, the_state_that_was_told_is_served_while_the_next_one_is_written_and
         cr_assert_eq(progress.state, CHECKPOINT_COMMITTED);
         look_at_all(seq);
     }
+}
+
+static struct rlimit take_descriptors(void)
+{
+    struct rlimit before;
+    cr_assert_eq(getrlimit(RLIMIT_NOFILE, &before), 0);
+    (void)setrlimit(RLIMIT_NOFILE, &(struct rlimit){0, before.rlim_max});
+    return before;
+}
+
+Test(lookup, values_are_found_also_where_no_descriptor_is_left)
+{
+    struct oxq_error error = {0};
+    save(1, 1);
+    struct rlimit before = take_descriptors();
+    oxq_err e = look(0, 1, &error);
+    cr_assert_eq(setrlimit(RLIMIT_NOFILE, &before), 0);
+    cr_assert_eq(e, OXQ_OK, "%s", error.text);
+}
+
+static struct checkpoint_progress save_without_descriptors(uint64_t seq, uint32_t keys_count)
+{
+    OWNED(buf_deinit) struct buf items = {.limit_bytes = SIZE_MAX / 2};
+    for (uint32_t i = 0; i < keys_count; i++) put(&items, i, seq);
+    struct rlimit before = take_descriptors();
+    struct checkpoint_progress progress = kit_save(&kit, seq, &items);
+    cr_assert_eq(setrlimit(RLIMIT_NOFILE, &before), 0);
+    return progress;
+}
+
+/* After a large checkpoint LMDB's file is opened anew. Where that fails, what was written is there all the same, and the state before is not. */
+Test(lookup, the_new_state_is_served_also_where_the_file_cannot_be_opened_anew)
+{
+    struct checkpoint_summary summary;
+    save(1, KEYS_COUNT);
+    look_at_all(1);
+    struct checkpoint_progress progress = save_without_descriptors(2, KEYS_COUNT);
+    cr_assert_eq(progress.state, CHECKPOINT_COMMITTED, "%s", progress.error.text);
+    look_at_all(2);
+    checkpoint_summary(kit.checkpoint, &summary);
+    cr_assert_eq(summary.seq, 2);
+    progress = save_without_descriptors(3, 1);
+    cr_assert_eq(progress.state, CHECKPOINT_FAILED);
+    cr_assert(strstr(progress.error.text, "open files"), "%s", progress.error.text);
+    look_at_all(2);
+    progress = save_without_descriptors(3, 1);
+    cr_assert_eq(progress.state, CHECKPOINT_FAILED);
+    save(3, KEYS_COUNT);
+    look_at_all(3);
 }
 
 Test(lookup, what_is_not_there_is_not_found)

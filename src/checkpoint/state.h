@@ -37,7 +37,8 @@ struct checkpoint {
     uint64_t begun_seq;
     bool has_begun, is_ended, is_closing, is_given_up;
     struct checkpoint_progress progress;
-    uint64_t newest_txn_id; /* of the file, when the last checkpoint was over */
+    uint64_t newest_txn_id;        /* of the file, when the last checkpoint was over */
+    struct store_meta newest_meta; /* of the last one that was committed since the start */
 };
 
 /* A look at the committed state, which other functions of this folder may share: end it soon. */

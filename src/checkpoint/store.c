@@ -230,12 +230,19 @@ oxq_err store_open(struct store *s, const struct store_opts *opts, struct oxq_er
     return e;
 }
 
-int store_reopen(struct store *s)
+static void close_env(struct store *s)
 {
     if (s->env) mdb_env_close(s->env);
     s->env = NULL;
-    int rc = try_open(s);
-    return rc ? rc : open_tables(s);
+    s->map = NULL;
+}
+
+void store_reopen(struct store *s)
+{
+    close_env(s);
+    s->open_rc = try_open(s);
+    if (!s->open_rc) s->open_rc = open_tables(s);
+    if (s->open_rc) close_env(s);
 }
 
 uint64_t store_newest_txn(const struct store *s)
@@ -260,7 +267,7 @@ void store_forget_pages(const struct store *s)
 
 void store_close(struct store *s)
 {
-    if (s->env) mdb_env_close(s->env);
+    close_env(s);
     mem_free(s->folder);
     *s = (struct store){0};
 }
@@ -437,7 +444,7 @@ static void find_last(struct store_writer *w, enum store_table table)
 void store_writer_begin(struct store_writer *w, const struct store *s, uint64_t seq)
 {
     *w = (struct store_writer){.store = s, .seq = seq, .scratch = {.limit_bytes = ROW_MAX_BYTES}};
-    w->rc = s->env ? mdb_txn_begin(s->env, NULL, 0, &w->txn) : MDB_PANIC;
+    w->rc = s->env ? mdb_txn_begin(s->env, NULL, 0, &w->txn) : s->open_rc;
     if (w->rc) w->txn = NULL;
     find_last(w, STORE_KEYS);
     find_last(w, STORE_PARTS);

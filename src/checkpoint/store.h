@@ -18,7 +18,8 @@
 
 struct store {
     char *folder; /* owned */
-    MDB_env *env; /* owned */
+    MDB_env *env; /* owned; NULL: it could not be opened anew */
+    int open_rc;  /* why not */
     MDB_dbi tables[3];
     char *map; /* borrowed from env: where the file is mapped */
     size_t map_bytes;
@@ -46,9 +47,10 @@ OXQ_MUST_USE oxq_err store_pages_walk(const struct store *s, MDB_txn *txn, struc
                                       struct oxq_error *err);
 /*
  * Closes the environment and opens it again, which gives back the memory that LMDB keeps of a large transaction (it frees
- * no page before) and clears its state of panic. No transaction may be open. Returns LMDB's error; then every other call gives one.
+ * no page before) and clears its state of panic. No transaction may be open. Where it fails every other call gives LMDB's error, until
+ * another try succeeds.
  */
-int store_reopen(struct store *s);
+void store_reopen(struct store *s);
 /* The number of the newest state in the file; 0: it cannot be read. */
 uint64_t store_newest_txn(const struct store *s);
 /* Gives pages of the file back that the process has mapped, which count as resident: they stay in the page cache. Threads: any,
