@@ -82,13 +82,22 @@ static uint64_t need_for_key(const struct persist *p, uint64_t last_seq, struct 
     return may_have(&p->submitted, key) ? p->submitted_seq : 0;
 }
 
+/* PING and its like; INFO and others that are answered while nothing is loaded yet: who looks why all others wait must get an answer. */
+static bool tells_of_no_key(const struct command *row)
+{
+    if (row->flags & (CMD_READONLY | CMD_WRITE)) return false;
+    bool is_of_server = strcmp(row->group, "server") == 0;
+    return strcmp(row->group, "connection") == 0 ||
+           (is_of_server && (row->flags & CMD_LOADING) && !(row->flags & CMD_ADMIN));
+}
+
 uint64_t gate_need_seq(const struct engine *e, const struct command *row, const struct slice *argv, int argc)
 {
     const struct persist *p = e->persist;
     uint64_t last_seq = engine_last_seq(e);
     if (p->is_record_open || last_seq <= persist_settled_seq(p)) return last_seq;
+    if (tells_of_no_key(row)) return 0;
     bool sees_keys = row->flags & (CMD_READONLY | CMD_WRITE);
-    if (!sees_keys && strcmp(row->group, "connection") == 0) return 0;
     if (!sees_keys || row->find_keys || row->keys.first == 0) return last_seq;
     uint64_t need = 0;
     int last = row->keys.last < 0 ? argc + row->keys.last : row->keys.last;

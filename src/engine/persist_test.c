@@ -346,6 +346,23 @@ Test(persist, a_small_group_stays_for_who_was_just_answered)
     world_close(&w);
 }
 
+Test(persist, whoever_asks_why_all_wait_does_not)
+{
+    struct world w;
+    world_open(&w, "always");
+    hold_syncs(&w);
+    send(&w, 0, "SET k v");
+    send(&w, 1, "INFO persistence");
+    send(&w, 2, "DBSIZE");
+    engine_commit(w.engine);
+    disk_wait_for_held();
+    cr_assert(strstr(got(&w, 1), "journal_durable_seq:0"));
+    cr_assert_str_eq(got(&w, 2), "", "it tells of keys");
+    release_syncs(&w);
+    cr_assert_str_eq(got(&w, 2), ":1\r\n");
+    world_close(&w);
+}
+
 Test(persist, less_durability_lets_held_replies_go)
 {
     struct world w;
