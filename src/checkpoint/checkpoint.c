@@ -21,6 +21,8 @@
 #include "os/clock.h"
 #include "os/file.h"
 
+#include <errno.h>
+
 /* LMDB keeps about twice the pages of what a transaction wrote. */
 #define KEPT_BYTES_MAX ((size_t)1 << 20)
 /* Rows after which the pages that LMDB has looked at are unmapped: each may have mapped sixteen. */
@@ -112,6 +114,8 @@ static void run_one(struct checkpoint *c)
     /* It could not be opened anew after the one before. */
     if (!c->store.env) refresh(c);
     apply_begin(&a, &c->store, &c->large, seq);
+    /* LMDB would write on where nobody finds it, or to a new file of its own, which then had the changes alone. */
+    if (!a.writer.rc && disk_check_place(&c->lookup.file, NULL) != OXQ_OK) a.writer.rc = ENOENT;
     lock_enter(&c->lock);
     for (struct given *g = take_given(c); g; g = take_given(c)) {
         lock_leave(&c->lock);
@@ -216,6 +220,11 @@ void checkpoint_close(struct checkpoint *c)
     lock_deinit(&c->lock);
     lock_deinit(&c->env_lock);
     mem_free(c);
+}
+
+const struct disk_file *checkpoint_file(const struct checkpoint *c)
+{
+    return &c->lookup.file;
 }
 
 /* ---- saving ---- */

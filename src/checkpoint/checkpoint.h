@@ -76,6 +76,10 @@ OXQ_MUST_USE oxq_err checkpoint_load_large(struct checkpoint *c, uint64_t disk_i
 OXQ_MUST_USE oxq_err checkpoint_load(struct checkpoint *c, uint32_t db_number, struct slice key, enum value_type type,
                                      struct value *out, struct oxq_error *err);
 
+struct disk_file; /* os/disk.h */
+/* The file, open and with its path, to look whether it is still there. Borrowed. Threads: any. */
+const struct disk_file *checkpoint_file(const struct checkpoint *c);
+
 /* ---- saving ---- */
 
 /* Not while one is running. */

@@ -329,6 +329,21 @@ Test(checkpoint, one_that_cannot_be_looked_at_is_not_replaced)
     kit_open(&kit);
 }
 
+/* Changes alone, in a file of their own, would pass for all there is. */
+Test(checkpoint, one_whose_file_somebody_has_removed_is_not_made)
+{
+    OWNED(buf_deinit) struct buf items = {.limit_bytes = SIZE_MAX / 2};
+    char path[TESTFOLDER_PATH_MAX + 16];
+    snprintf(path, sizeof(path), "%s/data.mdb", kit.folder);
+    for (uint64_t seq = 1; seq <= 4; seq++) {
+        if (seq == 2) cr_assert_eq(unlink(path), 0);
+        give_many(&items, 100);
+        struct checkpoint_progress p = kit_save(&kit, seq, &items);
+        cr_assert_eq(p.state, seq < 2 ? CHECKPOINT_COMMITTED : CHECKPOINT_FAILED);
+        cr_assert(seq < 2 || strstr(p.error.text, "No such file"), "%s", p.error.text);
+    }
+}
+
 Test(checkpoint, a_large_first_one_is_whole_at_its_end, .timeout = 60)
 {
     OWNED(buf_deinit) struct buf items = {.limit_bytes = SIZE_MAX / 2};

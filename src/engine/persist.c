@@ -223,6 +223,7 @@ oxq_err persist_open_journal(struct engine *e, uint64_t next_seq, struct oxq_err
     p->durability = parse_durability(e->config->durability, &interval_ms);
     struct journal_opts opts = {
         .folder = folder,
+        .beside = checkpoint_file(p->checkpoint),
         .durability = p->durability,
         .interval_ms = interval_ms,
         .segment_bytes = (size_t)e->config->journal_segment_bytes,

@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 static struct oxq_error err;
 
@@ -188,6 +189,32 @@ Test(journal_faults, of_a_folder_that_another_came_in_place_of_leave_that_alone)
     cr_assert(slice_is(slice_of(bytes, testkit_load(path, bytes)), "of another process"));
     cr_assert_eq(testkit_read(moved, 1, &end, &err), OXQ_OK, "%s", err.text);
     cr_assert_geq(end.last_seq, p.durable_seq);
+}
+
+Test(journal_faults, of_a_file_beside_that_was_removed_are_told_and_take_no_segment_away)
+{
+    struct disk_file beside = DISK_CLOSED;
+    struct journal *j = NULL;
+    char path[PATH_MAX];
+    struct journal_opts opts = testkit_opts(testkit_subfolder("place"), 1, JOURNAL_ALWAYS);
+    snprintf(path, sizeof(path), "%s/beside", testkit_folder);
+    cr_assert_eq(disk_open(path, DISK_CREATE, &beside, &err), OXQ_OK, "%s", err.text);
+    opts.beside = &beside;
+    cr_assert_eq(journal_open(&opts, &j, &err), OXQ_OK, "%s", err.text);
+    while (testkit_segments_count(opts.folder) < 3) {
+        testkit_append(j, 40);
+        journal_flush(j);
+    }
+    cr_assert_eq(unlink(path), 0);
+    journal_trim(j, testkit_poll(j).durable_seq);
+    while (testkit_poll(j).state == JOURNAL_READY) {
+        testkit_append(j, 1);
+        journal_flush(j);
+    }
+    cr_assert(strstr(testkit_poll(j).failure, "/beside was moved or removed"), "%s", testkit_poll(j).failure);
+    cr_assert_eq(journal_close(j), JOURNAL_FAILED);
+    cr_assert_geq(testkit_segments_count(opts.folder), 3);
+    disk_close(&beside);
 }
 
 /* The state after the first group whose third write fails: those before are the segment's header and the group. */

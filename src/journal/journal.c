@@ -242,8 +242,11 @@ oxq_err journal_open(const struct journal_opts *opts, struct journal **out, stru
     if (!e) e = clear_the_way(opts->folder, opts->next_seq, err);
     if (e) return e;
     struct journal *j = make_journal(opts);
-    struct keeper_opts keeper = {
-        .folder = j->folder, .segment_bytes = j->segment_bytes, .on_change = note_change, .ctx = j};
+    struct keeper_opts keeper = {.folder = j->folder,
+                                 .beside = opts->beside,
+                                 .segment_bytes = j->segment_bytes,
+                                 .on_change = note_change,
+                                 .ctx = j};
     struct syncer_opts syncer = {.clock = j->clock,
                                  .last_seq = j->last_seq,
                                  .interval_us = interval_us_of(opts->durability, opts->interval_ms),

@@ -34,8 +34,13 @@ enum journal_durability {
 
 enum journal_state { JOURNAL_READY, JOURNAL_FAILED };
 
+struct disk_file; /* os/disk.h */
+
 struct journal_opts {
     const char *folder; /* copied; made if it is not there */
+    /* A file without which what the journal has is not enough; when it is moved, removed or replaced, the journal fails. Borrowed until it is closed;
+     * NULL: there is none. */
+    const struct disk_file *beside;
     enum journal_durability durability;
     int64_t interval_ms;
     size_t segment_bytes; /* 0: JOURNAL_SEGMENT_BYTES; tests take less, down to JOURNAL_SEGMENT_MIN_BYTES */

@@ -44,7 +44,8 @@ struct kept {
 };
 
 struct keeper {
-    struct disk_file folder; /* as it was found */
+    struct disk_file folder;        /* as it was found */
+    const struct disk_file *beside; /* borrowed; or NULL */
     size_t segment_bytes;
     void (*on_change)(void *ctx, const struct oxq_error *failure);
     void *ctx;
@@ -65,6 +66,13 @@ struct keeper {
     int64_t pinned_until_us;  /* somebody had a pin: trimmed not before this (journal/pin.h) */
     struct oxq_error failure; /* code OK: none */
 };
+
+/* Whoever starts here finds the segments, and what they go on from. */
+static oxq_err check_places(const struct keeper *k, struct oxq_error *err)
+{
+    oxq_err e = disk_check_place(&k->folder, err);
+    return e || !k->beside ? e : disk_check_place(k->beside, err);
+}
 
 /* ---------------------------------------------------------------- spares */
 
@@ -209,7 +217,7 @@ static void step_make(struct keeper *k)
     struct spare s;
     struct oxq_error err;
     lock_leave(&k->lock);
-    oxq_err e = disk_check_place(&k->folder, &err);
+    oxq_err e = check_places(k, &err);
     if (!e) e = make_spare(k, number, bytes, &s, &err);
     lock_enter(&k->lock);
     if (e == OXQ_ERR_LIMIT) {
@@ -236,7 +244,7 @@ static void step_trim(struct keeper *k)
     lock_leave(&k->lock);
     struct disk_file f = DISK_CLOSED;
     uint64_t bytes = 0;
-    oxq_err e = disk_check_place(&k->folder, &err);
+    oxq_err e = check_places(k, &err);
     if (!e) e = disk_open(path, DISK_READ, &f, &err);
     if (!e) e = disk_size(&f, &bytes, &err);
     disk_close(&f);
@@ -261,7 +269,7 @@ static void step_look(struct keeper *k)
 {
     struct oxq_error err;
     lock_leave(&k->lock);
-    oxq_err e = disk_check_place(&k->folder, &err);
+    oxq_err e = check_places(k, &err);
     lock_enter(&k->lock);
     k->look_us = clock_mono_us(os_clock()) + LOOK_US;
     if (e) give_up(k, &err);
@@ -338,6 +346,7 @@ oxq_err keeper_open(const struct keeper_opts *opts, struct keeper **out, struct 
 {
     struct keeper *k = mem_alloc_zero(sizeof(*k));
     k->segment_bytes = opts->segment_bytes;
+    k->beside = opts->beside;
     k->on_change = opts->on_change;
     k->ctx = opts->ctx;
     k->next_spare = 1;
@@ -394,7 +403,7 @@ static size_t pick_spare(const struct keeper *k, size_t bytes)
 
 oxq_err keeper_take(struct keeper *k, size_t bytes, struct disk_file *out, bool *out_is_recycled, struct oxq_error *err)
 {
-    oxq_err e = disk_check_place(&k->folder, err);
+    oxq_err e = check_places(k, err);
     if (e) return e;
     lock_enter(&k->lock);
     k->wanted_bytes = bytes;

@@ -14,7 +14,8 @@
 struct keeper;
 
 struct keeper_opts {
-    const char *folder; /* copied */
+    const char *folder;             /* copied */
+    const struct disk_file *beside; /* borrowed; or NULL (journal_opts) */
     size_t segment_bytes;
     /* There is room again, or none, or a writer waits for it; or a segment has gone. failure: NULL, or what the keeper has given up for. */
     void (*on_change)(void *ctx, const struct oxq_error *failure);

@@ -69,6 +69,18 @@ test('place: a folder that was removed is told within moments, not when the next
   equal(await server.stop(), 1);
 });
 
+test("place: a checkpoint's file that was removed is told within moments, and nothing more is acknowledged that it is needed for", async (t) => {
+  const server = await t.serve();
+  const client = await t.connect(server);
+  await ask(client, 'SET', 'a', '0');
+  await ask(client, 'SAVE');
+  await whileItStands(server, t.path('data'), () => rmSync(t.path('data/checkpoint/data.mdb')));
+  await until('a line says so', () => server.logged('checkpoint/data.mdb was moved or removed while it was in use').length === 1);
+  check((await client.call('SET', 'a', '1')).text.startsWith('MISCONF'), 'nothing more is acknowledged');
+  equal((await ask(client, 'GET', 'a')).text, '0', 'reads go on, so that it can be dumped');
+  equal(await server.stop(), 1);
+});
+
 test('place: without its lock and its socket a folder still has one server', async (t) => {
   const server = await t.serve();
   const client = await t.connect(server);
