@@ -20,6 +20,8 @@
 #include "oxq/version.h"
 #include "server/server.h"
 
+#include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -129,12 +131,25 @@ static void on_loaded(void *ctx, const struct oxq_error *err)
     embed_host_stop(d->host);
 }
 
+/* LMDB's files are mapped. */
+static void tell_bus(const char *dir)
+{
+    char line[PATH_MAX + 256];
+    snprintf(
+        line, sizeof(line),
+        "oxq: %s/checkpoint: a file could not be read: its disk failed, or somebody cut it short: see to the disk and start it again, "
+        "oxq check shows what is damaged",
+        dir);
+    signals_tell_bus(line);
+}
+
 static oxq_err open_all(struct daemon *d, const char **out_mend, struct oxq_error *err)
 {
     *out_mend = "";
     oxq_err e = check_open(&d->config, err);
     if (!e) e = signals_open(&d->signals_fd, err);
     if (e) return e;
+    if (!config_is_in_memory(&d->config)) tell_bus(d->config.dir);
     struct embed_host_opts opts = {.config = &d->config, .abandon = on_abandon, .loaded = on_loaded, .ctx = d};
     enum embed_host_step step;
     e = embed_host_open(&opts, &d->host, &step, err);

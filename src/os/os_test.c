@@ -17,6 +17,8 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -235,6 +237,36 @@ Test(os_file, makes_a_folder_whose_name_ends_in_slashes)
     /* Only root may write there. */
     oxq_err e = file_make_folder("/", &err);
     cr_assert_eq(e == OXQ_OK, access("/", W_OK) == 0, "%s", err.text);
+}
+
+static void touch_beyond_the_end(void *ctx)
+{
+    *(volatile char *)ctx = 1;
+}
+
+/* In another thread too: there the system asks no handler for a signal that is blocked. */
+Test(os_file, tells_a_line_before_a_mapped_file_that_was_cut_short_ends_the_process)
+{
+    struct thread thread = {0};
+    char said[64];
+    int fds[2], file = open(path_in("mapped"), O_RDWR | O_CREAT, 0600);
+    cr_assert_eq(pipe(fds), 0);
+    cr_assert_eq(ftruncate(file, 4096), 0);
+    char *map = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
+    cr_assert_neq(map, MAP_FAILED);
+    cr_assert_eq(ftruncate(file, 0), 0);
+    pid_t child = fork();
+    if (child == 0) {
+        dup2(fds[1], STDERR_FILENO);
+        signals_tell_bus("the line");
+        if (thread_start(&thread, "test", touch_beyond_the_end, map, NULL) == OXQ_OK) thread_join(&thread);
+        _exit(0);
+    }
+    int status;
+    cr_assert_eq(waitpid(child, &status, 0), child);
+    cr_assert_eq(WTERMSIG(status), SIGBUS);
+    cr_assert_eq(read(fds[0], said, sizeof(said)), 9);
+    cr_assert_eq(memcmp(said, "the line\n", 9), 0);
 }
 
 Test(os_file, is_there_unless_there_is_surely_nothing)

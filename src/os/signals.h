@@ -18,4 +18,10 @@ int signals_take(int fd);
 /* "SIGTERM"; static storage. */
 const char *signals_name(int number);
 
+/*
+ * Where memory that is a file's cannot be read, as after its disk failed or somebody cut the file short, the system ends a process with SIGBUS and
+ * no word. From now on it says this line first; it ends as before, with a core where there is one. Copied. For a program of our own.
+ */
+void signals_tell_bus(const char *line);
+
 #endif

@@ -40,9 +40,12 @@ oxq_err thread_start(struct thread *t, const char *name, void (*run)(void *ctx),
     t->run = run;
     t->ctx = ctx;
     t->name = name;
-    /* A thread inherits what is blocked where it starts: signals stay with the thread that reads them. */
+    /* A thread inherits what is blocked where it starts: signals stay with the thread that reads them, but for those that are a thread's own
+     * fault: whoever handles them would not be asked. */
+    static const int faults[] = {SIGBUS, SIGSEGV, SIGFPE, SIGILL};
     sigset_t all, before;
     sigfillset(&all);
+    for (size_t i = 0; i < sizeof(faults) / sizeof(faults[0]); i++) sigdelset(&all, faults[i]);
     CHECK(pthread_sigmask(SIG_SETMASK, &all, &before) == 0);
     int rc = create(t);
     CHECK(pthread_sigmask(SIG_SETMASK, &before, NULL) == 0);

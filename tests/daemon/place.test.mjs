@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /* The data folder and its files while somebody else moves or removes them. */
-import { existsSync, readdirSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, renameSync, rmSync, statSync, truncateSync } from 'node:fs';
 import path from 'node:path';
 import { ask, check, equal, loggedOnce, test, until } from './lib/kit.mjs';
 
@@ -79,6 +79,18 @@ test("place: a checkpoint's file that was removed is told within moments, and no
   check((await client.call('SET', 'a', '1')).text.startsWith('MISCONF'), 'nothing more is acknowledged');
   equal((await ask(client, 'GET', 'a')).text, '0', 'reads go on, so that it can be dumped');
   equal(await server.stop(), 1);
+});
+
+test("place: a checkpoint's file that was cut short ends it with a line that names it", async (t) => {
+  const server = await t.serve();
+  const client = await t.connect(server);
+  await ask(client, 'SET', 'a', '0');
+  await ask(client, 'SAVE');
+  await ask(client, 'SET', 'a', '1');
+  truncateSync(t.path('data/checkpoint/data.mdb'));
+  client.send(['SAVE']);
+  equal(await server.ended, 'SIGBUS');
+  check(/^oxq: .*data\/checkpoint: a file could not be read: .*: see to the disk/m.test(server.stderr), 'it says why', server.stderr);
 });
 
 test('place: without its lock and its socket a folder still has one server', async (t) => {
