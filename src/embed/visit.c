@@ -231,7 +231,7 @@ static void give_up(struct visits *v, struct visitor *me)
 
 static bool execute(struct visitor *me, struct slice request)
 {
-    static const struct resp_limits limits = {.bulk_bytes = INT64_MAX, .is_authenticated = true};
+    static const struct resp_limits limits = {.bulk_bytes = ENGINE_ARGUMENT_MAX_BYTES, .is_authenticated = true};
     /* Only an inline command is changed where it stands, and this is none. */
     enum resp_parsed parsed = resp_parser_next(&me->parser, (char *)request.at, request.len, &limits);
     bool is_whole = parsed == RESP_REQUEST && me->parser.used_bytes == request.len;

@@ -29,6 +29,10 @@
 struct engine;
 struct engine_client;
 
+/* No argument is longer, whatever proto-max-bulk-len says, and wherever it comes from: a start would not take it from the disk
+ * (STRING_MAX_BYTES, SET_MEMBER_MAX_BYTES). */
+#define ENGINE_ARGUMENT_MAX_BYTES ((size_t)512 << 20)
+
 /* What the engine asks of its host. All are called on the engine's thread, inside engine_* calls. */
 struct engine_host {
     /* client->released_bytes grew: send. Called from engine_commit only. */

@@ -477,6 +477,26 @@ Test(engine, memory_that_waits_to_be_freed_refuses_no_write)
     world_close(&w);
 }
 
+Test(engine, a_script_stores_no_text_that_a_start_would_not_take_from_the_disk)
+{
+    struct world w;
+    world_open(&w);
+    struct engine_client *c = &w.clients[0];
+    /* Nobody looks at the text itself. */
+    struct slice argv[] = {SLICE_LIT("sadd"), SLICE_LIT("key"), slice_of("x", ENGINE_ARGUMENT_MAX_BYTES + 1)};
+    struct cmd_ctx call = {.keyspace = &w.engine->keyspace,
+                           .db = &w.engine->keyspace.dbs[0],
+                           .reply = &c->writer.reply,
+                           .argv = argv,
+                           .argc = 3,
+                           .command = cmd_table_find(&w.engine->table, argv[0])->row};
+    cr_assert(!w.engine->script_ops.before_call(&w.engine->script_ops, &call));
+    cr_assert_str_eq(got(&w, 0), "-ERR string exceeds maximum allowed size (proto-max-bulk-len)\r\n");
+    argv[2].len--;
+    cr_assert(w.engine->script_ops.before_call(&w.engine->script_ops, &call));
+    world_close(&w);
+}
+
 Test(engine, refuses_writes_over_maxmemory_and_never_evicts)
 {
     struct world w;

@@ -22,12 +22,23 @@ static bool is_refused(struct engine *e, struct cmd_ctx *ctx)
     return true;
 }
 
+/* A script can make a longer text than a request can bring. True: the error was replied. */
+static bool is_too_long(struct cmd_ctx *ctx)
+{
+    for (int i = 1; i < ctx->argc; i++) {
+        if (ctx->argv[i].len <= ENGINE_ARGUMENT_MAX_BYTES) continue;
+        reply_error(ctx->reply, SLICE_LIT("ERR string exceeds maximum allowed size (proto-max-bulk-len)"));
+        return true;
+    }
+    return false;
+}
+
 /* Each command of a script counts, and is shown to those who monitor. */
 static bool before_call(struct script_ops *ops, struct cmd_ctx *ctx)
 {
     struct engine *e = engine_of_ops(ops);
     e->stats.commands++;
-    if (ctx->command->flags & CMD_WRITE && is_refused(e, ctx)) return false;
+    if (ctx->command->flags & CMD_WRITE && (is_too_long(ctx) || is_refused(e, ctx))) return false;
     if (!link_is_empty(&e->monitors) && !(ctx->command->flags & (CMD_SKIP_MONITOR | CMD_ADMIN)))
         monitor_feed_script(e, (uint32_t)(ctx->db - ctx->keyspace->dbs), ctx->argv, ctx->argc);
     return true;

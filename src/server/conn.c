@@ -243,8 +243,9 @@ static void refuse_request(struct server_conn *c)
 
 static struct resp_limits limits_of(const struct server_conn *c)
 {
-    const struct config *config = c->server->config;
-    return (struct resp_limits){.bulk_bytes = config->max_bulk_bytes,
+    int64_t bulk_bytes = c->server->config->max_bulk_bytes;
+    if (bulk_bytes > (int64_t)ENGINE_ARGUMENT_MAX_BYTES) bulk_bytes = (int64_t)ENGINE_ARGUMENT_MAX_BYTES;
+    return (struct resp_limits){.bulk_bytes = bulk_bytes,
                                 .is_authenticated = engine_client_is_authenticated(&c->client)};
 }
 

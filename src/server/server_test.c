@@ -270,6 +270,16 @@ Test(server, answers_broken_requests_and_closes)
     net_stream_free(s);
 }
 
+Test(server, takes_no_argument_that_a_start_would_not_take_from_the_disk)
+{
+    set("proto-max-bulk-len", "1gb");
+    struct net_stream *s = dial();
+    put(s, SLICE_LIT("*2\r\n$4\r\nECHO\r\n$536870913\r\n"));
+    expect(s, "-ERR Protocol error: invalid bulk length\r\n");
+    expect_closed(s);
+    net_stream_free(s);
+}
+
 Test(server, drops_what_speaks_http)
 {
     struct net_stream *s = dial();
