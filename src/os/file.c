@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "os/file.h"
+#include "os/disk.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -49,14 +50,25 @@ bool file_exists(const char *path)
     return lstat(path, &st) == 0 || (errno != ENOENT && errno != ENOTDIR);
 }
 
+/* A power cut must not take the name of a folder that holds what was acknowledged. A parent that may not be read cannot be synced. */
+static oxq_err sync_name(const char *path, struct oxq_error *err)
+{
+    char parent[PATH_MAX];
+    if (snprintf(parent, sizeof(parent), "%s/..", path) >= PATH_MAX)
+        return err_set(err, OXQ_ERR_LIMIT, "the folder's path is longer than %d bytes", PATH_MAX - 4);
+    oxq_err e = disk_sync_folder(parent, err);
+    return e == OXQ_ERR_PERMISSION ? OXQ_OK : e;
+}
+
 static oxq_err make_parents(char *path, struct oxq_error *err)
 {
     for (char *slash = strchr(path + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
         *slash = '\0';
-        int rc = mkdir(path, 0755);
+        bool is_made = mkdir(path, 0755) == 0;
         /* A parent that is there but may not be written says so with EROFS or EACCES, not with EEXIST. */
-        bool is_there = rc == 0 || file_exists(path);
-        if (!is_there) return fail("create the folder", path, err);
+        if (!is_made && !file_exists(path)) return fail("create the folder", path, err);
+        oxq_err e = is_made ? sync_name(path, err) : OXQ_OK;
+        if (e) return e;
         *slash = '/';
     }
     return OXQ_OK;
@@ -73,7 +85,7 @@ oxq_err file_make_folder(const char *path, struct oxq_error *err)
         if (errno != ENOENT) return fail("open the folder", path, err);
         oxq_err e = make_parents(copy, err);
         if (e) return e;
-        if (mkdir(copy, 0700) == 0) return OXQ_OK;
+        if (mkdir(copy, 0700) == 0) return sync_name(copy, err);
         /* Another process made it meanwhile, or something that is no folder. */
         if (errno != EEXIST || stat(copy, &st) != 0) return fail("create the folder", path, err);
     }

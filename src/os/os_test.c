@@ -12,6 +12,7 @@
 #include "base/mem.h"
 
 #include <criterion/criterion.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
@@ -224,6 +225,18 @@ Test(os_file, makes_a_folder_with_its_parents_for_the_owner_alone)
     cr_assert_eq(stat(path, &st), 0);
     cr_assert_eq(st.st_mode & 0777, 0700);
     cr_assert_eq(file_make_folder(path, &err), OXQ_OK);
+}
+
+Test(os_file, a_folder_that_it_makes_is_there_after_a_power_cut)
+{
+    struct oxq_error err;
+    for (int made = 1; made <= 3; made++) {
+        disk_fail(DISK_CALL_SYNC_FOLDER, 1, EIO, false);
+        cr_assert_eq(file_make_folder(path_in("a/b/c"), &err), OXQ_ERR_IO, "folder %d", made);
+    }
+    disk_fail(DISK_CALL_SYNC_FOLDER, 1, EIO, false);
+    cr_assert_eq(file_make_folder(path_in("a/b/c"), &err), OXQ_OK);
+    disk_fail(DISK_CALL_SYNC_FOLDER, 0, 0, false);
 }
 
 Test(os_file, makes_a_folder_whose_name_ends_in_slashes)
