@@ -49,7 +49,7 @@ static oxq_err give_entry(struct repair *r, const struct db *db, const struct en
     r->value.len = 0;
     oxq_err e = value_encode(&entry->value, &r->value);
     if (e) return e;
-    if (value_count(&entry->value) > TRACKER_LARGE_COUNT) {
+    if (value_count(&entry->value) > TRACKER_LARGE_COUNT || r->value.len > TRACKER_ROW_MAX_BYTES) {
         item.kind = ITEM_KEY_LARGE;
         item.disk_id = r->next_number++;
         item_write(&r->items, &(struct item){.kind = ITEM_LARGE_BASE,

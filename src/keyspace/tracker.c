@@ -160,6 +160,7 @@ struct tracker *tracker_new(struct keyspace *ks)
     CHECK(!ks->tracker);
     struct tracker *t = mem_alloc_zero(sizeof(*t));
     t->ks = ks;
+    t->row_max_bytes = TRACKER_ROW_MAX_BYTES;
     for (uint32_t i = 0; i < KEYSPACE_DBS_COUNT; i++) t->db_numbers[i] = i;
     t->next_number = KEYSPACE_DBS_COUNT;
     tracker_large_init(t);
@@ -224,6 +225,19 @@ static const struct heap *expiries_of(const struct tracker *t, uint32_t db_numbe
     return &f->expiries;
 }
 
+/* The item has the key's fields. Returns as tracker_large_give, which it is left to where the row would be too long. */
+static size_t give_small(struct tracker *t, struct entry *e, struct item *item)
+{
+    SLOW_CHECK(value_count(&e->value) <= TRACKER_LARGE_COUNT);
+    size_t start = t->out->len, begun_at = item_begin(t->out, item);
+    mem_must(value_encode(&e->value, t->out));
+    item_end(t->out, begun_at);
+    if (t->out->len - begun_at <= t->row_max_bytes) return 0;
+    t->out->len = start;
+    tracker_enlarge(t, e);
+    return tracker_large_give(t, e, item);
+}
+
 /* An entry as it is now, unless its database was dropped before the cut. Returns the bytes encoded apart from what was appended. */
 static size_t give_entry(struct tracker *t, struct entry *e, uint32_t db_number)
 {
@@ -237,12 +251,7 @@ static size_t give_entry(struct tracker *t, struct entry *e, uint32_t db_number)
     };
     if (e->node.aux != ENTRY_NO_EXPIRY) item.expire_ms = expiries_of(t, db_number)->slots[e->node.aux].key;
     e->mark.has_row = 1;
-    if (e->mark.is_large) return tracker_large_give(t, e, &item);
-    SLOW_CHECK(value_count(&e->value) <= TRACKER_LARGE_COUNT);
-    size_t begun_at = item_begin(t->out, &item);
-    mem_must(value_encode(&e->value, t->out));
-    item_end(t->out, begun_at);
-    return 0;
+    return e->mark.is_large ? tracker_large_give(t, e, &item) : give_small(t, e, &item);
 }
 
 static bool is_saving(const struct tracker *t, const struct entry *e)

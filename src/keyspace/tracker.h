@@ -24,6 +24,8 @@
 
 /* A value with more elements is large: its elements have rows of their own. With half as many it is small again. */
 #define TRACKER_LARGE_COUNT 1024
+/* One whose row would be longer than this is given as a large one, however few its elements: no string is so long, and LMDB's rows end at 4 GB. */
+#define TRACKER_ROW_MAX_BYTES ((size_t)1 << 30)
 
 struct tracker;
 

@@ -55,6 +55,7 @@ struct tracker {
     struct tracker_list lists[3];    /* by mark.list: one is ks->dirty_list, one that of the cut; ENTRY_WARM */
     size_t given;                    /* TRACKER_SAVING: of the cut's list the first so many are handed; else 0 */
     struct buf *out;                 /* borrowed: TRACKER_SAVING */
+    size_t row_max_bytes;            /* TRACKER_ROW_MAX_BYTES; tests take less */
     bool is_swapped, is_cut_swapped; /* databases were, nothing else tells */
 
     struct tracker_deletes deletes;     /* since the last cut */

@@ -31,6 +31,7 @@ struct world {
     bool is_under_way, is_given, is_failing, is_committing;
     uint64_t cut_digests[KEYSPACE_DBS_COUNT];
     uint64_t next_ms;
+    size_t row_max_bytes; /* 0: the tracker's own */
     size_t commits_count, failures_count, coldest_count;
 };
 
@@ -51,6 +52,7 @@ static inline void track(struct world *w)
 {
     w->live.now_ms = w->replica.now_ms = START_MS;
     w->tracker = tracker_new(&w->live);
+    if (w->row_max_bytes) w->tracker->row_max_bytes = w->row_max_bytes;
     tracker_set_cold_store(w->tracker, &w->store.cold);
     w->live.sink = &w->sink;
 }
