@@ -216,10 +216,11 @@ static void expect_keys(struct engine *e, const struct load *l)
 
 /* ---- the end ---- */
 
-static oxq_err cut_tail(struct load *l, struct oxq_error *err)
+/* The journal goes on behind what is whole and durable. */
+static oxq_err settle_end(struct load *l, struct oxq_error *err)
 {
     const struct journal_end *end = journal_reader_end(l->reader);
-    if (end->dropped_bytes == 0) return OXQ_OK;
+    if (end->dropped_bytes == 0) return journal_reader_sync(l->reader, err);
     log_event(LOG_WARNING, "the end of the journal was torn: what was never acknowledged is cut off",
               log_text("segment", end->segment), log_int("offset", (int64_t)end->offset),
               log_int("dropped_bytes", (int64_t)end->dropped_bytes));
@@ -236,7 +237,7 @@ static oxq_err finish(struct engine *e, struct oxq_error *err)
 {
     struct persist *p = e->persist;
     struct load *l = p->load;
-    oxq_err code = cut_tail(l, err);
+    oxq_err code = settle_end(l, err);
     if (code) return code;
     const struct journal_end *end = journal_reader_end(l->reader);
     uint64_t last_seq = end->last_seq > l->summary.seq ? end->last_seq : l->summary.seq;

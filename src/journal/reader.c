@@ -47,13 +47,15 @@ static oxq_err complain(const struct journal_reader *r, struct oxq_error *err, c
 
 /* ---------------------------------------------------------------- segments */
 
-static oxq_err load(struct journal_reader *r, const char *path, struct oxq_error *err)
+/* The last one may have had a sync that failed: what it wrote then may still be in the system's memory, and nowhere else. */
+static oxq_err load(struct journal_reader *r, const char *path, bool is_last, struct oxq_error *err)
 {
     struct disk_file f = DISK_CLOSED;
     uint64_t bytes = 0;
     size_t len = 0;
     oxq_err e = disk_open(path, DISK_READ, &f, err);
     if (!e) e = disk_size(&f, &bytes, err);
+    if (!e && is_last) disk_forget(&f);
     r->bytes.len = 0;
     if (!e) {
         e = buf_reserve(&r->bytes, bytes);
@@ -71,7 +73,7 @@ static oxq_err open_segment(struct journal_reader *r, struct oxq_error *err)
     uint64_t first_seq = r->folder.first_seqs[r->next];
     folder_segment_path(path, r->path, first_seq);
     r->passed_bytes += r->bytes.len;
-    oxq_err e = load(r, path, err);
+    oxq_err e = load(r, path, r->next + 1 == r->folder.count, err);
     if (e) return e;
     r->next++;
     r->offset = 0;
@@ -258,13 +260,32 @@ void journal_reader_progress(const struct journal_reader *r, uint64_t *out_done,
     *out_all = r->all_bytes;
 }
 
+static void last_path(const struct journal_reader *r, char out[PATH_MAX])
+{
+    folder_segment_path(out, r->path, r->folder.first_seqs[r->folder.count - 1]);
+}
+
+/* All before it were synced: by their writer, or by who read them when they were the last. */
+oxq_err journal_reader_sync(struct journal_reader *r, struct oxq_error *err)
+{
+    CHECK(r->is_ended);
+    if (r->folder.count == 0) return OXQ_OK;
+    char path[PATH_MAX];
+    struct disk_file f = DISK_CLOSED;
+    last_path(r, path);
+    oxq_err e = disk_open(path, DISK_WRITE, &f, err);
+    if (!e) e = disk_sync(&f, err);
+    disk_close(&f);
+    return e;
+}
+
 oxq_err journal_reader_cut(struct journal_reader *r, struct oxq_error *err)
 {
     CHECK(r->is_ended);
-    if (!r->end.offset || r->end.offset == r->bytes.len) return OXQ_OK;
+    if (!r->end.offset || r->end.offset == r->bytes.len) return journal_reader_sync(r, err);
     char path[PATH_MAX];
     struct disk_file f = DISK_CLOSED;
-    folder_segment_path(path, r->path, r->folder.first_seqs[r->folder.count - 1]);
+    last_path(r, path);
     char close[FORMAT_MARK_BYTES];
     format_write_close(close, r->expected_seq - 1, r->seed);
     oxq_err e = disk_open(path, DISK_WRITE, &f, err);

@@ -47,8 +47,13 @@ const struct journal_end *journal_reader_end(const struct journal_reader *r);
 /* Bytes passed and bytes in all, for a progress line. */
 void journal_reader_progress(const struct journal_reader *r, uint64_t *out_done, uint64_t *out_all);
 /*
- * After the end: cuts the last file off behind its last whole record (and syncs), so that a torn tail is not met again and
- * the room that was reserved in it is given back. Errors: IO, PERMISSION.
+ * After the end, before anything is built on what was read: makes it durable. A process that was killed leaves bytes that only the
+ * system's memory has, and a segment that begins behind such ones would be behind a gap after a power cut. Errors: IO, PERMISSION.
+ */
+OXQ_MUST_USE oxq_err journal_reader_sync(struct journal_reader *r, struct oxq_error *err);
+/*
+ * The same, and cuts the last file off behind its last whole record, so that a torn tail is not met again and
+ * the room that was reserved in it is given back.
  */
 OXQ_MUST_USE oxq_err journal_reader_cut(struct journal_reader *r, struct oxq_error *err);
 

@@ -245,6 +245,11 @@ void disk_start_writing(struct disk_file *f, uint64_t offset, uint64_t bytes)
     (void)sync_file_range(f->fd, (off_t)offset, (off_t)bytes, SYNC_FILE_RANGE_WRITE);
 }
 
+void disk_forget(struct disk_file *f)
+{
+    (void)posix_fadvise(f->fd, 0, 0, POSIX_FADV_DONTNEED);
+}
+
 oxq_err disk_sync(struct disk_file *f, struct oxq_error *err)
 {
     /* Never tried again: after a failed sync the kernel may have thrown the bytes away and the next one would succeed. */

@@ -43,6 +43,11 @@ OXQ_MUST_USE oxq_err disk_reserve(struct disk_file *f, uint64_t bytes, struct ox
 OXQ_MUST_USE oxq_err disk_truncate(struct disk_file *f, uint64_t bytes, struct oxq_error *err);
 /* The system may begin to bring these bytes to the disk, so that a later disk_sync finds less to do. A hint: it cannot fail. */
 void disk_start_writing(struct disk_file *f, uint64_t offset, uint64_t bytes);
+/*
+ * What the system remembers of the file it forgets, but for what it has yet to write: so the next read tells what the disk has. After a
+ * sync that failed that may be less. A hint: it cannot fail.
+ */
+void disk_forget(struct disk_file *f);
 /* fdatasync(2): what was written is on the disk, and so is the file's length. */
 OXQ_MUST_USE oxq_err disk_sync(struct disk_file *f, struct oxq_error *err);
 /* fsync(2) of a folder: its names are durable. */

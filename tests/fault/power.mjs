@@ -11,14 +11,18 @@ import { readLog, Replay, rng } from '../support/history.mjs';
 import { Victim } from '../support/victim.mjs';
 import { Acks } from './lib/acks.mjs';
 import { digestOf, Disk, MODES } from './lib/disk.mjs';
-import { CONNECTIONS, digestsOf, faultOfAcked, imagesFolder, Recoverer, SMALL, write } from './lib/kit.mjs';
+import { CONNECTIONS, digestsOf, faultOfAcked, imagesFolder, Recoverer, SMALL, write, writeUntilKilled } from './lib/kit.mjs';
 import { buildShims, readTrace, shimEnv } from './lib/trace.mjs';
 
-const SYNC_US = 300;
+/* Of the first life so long that it is killed before a sync has ended. */
+const SYNC_US = [5000, 300];
+/* The second life does not begin with a checkpoint, which would make durable what the first one left. */
+const RARELY = { ...SMALL, 'checkpoint-journal-size': '4mb' };
+const FIRST_SAVE_MS = 100;
 const SLOTS = 2;
 const FAULTS_MAX = 10;
 
-/** The history in two lives, the second after SIGKILL: { base, traces, log }. */
+/** The history in two lives, the second after SIGKILL in the midst of work: { base, traces, log }. */
 async function record({ kind, folder, seed, steps }) {
   const base = `${folder}/base`;
   const dir = `${folder}/data`;
@@ -31,18 +35,21 @@ async function record({ kind, folder, seed, steps }) {
   }
   cpSync(dir, base, { recursive: true });
   const traces = [`${folder}/trace1`, `${folder}/trace2`];
-  let log = [];
-  for (const [life, trace] of traces.entries()) {
+  const live = async (life) => {
     const flags = kind.startsWith('redis') ? ['--auto-aof-rewrite-percentage', '0'] : [];
-    const victim = await Victim.make({ kind, dir, log: `${folder}/record.log`, flags, env: shimEnv({ dir, trace, syncUs: SYNC_US }), small: SMALL });
+    const env = shimEnv({ dir, trace: traces[life], syncUs: SYNC_US[life] });
+    const victim = await Victim.make({ kind, dir, log: `${folder}/record.log`, flags, env, small: RARELY });
     await victim.start();
-    await write(victim, seed, Math.ceil((steps * (life + 1)) / traces.length / CONNECTIONS), log);
-    const client = await Client.open(victim.port);
-    log = await readLog(client);
-    client.destroy();
-    if (life === 0) await victim.kill();
-    else await victim.stop();
-  }
+    return victim;
+  };
+  const limit = Math.ceil(steps / CONNECTIONS);
+  await writeUntilKilled(await live(0), seed, limit, steps / 2);
+  const victim = await live(1);
+  const client = await Client.open(victim.port);
+  await write(victim, seed, limit, await readLog(client), FIRST_SAVE_MS);
+  const log = await readLog(client);
+  client.destroy();
+  await victim.stop();
   return { base, dir, traces, log };
 }
 

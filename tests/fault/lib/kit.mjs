@@ -27,12 +27,14 @@ export function faultOfAcked(log, acked) {
   return null;
 }
 
-/** Writers, each up to its limit, and a checkpoint asked for now and then. */
-export async function write(victim, seed, limit, log) {
+const makeWriters = (victim, options) => Array.from({ length: CONNECTIONS }, (_, c) => new Writer({ port: victim.port, c, depth: depthOf(c), isBrief: true, isOver: () => !victim.isRunning, ...options }));
+
+/** Writers, each up to its limit, and a checkpoint asked for now and then, not before firstMs. */
+export async function write(victim, seed, limit, log, firstMs) {
   const faults = [];
-  const writers = Array.from({ length: CONNECTIONS }, (_, c) => new Writer({ port: victim.port, seed, c, depth: depthOf(c), limit, isBrief: true, isOver: () => !victim.isRunning, onError: (text) => faults.push(text) }));
+  const writers = makeWriters(victim, { seed, limit, onError: (text) => faults.push(text) });
   let isDone = false;
-  const saving = victim.kind.startsWith('redis') ? null : saveAgainAndAgain(victim, () => isDone);
+  const saving = victim.kind.startsWith('redis') ? null : saveAgainAndAgain(victim, () => isDone, firstMs);
   await Promise.all(writers.map((writer) => writer.run(async () => Math.max(countOf(log, writer.c), writer.acked))));
   isDone = true;
   await saving;
@@ -40,8 +42,24 @@ export async function write(victim, seed, limit, log) {
   if (faults.length) throw new Error(`while recording: ${faults[0]}\n${victim.said}`);
 }
 
-async function saveAgainAndAgain(victim, isDone) {
+/** Writers, none of which has reached its limit when the server is killed: as soon as they have done so many steps together. */
+export async function writeUntilKilled(victim, seed, limit, steps) {
+  const writers = makeWriters(victim, { seed, limit: limit - 1, onError: () => {} });
+  const runs = writers.map((writer) => writer.run(async () => 0));
+  let isDone = false;
+  const saving = victim.kind.startsWith('redis') ? null : saveAgainAndAgain(victim, () => isDone);
+  const isFaulty = () => !victim.isRunning || writers.some((writer) => writer.refused.length);
+  while (writers.reduce((sum, writer) => sum + writer.acked, 0) < steps && !isFaulty()) await sleep(1);
+  if (isFaulty()) throw new Error(`while recording: ${writers.flatMap((writer) => writer.refused)[0] ?? victim.status}\n${victim.said}`);
+  isDone = true;
+  await saving;
+  await victim.kill();
+  await Promise.all(runs);
+}
+
+async function saveAgainAndAgain(victim, isDone, firstMs = 0) {
   const client = await Client.open(victim.port);
+  await sleep(firstMs);
   while (!isDone()) {
     await client.call('BGSAVE');
     await sleep(100);
