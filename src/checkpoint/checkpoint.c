@@ -13,7 +13,7 @@
  * Reading goes through LMDB's own snapshots on the engine's thread: a reader that is reset between two looks pins no pages. Single
  * rows, of cold values, are looked up beside LMDB (lookup.h), without the lock: they never wait.
  *
- * Read next: apply.c (items to rows), large.c, store.c (LMDB), load.c (reading), verify.c.
+ * Read next: apply.c (items to rows), large.c, store.c (LMDB), load.c (reading), repair.c (checking, mending).
  */
 #include "checkpoint/state.h"
 

@@ -72,8 +72,8 @@ struct engine_hold {
 };
 #define ENGINE_HOLDS_MAX 2
 
-struct engine_multi;  /* queued commands and watches; engine/multi.h */
-struct engine_waiter; /* a blocked command; engine/block.h */
+struct engine_multi;  /* queued commands and watches; multi.c */
+struct engine_waiter; /* a blocked command; block.c */
 
 /*
  * A client as the engine sees it; the host embeds it first in its connection. Fields above the line are the host's to
@@ -222,7 +222,7 @@ void engine_lend(struct engine *e);
 /* Within the turn: false when engine_commit would wait for the journal. */
 bool engine_may_commit_in_journal(const struct engine *e);
 /*
- * Within the turn, after engine_commit: a small group waits for others until then (engine/persist.h), and who asks has to call engine_commit
+ * Within the turn, after engine_commit: a small group waits for others until then (engine/company.h), and who asks has to call engine_commit
  * again at that time, if he was not told of a change before. INT64_MAX: nothing waits, or another has to. Where nobody asks, the loop has to
  * (engine_next_timer_us).
  */

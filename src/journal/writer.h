@@ -49,7 +49,7 @@ void writer_deinit(struct writer *w);
 OXQ_MUST_USE oxq_err writer_write(struct writer *w, struct buf *group, bool is_synced, struct oxq_error *err);
 /* Does a group of so many bytes go into the running segment? */
 bool writer_fits(const struct writer *w, size_t bytes);
-/* A clean end: all is durable, the file says so in a last mark, and its unused rest is given back. */
+/* A clean end: all is durable, the file says so in a close record, and its unused rest is given back. */
 OXQ_MUST_USE oxq_err writer_finish(struct writer *w, struct oxq_error *err);
 
 #endif
