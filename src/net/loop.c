@@ -5,9 +5,13 @@
  *
  * The wait is bounded by one event without a descriptor. It stays armed over passes that end at the same time: under load
  * that is nearly all of them, since the owner's next timer is the same for many turns.
+ *
+ * The system may refuse to watch a descriptor: it has no memory, or the user watches as many as one may (fs.epoll.max_user_watches). It is asked
+ * again each second; whoever is behind the descriptor waits, as where there is no descriptor left.
  */
 #include "net/loop.h"
 
+#include "base/link.h"
 #include "base/mem.h"
 #include "os/spin.h"
 #include "os/thread.h"
@@ -16,6 +20,7 @@
 #include <event2/event_struct.h>
 #include <unistd.h>
 
+#define RETRY_US 1000000
 #define ONE_PASS (EVLOOP_ONCE | EVLOOP_NO_EXIT_ON_EMPTY)
 
 struct net_loop {
@@ -26,6 +31,8 @@ struct net_loop {
     bool has_called;      /* back, in this pass */
     struct spin spins[2]; /* when nothing is under way, and when something is */
     bool is_expecting;
+    struct link refused; /* watches that the system did not take */
+    int64_t retry_at_us;
 };
 
 struct net_watch {
@@ -35,6 +42,7 @@ struct net_watch {
     void *ctx;
     int fd; /* borrowed */
     uint32_t want;
+    struct link refused;
 };
 
 static void on_deadline(evutil_socket_t fd, short events, void *ctx)
@@ -85,6 +93,7 @@ oxq_err net_loop_new(struct net_loop **out, struct oxq_error *err)
     if (!base) return err_set(err, OXQ_ERR_IO, "cannot make an event loop: too many open files, or no memory");
     struct net_loop *loop = mem_alloc_zero(sizeof(*loop));
     loop->base = base;
+    link_init(&loop->refused);
     loop->spins[false].is_idle = true;
     evtimer_assign(&loop->deadline, base, on_deadline, loop);
     *out = loop;
@@ -136,10 +145,21 @@ static void wait_until(struct net_loop *loop, int64_t wait_us, int64_t until_us)
     spin_end(&wait);
 }
 
+static void try_refused(struct net_loop *loop, int64_t now_us)
+{
+    if (link_is_empty(&loop->refused) || now_us < loop->retry_at_us) return;
+    loop->retry_at_us = now_us + RETRY_US;
+    for (struct link *at = loop->refused.next, *next = at->next; at != &loop->refused; at = next, next = at->next) {
+        struct net_watch *w = LINK_OWNER(at, struct net_watch, refused);
+        if (event_add(&w->event, NULL) == 0) link_remove(at);
+    }
+}
+
 void net_loop_poll(struct net_loop *loop, int64_t now_us, int64_t until_us)
 {
     CHECK(!loop->is_polling);
     loop->is_polling = true;
+    try_refused(loop, now_us);
     if (until_us > now_us)
         wait_until(loop, until_us - now_us, until_us);
     else
@@ -153,7 +173,13 @@ static void assign(struct net_watch *w)
     if (w->want & NET_READABLE) events |= EV_READ;
     if (w->want & NET_WRITABLE) events |= EV_WRITE;
     event_assign(&w->event, w->loop->base, w->fd, events, on_event, w);
-    if (w->want) event_add(&w->event, NULL);
+    if (w->want && event_add(&w->event, NULL) != 0) link_push_tail(&w->loop->refused, &w->refused);
+}
+
+static void forget(struct net_watch *w)
+{
+    event_del(&w->event);
+    link_remove(&w->refused);
 }
 
 struct net_watch *net_watch_new(struct net_loop *loop, int fd, net_ready_fn *fn, void *ctx)
@@ -171,14 +197,14 @@ struct net_watch *net_watch_new(struct net_loop *loop, int fd, net_ready_fn *fn,
 void net_watch_free(struct net_watch *w)
 {
     if (!w) return;
-    event_del(&w->event);
+    forget(w);
     mem_free(w);
 }
 
 void net_watch_want(struct net_watch *w, uint32_t want)
 {
     if (w->want == want) return;
-    event_del(&w->event);
+    forget(w);
     w->want = want;
     assign(w);
 }

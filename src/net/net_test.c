@@ -116,6 +116,30 @@ Test(net_loop, tells_what_is_ready_as_long_as_it_is)
     close(fds[1]);
 }
 
+/* The system takes no regular file, which a pipe then comes in place of. */
+Test(net_loop, watches_later_what_the_system_refuses_at_first)
+{
+    int fds[2];
+    uint32_t ready = 0;
+    int fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+    cr_assert_geq(fd, 0);
+    cr_assert_eq(pipe(fds), 0);
+    cr_assert_eq(write(fds[1], "x", 1), 1);
+    struct net_watch *w = net_watch_new(loop, fd, note_ready, &ready);
+    struct net_watch *gone = net_watch_new(loop, fd, note_ready, &ready);
+    poll_for(0);
+    cr_assert_eq(ready, 0);
+    net_watch_free(gone);
+    cr_assert_eq(dup2(fds[0], fd), fd);
+    poll_for(0);
+    cr_assert_eq(ready, 0, "not at once again");
+    net_loop_poll(loop, 2000000, 2000000);
+    cr_assert_eq(ready, NET_READABLE);
+    net_watch_free(w);
+    for (int i = 0; i < 2; i++) close(fds[i]);
+    close(fd);
+}
+
 Test(net_loop, waits_no_longer_than_asked)
 {
     poll_for(1000);
