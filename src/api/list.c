@@ -225,7 +225,7 @@ static void ask_for_anchor(const struct oxq_list *l, const struct list_page *bef
 static oxq_err find_place(struct oxq_list *l, const struct list_page *before, int64_t *out_place, struct oxq_error *err)
 {
     struct arena arena = {0};
-    struct client_batch b = {.is_atomic = true};
+    struct client_batch b = {.is_look = true};
     bool is_list = state_places[l->state].is_list;
     size_t step = is_list ? (before->count + LIST_ANCHORS - 1) / LIST_ANCHORS : 1;
     struct slice length[] = {slice_from_text(is_list ? "LLEN" : "ZCARD"), list_key(l, &arena)};

@@ -40,7 +40,7 @@ oxq_err oxq_queue_state(oxq_queue *queue, const char *id, oxq_state *out, struct
     if (e) return e;
     struct arena arena = {0};
     /* As one, or a job that moves would be nowhere. */
-    struct client_batch b = {.is_atomic = true};
+    struct client_batch b = {.is_look = true};
     for (int s = OXQ_STATE_WAITING; s < OXQ_STATES_COUNT; s++) {
         const char *command = state_places[s].is_list ? "LPOS" : "ZSCORE";
         struct slice argv[] = {slice_from_text(command), state_key(queue, &arena, (oxq_state)s), slice_from_text(id)};
@@ -81,7 +81,7 @@ oxq_err oxq_queue_counts(oxq_queue *queue, struct oxq_counts *out, struct oxq_er
     oxq_err e = ARGS_CHECK(err, queue, out);
     if (e) return e;
     struct arena arena = {0};
-    struct client_batch b = {.is_atomic = true};
+    struct client_batch b = {.is_look = true};
     for (int s = OXQ_STATE_WAITING; s < OXQ_STATES_COUNT; s++) {
         struct slice argv[] = {slice_from_text(state_places[s].is_list ? "LLEN" : "ZCARD"),
                                state_key(queue, &arena, (oxq_state)s)};

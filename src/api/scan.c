@@ -43,7 +43,7 @@ oxq_err scan_next(struct scan *s, struct oxq_error *err)
 {
     struct request r;
     scan_deinit(s);
-    s->batch.is_atomic = true;
+    s->batch.is_look = true;
     store_put_where(s->store, &s->arena, &s->batch);
     request_begin_plain(&r, &s->arena, "SCAN");
     request_put_text(&r, s->cursor[0] ? s->cursor : "0");

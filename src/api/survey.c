@@ -75,7 +75,7 @@ oxq_err oxq_queue_counts_per_priority(oxq_queue *queue, const int64_t *prioritie
     if (!e && count > 0) e = ARGS_CHECK(err, priorities, out_counts);
     if (e) return e;
     struct arena arena = {0};
-    struct client_batch b = {.is_atomic = true};
+    struct client_batch b = {.is_look = true};
     struct request apart;
     request_begin_plain(&apart, &arena, "LLEN");
     request_put(&apart, state_paused_key(queue, &arena));
@@ -178,7 +178,7 @@ oxq_err oxq_queue_metrics(oxq_queue *queue, oxq_state finished, struct oxq_metri
     if (finished != OXQ_STATE_COMPLETED && finished != OXQ_STATE_FAILED)
         return err_set(err, OXQ_ERR_ARGUMENT, "metrics are of completed or failed jobs");
     struct arena arena = {0};
-    struct client_batch b = {.is_atomic = true};
+    struct client_batch b = {.is_look = true};
     struct request totals, points;
     struct slice key = keys_join(
         &arena, queue->prefix, slice_from_text(finished == OXQ_STATE_FAILED ? "metrics:failed" : "metrics:completed"));
@@ -219,7 +219,7 @@ oxq_err oxq_queue_dependency_counts(oxq_queue *queue, const char *id, struct oxq
         const char *command, *kind;
     } kinds[] = {{"HLEN", ":processed"}, {"SCARD", ":dependencies"}, {"HLEN", ":failed"}, {"ZCARD", ":unsuccessful"}};
     struct arena arena = {0};
-    struct client_batch b = {.is_atomic = true};
+    struct client_batch b = {.is_look = true};
     struct slice job = keys_join(&arena, queue->prefix, slice_from_text(id));
     for (size_t i = 0; i < 4; i++) {
         struct request r;

@@ -94,7 +94,7 @@ oxq_err oxq_queue_workers(oxq_queue *queue, oxq_workers **out, struct oxq_error 
     oxq_err e = ARGS_CHECK(err, queue, out);
     if (e) return e;
     struct arena arena = {0};
-    struct client_batch b = {.is_atomic = true};
+    struct client_batch b = {.is_look = true};
     struct request list;
     OWNED(buf_deinit) struct buf name = {.limit_bytes = CONNECTION_NAME_BYTES_MAX};
     e = buf_append(&name, queue->store->prefix);

@@ -10,9 +10,10 @@
  *   not sent                        the same, with the client's patience
  *   sent, and no reply              WAITING again when it is idempotent, else LOST
  *
- * A unit is a command, or the whole of an atomic batch: MULTI, the commands, EXEC, which are one item more behind the others. Replies are
- * kept as bytes, in the order in which they came; each item knows where its own stands. Trees are made of them at the end, when
- * the bytes no longer move.
+ * A unit is a command, or the whole of an atomic batch or a look: MULTI, the commands, EXEC, which are one item more behind the
+ * others. Where a look is refused for want of memory, its commands are the units of further rounds. Replies are kept as bytes, in
+ * the order in which they came; each item knows where its own stands. Trees are made of them at the end, when the bytes no longer
+ * move.
  */
 #include "base/mem.h"
 #include "client/cluster.h"
@@ -108,6 +109,11 @@ struct run {
     struct oxq_error last; /* why something is still to be done */
     struct oxq_error fatal;
 };
+
+static bool is_transaction(const struct run *r)
+{
+    return r->units != r->batch->items;
+}
 
 static struct client_cancel cancel_of(struct client *c)
 {
@@ -231,7 +237,7 @@ static void redirect(struct run *r, struct shipment *s, struct client_item *item
     } else {
         struct client_node *node = client_cluster_redirect(k, s->node, &to, is_ask);
         /* A transaction cannot be asked for: it waits until the slot has moved. */
-        if (is_ask && r->batch->is_atomic)
+        if (is_ask && is_transaction(r))
             r->pause_us = INT64_MAX;
         else if (is_ask)
             item->asked = node;
@@ -477,7 +483,7 @@ static oxq_err visit(struct run *r, struct oxq_error *err)
 {
     struct client *c = r->client;
     struct client_batch *b = r->batch;
-    if (!c->opts.visit || b->is_atomic) return OXQ_OK;
+    if (!c->opts.visit || is_transaction(r)) return OXQ_OK;
     for (size_t i = 0; i < b->count; i++) {
         struct client_item *item = &b->items[i];
         if (!item->script || atomic_load(&c->is_cancelled)) return OXQ_OK;
@@ -507,6 +513,40 @@ static void forget_replies(struct client_batch *b)
     }
 }
 
+static oxq_err run_units(struct run *r, struct oxq_error *err)
+{
+    oxq_err e = visit(r, err);
+    if (!e && !is_done(r)) e = OXQ_ERR_AGAIN;
+    while (e == OXQ_ERR_AGAIN) {
+        run_round(r);
+        e = prepare_next(r, err);
+    }
+    if (is_transaction(r))
+        read_values_of_unit(r);
+    else
+        read_values(r->batch);
+    return e;
+}
+
+/* What waits in a transaction takes memory: a server that has none left refuses even reads there. */
+static bool lacks_memory(const struct client_batch *b)
+{
+    const struct slice start = SLICE_LIT("OOM ");
+    const struct resp_value *v = client_batch_reply(b, 0);
+    return v && v->kind == RESP_ERROR && v->text.len > start.len && memcmp(v->text.at, start.at, start.len) == 0;
+}
+
+/* At the node that had the transaction: not each command says which that is. */
+static oxq_err run_one_by_one(struct run *r, struct oxq_error *err)
+{
+    struct client_batch *b = r->batch;
+    for (size_t i = 0; i < b->count; i++) b->items[i].slot = r->units->slot;
+    forget_replies(b);
+    *r = (struct run){
+        .client = r->client, .batch = b, .units = b->items, .units_count = b->count, .until_us = r->until_us};
+    return run_units(r, err);
+}
+
 oxq_err client_batch_run(struct client *c, struct client_batch *b, int64_t timeout_ms, struct oxq_error *err)
 {
     if (b->added_error) return client_encode_error(b->added_error, err);
@@ -516,22 +556,14 @@ oxq_err client_batch_run(struct client *c, struct client_batch *b, int64_t timeo
     r.until_us = client_until(c, timeout_ms);
     size_t plain_bytes = b->request.len;
     oxq_err e = OXQ_OK;
-    if (b->is_atomic) {
+    if (b->is_atomic || b->is_look) {
         e = make_unit(b);
         r.units = &b->items[b->count];
         r.units_count = 1;
         if (e) err_set(err, e, "no memory for a transaction");
     }
-    if (!e) e = visit(&r, err);
-    if (!e && !is_done(&r)) e = OXQ_ERR_AGAIN;
-    while (e == OXQ_ERR_AGAIN) {
-        run_round(&r);
-        e = prepare_next(&r, err);
-    }
-    if (b->is_atomic)
-        read_values_of_unit(&r);
-    else
-        read_values(b);
+    if (!e) e = run_units(&r, err);
+    if (!e && b->is_look && lacks_memory(b)) e = run_one_by_one(&r, err);
     b->request.len = plain_bytes;
     return e;
 }
@@ -544,7 +576,7 @@ const struct resp_value *client_batch_reply(const struct client_batch *b, size_t
 
 void client_batch_reset(struct client_batch *b)
 {
-    b->is_atomic = false;
+    b->is_atomic = b->is_look = false;
     b->count = 0;
     b->request.len = 0;
     b->replies.len = 0;

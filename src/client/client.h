@@ -125,11 +125,14 @@ struct client_command {
 
 /*
  * Commands and their replies. All zero is an empty batch; it is used again after client_batch_reset, and then allocates
- * nothing as long as it stays within what it had. Fields are private but for the first two.
+ * nothing as long as it stays within what it had. Fields are private but for the first three.
  */
 struct client_batch {
     bool is_atomic; /* MULTI ... EXEC around the commands: all or none. In a cluster all keys must be of one slot */
-    size_t count;   /* of commands, read only */
+    /* The same around commands that only read: all at one moment. A server beyond its maxmemory takes no transaction, but
+     * tells who asks for one thing after the other, and so it is asked. */
+    bool is_look;
+    size_t count; /* of commands, read only */
 
     struct client_item *items; /* owned */
     size_t items_cap;
@@ -152,7 +155,7 @@ OXQ_MUST_USE oxq_err client_batch_run(struct client *c, struct client_batch *b, 
                                       struct oxq_error *err);
 /* The reply to command i, valid until the batch is reset, run or freed; NULL: after an error, it was not answered. */
 const struct resp_value *client_batch_reply(const struct client_batch *b, size_t i);
-/* Forgets commands and replies, keeps the room; is_atomic is false again. */
+/* Forgets commands and replies, keeps the room; is_atomic and is_look are false again. */
 void client_batch_reset(struct client_batch *b);
 void client_batch_deinit(struct client_batch *b);
 

@@ -578,6 +578,27 @@ Test(client_batch, a_transaction_is_tried_again_as_a_whole)
     stop();
 }
 
+Test(client_batch, a_look_is_taken_one_by_one_where_no_transaction_has_room)
+{
+    static const char full[] = "-OOM command not allowed when used memory > 'maxmemory'.\r\n";
+    static const struct fakeserver_step steps[] = {
+        {"MULTI", "+OK\r\n"},
+        {"LLEN a", full},
+        {"LLEN b", full},
+        {"EXEC", "-EXECABORT Transaction discarded because of previous errors.\r\n"},
+        {"LLEN a", ":1\r\n"},
+        {"LLEN b", ":2\r\n"},
+        {"", NULL}};
+    struct client_batch b = {.is_look = true};
+    start(steps);
+    add(&b, "LLEN a");
+    add(&b, "LLEN b");
+    cr_assert_eq(client_batch_run(client, &b, 0, &err), OXQ_OK, "%s", err.text);
+    for (size_t i = 0; i < 2; i++) cr_assert_eq(client_batch_reply(&b, i)->integer, (int64_t)i + 1);
+    client_batch_deinit(&b);
+    stop();
+}
+
 /* ---------------------------------------------------------------- scripts */
 
 #define SHA "0123456789012345678901234567890123456789"

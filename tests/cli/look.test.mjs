@@ -2,6 +2,7 @@
 /* The commands that look: they tell of jobs, schedulers, workers and events of BullMQ what BullMQ does. */
 import { mkdirSync, readFileSync } from 'node:fs';
 import { ask, check, equal, test, until } from '../daemon/lib/kit.mjs';
+import { Redis } from '../interop/lib/sides.mjs';
 import { freePort } from '../support/port.mjs';
 import { lines, objects, onEach, onRedis } from './lib/stores.mjs';
 import { onScreen } from './lib/terminal.mjs';
@@ -476,6 +477,27 @@ test('completions: every command has flags that its help tells', async (t) => {
 test('completions: asking for names makes no folder', async (t) => {
   equal((await t.oxq(['__complete', 'jobs', '--url', 'file:./none', ''])).stdout, '');
   equal((await t.shell('ls')).stdout, '');
+});
+
+/* ---------------------------------------------------------------- a store that is full */
+
+onEach('looking: a server that has no memory left tells what it has', async (t, { node, run, ok, connection }) => {
+  await makeJobs(node, 'q');
+  const client = new Redis(connection);
+  const looks = [['queues'], ['jobs', 'q'], ['job', 'q', '4'], ['workers', 'q'], ['schedulers', 'q']];
+  const see = async () => {
+    const seen = [];
+    for (const words of looks) seen.push(await ok(...words, '--json'));
+    return seen;
+  };
+  const before = await see();
+  await client.config('SET', 'maxmemory', '1');
+  const added = await run('add', 'q', 'x');
+  check(added.status === 1 && added.stderr.includes('OOM '), 'no job is added', added.stderr);
+  equal(await see(), before);
+  check((await ok('stats', 'q')).includes('9 completed'), 'stats');
+  check((await ok('top', '--once', '--interval', '50ms')).includes('3 failed'), 'top');
+  client.disconnect();
 });
 
 /* ---------------------------------------------------------------- what makes no sense */
