@@ -139,7 +139,9 @@ void block_client(struct engine_client *c, const struct cmd_ctx *ctx, struct cmd
         w->links[i] = (struct wait_link){.key = k, .waiter = w};
         link_push_tail(&k->waiters, &w->links[i].link);
     }
-    if (w->block.timeout_ms > 0) heap_push(&e->deadlines, e->mono_us + w->block.timeout_ms * 1000, w);
+    /* An end that cannot be counted in microseconds never comes. */
+    if (w->block.timeout_ms > 0 && w->block.timeout_ms <= (INT64_MAX - e->mono_us) / 1000)
+        heap_push(&e->deadlines, e->mono_us + w->block.timeout_ms * 1000, w);
     c->waiter = w;
     c->state = ENGINE_CLIENT_BLOCKED;
     e->blocked_count++;

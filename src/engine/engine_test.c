@@ -164,6 +164,20 @@ Test(engine, a_block_ends_with_null_when_its_time_is_over)
     world_close(&w);
 }
 
+Test(engine, a_block_whose_end_cannot_be_counted_in_microseconds_is_for_ever)
+{
+    struct world w;
+    world_open(&w);
+    send(&w, 0, "BLPOP q 9e14");
+    send(&w, 1, "WAIT 1 9223372036854775807");
+    w.clock.us += INT64_C(1) << 52;
+    engine_run_timers(w.engine);
+    expect(&w, 2, "RPUSH q a", ":1\r\n");
+    cr_assert_str_eq(got(&w, 0), "*2\r\n$1\r\nq\r\n$1\r\na\r\n");
+    cr_assert_eq(w.clients[1].state, ENGINE_CLIENT_BLOCKED);
+    world_close(&w);
+}
+
 Test(engine, client_unblock_ends_a_wait_as_asked)
 {
     struct world w;
