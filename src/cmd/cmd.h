@@ -91,7 +91,8 @@ struct cmd_ctx {
     struct keyspace *keyspace;
     struct db *db; /* the selected database */
     struct reply *reply;
-    struct slice *argv; /* a command may replace elements (e.g. "$" by an id) before cmd_block */
+    /* A command may replace elements: "$" by an id before cmd_block, a secret before MONITOR and SLOWLOG see it. */
+    struct slice *argv;
     int argc;
     const struct command *command;   /* the row that runs (of the subcommand, for containers) */
     const struct command *container; /* of a subcommand; else NULL */

@@ -85,14 +85,16 @@ static void cmd_auth(struct cmd_ctx *ctx)
         cmd_reply_syntax(ctx);
         return;
     }
+    struct slice user = ctx->argc == 3 ? ctx->argv[1] : SLICE_LIT("default");
+    struct slice password = ctx->argv[ctx->argc - 1];
+    for (int i = 1; i < ctx->argc; i++) ctx->argv[i] = ENGINE_REDACTED;
     if (ctx->argc == 2 && c->engine->config->password[0] == '\0') {
         reply_error(ctx->reply,
                     SLICE_LIT("ERR AUTH <password> called without any password configured for the default user. "
                               "Are you sure your configuration is correct?"));
         return;
     }
-    struct slice user = ctx->argc == 3 ? ctx->argv[1] : SLICE_LIT("default");
-    if (authenticate(c, user, ctx->argv[ctx->argc - 1]))
+    if (authenticate(c, user, password))
         reply_ok(ctx->reply);
     else
         reply_error(ctx->reply, WRONG_PASSWORD);
@@ -125,6 +127,7 @@ static bool parse_hello(struct cmd_ctx *ctx, struct hello *h)
             h->has_auth = true;
             h->user = ctx->argv[i + 1];
             h->password = ctx->argv[i + 2];
+            ctx->argv[i + 1] = ctx->argv[i + 2] = ENGINE_REDACTED;
             i += 3;
         } else if (cmd_is(ctx, i, "setname") && i + 1 < ctx->argc) {
             h->has_name = true;

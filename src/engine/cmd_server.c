@@ -208,13 +208,9 @@ static bool check_config_names(struct cmd_ctx *ctx)
 }
 
 /* All or nothing: what was set before the one that failed is set back. */
-static void cmd_config_set(struct cmd_ctx *ctx)
+static void set_config(struct cmd_ctx *ctx)
 {
     struct engine *e = engine_of(ctx);
-    if (ctx->argc % 2 != 0) {
-        cmd_reply_arity(ctx);
-        return;
-    }
     if (!check_config_names(ctx)) return;
     int pairs = (ctx->argc - 2) / 2;
     struct slice *before = ARENA_ARRAY(ctx->scratch, struct slice, (size_t)pairs);
@@ -234,6 +230,19 @@ static void cmd_config_set(struct cmd_ctx *ctx)
         e->host->config_changed(e->host, config_row_name((size_t)config_row_find(ctx->argv[2 + 2 * i])));
     engine_configure(e);
     reply_ok(ctx->reply);
+}
+
+static void cmd_config_set(struct cmd_ctx *ctx)
+{
+    if (ctx->argc % 2 != 0) {
+        cmd_reply_arity(ctx);
+        return;
+    }
+    set_config(ctx);
+    for (int i = 2; i < ctx->argc; i += 2) {
+        int row = config_row_find(ctx->argv[i]);
+        if (row >= 0 && config_row_is_secret((size_t)row)) ctx->argv[i + 1] = ENGINE_REDACTED;
+    }
 }
 
 static void cmd_config_resetstat(struct cmd_ctx *ctx)

@@ -438,6 +438,30 @@ Test(engine, monitor_shows_commands_of_others)
     world_close(&w);
 }
 
+Test(engine, passwords_are_shown_neither_to_monitors_nor_in_the_slowlog)
+{
+    struct world w;
+    world_open(&w);
+    w.config.slowlog_us = 0;
+    expect(&w, 0, "MONITOR", "+OK\r\n");
+    expect(&w, 1, "AUTH default secret", "+OK\r\n");
+    send(&w, 1, "HELLO 2 AUTH default secret");
+    got(&w, 1);
+    expect(&w, 1, "CONFIG SET requirepass secret", "+OK\r\n");
+    send(&w, 1, "CONFIG SET requirepass secret maxmemory none");
+    send(&w, 1, "AUTH secret");
+    const char *shown = got(&w, 0);
+    cr_assert_not_null(strstr(shown, "\"AUTH\" \"(redacted)\" \"(redacted)\"\r\n"), "%s", shown);
+    cr_assert_not_null(strstr(shown, "\"HELLO\" \"2\" \"AUTH\" \"(redacted)\" \"(redacted)\"\r\n"), "%s", shown);
+    cr_assert_null(strstr(shown, "secret"), "%s", shown);
+    got(&w, 1);
+    send(&w, 1, "SLOWLOG GET -1");
+    shown = got(&w, 1);
+    cr_assert_not_null(strstr(shown, "$11\r\nrequirepass\r\n$10\r\n(redacted)\r\n"), "%s", shown);
+    cr_assert_null(strstr(shown, "secret"), "%s", shown);
+    world_close(&w);
+}
+
 Test(engine, keys_are_removed_in_the_background_when_their_time_comes)
 {
     struct world w;

@@ -16,6 +16,9 @@
 #define ENGINE_ERR_BUSY                                                                                                \
     SLICE_LIT("BUSY Redis is busy running a script. You can only call SCRIPT KILL or SHUTDOWN NOSAVE.")
 
+/* What MONITOR and SLOWLOG see of a password. */
+#define ENGINE_REDACTED SLICE_LIT("(redacted)")
+
 /* What a connection's reply buffer may hold at the very most; client-output-buffer-limit is checked by the host before. */
 #define ENGINE_OUT_MAX_BYTES ((size_t)4 << 30)
 
