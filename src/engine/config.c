@@ -477,7 +477,7 @@ static oxq_err set_limits(struct config *c, struct slice value, struct oxq_error
             return refuse(err, BAD_LIMIT_CLASS);
         struct config_output_limit *limit = is_replica ? &replica : slice_is(class, "normal") ? &normal : &pubsub;
         if (!parse_bytes(hard, &limit->hard_bytes) || !parse_bytes(soft, &limit->soft_bytes) ||
-            !num_parse_int(seconds, &limit->soft_s) || limit->soft_s < 0)
+            !num_parse_int(seconds, &limit->soft_s) || limit->soft_s < 0 || limit->soft_s > INT32_MAX)
             return refuse(err, BAD_LIMIT_VALUE);
     }
     c->output_normal = normal;

@@ -153,6 +153,8 @@ Test(config, sets_output_limits_by_class)
                    "Invalid client class specified in buffer limit configuration.");
     expect_refused("client-output-buffer-limit", "pubsub 9 9 9 normal a 2 3",
                    "Error in hard, soft or soft_seconds setting in buffer limit configuration.");
+    expect_refused("client-output-buffer-limit", "normal 1 2 9223372036854775807",
+                   "Error in hard, soft or soft_seconds setting in buffer limit configuration.");
 }
 
 Test(config, keeps_what_is_always_so)
