@@ -45,8 +45,7 @@ static int refuse(const char *text, const char *mend)
 
 static oxq_err check_open(const struct config *c, struct oxq_error *err)
 {
-    bool has_tcp = c->port || c->tls_port;
-    if (c->password[0] || !has_tcp || config_is_loopback_only(c)) return OXQ_OK;
+    if (c->password[0] || !config_is_open(c)) return OXQ_OK;
     return err_set(
         err, OXQ_ERR_CONFIG,
         "refusing to listen on %.64s without a password, since whoever reaches it could read and change all jobs: "

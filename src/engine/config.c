@@ -402,7 +402,7 @@ static oxq_err check_text(struct slice value, struct oxq_error *err)
 static oxq_err check_password(const struct config *c, struct slice value, enum config_source source,
                               struct oxq_error *err)
 {
-    if (value.len == 0 && source == CONFIG_RUNTIME && !config_is_loopback_only(c))
+    if (value.len == 0 && source == CONFIG_RUNTIME && config_is_open(c))
         return refuse(err, "a server that others than this machine reach needs a password");
     return OXQ_OK;
 }
@@ -551,11 +551,12 @@ static bool is_loopback(const char *address)
            strcmp(address, "localhost") == 0;
 }
 
-bool config_is_loopback_only(const struct config *c)
+bool config_is_open(const struct config *c)
 {
     char address[256];
+    if (!c->port && !c->tls_port) return false;
     for (const char *at = c->bind; config_next_address(&at, address, sizeof(address));) {
-        if (!is_loopback(address)) return false;
+        if (!is_loopback(address)) return true;
     }
-    return true;
+    return false;
 }

@@ -100,8 +100,8 @@ OXQ_MUST_USE oxq_err config_set(struct config *c, struct slice name, struct slic
 
 /* durability none: nothing is kept on disk. */
 bool config_is_in_memory(const struct config *c);
-/* Is every address that it listens on this machine's own (127.0.0.0/8, ::1, localhost)? */
-bool config_is_loopback_only(const struct config *c);
+/* Can others than this machine connect: is there a port, on an address that is not its own (127.0.0.0/8, ::1, localhost)? */
+bool config_is_open(const struct config *c);
 /* Walks the addresses of bind: *at starts as c->bind; false at the end. */
 bool config_next_address(const char **at, char *out, size_t cap);
 

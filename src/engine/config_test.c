@@ -212,14 +212,18 @@ Test(config, names_the_parameter_that_was_meant)
 
 Test(config, knows_when_only_this_machine_can_connect)
 {
-    cr_assert(config_is_loopback_only(&config));
+    cr_assert_not(config_is_open(&config));
     expect_set("bind", "127.0.0.1 ::1, localhost", "127.0.0.1 ::1, localhost");
-    cr_assert(config_is_loopback_only(&config));
+    cr_assert_not(config_is_open(&config));
     static const char *const open[] = {"*", "0.0.0.0", "127.0.0.1 10.0.0.1", "127.0.0.1.example.org", "::"};
     for (size_t i = 0; i < sizeof(open) / sizeof(open[0]); i++) {
         expect_set("bind", open[i], open[i]);
-        cr_assert_not(config_is_loopback_only(&config), "%s", open[i]);
+        cr_assert(config_is_open(&config), "%s", open[i]);
     }
+    config.port = 0;
+    cr_assert_not(config_is_open(&config));
+    config.tls_port = 1;
+    cr_assert(config_is_open(&config));
 }
 
 Test(config, keeps_a_password_where_others_can_connect)
@@ -229,6 +233,8 @@ Test(config, keeps_a_password_where_others_can_connect)
     expect_set("requirepass", "secret", "secret");
     expect_set("bind", "*", "*");
     expect_refused("requirepass", "", "a server that others than this machine reach needs a password");
+    config.port = 0;
+    expect_set("requirepass", "", "");
 }
 
 Test(config, walks_the_addresses_of_bind)

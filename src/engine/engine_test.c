@@ -535,6 +535,18 @@ Test(engine, a_script_stores_no_text_that_a_start_would_not_take_from_the_disk)
     world_close(&w);
 }
 
+Test(engine, a_config_set_that_fails_takes_the_first_password_back)
+{
+    struct world w;
+    world_open(&w);
+    cr_assert_eq(config_set(&w.config, SLICE_LIT("bind"), SLICE_LIT("*"), CONFIG_FLAG, NULL), OXQ_OK);
+    w.config.port = 0; /* else it would not have begun without one */
+    send(&w, 0, "CONFIG SET requirepass secret maxmemory none");
+    cr_assert_eq(*got(&w, 0), '-');
+    cr_assert_str_eq(w.config.password, "");
+    world_close(&w);
+}
+
 Test(engine, refuses_writes_over_maxmemory_and_never_evicts)
 {
     struct world w;
