@@ -16,7 +16,7 @@
  * The engine's poll (a script runs past its time) is a turn within a request: everything but timers, cron and reap, and
  * without the connection whose request it is. Nothing is freed there.
  *
- * Stopping: no more is accepted, read or executed; what the engine released is sent, for SERVER_DRAIN_US at most.
+ * Stopping: no more is accepted, read or executed; the disk is waited for, and what the engine released is sent, for SERVER_DRAIN_US at most.
  */
 #include "server/server.h"
 
@@ -335,15 +335,15 @@ static void drain(struct server *s)
     server_end_sending(s);
     for (struct link *link = s->conns.next; link != &s->conns; link = link->next)
         conn_close(LINK_OWNER(link, struct server_conn, link), false);
+    /* Replies that wait for the disk leave too. It is waited for in any case at the end, and nobody comes to share a sync. */
+    engine_settle(s->engine);
+    flush_released(s);
     int64_t until_us = clock_mono_us(s->clock) + SERVER_DRAIN_US;
     reap(s);
     while (s->conns_count > 0 && s->now_us < until_us) {
         net_loop_poll(s->loop, s->now_us, until_us);
         s->now_us = clock_mono_us(s->clock);
         run_ready(s);
-        /* Replies that waited for the disk leave too. */
-        engine_commit(s->engine);
-        flush_released(s);
         reap(s);
     }
 }

@@ -773,6 +773,31 @@ Test(server, sends_what_is_released_before_it_ends)
     net_stream_free(idle);
 }
 
+Test(server, answers_what_waits_for_others_to_share_a_sync_before_it_ends)
+{
+    open_data();
+    struct net_stream *first = dial(), *second = dial();
+    engine->persist->company.skips = 0;
+    disk_hold(DISK_CALL_SYNC, true);
+    put(first, SLICE_LIT("SET k v\r\n"));
+    server_turn(server);
+    disk_wait_for_held();
+    put(second, SLICE_LIT("SET l v\r\n"));
+    server_turn(server);
+    disk_hold(DISK_CALL_SYNC, false);
+    expect(first, "+OK\r\n");
+    cr_assert(engine->persist->company.is_awaited);
+    /* The time that the end may take passes, not that of the wait. */
+    server->clock = os_clock();
+    server->now_us = clock_mono_us(server->clock);
+    server_stop(server);
+    server_run(server, engine);
+    expect(second, "+OK\r\n");
+    net_stream_free(first);
+    net_stream_free(second);
+    engine_stop(engine);
+}
+
 static oxq_err try_to_listen(struct config *c, struct oxq_error *err)
 {
     struct server *other;
