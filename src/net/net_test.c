@@ -733,6 +733,28 @@ Test(net_tls, a_write_to_a_peer_that_has_gone_is_an_error_and_no_signal)
     close_pair(&p);
 }
 
+Test(net_tls, an_end_that_came_with_the_last_bytes_is_told_though_the_socket_stays_open)
+{
+    make_certificate("server");
+    struct pair p = {.server_tls = make_tls(true, "server", NULL), .client_tls = make_tls(false, NULL, "server")};
+    struct oxq_error err = {0};
+    char got[16];
+    size_t n = 0;
+    connect_pair(&p);
+    cr_assert_eq(pass_bytes(p.client, p.server, 100, &err), OXQ_OK, "%s", err.text);
+    int held_fd = dup(p.peer.fd);
+    cr_assert_eq(net_stream_write(p.server, SLICE_LIT("x"), &n, &err), OXQ_OK);
+    net_stream_free(p.server);
+    p.server = NULL;
+    while (net_stream_read(p.client, got, sizeof(got), &n, &err) == OXQ_ERR_AGAIN)
+        cr_assert_eq(net_stream_wait(p.client, NET_READABLE, TIMEOUT_MS), OXQ_OK);
+    cr_assert_eq(n, 1);
+    if (!net_stream_has_more(p.client)) cr_assert_eq(net_stream_wait(p.client, NET_READABLE, TIMEOUT_MS), OXQ_OK);
+    cr_assert_eq(net_stream_read(p.client, got, sizeof(got), &n, &err), OXQ_ERR_CLOSED);
+    close(held_fd);
+    close_pair(&p);
+}
+
 Test(net_tls, tells_of_plain_bytes_on_a_tls_port)
 {
     make_certificate("server");

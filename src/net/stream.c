@@ -38,6 +38,7 @@ struct net_stream {
     bool is_reading;
     bool is_read_blocked;
     bool is_write_blocked;
+    bool is_over;      /* the last TLS read met the end behind the bytes that it gave */
     bool is_blocking;  /* recv without MSG_DONTWAIT waits for a tick */
     struct spin spin;  /* for something to receive */
     bool is_shared;    /* and so the guard is there, for TLS */
@@ -156,6 +157,7 @@ static oxq_err read_tls(struct net_stream *s, char *to, size_t cap, size_t *out_
         total += got;
     }
     update_watch(s);
+    s->is_over = total > 0 && e && e != OXQ_ERR_AGAIN;
     if (total == 0) return e;
     *out_bytes = total;
     return OXQ_OK;
@@ -172,7 +174,7 @@ oxq_err net_stream_read(struct net_stream *s, char *to, size_t cap, size_t *out_
 
 bool net_stream_has_more(const struct net_stream *s)
 {
-    return s->ssl && SSL_has_pending(s->ssl);
+    return s->ssl && (s->is_over || SSL_has_pending(s->ssl));
 }
 
 static oxq_err write_tls(struct net_stream *s, struct slice bytes, size_t *out_bytes, struct oxq_error *err)

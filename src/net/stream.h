@@ -33,7 +33,7 @@ void net_stream_free(struct net_stream *s);
  */
 OXQ_MUST_USE oxq_err net_stream_read(struct net_stream *s, char *to, size_t cap, size_t *out_bytes,
                                      struct oxq_error *err);
-/* Bytes that came already, of which the loop will not tell: read again before waiting. */
+/* Bytes came already, or the end, of which the loop will not tell: read again before waiting. */
 bool net_stream_has_more(const struct net_stream *s);
 /*
  * Writes as much as goes now. When that is not all, the loop tells when there is room. Errors: CLOSED, TLS; nothing written is
