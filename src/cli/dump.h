@@ -69,7 +69,7 @@ OXQ_MUST_USE int dump_next(struct dump *d, struct resp_value *out);
 /* The same where an error is none that can be gone on with. */
 OXQ_MUST_USE int dump_next_ok(struct dump *d, struct resp_value *out);
 
-/* The same where the key may have gone meanwhile, or become one of another type: then *out_has_changed, and it is no error. */
+/* The same where the key, or its group, may have gone meanwhile, or become one of another type: then *out_has_changed, and it is no error. */
 OXQ_MUST_USE int dump_next_of_key(struct dump *d, struct resp_value *out, bool *out_has_changed);
 
 /* One line: begin, members, end. */

@@ -2,7 +2,7 @@
 /*
  * A value in windows, so that neither side holds it whole: lists and sorted sets by rank, sets and hashes by their SCAN,
  * strings by range, streams by id. The key is watched meanwhile: an empty transaction at the end tells whether it changed, and
- * then the person is told that its parts are of different moments.
+ * then the person is told that its parts are of different moments. A key that goes meanwhile ends there, and so does its last line.
  */
 #include "base/num.h"
 #include "cli/dump.h"
@@ -99,9 +99,15 @@ static bool is_of_form(enum dump_type type, const struct resp_value *reply)
 
 static int read_window(struct dump *d, struct window *w)
 {
+    bool has_changed;
     ask_window(d, w);
-    int code = dump_next_ok(d, &w->reply);
+    int code = dump_next_of_key(d, &w->reply, &has_changed);
     if (code) return code;
+    if (has_changed) {
+        w->is_over = true;
+        w->items_count = 0;
+        return CLI_OK;
+    }
     if (!is_of_form(w->key->type, &w->reply)) return cli_fail("the server's answer makes no sense");
     move_on(w);
     return CLI_OK;
@@ -185,9 +191,10 @@ struct group {
 static int dump_group(struct dump *d, const struct dump_key *key, const struct group *g)
 {
     struct resp_value reply;
+    bool has_changed;
     dump_send(d, SLICE_LIT("XINFO"), SLICE_LIT("CONSUMERS"), key->name, g->name);
-    int code = dump_next_ok(d, &reply);
-    if (code) return code;
+    int code = dump_next_of_key(d, &reply, &has_changed);
+    if (code || has_changed) return code;
     dump_line_begin(d, key);
     dump_add(d, ",\"group\":{\"name\":");
     dump_add_bytes(d, g->name);
@@ -236,6 +243,7 @@ static int dump_pending(struct dump *d, const struct dump_key *key, const struct
 {
     struct resp_value reply;
     struct number room;
+    bool has_changed;
     char from[CURSOR_CHARS] = "-";
     for (size_t got = WINDOW_COUNT_MAX; got == WINDOW_COUNT_MAX;) {
         dump_send(d, SLICE_LIT("TIME"));
@@ -243,8 +251,8 @@ static int dump_pending(struct dump *d, const struct dump_key *key, const struct
                   number(&room, WINDOW_COUNT_MAX));
         int code = dump_next_ok(d, &reply);
         int64_t now_ms = code ? 0 : time_of(&reply);
-        if (!code) code = dump_next_ok(d, &reply);
-        if (code) return code;
+        if (!code) code = dump_next_of_key(d, &reply, &has_changed);
+        if (code || has_changed) return code;
         got = reply.count;
         if (got == 0) break;
         dump_line_begin(d, key);
@@ -266,9 +274,10 @@ static int dump_pending(struct dump *d, const struct dump_key *key, const struct
 static int dump_groups(struct dump *d, const struct dump_key *key)
 {
     struct resp_value reply;
+    bool has_changed;
     dump_send(d, SLICE_LIT("XINFO"), SLICE_LIT("GROUPS"), key->name);
-    int code = dump_next_ok(d, &reply);
-    if (code) return code;
+    int code = dump_next_of_key(d, &reply, &has_changed);
+    if (code || has_changed) return code;
     size_t count = reply.count;
     struct group *groups = ARENA_ARRAY(&d->arena, struct group, count + 1);
     for (size_t i = 0; i < count; i++) {

@@ -40,13 +40,14 @@ int dump_next(struct dump *d, struct resp_value *out)
 
 int dump_next_of_key(struct dump *d, struct resp_value *out, bool *out_has_changed)
 {
-    static const struct slice other_type = SLICE_INIT("WRONGTYPE");
+    static const struct slice signs[] = {SLICE_INIT("ERR no such key"), SLICE_INIT("WRONGTYPE "),
+                                         SLICE_INIT("NOGROUP ")};
     int code = dump_next(d, out);
     *out_has_changed = false;
     if (code || out->kind != RESP_ERROR) return code;
     struct slice text = out->text;
-    *out_has_changed = slice_equal(text, SLICE_LIT("ERR no such key")) ||
-                       (text.len > other_type.len && memcmp(text.at, other_type.at, other_type.len) == 0);
+    for (size_t i = 0; i < sizeof(signs) / sizeof(signs[0]); i++)
+        *out_has_changed |= text.len >= signs[i].len && memcmp(text.at, signs[i].at, signs[i].len) == 0;
     return *out_has_changed ? CLI_OK : cli_fail("the server answers: %.*s", (int)text.len, text.at);
 }
 

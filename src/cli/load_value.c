@@ -138,16 +138,15 @@ static oxq_err load_pending(struct load *l, const struct json *pending, struct s
     return OXQ_OK;
 }
 
-/* The last id and the counters. A stream that has neither entries nor groups is made by a group that goes again. */
+/* The last id and the counters. A stream that has neither entries nor groups is made by a group that goes again, whose name no other has. */
 static oxq_err load_stream_facts(struct load *l, const struct json *stream, struct slice to, struct oxq_error *err)
 {
     struct slice last_id = json_text(json_member(stream, "last_id")),
                  max_deleted_id = json_text(json_member(stream, "max_deleted_id"));
     const struct json *added = json_member(stream, "entries_added");
-    const struct slice passing = SLICE_LIT("oxq-load");
     if (last_id.len == 0) return err_set(err, OXQ_ERR_FORMAT, "\"stream\" needs \"last_id\"");
-    load_command(l, SLICE_LIT("XGROUP"), SLICE_LIT("CREATE"), to, passing, SLICE_LIT("0"), SLICE_LIT("MKSTREAM"));
-    load_command(l, SLICE_LIT("XGROUP"), SLICE_LIT("DESTROY"), to, passing);
+    load_command(l, SLICE_LIT("XGROUP"), SLICE_LIT("CREATE"), to, to, SLICE_LIT("0"), SLICE_LIT("MKSTREAM"));
+    load_command(l, SLICE_LIT("XGROUP"), SLICE_LIT("DESTROY"), to, to);
     load_word(l, SLICE_LIT("XSETID"));
     load_word(l, to);
     load_word(l, last_id);

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 /* oxq dump and oxq load, between oxq and a real Redis. */
+import { once } from 'node:events';
 import { readdirSync } from 'node:fs';
+import net from 'node:net';
 import { ask, check, equal, test } from './lib/kit.mjs';
 
 const FAR_MS = 4_000_000_000_000;
@@ -167,6 +169,57 @@ test('dump: what the server refuses to show ends it, and is not taken for gone',
     equal(run.status, 1, `without ${command}, which is needed for ${denied}`);
     check(run.lines.length === 1 && run.stderr.includes('NOPERM'), 'one line that says why', run.stderr);
   }
+});
+
+/** A way to a server on which `meddle` runs before a request with this text is passed on. */
+async function meddler(server, text, meddle) {
+  const way = net.createServer((from) => {
+    const to = net.connect(server.port, '127.0.0.1');
+    let passed = Promise.resolve();
+    from.on('data', (bytes) => (passed = passed.then(() => bytes.includes(text) && meddle()).then(() => to.write(bytes))));
+    for (const socket of [from, to]) socket.on('error', () => {}).on('close', () => [from, to].forEach((one) => one.destroy()));
+    to.pipe(from);
+  });
+  await once(way.listen(0, '127.0.0.1'), 'listening');
+  return { port: way.address().port, close: () => way.close() };
+}
+
+test('dump: what goes while it is read in parts is told, and ends nothing', async (t) => {
+  for (const server of [await t.redis(), await t.serve()]) {
+    const client = await t.connect(server);
+    for (const [text, ...change] of [
+      ['GROUPS', 'DEL', 'many'],
+      ['CONSUMERS', 'XGROUP', 'DESTROY', 'many', 'group'],
+      ['XPENDING', 'DEL', 'many'],
+      ['XRANGE', 'SET', 'many', 'text'],
+    ]) {
+      await ask(client, 'FLUSHALL');
+      await ask(client, 'SET', 'other', 'x');
+      await ask(client, 'XADD', 'many', '1-1', 'field', 'value');
+      await ask(client, 'XGROUP', 'CREATE', 'many', 'group', '0');
+      await ask(client, 'XREADGROUP', 'GROUP', 'group', 'consumer', 'STREAMS', 'many', '>');
+      const way = await meddler(server, text, () => ask(client, ...change));
+      const run = await t.oxq(['dump', '--port', way.port]);
+      way.close();
+      equal(run.status, 0, `${text}: ${run.stderr}`);
+      /* Redis's WATCH does not see that a group goes. */
+      if (text !== 'CONSUMERS') check(run.stderr.includes("the stream 'many' changed while it was read") && run.stderr.includes('1 changed meanwhile'), `${text}: it is told`, run.stderr);
+      t.write('dump', run.stdout);
+      await ask(client, 'FLUSHALL');
+      await load(t, server, 'dump');
+      equal(await flat(client, 'GET', 'other'), 'x');
+    }
+  }
+});
+
+test('load: a group may have any name', async (t) => {
+  const server = await t.serve();
+  const client = await t.connect(server);
+  await ask(client, 'XGROUP', 'CREATE', 'x', 'oxq-load', '$', 'MKSTREAM');
+  await dump(t, server, 'dump');
+  await ask(client, 'FLUSHALL');
+  await load(t, server, 'dump');
+  equal((await flat(client, 'XINFO', 'GROUPS', 'x'))[0][1], 'oxq-load');
 });
 
 test('load: what is there already', async (t) => {
