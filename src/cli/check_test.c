@@ -539,6 +539,39 @@ Test(cli_data, a_backup_restores_to_the_same_data)
     cr_assert_eq(run(cli_backup, path("data"), path("again"), NULL), 2, "it holds something else");
 }
 
+Test(cli_data, restore_takes_nothing_that_another_one_left_for_a_part_of_this_backup)
+{
+    make_data(200);
+    cr_assert_eq(run(cli_backup, path("data"), path("copy"), NULL), 0);
+    cr_assert_eq(file_make_folder(path("new.restoring/journal"), NULL), OXQ_OK);
+    /* It would be read as what comes after the backup's end. */
+    cr_assert_eq(link(segment(path("copy/journal"), 0), path("new.restoring/journal/00000000000000000301.log")), 0);
+    cr_assert_eq(run(cli_restore, path("copy"), path("new"), NULL), 2);
+    cr_assert(!file_exists(path("new")) && !file_exists(path("new.restoring/checkpoint/data.mdb")));
+    cr_assert_eq(unlink(path("new.restoring/journal/00000000000000000301.log")), 0);
+    struct disk_file lock;
+    cr_assert_eq(disk_lock(path("new.restoring/lock"), &lock, NULL), OXQ_OK);
+    cr_assert_eq(run(cli_restore, path("copy"), path("new"), NULL), 2, "another restore is at work");
+    disk_close(&lock);
+    cr_assert_eq(run(cli_restore, path("copy"), path("new"), NULL), 0);
+    cr_assert_eq(run(cli_check, path("new"), NULL, NULL), 0, "%s", output);
+    says("up to record 300,");
+}
+
+Test(cli_data, restore_replaces_the_folder_that_a_link_or_a_dot_means)
+{
+    make_data(10);
+    cr_assert_eq(run(cli_backup, path("data"), path("copy"), NULL), 0);
+    cr_assert_eq(file_make_folder(path("real"), NULL), OXQ_OK);
+    cr_assert_eq(symlink("real", path("link")), 0);
+    cr_assert_eq(run(cli_restore, path("copy"), path("link"), NULL), 0);
+    cr_assert(file_exists(path("real/checkpoint/data.mdb")));
+    cr_assert_eq(file_make_folder(path("here"), NULL), OXQ_OK);
+    cr_assert_eq(chdir(path("here")), 0);
+    cr_assert_eq(run(cli_restore, path("copy"), ".", NULL), 0);
+    cr_assert(file_exists(path("here/checkpoint/data.mdb")));
+}
+
 Test(cli_data, restore_finds_damage)
 {
     make_data(200);

@@ -93,6 +93,18 @@ test('data: a folder that is mounted read-only is checked and backed up, and ref
   check(refused.status === 2 && /data: Read-only file system: choose a folder/.test(refused.stderr), 'it says why', refused.stderr);
 });
 
+test('data: restore refuses a mount point, which it could not replace', async (t) => {
+  const server = await t.serve();
+  await ask(await t.connect(server), 'SET', 'key', 'value');
+  equal((await t.oxq(['backup', t.path('data'), t.path('copy')])).status, 0);
+  const mounted = 'mkdir -p new && unshare --user --map-root-user --mount sh -e -c \'mount --bind new new; "$@"\' --';
+  if ((await t.shell(`${mounted} true`)).status !== 0) return console.log('SKIPPED data: restore refuses a mount point: unshare(1) may not mount here');
+  const run = await t.shell(`${mounted} "$OXQ" restore copy new`);
+  check(run.status === 2 && run.stderr.includes('new is a mount point') && !existsSync(t.path('new.restoring')), 'before it copies', run.stderr);
+  const inside = await t.shell(`${mounted} "$OXQ" restore copy new/data`);
+  equal(inside.status, 0, inside.stderr);
+});
+
 test('data: check, backup and restore are JSON for programs', async (t) => {
   const one = async (...args) => {
     const run = await t.oxq(args);
