@@ -3,6 +3,7 @@
 #include "cli/check.h"
 
 #include "cli/copy.h"
+#include "cli/manifest.h"
 #include "cli/table.h"
 #include "os/clock.h"
 #include "os/file.h"
@@ -10,6 +11,7 @@
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/statvfs.h>
 #include <time.h>
@@ -167,6 +169,7 @@ static int write_repaired(struct check *c, const char *folder, const char *besid
     remove_unfinished(beside);
     copy_join(parent, folder, "..");
     oxq_err e = check_write_repaired(c, beside, &err);
+    if (!e) e = disk_sync_folder(beside, &err);
     if (!e) e = disk_rename(beside, folder, &err);
     if (!e) e = disk_sync_folder(parent, &err);
     if (!e) return CLI_OK;
@@ -189,11 +192,15 @@ static int repair_checkpoint(struct check *c, const char *salvaged)
     return CLI_OK;
 }
 
+/* DIR.<end>, in the folder that DIR is in; "." and ".." have a name only there. */
 static bool name_beside(const struct check *c, const char *end, char out[PATH_MAX])
 {
-    size_t len = strlen(c->folder);
-    while (len > 1 && c->folder[len - 1] == '/') len--;
-    return snprintf(out, PATH_MAX, "%.*s.%s", (int)len, c->folder, end) < PATH_MAX;
+    char real[PATH_MAX];
+    const char *folder = c->folder, *slash = strrchr(folder, '/'), *last = slash ? slash + 1 : folder;
+    if ((strcmp(last, ".") == 0 || strcmp(last, "..") == 0) && realpath(folder, real)) folder = real;
+    size_t len = strlen(folder);
+    while (len > 1 && folder[len - 1] == '/') len--;
+    return snprintf(out, PATH_MAX, "%.*s.%s", (int)len, folder, end) < PATH_MAX;
 }
 
 /* Returns an exit code. */
@@ -214,10 +221,29 @@ static int repair(struct check *c)
     return CHECK_DAMAGED;
 }
 
+/* What oxq backup made has to go as far as its list says; without a list it is no backup yet. */
+static oxq_err check_backup(struct check *c, struct oxq_error *err)
+{
+    char partial[PATH_MAX];
+    struct manifest list;
+    oxq_err e = manifest_read(&list, c->folder, MANIFEST_NAME, err);
+    copy_join(partial, c->folder, MANIFEST_PARTIAL_NAME);
+    if (e == OXQ_ERR_NOT_FOUND && file_exists(partial))
+        check_tell(c, "the backup is unfinished: the same command oxq backup, given again, goes on with it");
+    if (e == OXQ_ERR_FORMAT) check_tell(c, "the backup's list is lost: %s", err->text);
+    if (e) return e == OXQ_ERR_NOT_FOUND || e == OXQ_ERR_FORMAT ? OXQ_OK : e;
+    if (c->damages_count == 0 && c->last_seq < list.last_seq)
+        check_tell(c, "the backup is not whole: it ends with record %" PRIu64 ", its list says %" PRIu64, c->last_seq,
+                   list.last_seq);
+    manifest_deinit(&list);
+    return OXQ_OK;
+}
+
 static int check_folder(struct check *c, bool is_repair)
 {
     struct oxq_error err;
     oxq_err e = check_read(c, &err);
+    if (!e) e = check_backup(c, &err);
     progress_clear(&c->progress);
     if (e) return cli_refuse("%s", err.text);
     c->is_read = true;

@@ -572,6 +572,37 @@ Test(cli_data, restore_replaces_the_folder_that_a_link_or_a_dot_means)
     cr_assert(file_exists(path("here/checkpoint/data.mdb")));
 }
 
+Test(cli_data, check_tells_a_backup_that_is_unfinished_or_lacks_its_end)
+{
+    make_data(200);
+    cr_assert_eq(run(cli_backup, path("data"), path("copy"), NULL), 0);
+    struct folder f;
+    cr_assert_eq(folder_read(&f, path("copy/journal"), NULL), OXQ_OK);
+    size_t last = f.count - 1;
+    folder_deinit(&f);
+    cr_assert_eq(unlink(segment(path("copy/journal"), last)), 0);
+    cr_assert_eq(run(cli_check, path("copy"), NULL, NULL), 1);
+    says("damage: the backup is not whole: it ends with record ");
+    says(", its list says 300\n");
+    cr_assert_eq(rename(path("copy/backup.json"), path("copy/backup.partial")), 0);
+    cr_assert_eq(run(cli_check, path("copy"), NULL, NULL), 1);
+    says("damage: the backup is unfinished: ");
+    cr_assert_eq(run(cli_backup, path("data"), path("copy"), NULL), 0);
+    cr_assert_eq(run(cli_check, path("copy"), NULL, NULL), 0, "%s", output);
+    cr_assert_eq(truncate(path("copy/backup.json"), 40), 0);
+    cr_assert_eq(run(cli_check, path("copy"), NULL, NULL), 1);
+    says("damage: the backup's list is lost: ");
+}
+
+Test(cli_data, what_is_repaired_stands_beside_the_folder_that_a_dot_means)
+{
+    make_data(200);
+    damage(segment(path("data/journal"), 0), 5000);
+    cr_assert_eq(chdir(path("data")), 0);
+    cr_assert_eq(run(cli_check, "--repair", ".", NULL), 1, "%s", output);
+    cr_assert(file_exists(path("data.repaired/checkpoint/data.mdb")));
+}
+
 Test(cli_data, restore_finds_damage)
 {
     make_data(200);
