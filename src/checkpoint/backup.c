@@ -58,7 +58,7 @@ static oxq_err move_bytes(int from_fd, int to_fd, const char *path, const struct
                           uint64_t all_bytes, struct oxq_error *err)
 {
     char *chunk = mem_alloc(CHUNK_BYTES);
-    int64_t started_us = clock_mono_us(os_clock());
+    int64_t started_us = 0;
     uint64_t done_bytes = 0;
     oxq_err e = OXQ_OK;
     while (!e) {
@@ -66,6 +66,8 @@ static oxq_err move_bytes(int from_fd, int to_fd, const char *path, const struct
         if (n < 0 && errno == EINTR) continue;
         if (n < 0) e = err_set(err, OXQ_ERR_IO, "copy to %s: %s", path, strerror(errno));
         if (n <= 0) break;
+        /* Not before: it may have waited for a transaction to end. */
+        if (started_us == 0) started_us = clock_mono_us(os_clock());
         e = write_all(to_fd, chunk, (size_t)n, path, err);
         done_bytes += (uint64_t)n;
         if (!e && opts->on_progress && !opts->on_progress(opts->ctx, done_bytes, all_bytes))

@@ -24,9 +24,11 @@
 #include "os/clock.h"
 #include "os/file.h"
 
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 
 #define CHECKPOINT_PATH "checkpoint/data.mdb"
 #define SEGMENT_HEADER_BYTES 4096
@@ -317,12 +319,48 @@ static void take_any(void *ctx, const char *name)
     if (strcmp(name, "backup.lock") != 0 && strcmp(name, MANIFEST_PARTIAL_NAME ".new") != 0) *(bool *)ctx = true;
 }
 
+/* When the source's checkpoint was made; 0: its file system does not know. */
+static int64_t read_birth(const struct backup *b)
+{
+    char path[PATH_MAX];
+    struct statx st;
+    copy_join(path, b->from, CHECKPOINT_PATH);
+    if (statx(AT_FDCWD, path, 0, STATX_BTIME, &st) != 0 || !(st.stx_mask & STATX_BTIME)) return 0;
+    return st.stx_btime.tv_sec * 1000000000 + st.stx_btime.tv_nsec;
+}
+
+/* The unfinished backup that is there goes on when it is of this folder, and not of one that was in its place. Returns an exit code. */
+static int look_at_source(struct backup *b)
+{
+    int64_t born_ns = read_birth(b);
+    struct manifest *m = &b->manifest;
+    if (m->source[0] && strcmp(m->source, b->from) != 0)
+        return cli_refuse("%s holds an unfinished backup of %s", b->to, m->source);
+    if (m->source_born_ns && born_ns && m->source_born_ns != born_ns)
+        return cli_refuse("%s holds an unfinished backup of another folder that was in the place of %s", b->to,
+                          b->from);
+    snprintf(m->source, sizeof(m->source), "%s", b->from);
+    m->source_born_ns = born_ns;
+    return CLI_OK;
+}
+
+/* Makes the folder; it is not to go with a power cut. */
+static oxq_err make_target(struct backup *b)
+{
+    char parent[PATH_MAX];
+    bool is_new = !file_exists(b->to);
+    oxq_err e = file_make_folder(b->to, &b->err);
+    if (e || !is_new) return e;
+    copy_join(parent, b->to, "..");
+    return disk_sync_folder(parent, &b->err);
+}
+
 /* A new folder, an empty one, or one with an unfinished backup of the same source. Returns an exit code. */
 static int open_target(struct backup *b)
 {
     char path[PATH_MAX];
     bool has_files = false;
-    oxq_err e = file_make_folder(b->to, &b->err);
+    oxq_err e = make_target(b);
     copy_join(path, b->to, "backup.lock");
     if (!e) e = disk_lock(path, &b->lock, &b->err);
     if (!e) e = disk_list(b->to, take_any, &has_files, &b->err);
@@ -332,10 +370,7 @@ static int open_target(struct backup *b)
     e = manifest_read(&b->manifest, b->to, MANIFEST_PARTIAL_NAME, &b->err);
     if (e == OXQ_ERR_NOT_FOUND && has_files) return cli_refuse("%s is not empty and holds no backup", b->to);
     if (e && e != OXQ_ERR_NOT_FOUND) return cli_refuse("%s", b->err.text);
-    if (!e && strcmp(b->manifest.source, b->from) != 0)
-        return cli_refuse("%s holds an unfinished backup of %s", b->to, b->manifest.source);
-    snprintf(b->manifest.source, sizeof(b->manifest.source), "%s", b->from);
-    return CLI_OK;
+    return look_at_source(b);
 }
 
 static void close_target(struct backup *b)

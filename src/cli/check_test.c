@@ -5,6 +5,7 @@
 #include "base/crc32c.h"
 #include "checkpoint/checkpoint.h"
 #include "cli/check.h"
+#include "cli/copy.h"
 #include "cli/manifest.h"
 #include "codec/json.h"
 #include "journal/folder.h"
@@ -644,6 +645,45 @@ Test(cli_data, an_interrupted_backup_goes_on_with_the_files_it_has)
     manifest_deinit(&after);
     cr_assert_eq(run(cli_restore, path("copy"), path("again"), NULL), 0);
     cr_assert_eq(run(cli_check, path("again"), NULL, NULL), 0, "%s", output);
+}
+
+Test(cli_data, an_interrupted_backup_does_not_go_on_with_another_folder_of_the_same_name)
+{
+    struct manifest before;
+    make_data(200);
+    cr_assert_eq(run(cli_backup, path("data"), path("copy"), NULL), 0);
+    interrupt_backup();
+    cr_assert_eq(manifest_read(&before, path("copy"), MANIFEST_PARTIAL_NAME, NULL), OXQ_OK);
+    if (before.source_born_ns == 0) cr_skip("this file system does not tell when a file was made");
+    manifest_deinit(&before);
+    cr_assert_eq(rename(path("data"), path("old")), 0);
+    make_data(250);
+    cr_assert_eq(run(cli_backup, path("data"), path("copy"), NULL), 2);
+    cr_assert(!file_exists(path("copy/backup.json")));
+    cr_assert_eq(rename(path("data"), path("new")), 0);
+    cr_assert_eq(rename(path("old"), path("data")), 0);
+    cr_assert_eq(run(cli_backup, path("data"), path("copy"), NULL), 0, "it is the one again");
+}
+
+Test(cli_data, an_interrupted_backup_goes_on_where_the_path_is_no_text)
+{
+    make_data(200);
+    cr_assert_eq(rename(path("data"), path("data\xe9")), 0);
+    cr_assert_eq(run(cli_backup, path("data\xe9"), path("copy"), NULL), 0);
+    interrupt_backup();
+    cr_assert_eq(run(cli_backup, path("data\xe9"), path("copy"), NULL), 0);
+}
+
+Test(cli_data, a_pause_is_not_made_up_for_by_going_faster_than_asked)
+{
+    struct copier c;
+    struct progress progress;
+    progress_begin(&progress, "test", NULL, true);
+    copier_begin(&c, 1 << 20, &progress);
+    int64_t now_us = clock_mono_us(os_clock());
+    c.started_us = now_us - 60 * 1000000;
+    copier_pace(&c, 1000);
+    cr_assert_geq(c.started_us, now_us - 1001000);
 }
 
 Test(cli_data, an_interrupted_backup_takes_a_new_checkpoint_when_the_journal_has_moved_on)

@@ -15,6 +15,8 @@
 #define CHUNK_BYTES ((size_t)256 * 1024)
 /* A shorter wait is not worth a sleep. */
 #define WAIT_MIN_US 2000
+/* What was not copied in time is made up for as far as this: pauses are no reason to go faster afterwards. */
+#define LATE_MAX_US 1000000
 
 void copy_join(char out[PATH_MAX], const char *folder, const char *name)
 {
@@ -45,6 +47,7 @@ void copier_pace(struct copier *c, size_t bytes)
     if (c->rate_bytes == 0) return;
     int64_t due_us = c->started_us + (int64_t)((double)c->done_bytes / (double)c->rate_bytes * 1e6);
     int64_t wait_us = due_us - clock_mono_us(os_clock());
+    if (wait_us < -LATE_MAX_US) c->started_us -= wait_us + LATE_MAX_US;
     if (wait_us < WAIT_MIN_US) return;
     struct timespec wait = {.tv_sec = wait_us / 1000000, .tv_nsec = wait_us % 1000000 * 1000};
     nanosleep(&wait, NULL);

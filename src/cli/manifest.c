@@ -88,9 +88,13 @@ static bool read_file(const struct json *v, struct manifest_file *out)
 static bool read_tree(struct manifest *m, const struct json *root)
 {
     const struct json *files = json_member(root, "files");
-    struct slice source = json_text(json_member(root, "source"));
-    if (json_kind_of(files) != JSON_KIND_LIST || source.len >= sizeof(m->source)) return false;
+    struct slice source;
+    OWNED(arena_deinit) struct arena arena = {0};
+    if (json_kind_of(files) != JSON_KIND_LIST || !json_bytes(json_member(root, "source"), &arena, &source) ||
+        source.len >= sizeof(m->source))
+        return false;
     if (source.len > 0) memcpy(m->source, source.at, source.len);
+    m->source_born_ns = json_number(json_member(root, "source_born_ns"));
     m->created_ms = json_number(json_member(root, "created_ms"));
     m->checkpoint_seq = (uint64_t)json_number(json_member(root, "checkpoint_seq"));
     m->last_seq = (uint64_t)json_number(json_member(root, "last_seq"));
@@ -133,8 +137,9 @@ static oxq_err write_text(const struct manifest *m, struct buf *out)
     oxq_err e = buf_append(out, SLICE_LIT("{\"oxq_backup\":1,\"source\":"));
     if (!e) e = json_put_bytes(out, slice_from_text(m->source));
     snprintf(text, sizeof(text),
-             ",\n\"created_ms\":%" PRId64 ",\"checkpoint_seq\":%" PRIu64 ",\"last_seq\":%" PRIu64 ",\"files\":[",
-             m->created_ms, m->checkpoint_seq, m->last_seq);
+             ",\n\"source_born_ns\":%" PRId64 ",\"created_ms\":%" PRId64 ",\"checkpoint_seq\":%" PRIu64
+             ",\"last_seq\":%" PRIu64 ",\"files\":[",
+             m->source_born_ns, m->created_ms, m->checkpoint_seq, m->last_seq);
     if (!e) e = buf_append(out, slice_from_text(text));
     for (size_t i = 0; i < m->files_count && !e; i++) {
         const struct manifest_file *f = &m->files[i];

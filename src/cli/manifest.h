@@ -29,6 +29,8 @@ struct manifest_file {
 /* {0} is an empty one. */
 struct manifest {
     char source[PATH_MAX];
+    int64_t
+        source_born_ns; /* when the checkpoint's file was made, which no other folder in that place has; 0: not known */
     int64_t created_ms;
     uint64_t checkpoint_seq, last_seq;
     struct manifest_file *files; /* owned */
