@@ -110,7 +110,7 @@ void checkpoint_poll(struct checkpoint *c, struct checkpoint_progress *out);
 struct checkpoint_report {
     uint64_t keys_count, rows_count, bytes; /* good ones */
     uint64_t damaged_count;                 /* faults told */
-    uint64_t lost_keys_count;               /* rows of keys that cannot be read, or whose large value is gone */
+    uint64_t lost_keys_count;               /* rows of keys that cannot be read or met, or whose large value is gone */
 };
 /* Told each fault: which row or page, and what. */
 typedef void checkpoint_damage_fn(void *ctx, const char *text);

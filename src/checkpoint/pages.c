@@ -352,9 +352,10 @@ static bool load_table(const struct check *c, const struct layout_node *node, st
 
 static bool visit_table(struct check *c, const struct layout_node *node)
 {
-    struct layout_tree tree;
+    struct layout_tree tree = {0};
     if (!load_table(c, node, &tree)) return false;
     c->table = node->key;
+    if (c->reader) c->reader->on_table(c->reader->ctx, node->key, tree.entries);
     return walk_tree(c, &tree, c->reader ? visit_row : NULL);
 }
 

@@ -46,6 +46,8 @@ OXQ_MUST_USE oxq_err pages_walk_next(struct pages_walk *w, enum pages_step *out,
 struct pages_reader {
     /* Borrowed for the call. Tables come in the order of their names, rows of one in that of their keys but for damage. */
     void (*on_row)(void *ctx, struct slice table, struct slice key, struct slice bytes);
+    /* Before the rows of a table: how many it tells of. */
+    void (*on_table)(void *ctx, struct slice table, uint64_t rows_count);
     void (*on_damage)(void *ctx, const char *text);
     void *ctx;
 };

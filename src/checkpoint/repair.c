@@ -36,8 +36,9 @@ struct repair {
     struct store_writer *writer; /* NULL: only verifying */
     struct store_meta meta;
     bool has_meta, is_sorted;
-    uint64_t seq_max, id_max; /* seen in rows */
-    struct named *named;      /* owned, by disk_id once is_sorted */
+    uint64_t told_keys_count, met_keys_count; /* rows of keys: as their table says, and so far */
+    uint64_t seq_max, id_max;                 /* seen in rows */
+    struct named *named;                      /* owned, by disk_id once is_sorted */
     size_t named_count, named_cap;
 
     /* the large value whose rows are coming */
@@ -98,20 +99,24 @@ static bool is_value(const struct row *row)
     return true;
 }
 
+#define SHOW_CHARS 64
+
 /* A key as text for people: printable, and not too long. */
-static const char *show(struct slice key, char dst[static 64])
+static const char *show(struct slice key, char dst[static SHOW_CHARS])
 {
     size_t len = 0;
-    for (; len < key.len && len < 60; len++) dst[len] = key.at[len] > ' ' && key.at[len] <= '~' ? key.at[len] : '.';
+    for (; len < key.len && len < SHOW_CHARS - 4; len++)
+        dst[len] = key.at[len] > ' ' && key.at[len] <= '~' ? key.at[len] : '.';
     dst[len] = '\0';
     return dst;
 }
 
 static void on_key(struct repair *r, struct slice key, struct slice bytes)
 {
-    char text[64];
+    char text[SHOW_CHARS];
     struct row row;
     uint64_t disk_id = 0;
+    r->met_keys_count++;
     bool is_good = key.len >= ROW_DB_BYTES && row_read(key, bytes, &row) && row_is_body_whole(&row);
     struct slice rest = is_good ? row.body : slice_of(NULL, 0);
     if (is_good && row.is_large) is_good = varint_take(&rest, &disk_id) && rest.len == 0;
@@ -177,11 +182,14 @@ static void write_head(struct repair *r)
 static void finish_large(struct repair *r)
 {
     if (!r->current) return;
+    char text[SHOW_CHARS];
+    const char *key = show(slice_from(row_key_borrow(&r->current->key), ROW_DB_BYTES), text);
     bool was_whole = r->has_head && r->told_count == r->found_count;
-    if (!r->has_head) tell(r, "the head of large value %" PRIu64 " is missing or damaged", r->current_id);
+    if (!r->has_head)
+        tell(r, "key %s: the head of its large value %" PRIu64 " is missing or damaged", key, r->current_id);
     if (r->has_head && !was_whole)
-        tell(r, "large value %" PRIu64 " has %" PRIu64 " of %" PRIu64 " elements", r->current_id, r->found_count,
-             r->told_count);
+        tell(r, "key %s: its large value %" PRIu64 " has %" PRIu64 " of %" PRIu64 " elements", key, r->current_id,
+             r->found_count, r->told_count);
     r->current->is_seen = r->found_count > 0 || (r->current->type == VALUE_STREAM && r->has_head);
     if (r->current->is_seen) write_head(r);
     if (r->has_head && r->current->type == VALUE_STREAM) value_deinit(&r->head);
@@ -239,7 +247,7 @@ static void on_part(struct repair *r, struct slice key, struct slice bytes)
 /* Keys whose large value has no rows. */
 static void drop_unseen(struct repair *r)
 {
-    char text[64];
+    char text[SHOW_CHARS];
     finish_large(r);
     for (size_t i = 0; i < r->named_count; i++) {
         const struct named *n = &r->named[i];
@@ -252,6 +260,18 @@ static void drop_unseen(struct repair *r)
         r->report->rows_count--;
         if (r->writer) (void)store_delete(r->writer, STORE_KEYS, key);
     }
+}
+
+static void on_table(void *ctx, struct slice table, uint64_t rows_count)
+{
+    struct repair *r = ctx;
+    if (slice_equal(table, SLICE_LIT("keys"))) r->told_keys_count = rows_count;
+}
+
+/* Rows on pages that could not be read: nobody knows their names. */
+static void count_unmet(struct repair *r)
+{
+    if (r->told_keys_count > r->met_keys_count) r->report->lost_keys_count += r->told_keys_count - r->met_keys_count;
 }
 
 static void on_row(void *ctx, struct slice table, struct slice key, struct slice bytes)
@@ -267,9 +287,10 @@ static void on_row(void *ctx, struct slice table, struct slice key, struct slice
 
 static oxq_err walk(struct repair *r, const char *folder, uint64_t txn_id, struct oxq_error *err)
 {
-    struct pages_reader reader = {on_row, on_page_damage, r};
+    struct pages_reader reader = {on_row, on_table, on_page_damage, r};
     oxq_err e = pages_read(folder, txn_id, &reader, err);
     if (!e) drop_unseen(r);
+    if (!e) count_unmet(r);
     mem_free(r->named);
     return e;
 }

@@ -133,7 +133,10 @@ static oxq_err salvage(struct check *c, const char *folder, struct oxq_error *er
     c->is_checkpoint_lost = false;
     c->lost_keys = report.lost_keys_count;
     c->lost_records = c->effects_count = c->unread_bytes = 0;
-    return check_read(c, err);
+    e = check_read(c, err);
+    /* Nobody knows how many keys it had. */
+    c->is_checkpoint_lost = report.rows_count == 0;
+    return e;
 }
 
 static void remove_checkpoint(const char *folder)
