@@ -68,6 +68,7 @@ bool lines_take(struct lines *l, struct slice *out)
     if (!end && !(l->is_at_end && l->taken < until)) return false;
     *out = slice_of(l->held.at + l->taken, until - l->taken);
     l->taken = l->searched;
+    if (out->len > 0 && out->at[out->len - 1] == '\r') out->len--;
     if (++l->number == 1) *out = without_mark(*out);
     return true;
 }

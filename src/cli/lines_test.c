@@ -71,6 +71,14 @@ Test(lines, come_one_by_one_the_last_without_its_end_too)
     cr_assert_eq(lines.total_bytes, 10);
 }
 
+Test(lines, end_as_another_system_ends_them_too)
+{
+    open_file("one\r\n\r\nt\rhree\r\n", 0, 0);
+    expect_next(1, "one");
+    expect_next(2, "");
+    expect_next(3, "t\rhree");
+}
+
 Test(lines, an_end_makes_no_line_of_its_own)
 {
     struct slice line;

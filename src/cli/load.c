@@ -282,6 +282,8 @@ static int load_mark(struct loading *l, const struct json *line)
     if (format && json_number(format) != DUMP_FORMAT)
         return lines_fail(&l->in, l->in.number, "a dump of format %" PRId64 ": this program knows %d",
                           json_number(format), DUMP_FORMAT);
+    if (!format && !l->is_open)
+        return lines_fail(&l->in, l->in.number, "the dump that ends here has no beginning: keys are missing");
     if (format && l->is_open) return lines_fail(&l->in, l->in.number, "the dump before has no end: it was cut off");
     l->is_open = format != NULL;
     return CLI_OK;
@@ -337,6 +339,7 @@ static int load_lines(struct loading *l)
         progress_show(&l->in.progress, l->in.bytes, l->in.total_bytes, l->keys_count + l->skipped_count);
     }
     if (!code) code = finish_batch(l);
+    if (!code && l->in.bytes == 0) return cli_fail("%s is empty: that is no dump", l->in.name);
     if (!code && (l->unfinished.is_there || l->is_open))
         return lines_fail(&l->in, l->in.number,
                           "the dump ends here without its last line: it was cut off, keys are missing");

@@ -212,6 +212,14 @@ test('dump: what goes while it is read in parts is told, and ends nothing', asyn
   }
 });
 
+test('load: an empty file is no dump; line ends of another system are none of the text', async (t) => {
+  const server = await t.serve();
+  const nothing = await t.oxq(['load', '--quiet', '--port', server.port, t.write('empty', '')]);
+  check(nothing.status === 1 && nothing.stderr.includes('empty is empty: that is no dump'), 'it is told', nothing.status, nothing.stderr);
+  t.write('crlf', '{"oxq_dump":1,"db":0}\r\n\r\n{"key":"k","type":"string","value":"x"}\r\n{"oxq_dump_end":true,"keys":1}\r\n\r\n');
+  await load(t, server, 'crlf');
+});
+
 test('load: a group may have any name', async (t) => {
   const server = await t.serve();
   const client = await t.connect(server);
@@ -295,6 +303,7 @@ test('load: a bad line is named with its place, and what was whole before it is 
     ['{"key":"k","type":"list","more":true,"value":["a"]}\n{"key":"j","type":"list","value":["a"]}', 'line 3: the key that starts in line 2 has not come to its end'],
     ['{"key":"k","type":"list","more":true,"value":["a"]}', 'it was cut off'],
     ['{"oxq_dump":2}', 'format 2'],
+    ['{"oxq_dump_end":true,"keys":1}', 'line 2: the dump that ends here has no beginning'],
     ['{"oxq_dump":1,"db":0}\n{"key":"k","type":"string","value":"x"}', 'it was cut off'],
   ];
   for (const [line, text, encoding] of bad) {
