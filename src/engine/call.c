@@ -265,6 +265,7 @@ static struct engine_client *begin(struct engine_client *c)
     struct engine_client *outer = e->current;
     e->current = c;
     c->flags |= ENGINE_CLIENT_RUNNING;
+    engine_limit_output(c);
     c->last_at_ms = e->keyspace.now_ms;
     return outer;
 }

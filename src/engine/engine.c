@@ -217,17 +217,31 @@ void engine_client_open(struct engine *e, struct engine_client *c)
     if (e->is_time_stale) engine_update_time(e);
     c->engine = e;
     c->id = e->next_client_id++;
-    c->out.limit_bytes = ENGINE_OUT_MAX_BYTES;
     resp_writer_init(&c->writer, &c->out, 2);
     reply_discard_init(&c->discard);
     c->created_at_ms = e->keyspace.now_ms;
     c->last_at_ms = e->keyspace.now_ms;
     c->channels.key_of = no_key;
     c->patterns.key_of = no_key;
+    engine_limit_output(c);
     if (e->config->password[0] == '\0') c->flags |= ENGINE_CLIENT_AUTHENTICATED;
     link_push_tail(&e->clients, &c->link);
     e->clients_count++;
     e->stats.connections++;
+}
+
+const struct config_output_limit *engine_client_output_limit(const struct engine_client *c)
+{
+    const struct config *config = c->engine->config;
+    return pubsub_count(c) > 0 ? &config->output_pubsub : &config->output_normal;
+}
+
+void engine_limit_output(struct engine_client *c)
+{
+    size_t hard = (size_t)engine_client_output_limit(c)->hard_bytes;
+    /* Twice: up to half of what is there was sent already. */
+    bool is_lower = hard > 0 && hard < ENGINE_OUT_MAX_BYTES / 4;
+    c->out.limit_bytes = is_lower ? 2 * hard + ENGINE_OUT_BEYOND_BYTES : ENGINE_OUT_MAX_BYTES;
 }
 
 bool engine_client_is_authenticated(const struct engine_client *c)

@@ -186,6 +186,8 @@ void engine_forget_data(struct engine *e);
 void engine_client_open(struct engine *e, struct engine_client *c);
 /* Forgets it: subscriptions, watches, waits; frees what it owns. */
 void engine_client_close(struct engine_client *c);
+/* Of its class: who listens to channels, or everybody else. */
+const struct config_output_limit *engine_client_output_limit(const struct engine_client *c);
 /* May it do more than give the password? Yes as soon as there is none. */
 bool engine_client_is_authenticated(const struct engine_client *c);
 

@@ -306,6 +306,26 @@ Test(engine, messages_reach_subscribers_of_channels_and_patterns)
     world_close(&w);
 }
 
+Test(engine, messages_of_one_turn_become_no_longer_than_who_does_not_read_may_leave_unread)
+{
+    static char bytes[100000];
+    struct world w;
+    world_open(&w);
+    cr_assert_eq(config_set(&w.config, SLICE_LIT("client-output-buffer-limit"), SLICE_LIT("pubsub 2mb 0 0"),
+                            CONFIG_RUNTIME, NULL),
+                 OXQ_OK);
+    send(&w, 0, "SUBSCRIBE c");
+    for (int i = 0; i < 100; i++) {
+        struct slice argv[] = {SLICE_LIT("PUBLISH"), SLICE_LIT("c"), slice_of(bytes, sizeof(bytes))};
+        engine_execute(&w.clients[1], argv, 3);
+    }
+    cr_assert_geq(w.clients[0].out.len, 2 << 20);
+    cr_assert_leq(w.clients[0].out.cap, 5 << 20);
+    engine_commit(w.engine);
+    cr_assert_eq(w.closed, 1);
+    world_close(&w);
+}
+
 Test(engine, a_pause_keeps_writes_back_until_it_ends)
 {
     struct world w;

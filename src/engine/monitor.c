@@ -46,6 +46,7 @@ static void feed(struct engine *e, uint32_t db_index, const char *from, const st
     for (int i = 0; i < argc && is_whole; i++) is_whole = append_quoted(&line, argv[i]);
     for (struct link *link = e->monitors.next; link != &e->monitors; link = link->next) {
         struct engine_client *watcher = LINK_OWNER(link, struct engine_client, monitor_link);
+        engine_limit_output(watcher);
         reply_status(&watcher->writer.reply, buf_borrow(&line));
         engine_mark_dirty(watcher, engine_last_seq(e));
     }

@@ -112,6 +112,7 @@ static void push_message(const struct topic *t, bool is_pattern, struct slice ch
     for (struct link *link = t->subscriptions.next; link != &t->subscriptions; link = link->next) {
         struct engine_client *c = LINK_OWNER(link, struct subscription, link)->client;
         struct reply *reply = &c->writer.reply;
+        engine_limit_output(c);
         reply_push(reply, is_pattern ? 4 : 3);
         reply_bulk(reply, is_pattern ? SLICE_LIT("pmessage") : SLICE_LIT("message"));
         if (is_pattern) reply_bulk(reply, name_of_topic(&t->node));

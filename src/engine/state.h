@@ -19,8 +19,10 @@
 /* What MONITOR and SLOWLOG see of a password. */
 #define ENGINE_REDACTED SLICE_LIT("(redacted)")
 
-/* What a connection's reply buffer may hold at the very most; client-output-buffer-limit is checked by the host before. */
+/* What a connection's reply buffer may hold at the very most. */
 #define ENGINE_OUT_MAX_BYTES ((size_t)4 << 30)
+/* What may be there beyond the hard client-output-buffer-limit: it may leave before the host looks. */
+#define ENGINE_OUT_BEYOND_BYTES ((size_t)1 << 20)
 
 struct slowlog;
 struct persist;
@@ -128,6 +130,11 @@ void engine_mark_dirty(struct engine_client *c, uint64_t need_seq);
 uint64_t engine_last_seq(const struct engine *e);
 /* The sink for c's own replies: its writer, or nothing (CLIENT REPLY). */
 struct reply *engine_reply_of(struct engine_client *c);
+/*
+ * The host looks at client-output-buffer-limit when a turn is over; within one, a script may send its client or whoever listens far more. Before
+ * something is written for c: from here on its buffer takes no more than the host would close it for.
+ */
+void engine_limit_output(struct engine_client *c);
 /* Asks the host to close; nothing more of c is executed. */
 void engine_close_later(struct engine_client *c, bool is_at_once);
 struct engine_client *engine_find_client(struct engine *e, uint64_t id);

@@ -198,11 +198,6 @@ void conn_departed(struct server_conn *c, size_t sent_bytes)
     if (c->is_closing) c->server->is_reap_due = true;
 }
 
-static bool is_subscriber(const struct engine_client *client)
-{
-    return map_count(&client->channels) + map_count(&client->patterns) > 0;
-}
-
 static void drop_unread(struct server_conn *c, const char *reason)
 {
     engine_host_stats(c->server->engine)->output_limit++;
@@ -211,9 +206,7 @@ static void drop_unread(struct server_conn *c, const char *reason)
 
 void conn_check_output(struct server_conn *c)
 {
-    const struct config *config = c->server->config;
-    const struct config_output_limit *limit =
-        is_subscriber(&c->client) ? &config->output_pubsub : &config->output_normal;
+    const struct config_output_limit *limit = engine_client_output_limit(&c->client);
     int64_t unread = (int64_t)(c->client.out.len - c->sent_bytes + c->departing.len);
     if (limit->hard_bytes && unread > limit->hard_bytes) {
         drop_unread(c, "it left more replies unread than the hard client-output-buffer-limit");
@@ -224,6 +217,13 @@ void conn_check_output(struct server_conn *c)
     } else if (c->server->now_us - c->soft_since_us >= limit->soft_s * 1000000) {
         drop_unread(c, "it left more replies unread than the soft client-output-buffer-limit for too long");
     }
+}
+
+void conn_end(struct server_conn *c)
+{
+    if (c->client.writer.reply.is_full && !c->is_dropped)
+        drop_unread(c, "its replies became longer than the hard client-output-buffer-limit, 4 GB or the memory allow");
+    conn_close(c, true);
 }
 
 /* ---------------------------------------------------------------- requests */
@@ -391,7 +391,7 @@ void conn_run(struct server_conn *c)
 {
     conn_flush(c);
     /* While a guest was in, the engine wanted it closed. */
-    if (!c->is_closing && c->client.state == ENGINE_CLIENT_CLOSING) conn_close(c, true);
+    if (!c->is_closing && c->client.state == ENGINE_CLIENT_CLOSING) conn_end(c);
     if (c->is_closing) return;
     if (!c->is_hungry && c->client.state == ENGINE_CLIENT_READY)
         execute_input(c);

@@ -58,8 +58,10 @@ static void host_close(struct engine_host *host, struct engine_client *client, b
     if (client->kind == ENGINE_CLIENT_EMBEDDED) return;
     if (server_of(host)->is_visited)
         conn_mark_ready(conn_of(client));
+    else if (is_at_once)
+        conn_end(conn_of(client));
     else
-        conn_close(conn_of(client), is_at_once);
+        conn_close(conn_of(client), false);
 }
 
 static void host_shut_down(struct engine_host *host)

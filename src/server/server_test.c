@@ -489,6 +489,20 @@ Test(server, closes_who_leaves_too_much_unread)
     net_stream_free(s);
 }
 
+Test(server, closes_who_is_sent_more_within_a_turn_than_it_may_leave_unread)
+{
+    struct net_stream *slow = dial(), *busy = dial();
+    set("client-output-buffer-limit", "pubsub 1mb 0 0");
+    put(slow, SLICE_LIT("SUBSCRIBE c\r\n"));
+    server_turn(server);
+    put(busy, SLICE_LIT("EVAL \"for i = 1, 1000 do redis.call('publish', 'c', string.rep('x', 10000)) end\" 0\r\n"));
+    expect(busy, "$-1\r\n");
+    cr_assert_eq(server->conns_count, 1);
+    cr_assert_eq(engine_host_stats(engine)->output_limit, 1);
+    net_stream_free(slow);
+    net_stream_free(busy);
+}
+
 Test(server, closes_who_leaves_much_unread_for_too_long)
 {
     struct net_stream *s = dial();

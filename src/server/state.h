@@ -117,6 +117,8 @@ void conn_departed(struct server_conn *c, size_t sent_bytes);
 void conn_close(struct server_conn *c, bool is_dropped);
 /* The same at once, with a line in the log. */
 void conn_drop(struct server_conn *c, const char *reason);
+/* The engine wants it closed at once. */
+void conn_end(struct server_conn *c);
 /* Closes it when it leaves too much unread. */
 void conn_check_output(struct server_conn *c);
 /* Gives back buffers that a while without work left empty. */
