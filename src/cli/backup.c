@@ -344,23 +344,12 @@ static int look_at_source(struct backup *b)
     return CLI_OK;
 }
 
-/* Makes the folder; it is not to go with a power cut. */
-static oxq_err make_target(struct backup *b)
-{
-    char parent[PATH_MAX];
-    bool is_new = !file_exists(b->to);
-    oxq_err e = file_make_folder(b->to, &b->err);
-    if (e || !is_new) return e;
-    copy_join(parent, b->to, "..");
-    return disk_sync_folder(parent, &b->err);
-}
-
 /* A new folder, an empty one, or one with an unfinished backup of the same source. Returns an exit code. */
 static int open_target(struct backup *b)
 {
     char path[PATH_MAX];
     bool has_files = false;
-    oxq_err e = make_target(b);
+    oxq_err e = file_make_folder(b->to, &b->err);
     copy_join(path, b->to, "backup.lock");
     if (!e) e = disk_lock(path, &b->lock, &b->err);
     if (!e) e = disk_list(b->to, take_any, &has_files, &b->err);
