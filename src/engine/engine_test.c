@@ -240,6 +240,27 @@ Test(engine, watch_sees_expiry_and_flush_but_not_the_flush_of_a_key_that_never_w
     world_close(&w);
 }
 
+/* A second goes by whenever somebody looks. */
+static int64_t hurried_us(struct clock *c)
+{
+    return ((struct clock_manual *)c)->us += 1000000;
+}
+
+Test(engine, time_stands_still_within_a_transaction)
+{
+    struct world w;
+    world_open(&w);
+    send(&w, 0, "MULTI");
+    send(&w, 0, "SET k v PX 1");
+    send(&w, 0, "PING");
+    send(&w, 0, "GET k");
+    got(&w, 0);
+    w.clock.clock.mono_us = hurried_us;
+    expect(&w, 0, "EXEC", "*3\r\n+OK\r\n+PONG\r\n$1\r\nv\r\n");
+    expect(&w, 0, "GET k", "$-1\r\n");
+    world_close(&w);
+}
+
 Test(engine, a_faulty_exec_ends_the_transaction)
 {
     struct world w;

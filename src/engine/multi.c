@@ -247,6 +247,7 @@ static void cmd_unwatch(struct cmd_ctx *ctx)
 static void run_queue(struct cmd_ctx *ctx, struct engine_client *c, struct engine_multi *m)
 {
     struct engine *e = c->engine;
+    int64_t now_ms = e->keyspace.now_ms;
     reply_array(ctx->reply, m->count);
     for (size_t i = 0; i < m->count; i++) {
         struct multi_command *q = m->queue[i];
@@ -266,6 +267,8 @@ static void run_queue(struct cmd_ctx *ctx, struct engine_client *c, struct engin
             .script_host = e->scripts,
         };
         engine_call(c, q->slot, &sub);
+        /* No key expires in the middle: all of it happens at one instant, as all of a script does. */
+        e->keyspace.now_ms = now_ms;
     }
 }
 
