@@ -191,7 +191,7 @@ static void cmd_reset(struct cmd_ctx *ctx)
     pubsub_drop(c);
     link_remove(&c->monitor_link);
     c->db_index = 0;
-    c->flags = ENGINE_CLIENT_RUNNING;
+    c->flags = ENGINE_CLIENT_RUNNING | (c->flags & ENGINE_CLIENT_TRUSTED);
     if (c->engine->config->password[0] == '\0') c->flags |= ENGINE_CLIENT_AUTHENTICATED;
     mem_free(c->name);
     c->name = NULL;

@@ -246,7 +246,7 @@ void engine_limit_output(struct engine_client *c)
 
 bool engine_client_is_authenticated(const struct engine_client *c)
 {
-    return c->flags & ENGINE_CLIENT_AUTHENTICATED || c->engine->config->password[0] == '\0';
+    return c->flags & (ENGINE_CLIENT_AUTHENTICATED | ENGINE_CLIENT_TRUSTED) || c->engine->config->password[0] == '\0';
 }
 
 void engine_client_close(struct engine_client *c)

@@ -126,6 +126,7 @@ enum engine_client_flag {
     ENGINE_CLIENT_REPLY_SKIP = 1 << 7,
     ENGINE_CLIENT_NO_EVICT = 1 << 8,
     ENGINE_CLIENT_NO_TOUCH = 1 << 9,
+    ENGINE_CLIENT_TRUSTED = 1 << 10, /* the host's to set: it needs no password, whatever it does */
     ENGINE_CLIENT_RUNNING = 1 << 11, /* inside engine_execute: it must not be freed */
     ENGINE_CLIENT_FAILED = 1 << 12,  /* the journal failed while it ran: its replies are errors */
 };

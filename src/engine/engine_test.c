@@ -437,6 +437,17 @@ Test(engine, asks_for_the_password_before_anything_else)
     world_close(&w);
 }
 
+Test(engine, who_is_trusted_needs_no_password_after_a_reset_either)
+{
+    struct world w;
+    world_open(&w);
+    cr_assert_eq(config_set(&w.config, SLICE_LIT("requirepass"), SLICE_LIT("secret"), CONFIG_RUNTIME, NULL), OXQ_OK);
+    w.clients[0].flags |= ENGINE_CLIENT_TRUSTED;
+    expect(&w, 0, "RESET", "+RESET\r\n");
+    expect(&w, 0, "GET k", "$-1\r\n");
+    world_close(&w);
+}
+
 Test(engine, client_reply_off_and_skip_silence_what_they_say)
 {
     struct world w;

@@ -65,7 +65,7 @@ void conn_open(struct server *s, const struct net_peer *peer, enum engine_client
     link_push_tail(&s->conns, &c->link);
     s->conns_count++;
     engine_client_open(s->engine, &c->client);
-    if (is_trusted) c->client.flags |= ENGINE_CLIENT_AUTHENTICATED;
+    if (is_trusted) c->client.flags |= ENGINE_CLIENT_TRUSTED;
 }
 
 void conn_free(struct server_conn *c)
