@@ -54,7 +54,7 @@ function makeTeam({ label, module, driver, awayMaxMs = Infinity }, port, queue) 
   const child = new Child('worker.mjs', { port, queue, module, driver }, () => {});
   const source = new (clients('bullmq').Queue)(queue, { connection: { host: '127.0.0.1', port } });
   source.on('error', () => {}); // connections end: that is the test
-  return { label, child, source, awayMaxMs, added: 0, done: 0 };
+  return { label, port, queue, driver, child, source, awayMaxMs, added: 0, done: 0 };
 }
 
 /* Jobs are added right before the restart and after it, and all of them are done. */
@@ -76,9 +76,23 @@ async function finish(team, what, longest) {
   for (const deadline = Date.now() + WORK_MS; !team.isLost; await sleep(50)) {
     team.done = await team.source.getCompletedCount();
     if (team.done >= team.added) return;
-    if (Date.now() > deadline && longest.awayMs > team.awayMaxMs) return void (team.isLost = true);
-    if (Date.now() > deadline) throw new Error(`${team.label}: ${team.done} of ${team.added} jobs are done after ${what}; ${JSON.stringify(await team.source.getJobCounts())}`);
+    if (Date.now() <= deadline) continue;
+    if (longest.awayMs > team.awayMaxMs || (await asksNoMore(team))) return void (team.isLost = true);
+    throw new Error(`${team.label}: ${team.done} of ${team.added} jobs are done after ${what}; ${JSON.stringify(await team.source.getJobCounts())}`);
   }
+}
+
+/*
+ * After two restarts in a row BullMQ on node-redis now and then has a connection that is ready, and never sends its next BZPOPMIN: the server has
+ * answered all that came, which is its name and its version, and nothing follows.
+ */
+async function asksNoMore({ driver, port, queue }) {
+  if (driver !== 'redis') return false;
+  const client = await Client.open(port);
+  const { text } = await client.call('CLIENT', 'LIST');
+  client.destroy();
+  const mine = text.split('\n').find((line) => line.includes(` name=bull:${Buffer.from(queue).toString('base64')} `));
+  return /\bcmd=client\|setinfo\b/.test(mine) && / qbuf=0 .* omem=0 /.test(mine) && Number(/ idle=(\d+)/.exec(mine)[1]) * 2000 > WORK_MS;
 }
 
 /* Every other one is a polite end. */
