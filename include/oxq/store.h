@@ -48,7 +48,8 @@ struct oxq_opts {
  *
  * %XX stands for a byte, in all of them.
  *
- * The first process that opens a folder hosts it in a thread; when it ends, another that has it open takes over. After fork without
+ * The first process that opens a folder hosts it in a thread; when it ends, another that has it open takes over. Where a write to the folder fails, the
+ * host ends too, and whoever needs the folder next reads what is on the disk. After fork without
  * exec the child opens its own, and neither uses nor closes what it inherited. Descriptors 0 to 2 that are closed are opened on /dev/null, so that
  * nothing that is printed gets into a file or socket of the store.
  * Errors: ARGUMENT (the URL, a cluster's prefix without a hash tag, telemetry that begins spans and does not end them), TLS (a file), PERMISSION, IO (the folder).

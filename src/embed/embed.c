@@ -5,11 +5,15 @@
  *              embed_locate, nobody has the lock           the last embed_close
  *   ELSEWHERE ----------------------------------> HOSTED ------------------------> gone
  *       ^                                            |
- *       '--------------- ENDED <---------------------'  SHUTDOWN, or the data could not be loaded
+ *       '--------------- ENDED <---------------------'  SHUTDOWN, the journal failed, or the data could not be loaded
  *         next embed_locate
  *
  * The lock of the folder is the truth about who hosts it: there is no agreement between processes beside it. A process that
  * lost its host asks for the lock at each attempt to connect; one gets it, the others find its socket at their next.
+ *
+ * A daemon whose journal failed goes on with what can be read, until somebody starts it again. Nobody knows which process hosts a folder, so
+ * here the host ends, and whoever needs the folder next, this process or another, opens it with what is on the disk. Where its files were
+ * moved or removed the host goes on too: it may be the last that can read them.
  *
  * A child of fork without exec has none of the threads: what it inherited is closed in it at once, so that the folder is free when the
  * parent ends, and it finds the parent by the socket as any other process does.
@@ -47,7 +51,7 @@ struct embed {
     /* The host while it may be visited: changed within the turn, and looked at before it too. */
     struct embed_host *_Atomic visited;
     atomic_bool has_ended;    /* the thread is done */
-    struct oxq_error failure; /* why the data could not be loaded; code OK: it could */
+    struct oxq_error failure; /* why the data could not be loaded, not yet told; code OK: it could */
 };
 
 static struct lock folders_lock = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER};
@@ -97,7 +101,6 @@ static oxq_err start_host(struct embed *e, struct oxq_error *err)
     log_limit_thread(LOG_DEBUG);
     if (code) return code;
     atomic_store(&e->has_ended, false);
-    e->failure.code = OXQ_OK;
     code = thread_start(&e->thread, "oxq-host", run, e, err);
     if (code) {
         embed_host_free(e->host);
@@ -274,8 +277,11 @@ static oxq_err locate(struct embed *e, struct oxq_error *err)
 {
     if (e->host && !atomic_load(&e->has_ended)) return OXQ_OK;
     end_host(e);
-    if (e->failure.code) return err_set(err, e->failure.code, "%s: %s", e->dir, e->failure.text);
-    oxq_err code = start_host(e, err);
+    oxq_err code = e->failure.code;
+    e->failure.code = OXQ_OK;
+    /* Told once: it may be mended, or another process may have the folder, when it is asked for again. */
+    if (code) return err_set(err, code, "%s: %s", e->dir, e->failure.text);
+    code = start_host(e, err);
     return code == OXQ_ERR_EXISTS ? OXQ_OK : code;
 }
 

@@ -5,10 +5,12 @@
 #include "base/num.h"
 #include "client/link.h"
 #include "os/clock.h"
+#include "os/disk.h"
 #include "os/testfolder.h"
 #include "os/thread.h"
 
 #include <criterion/criterion.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <jobs/transitions_lua.h>
 #include <locale.h>
@@ -199,6 +201,54 @@ Test(embed, a_host_that_was_shut_down_comes_back)
     ask(e, "SET a 1", "OK");
     char got[256];
     cr_assert(!try_to_ask(e, "SHUTDOWN", got), "%s", got);
+    ask(e, "GET a", "1");
+    embed_close(e);
+}
+
+Test(embed, a_host_whose_journal_failed_ends_and_the_folder_is_opened_anew)
+{
+    struct embed *e = open_folder(url);
+    ask(e, "SET a 1", "OK");
+    disk_fail(DISK_CALL_SYNC, 1, EIO, false);
+    char got[256] = "";
+    (void)try_to_ask(e, "SET b 2", got);
+    cr_assert_str_neq(got, "OK");
+    cr_assert(disk_has_failed());
+    disk_fail(DISK_CALL_SYNC, 0, 0, false);
+    /* A reply of the host that ends may come before that. */
+    while (!try_to_ask(e, "SET c 3", got) || strcmp(got, "OK") != 0) {
+    }
+    ask(e, "GET a", "1");
+    ask(e, "GET c", "3");
+    embed_close(e);
+}
+
+Test(embed, a_host_whose_files_were_removed_is_still_read)
+{
+    struct embed *e = open_folder(url);
+    char got[256] = "", path[sizeof(folder) + 64];
+    ask(e, "SET a 1", "OK");
+    snprintf(path, sizeof(path), "%s/data/checkpoint/data.mdb", folder);
+    cr_assert_eq(unlink(path), 0);
+    while (!try_to_ask(e, "SET b 2", got) || strncmp(got, "MISCONF", 7) != 0) {
+    }
+    ask(e, "GET a", "1");
+    embed_close(e);
+}
+
+Test(embed, data_that_could_not_be_read_for_a_moment_is_served_when_it_is_asked_for_again)
+{
+    struct embed *e = open_folder(url);
+    ask(e, "SET a 1", "OK");
+    embed_close(e);
+    e = open_folder(url);
+    disk_fail(DISK_CALL_READ, 1, EIO, true);
+    struct client_address address;
+    struct oxq_error err = {0};
+    while (embed_locate(e, INT64_MAX, &address, &err) == OXQ_OK) {
+    }
+    cr_assert(disk_has_failed());
+    disk_fail(DISK_CALL_READ, 0, 0, false);
     ask(e, "GET a", "1");
     embed_close(e);
 }

@@ -46,7 +46,9 @@ static void on_store_woken(void *ctx)
 
 static void on_visited(void *ctx)
 {
-    waker_clear(((struct embed_host *)ctx)->visit_fd);
+    struct embed_host *h = ctx;
+    waker_clear(h->visit_fd);
+    if (visits_have_failed(h->visits)) server_stop(h->server);
 }
 
 static void on_stop(void *ctx)

@@ -39,6 +39,7 @@ struct visits {
     struct server *server;
     struct engine *engine;
     int wake_fd;
+    bool has_failed;  /* within the turn */
     struct spin spin; /* of waits for the disk */
     struct lock lock; /* of what follows; its condition tells that the last guest has gone */
     struct link free, waiting;
@@ -106,6 +107,13 @@ static bool on_news(struct engine_guests *guests, int64_t *again_us)
     return is_there && (commit_here(v, again_us) || wake_one(v));
 }
 
+static void on_failure(struct engine_guests *guests)
+{
+    struct visits *v = (struct visits *)guests;
+    v->has_failed = true;
+    waker_wake(v->wake_fd);
+}
+
 void visit_released(struct engine_client *client)
 {
     struct visitor *guest = (struct visitor *)client;
@@ -119,6 +127,7 @@ struct visits *visits_new(struct turn *turn, struct server *server, int wake_fd)
 {
     struct visits *v = mem_alloc_zero(sizeof(*v));
     v->guests.on_news = on_news;
+    v->guests.on_failure = on_failure;
     v->turn = turn;
     v->server = server;
     v->wake_fd = wake_fd;
@@ -131,6 +140,11 @@ struct visits *visits_new(struct turn *turn, struct server *server, int wake_fd)
 struct engine_guests *visits_guests(struct visits *v)
 {
     return &v->guests;
+}
+
+bool visits_have_failed(const struct visits *v)
+{
+    return v->has_failed;
 }
 
 void visits_open(struct visits *v, struct engine *engine)

@@ -20,6 +20,8 @@ struct visits;
 struct visits *visits_new(struct turn *turn, struct server *server, int wake_fd);
 /* What engine_new wants, and for server_opts. */
 struct engine_guests *visits_guests(struct visits *v);
+/* Is the host to end, because its journal failed? Within the turn. */
+bool visits_have_failed(const struct visits *v);
 void visit_released(struct engine_client *client);
 /* The engine (borrowed) is there. */
 void visits_open(struct visits *v, struct engine *engine);

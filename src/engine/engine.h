@@ -139,6 +139,9 @@ struct engine_guests {
     /* Sees to it that engine_commit is called; false: none waits. Called on the journal's threads, which may call engine_commit
      * themselves if engine_may_commit_in_journal. Where again_us is given, it is called again at the time that it sets. */
     bool (*on_news)(struct engine_guests *guests, int64_t *again_us);
+    /* The journal failed, and its files are where they were: who has such guests ends, so that whoever needs the data reads them. Within
+     * the turn. */
+    void (*on_failure)(struct engine_guests *guests);
 };
 
 struct engine_opts {

@@ -75,8 +75,13 @@ static void tell_failure(struct engine *e)
     struct persist *p = e->persist;
     if (p->progress.state == JOURNAL_FAILED && !p->was_failure_told) {
         p->was_failure_told = true;
-        log_event(LOG_ERROR, "the journal failed: nothing more is written until a restart, reads go on",
+        /* Of files that somebody removed this process may have the last that can be read. */
+        bool is_over = p->guests && !p->progress.is_astray;
+        log_event(LOG_ERROR,
+                  is_over ? "the journal failed: the folder is closed, and opened anew by whoever needs it next"
+                          : "the journal failed: nothing more is written until a restart, reads go on",
                   log_text("reason", p->progress.failure));
+        if (is_over) p->guests->on_failure(p->guests);
     }
     if (p->progress.has_room == p->was_no_room_told) {
         p->was_no_room_told = !p->progress.has_room;

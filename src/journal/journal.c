@@ -21,7 +21,7 @@
  * Invariants:
  *   1. durable_seq <= written_seq <= the last number given; the three only grow.
  *   2. the group's buffer and the writer are the thread's while phase is BUSY, and the engine's otherwise.
- *   3. failure is written once, before state becomes FAILED, and never again.
+ *   3. failure and is_astray are written once, before state becomes FAILED, and never again.
  *
  * FAILED: nothing more is written or synced, not even the group that came next: after a sync that failed the kernel may
  * have dropped what it could not write, and a second one would report success for bytes that are not there.
@@ -72,6 +72,7 @@ struct journal {
     atomic_int state; /* enum journal_state */
     atomic_int phase;
     atomic_bool is_closing;
+    bool is_astray;
     char failure[256];
 
     struct notice work;    /* the thread looks again at phase and is_closing: NUDGE */
@@ -98,6 +99,7 @@ static void fail(struct journal *j, const struct oxq_error *err)
     lock_enter(&j->lock);
     if (atomic_load(&j->state) == JOURNAL_READY) {
         snprintf(j->failure, sizeof(j->failure), "%s", err->text);
+        j->is_astray = err->code == OXQ_ERR_NOT_FOUND;
         atomic_store(&j->state, JOURNAL_FAILED);
     }
     lock_notify(&j->lock);
@@ -458,6 +460,7 @@ void journal_poll(const struct journal *j, struct journal_progress *out)
     out->written_seq = syncer_written_seq(j->syncer);
     out->has_room = keeper_has_room(j->keeper);
     out->failure[0] = '\0';
+    out->is_astray = out->state == JOURNAL_FAILED && j->is_astray;
     if (out->state == JOURNAL_FAILED) memcpy(out->failure, j->failure, sizeof(out->failure));
 }
 

@@ -99,6 +99,7 @@ struct journal_progress {
     uint64_t durable_seq; /* fdatasync(2) has returned for it: survives a power cut */
     bool is_idle;         /* the thread has no group */
     bool has_room;        /* the next segment is reserved on the disk, or about to be */
+    bool is_astray;       /* FAILED because its files, or those beside it, are no longer where they were */
     char failure[256];    /* FAILED: what, where, why; empty otherwise */
 };
 /* Takes no lock: cheap enough for every turn. */
